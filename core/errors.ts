@@ -1,0 +1,100 @@
+/**
+ * Every operating error that Millrace reports, in one registry.
+ *
+ * The law: an operating error is a `MillraceError` with a code from `errorCodes`; its message says what was
+ * expected, what came, in which operator, and what to do. A programmer's error inside the engine is an assertion
+ * (`assert.ts`) instead. A test keeps this registry, `docs/errors.md` and the sources equal.
+ */
+
+/** Who has to act: the author of the job, the world outside (files, brokers), or the engine's own developers. */
+export type ErrorDomain = "user" | "external" | "internal";
+
+/** Whether running the same thing again can help: `never`, or after a restart of the subtask. */
+export type RetryHint = "never" | "restart";
+
+interface ErrorCodeEntry {
+  readonly domain: ErrorDomain;
+  readonly retry: RetryHint;
+  readonly summary: string;
+}
+
+/** The registry: code → who must act, whether a retry helps, and what it means in one line. */
+export const errorCodes = {
+  BAD_DURATION: user("A duration is not of the form \"5s\" or { seconds: 5 }."),
+  BAD_JOB_MODULE: user("The module does not default-export a job made by defineJob."),
+  BAD_OPTION: user("An option has a value outside of what it accepts."),
+  BAD_KEY: user("A key is NaN, null, undefined, an object, or of another kind that has no canonical encoding."),
+  BAD_RECORD: user("A record holds a value that cannot travel between subtasks, such as a class instance or a function."),
+  BATCH_SCHEMA_MISMATCH: user("A batch function's records do not fit the schema that it declares."),
+  CANCELLED: user("The job was cancelled."),
+  DUPLICATE_NAME: user("Two operators of one job have the same name."),
+  EMPTY_JOB: user("The job has no sink, so it would compute nothing."),
+  FOREIGN_STREAM: user("A stream of another job or environment was used."),
+  GRAPH_CYCLE: user("The job graph contains a cycle."),
+  GRAPH_NOT_DETERMINISTIC: user("Building the job twice gave two different graphs."),
+  INPUT_FORMAT: external("An input file is not what its format demands, or is cut short.", "never"),
+  INPUT_UNREADABLE: external("An input file does not exist, is a directory, or cannot be read."),
+  MISSING_NAME: user("Something that holds state has no name."),
+  OUTPUT_UNWRITABLE: external("An output file or folder cannot be written."),
+  PARALLELISM: user("A parallelism or key group count is outside of its bounds, or contradicts the operator."),
+  PROMISE_RETURNED: user("A synchronous function returned a promise."),
+  RECORD_TOO_LARGE: user("A record is larger than an exchange carries."),
+  SLOT_LOST: internal("The thread of a slot ended before its subtasks did.", "restart"),
+  STATE_MISUSE: user("Keyed state or timers were used without a current key, or under two different descriptors."),
+  TIMEOUT: external("An asynchronous function, source or sink did not settle within its time."),
+  UNFINISHED_STREAM: user("A stream is neither consumed by an operator nor written to a sink."),
+  USER_FUNCTION: user("A function of the job threw an error.", "restart"),
+  WRONG_SHAPE: user("A function returned a value of the wrong shape."),
+} as const satisfies Record<string, ErrorCodeEntry>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export interface ErrorDetails {
+  /** The name of the operator where it happened. */
+  readonly operator?: string;
+  readonly cause?: unknown;
+  /** Where in the cluster, and on which record: filled in by the subtask that fails. */
+  readonly origin?: ErrorOrigin;
+}
+
+export interface ErrorOrigin {
+  readonly subtask: number;
+  readonly parallelism: number;
+  readonly attempt: number;
+  /** The offending record: its shape only, unless the job sets `showRecordsInErrors`. */
+  readonly record?: string;
+}
+
+export class MillraceError extends Error {
+  override readonly name = "MillraceError";
+  readonly code: ErrorCode;
+  readonly operator: string | undefined;
+  readonly origin: ErrorOrigin | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.operator = details.operator;
+    this.origin = details.origin;
+  }
+
+  get domain(): ErrorDomain {
+    return errorCodes[this.code].domain;
+  }
+
+  get retry(): RetryHint {
+    return errorCodes[this.code].retry;
+  }
+}
+
+function user(summary: string, retry: RetryHint = "never"): ErrorCodeEntry {
+  return { domain: "user", retry, summary };
+}
+
+function external(summary: string, retry: RetryHint = "restart"): ErrorCodeEntry {
+  return { domain: "external", retry, summary };
+}
+
+function internal(summary: string, retry: RetryHint): ErrorCodeEntry {
+  return { domain: "internal", retry, summary };
+}

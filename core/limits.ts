@@ -1,0 +1,49 @@
+/** Every bound of the engine with its reason. Nothing in Millrace is unbounded; what bounds it stands here. */
+
+/** Key groups of a job when it sets none: enough to spread a job over 128 subtasks, few enough to list in a manifest. */
+export const KEY_GROUPS_DEFAULT = 128;
+
+/** Key groups travel as 15-bit numbers in state and checkpoint formats. */
+export const KEY_GROUPS_MAX = 32_768;
+
+/** Rows of one exchange batch: the cost of a batch (wake-up, descriptor) is below 1 % of its rows' from about 500 on. */
+export const BATCH_ROWS_MAX = 1024;
+
+/** Bytes of one segment of a slot's buffer pool: room for a batch of about 1000 records of 120 bytes. */
+export const SEGMENT_BYTES = 128 * 1024;
+
+/** A batch is cut when its rows are estimated to fill this much of a segment. */
+export const BATCH_BYTES_TARGET = SEGMENT_BYTES - 8 * 1024;
+
+/** Segments that a channel owns whatever others do: one being written or read and one under way, so none starves. */
+export const CHANNEL_FLOOR_SEGMENTS = 2;
+
+/** Batches under way in one channel: enough to bridge a time slice of the other side, few enough to keep latency. */
+export const CHANNEL_CREDIT = 8;
+
+/** Segments of a slot's pool beyond the floors, which busy channels borrow. */
+export const POOL_SHARED_SEGMENTS = 32;
+
+/** One record's frame: what a transferred ArrayBuffer and the codec's 32-bit offsets carry with room to spare. */
+export const RECORD_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Records that a source emits at a stretch before the slot looks at its other subtasks. */
+export const SOURCE_BATCH_RECORDS = 1024;
+
+/** Records of one Arrow batch that a batch function gets from a chain. */
+export const ARROW_BATCH_ROWS = 1024;
+
+/** How long a slot works before it lets control mail and I/O in. */
+export const TIME_SLICE_MS = 4;
+
+/** How long a partly filled batch may wait when its subtask stays busy. An idle subtask sends at once. */
+export const FLUSH_AFTER_MS = 20;
+
+/** How long an asynchronous batch function, source or sink may take when the job says nothing. */
+export const ASYNC_TIMEOUT_MS = 60_000;
+
+/** Rows that `collect()` keeps for one sink: an in-memory result is for tests and small answers. */
+export const COLLECT_ROWS_MAX = 10_000_000;
+
+/** How often a slot reports its counters. */
+export const REPORT_EVERY_MS = 200;

@@ -1,0 +1,59 @@
+/**
+ * Sources: where streams begin.
+ *
+ * A source is data plus two factories. Its enumerator runs once a job, in the control plane, and deals out splits: plain
+ * data that says what to read. Its readers run in the subtasks, one each, and read one split after the other. A reader
+ * asks for its next split when it has finished one, so fast readers read more, and splits start in order.
+ */
+
+import type { Gate, Push, RuntimeContext } from "./operator.ts";
+import type { Duration } from "./time.ts";
+import type { OutputTag } from "./side-output.ts";
+
+export interface Source<T, Split = unknown> {
+  /** Names the operator when the job does not, e.g. "jsonl:clicks.jsonl". */
+  readonly name: string;
+  /** Whether the stream ends by itself. */
+  readonly bounded: boolean;
+  /** How many subtasks make sense; absent: as many as the job has. */
+  readonly parallelismMax?: number;
+  /** How long one asynchronous step may take; default 60 s. */
+  readonly timeout?: Duration;
+  enumerate(context: EnumeratorContext): SplitEnumerator<Split> | Promise<SplitEnumerator<Split>>;
+  reader(context: SourceContext): SourceReader<T, Split>;
+}
+
+export interface EnumeratorContext {
+  readonly parallelism: number;
+  readonly signal: AbortSignal;
+}
+
+export interface SplitEnumerator<Split> {
+  /** The next split for a subtask that has nothing to read, or undefined when there will be no more for it. */
+  next(subtask: number): Split | undefined | Promise<Split | undefined>;
+  close?(): void | Promise<void>;
+}
+
+export interface SourceContext extends RuntimeContext {
+  /** Pushes into a side output, for instance lines that could not be read. */
+  side<T>(tag: OutputTag<T>, value: T, timestamp: number): void;
+}
+
+/**
+ * What `read` returns: "more" to be called again soon, "end" when the split is finished, a number of milliseconds to be
+ * called again after, or a promise of one of these while it waits for the outside.
+ */
+export type ReadStep = "more" | "end" | number;
+
+export interface SourceReader<T, Split = unknown> {
+  /** Begins a split, at a position that `position` returned earlier, or at its start. */
+  begin(split: Split, position?: unknown): void | Promise<void>;
+  /**
+   * Pushes up to `max` records and stops early when the gate becomes blocked.
+   * REQUIRES: a split was begun and has not ended.
+   */
+  read(push: Push<T>, max: number, gate: Gate): ReadStep | Promise<ReadStep>;
+  /** Where the current split goes on, as plain data: the record after the last pushed one. */
+  position(): unknown;
+  close?(): void | Promise<void>;
+}

@@ -1,0 +1,87 @@
+/**
+ * What a keyed state backend must do. Fulfilled by `runtime/state/memory`, later by LevelDB and by the Flink bridge;
+ * `test/conformance/state-backend.ts` holds every implementation to it.
+ *
+ * Two views on the same store: handles for user functions, which follow the current key, and tables for the engine's own
+ * accumulators (window panes, models), which are addressed by namespace and key and may be changed in place.
+ * Everything lives in key groups, is snapshotted by key group, and a restored backend continues exactly.
+ */
+
+import type { Key } from "./key.ts";
+import type { KeyGroupRange } from "./key-group.ts";
+import type { StateDescriptor, StateHandle } from "./state.ts";
+
+export interface KeyedStateBackend {
+  readonly keyGroups: KeyGroupRange;
+
+  /** Selects the key that handles read and write. @throws BAD_KEY */
+  setCurrentKey(key: Key): void;
+
+  /** @throws STATE_MISUSE before the first `setCurrentKey`. */
+  readonly currentKey: Key;
+
+  /**
+   * The handle of a state; the same name always gives the same handle.
+   * @throws STATE_MISUSE when the name is in use with another kind of state.
+   */
+  state<D extends StateDescriptor>(name: string, descriptor: D): StateHandle<D>;
+
+  /** The engine's accumulators of that name. The same name always gives the same table. */
+  table(name: string, descriptor: TableDescriptor): StateTable;
+
+  /** All keys that have a value in the named state, in no particular order. */
+  keys(name: string): Iterable<Key>;
+
+  /** Everything, as self-contained bytes per key group; the backend may be changed afterwards without harm. */
+  snapshot(): StateSnapshot;
+
+  /** Adds what a snapshot holds in this backend's key groups. REQUIRES: called before any use. */
+  restore(snapshot: StateSnapshot): void;
+
+  close(): void;
+}
+
+/** Snapshotted bytes of one operator, by key group; groups without state are absent. */
+export type StateSnapshot = ReadonlyMap<number, readonly Uint8Array[]>;
+
+/** The columns of a table: numbers for the engine's fixed accumulators, and one value of any plain kind. */
+export interface TableDescriptor {
+  /** How many float64 columns each entry has; they start at zero. */
+  readonly numbers: number;
+  /** Whether each entry also has a value (undefined until set). */
+  readonly values: boolean;
+  /**
+   * How an entry's key finds its key group: by hash, or the key is itself the number of the key group, for state that
+   * an operator shards by its own rule.
+   */
+  readonly keyGroup?: "hash" | "key";
+}
+
+/** Accumulators by namespace (a pane's end, a session's start, …) and key. */
+export interface StateTable {
+  /** The pane of a namespace, made when it does not exist. */
+  pane(namespace: number): StatePane;
+  /** The pane of a namespace if it exists. */
+  find(namespace: number): StatePane | undefined;
+  /** Namespaces that exist, ascending. */
+  namespaces(): readonly number[];
+  /** Forgets a namespace and all its entries. */
+  drop(namespace: number): void;
+}
+
+/**
+ * The entries of one namespace, in dense slots 0 … size-1 in order of insertion.
+ * `numbers` and `values` are read again after every `slotOf`, which may replace them by longer ones.
+ */
+export interface StatePane {
+  readonly size: number;
+  /** The slot of a key, made when it does not exist. @throws BAD_KEY */
+  slotOf(key: Key): number;
+  /** The slot of a key, or -1. */
+  find(key: Key): number;
+  keyAt(slot: number): Key;
+  /** Column c of slot s at numbers[c][s], to be changed in place. */
+  readonly numbers: readonly Float64Array[];
+  /** The value of slot s at values[s], to be changed in place or replaced. Plain data, typed arrays included. */
+  readonly values: unknown[];
+}

@@ -1,0 +1,100 @@
+/**
+ * Keyed and operator state as the user sees it: descriptors, declared with the function that uses them, and handles.
+ *
+ * The law: a value read from state is `Readonly` and changes only by `set`, `update`, `add` or `put`, so that the backend
+ * knows what is dirty. A descriptor's name identifies its state over upgrades.
+ */
+
+import type { Key } from "./key.ts";
+
+/** One value per key. */
+export interface ValueState<T> {
+  /** The value of the current key, or the descriptor's initial value. */
+  get(): Readonly<T> | undefined;
+  set(value: T): void;
+  update(change: (current: Readonly<T> | undefined) => T): void;
+  clear(): void;
+}
+
+/** A list per key, in order of adding; dirty, spilled and encoded by element. */
+export interface ListState<T> {
+  get(): readonly Readonly<T>[];
+  add(value: T): void;
+  /** Replaces the whole list. */
+  set(values: readonly T[]): void;
+  clear(): void;
+}
+
+/** A map per key, in order of first putting; dirty, spilled and encoded by element. */
+export interface MapState<K extends Key, V> {
+  get(key: K): Readonly<V> | undefined;
+  has(key: K): boolean;
+  put(key: K, value: V): void;
+  remove(key: K): void;
+  entries(): Iterable<readonly [K, Readonly<V>]>;
+  readonly size: number;
+  clear(): void;
+}
+
+/** A value per key that each `add` folds into. */
+export interface ReducingState<T> {
+  get(): Readonly<T> | undefined;
+  add(value: T): void;
+  clear(): void;
+}
+
+export interface ValueStateDescriptor<T> {
+  readonly kind: "value";
+  readonly initial: T | undefined;
+}
+
+export interface ListStateDescriptor<T> {
+  readonly kind: "list";
+  /** Carries T for inference; never set. */
+  readonly of?: T;
+}
+
+export interface MapStateDescriptor<K extends Key, V> {
+  readonly kind: "map";
+  /** Carries K and V for inference; never set. */
+  readonly of?: readonly [K, V];
+}
+
+export interface ReducingStateDescriptor<T> {
+  readonly kind: "reducing";
+  readonly reduce: (sum: Readonly<T>, value: Readonly<T>) => T;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a record of descriptors of any element types; handles infer them back
+export type StateDescriptor = ValueStateDescriptor<any> | ListStateDescriptor<any> | MapStateDescriptor<any, any> | ReducingStateDescriptor<any>;
+
+/** The states of one function, by name. */
+export type StateDeclaration = Readonly<Record<string, StateDescriptor>>;
+
+export type StateHandle<D> = D extends ValueStateDescriptor<infer T>
+  ? ValueState<T>
+  : D extends ListStateDescriptor<infer T>
+    ? ListState<T>
+    : D extends MapStateDescriptor<infer K, infer V>
+      ? MapState<K, V>
+      : D extends ReducingStateDescriptor<infer T>
+        ? ReducingState<T>
+        : never;
+
+export type StateHandles<S extends StateDeclaration> = { readonly [name in keyof S]: StateHandle<S[name]> };
+
+export function valueState<T>(initial?: T): ValueStateDescriptor<T> {
+  return Object.freeze({ kind: "value" as const, initial });
+}
+
+export function listState<T>(): ListStateDescriptor<T> {
+  return Object.freeze({ kind: "list" as const });
+}
+
+export function mapState<K extends Key, V>(): MapStateDescriptor<K, V> {
+  return Object.freeze({ kind: "map" as const });
+}
+
+export function reducingState<T>(reduce: (sum: Readonly<T>, value: Readonly<T>) => T): ReducingStateDescriptor<T> {
+  return Object.freeze({ kind: "reducing" as const, reduce });
+}
