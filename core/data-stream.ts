@@ -1,0 +1,321 @@
+/**
+ * The fluent API: streams, keyed streams, windowed streams. Mutually recursive, hence one file.
+ *
+ * The law: a call only makes a frozen node; nothing runs. Types of elements follow from the user's functions.
+ * Whatever holds state takes its name as the first argument.
+ */
+
+import type { Aggregate } from "./aggregate.ts";
+import type { Environment, OperatorOptions } from "./environment.ts";
+import { MillraceError } from "./errors.ts";
+import type { Key, KeySelector, ScalarKey } from "./key.ts";
+import { ARROW_BATCH_ROWS, ASYNC_TIMEOUT_MS } from "./limits.ts";
+import type { EdgeSpec, OperatorSpec } from "./node.ts";
+import type { OperatorFactory, RuntimeContext } from "./operator.ts";
+import type { Partitioning } from "./partitioning.ts";
+import type { ProcessFunction } from "./process.ts";
+import type { ArrowBatch, Schema } from "./schema.ts";
+import type { OutputTag } from "./side-output.ts";
+import type { Sink } from "./sink.ts";
+import type { StateDeclaration } from "./state.ts";
+import { type Duration, durationMs, positiveDurationMs } from "./time.ts";
+import { isAsyncFunction, promiseReturned, type Synchronous, userFunction, type WithLifecycle } from "./user-function.ts";
+import { idleAfterMs, type WatermarkOptions, watermarkStrategy } from "./watermark.ts";
+import type { WindowResult, WindowSpec } from "./window.ts";
+
+/** The names of fields that can be part of a key. */
+export type KeyField<T> = { [name in keyof T]: T[name] extends ScalarKey ? name : never }[keyof T] & string;
+
+type TupleOf<T, N extends readonly (keyof T)[]> = { readonly [i in keyof N]: T[N[i]] };
+
+export interface MapBatchesOptions<O> {
+  /** The columns that the function wants, by field name. */
+  readonly schema: Schema;
+  /** Rows of a batch at the most; default 1024. */
+  readonly maxRows?: number;
+  /** How long a promise that it returns may take; default 60 s. */
+  readonly timeout?: Duration;
+  /**
+   * Gets a batch of records as Arrow columns and returns the results: records, or again a batch. The batch is valid until
+   * the function returns or its promise settles.
+   */
+  process(batch: ArrowBatch, context: RuntimeContext): Iterable<O> | ArrowBatch | Promise<Iterable<O> | ArrowBatch>;
+  open?(context: RuntimeContext): void | Promise<void>;
+  close?(): void | Promise<void>;
+}
+
+export interface TransformOptions extends OperatorOptions {
+  /** The fields of its input that the operator reads, when they are known: only these travel to it. */
+  readonly reads?: readonly string[];
+}
+
+export interface WindowOptions<T> {
+  /** For how long after a window's end late records still update its result. Default "0s". */
+  readonly allowedLateness?: Duration;
+  /** Gets the records that came too late for every window of theirs; without it they are only counted. */
+  readonly late?: OutputTag<T>;
+}
+
+const forward: Partitioning = Object.freeze({ kind: "forward" });
+
+export class DataStream<T> {
+  protected readonly env: Environment;
+  /** Where its records come from: several after a union. */
+  protected readonly origins: readonly EdgeSpec[];
+
+  constructor(env: Environment, origins: readonly EdgeSpec[]) {
+    this.env = env;
+    this.origins = origins;
+  }
+
+  /** One record for each record. */
+  map<U>(fn: ((value: T) => U) & Synchronous<U>, options?: OperatorOptions): DataStream<U>;
+  map<U>(fn: WithLifecycle<"map", [value: T], U> & Synchronous<U>, options?: OperatorOptions): DataStream<U>;
+  map<U>(fn: unknown, options: OperatorOptions = {}): DataStream<U> {
+    return this.then("map", fn, options);
+  }
+
+  /** The records for which the function is true; a type guard narrows the stream's type. */
+  filter<U extends T>(fn: (value: T) => value is U, options?: OperatorOptions): DataStream<U>;
+  filter(fn: (value: T) => boolean, options?: OperatorOptions): DataStream<T>;
+  filter(fn: WithLifecycle<"filter", [value: T], boolean>, options?: OperatorOptions): DataStream<T>;
+  filter(fn: unknown, options: OperatorOptions = {}): DataStream<T> {
+    return this.then("filter", fn, options);
+  }
+
+  /** Any number of records for each record: an array, or a generator, which is suspended while consumers have no room. */
+  flatMap<U>(fn: (value: T) => Iterable<U>, options?: OperatorOptions): DataStream<U>;
+  flatMap<U>(fn: WithLifecycle<"flatMap", [value: T], Iterable<U>>, options?: OperatorOptions): DataStream<U>;
+  flatMap<U>(fn: unknown, options: OperatorOptions = {}): DataStream<U> {
+    return this.then("flatMap", fn, options);
+  }
+
+  private then<U>(kind: "map" | "filter" | "flatMap", fn: unknown, options: OperatorOptions): DataStream<U> {
+    return this.append({ kind, fn: userFunction(kind, fn, options.name ?? kind) } as OperatorSpec, options);
+  }
+
+  /** Only the named fields of each record. */
+  select<F extends keyof T & string>(...fields: readonly F[]): DataStream<Pick<T, F>> {
+    const reads = Object.freeze([...fields]);
+    const pick = (value: T) => Object.fromEntries(reads.map((field) => [field, value[field]])) as Pick<T, F>;
+    return this.append({ kind: "map", fn: userFunction("map", pick, "select") }, {}, { reads });
+  }
+
+  /** The records of all these streams, in no particular order between them. */
+  union(...others: readonly DataStream<T>[]): DataStream<T> {
+    for (const other of others) this.checkSameJob(other);
+    return new DataStream(this.env, [...this.origins, ...others.flatMap((other) => other.origins)]);
+  }
+
+  /** Gives records their event time, in epoch milliseconds, and makes watermarks from it. */
+  withTimestamps(timestampOf: (value: T) => number, options: WatermarkOptions<T> & OperatorOptions = {}): DataStream<T> {
+    const name = options.name ?? "withTimestamps";
+    const strategy = watermarkStrategy(options, name);
+    return this.append({ kind: "timestamps", timestampOf, strategy, idleAfterMs: idleAfterMs(options, name) }, options);
+  }
+
+  /** Brings all records of a key to the same subtask. Named fields travel alone where nothing else is read. */
+  keyBy<F extends KeyField<T>>(field: F): KeyedStream<T, T[F] & Key>;
+  keyBy<const N extends readonly KeyField<T>[]>(fields: N): KeyedStream<T, TupleOf<T, N> & Key>;
+  keyBy<K extends Key>(select: (value: T) => K): KeyedStream<T, K>;
+  keyBy(by: string | readonly string[] | ((value: T) => Key)): KeyedStream<T, Key> {
+    return new KeyedStream(this.env, this.origins, keySelector(by));
+  }
+
+  /** A function without key: side outputs and any number of results, but no keyed state and no timers. */
+  process<O>(name: string, fn: ProcessFunction<T, never, Record<never, never>, O>, options: OperatorOptions = {}): DataStream<O> {
+    return this.append({ kind: "process", key: undefined, fn }, { ...options, name });
+  }
+
+  /** Whole batches of records as Arrow columns, synchronously or not. */
+  mapBatches<O>(name: string, options: MapBatchesOptions<O> & OperatorOptions): DataStream<O> {
+    return this.append(
+      {
+        kind: "mapBatches",
+        fn: Object.freeze({
+          schema: Object.freeze({ ...options.schema }),
+          maxRows: options.maxRows ?? ARROW_BATCH_ROWS,
+          timeoutMs: options.timeout === undefined ? ASYNC_TIMEOUT_MS : positiveDurationMs(options.timeout, `timeout of "${name}"`),
+          call: options.process.bind(options),
+          open: options.open?.bind(options),
+          close: options.close?.bind(options),
+        }),
+      },
+      { ...options, name },
+      { reads: Object.keys(options.schema) },
+    );
+  }
+
+  /** An operator of one's own, by the contract in `core/operator.ts`. */
+  transform<O>(name: string, factory: OperatorFactory<T, O>, options: TransformOptions = {}): DataStream<O> {
+    return this.append({ kind: "custom", factory, keyed: false }, { ...options, name }, { reads: options.reads });
+  }
+
+  /** Spreads the records evenly over all subtasks of what follows. */
+  rebalance(): DataStream<T> {
+    return this.partitioned({ kind: "rebalance" });
+  }
+
+  /** Spreads the records evenly over the near subtasks of what follows: each producer feeds its share of them. */
+  rescale(): DataStream<T> {
+    return this.partitioned({ kind: "rescale" });
+  }
+
+  /** Brings all records to the first subtask of what follows. */
+  global(): DataStream<T> {
+    return this.partitioned({ kind: "global" });
+  }
+
+  /** Brings every record to every subtask of what follows. */
+  broadcast(): DataStream<T> {
+    return this.partitioned({ kind: "broadcast" });
+  }
+
+  /** Brings each record to the subtask that the function names: 0 … subtasks-1. */
+  partitionBy(choose: (value: T, subtasks: number) => number): DataStream<T> {
+    return this.partitioned({ kind: "custom", choose });
+  }
+
+  /** Writes the stream to a sink. A stream may have several. */
+  to(sink: Sink<T>, options: OperatorOptions = {}): void {
+    const parallelism = options.parallelism ?? sink.parallelism;
+    if (sink.parallelism !== undefined && parallelism !== sink.parallelism) {
+      throw new MillraceError("PARALLELISM", `sink "${sink.name}" can only have parallelism ${sink.parallelism}, not ${parallelism}`, { operator: sink.name });
+    }
+    this.append({ kind: "sink", sink }, { name: options.name ?? sink.name, ...(parallelism === undefined ? {} : { parallelism }) });
+  }
+
+  /** What the operator that made this stream pushed into the side output. */
+  sideOutput<S>(tag: OutputTag<S>): DataStream<S> {
+    const [origin, second] = this.origins;
+    if (origin === undefined || second !== undefined || origin.partitioning.kind !== "forward") {
+      throw new MillraceError("BAD_OPTION", `sideOutput("${tag.name}") must be called on the stream that an operator returned, not on a union or a partitioned stream`);
+    }
+    return new DataStream<S>(this.env, [{ from: origin.from, side: tag.name, partitioning: forward }]);
+  }
+
+  protected partitioned(partitioning: Partitioning): DataStream<T> {
+    return new DataStream(this.env, repartitioned(this.origins, partitioning));
+  }
+
+  protected append<O>(spec: OperatorSpec, options: OperatorOptions, more: { reads?: readonly string[] | undefined; inputs?: readonly EdgeSpec[] } = {}): DataStream<O> {
+    const { name, parallelism } = options;
+    const id = this.env.addNode({
+      ...(name === undefined ? {} : { name }),
+      ...(parallelism === undefined ? {} : { parallelism }),
+      spec,
+      inputs: more.inputs ?? this.origins,
+      reads: more.reads,
+    });
+    return new DataStream<O>(this.env, [{ from: id, side: undefined, partitioning: forward }]);
+  }
+
+  private checkSameJob(other: DataStream<T>): void {
+    if (other.env === this.env) return;
+    throw new MillraceError("FOREIGN_STREAM", `a stream of job "${other.env.jobName}" was united with one of job "${this.env.jobName}"; streams of one build of one job only can be combined`);
+  }
+}
+
+/** A stream whose records have a key: what follows may keep state per key. */
+export class KeyedStream<T, K extends Key> extends DataStream<T> {
+  readonly #key: KeySelector<T, K>;
+
+  constructor(env: Environment, origins: readonly EdgeSpec[], key: KeySelector<T, K>) {
+    super(env, repartitioned(origins, { kind: "hash", key: key as KeySelector }));
+    this.#key = key;
+  }
+
+  /** A function with state and timers per key. */
+  // biome-ignore lint/complexity/noBannedTypes: {} is the declaration of no states
+  override process<O, const S extends StateDeclaration = {}>(
+    name: string,
+    fn: ProcessFunction<T, K, S, O>,
+    options: OperatorOptions = {},
+  ): DataStream<O> {
+    for (const method of ["process", "onTimer"] as const) if (isAsyncFunction(fn[method])) throw promiseReturned(name, method);
+    return this.append({ kind: "process", key: this.#key as KeySelector, fn }, { ...options, name });
+  }
+
+  /** The running combination of all records of a key, emitted with every record. */
+  reduce(name: string, reduce: (sum: Readonly<T>, value: T) => T, options: OperatorOptions = {}): DataStream<T> {
+    if (isAsyncFunction(reduce)) throw promiseReturned(name, "reduce");
+    return this.append({ kind: "reduce", key: this.#key as KeySelector, reduce }, { ...options, name });
+  }
+
+  /** An operator of one's own with keyed state, by the contract in `core/operator.ts`. */
+  override transform<O>(name: string, factory: OperatorFactory<T, O>, options: TransformOptions = {}): DataStream<O> {
+    return this.append({ kind: "custom", factory, keyed: true }, { ...options, name }, { reads: options.reads });
+  }
+
+  /** Groups each key's records by windows over event time. */
+  window(window: WindowSpec, options: WindowOptions<T> = {}): WindowedStream<T, K> {
+    return new WindowedStream(this.env, this.origins, this.#key, window, options);
+  }
+}
+
+/** A keyed stream cut into windows: what is missing is what to make of each window. */
+export class WindowedStream<T, K extends Key> {
+  readonly #stream: WindowAppender;
+  readonly #key: KeySelector<T, K>;
+  readonly #window: WindowSpec;
+  readonly #options: WindowOptions<T>;
+
+  constructor(env: Environment, origins: readonly EdgeSpec[], key: KeySelector<T, K>, window: WindowSpec, options: WindowOptions<T>) {
+    this.#stream = new WindowAppender(env, origins);
+    this.#key = key;
+    this.#window = window;
+    this.#options = options;
+  }
+
+  /** One result for each key and window, when the watermark passes its end; again with each allowed late record. */
+  aggregate<A, R>(name: string, aggregate: Aggregate<T, A, R> & Synchronous<R>, options: OperatorOptions = {}): DataStream<WindowResult<K, R>> {
+    for (const part of ["create", "add", "merge", "result"] as const) {
+      if (isAsyncFunction((aggregate as unknown as Record<string, unknown>)[part])) throw promiseReturned(name, part);
+    }
+    const { fields } = aggregate;
+    const keyFields = this.#key.fields;
+    return this.#stream.appendWindow(
+      {
+        kind: "window",
+        key: this.#key as KeySelector,
+        window: this.#window,
+        aggregate,
+        allowedLatenessMs: durationMs(this.#options.allowedLateness ?? "0s", `allowedLateness of "${name}"`),
+        late: this.#options.late,
+      },
+      { ...options, name },
+      fields === undefined || keyFields === undefined || this.#options.late !== undefined ? undefined : [...new Set([...keyFields, ...fields])],
+    );
+  }
+
+  /** The combination of each window's records. */
+  reduce(name: string, reduce: (sum: T, value: T) => T, options: OperatorOptions = {}): DataStream<WindowResult<K, T>> {
+    if (isAsyncFunction(reduce)) throw promiseReturned(name, "reduce");
+    const combine = (sum: T | undefined, value: T | undefined): T | undefined =>
+      sum === undefined ? value : value === undefined ? sum : reduce(sum, value);
+    const aggregate: Aggregate<T, T | undefined, T> = {
+      create: () => undefined,
+      add: combine,
+      merge: combine,
+      result: (sum) => sum as T,
+    };
+    return this.aggregate<T | undefined, T>(name, aggregate as Aggregate<T, T | undefined, T> & Synchronous<T>, options);
+  }
+}
+
+class WindowAppender extends DataStream<unknown> {
+  appendWindow<O>(spec: OperatorSpec, options: OperatorOptions, reads: readonly string[] | undefined): DataStream<O> {
+    return this.append(spec, options, { reads });
+  }
+}
+
+function repartitioned(origins: readonly EdgeSpec[], partitioning: Partitioning): readonly EdgeSpec[] {
+  return origins.map((origin) => ({ ...origin, partitioning: Object.freeze(partitioning) }));
+}
+
+function keySelector<T>(by: string | readonly string[] | ((value: T) => Key)): KeySelector<T> {
+  if (typeof by === "function") return Object.freeze({ select: by, fields: undefined });
+  if (typeof by === "string") return Object.freeze({ select: (value: T) => value[by as keyof T] as Key, fields: [by] });
+  const fields = Object.freeze([...by]);
+  return Object.freeze({ select: (value: T) => fields.map((field) => value[field as keyof T]) as unknown as Key, fields });
+}

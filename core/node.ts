@@ -1,0 +1,78 @@
+/** The logical program as frozen data: nodes that API calls make, and the edges between them. */
+
+import type { Aggregate } from "./aggregate.ts";
+import type { OperatorId } from "./ids.ts";
+import type { KeySelector } from "./key.ts";
+import type { OperatorFactory, RuntimeContext } from "./operator.ts";
+import type { Partitioning } from "./partitioning.ts";
+import type { ProcessFunction } from "./process.ts";
+import type { ArrowBatch, Schema } from "./schema.ts";
+import type { OutputTag } from "./side-output.ts";
+import type { Sink } from "./sink.ts";
+import type { Source } from "./source.ts";
+import type { WatermarkStrategy } from "./watermark.ts";
+import type { WindowSpec } from "./window.ts";
+
+/** A user function with its optional life cycle, as written (a function) or from an object with open, call and close. */
+export interface UserFunction<A extends readonly unknown[] = readonly never[], R = unknown> {
+  readonly call: (...args: A) => R;
+  readonly open: ((context: RuntimeContext) => void | Promise<void>) | undefined;
+  readonly close: (() => void | Promise<void>) | undefined;
+}
+
+/** What a batch function does, with the schema of the batches that it wants. */
+export interface BatchFunction {
+  readonly schema: Schema;
+  readonly maxRows: number;
+  readonly timeoutMs: number;
+  readonly call: (batch: ArrowBatch, context: RuntimeContext) => unknown;
+  readonly open: ((context: RuntimeContext) => void | Promise<void>) | undefined;
+  readonly close: (() => void | Promise<void>) | undefined;
+}
+
+// biome-ignore-start lint/suspicious/noExplicitAny: nodes forget element types, which the fluent API has checked
+export type OperatorSpec =
+  | { readonly kind: "source"; readonly source: Source<any> }
+  | { readonly kind: "map"; readonly fn: UserFunction<[any], unknown> }
+  | { readonly kind: "filter"; readonly fn: UserFunction<[any], unknown> }
+  | { readonly kind: "flatMap"; readonly fn: UserFunction<[any], unknown> }
+  | {
+      readonly kind: "timestamps";
+      readonly timestampOf: (value: any) => number;
+      readonly strategy: WatermarkStrategy<any>;
+      readonly idleAfterMs: number | undefined;
+    }
+  | { readonly kind: "process"; readonly key: KeySelector | undefined; readonly fn: ProcessFunction<any, any, any, any> }
+  | { readonly kind: "reduce"; readonly key: KeySelector; readonly reduce: (sum: any, value: any) => any }
+  | {
+      readonly kind: "window";
+      readonly key: KeySelector;
+      readonly window: WindowSpec;
+      readonly aggregate: Aggregate<any, any, any>;
+      readonly allowedLatenessMs: number;
+      readonly late: OutputTag<any> | undefined;
+    }
+  | { readonly kind: "mapBatches"; readonly fn: BatchFunction }
+  | { readonly kind: "custom"; readonly factory: OperatorFactory<any, any>; readonly keyed: boolean }
+  | { readonly kind: "sink"; readonly sink: Sink<any> };
+// biome-ignore-end lint/suspicious/noExplicitAny: see above
+
+export type OperatorKind = OperatorSpec["kind"];
+
+/** Where an edge begins: a node's main output, or one of its side outputs. */
+export interface EdgeSpec {
+  readonly from: OperatorId;
+  readonly side: string | undefined;
+  readonly partitioning: Partitioning;
+}
+
+export interface StreamNode {
+  /** The operator's name, unique in the job: given by the user, or derived where nothing is kept under it. */
+  readonly id: OperatorId;
+  readonly spec: OperatorSpec;
+  readonly inputs: readonly EdgeSpec[];
+  /** Absent: the job's parallelism. */
+  readonly parallelism: number | undefined;
+  /** The fields of its input that the operator reads, or undefined for all: only these travel to it. */
+  readonly reads: readonly string[] | undefined;
+}
