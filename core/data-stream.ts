@@ -19,7 +19,13 @@ import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
 import type { StateDeclaration } from "./state.ts";
 import { type Duration, durationMs, positiveDurationMs } from "./time.ts";
-import { isAsyncFunction, promiseReturned, type Synchronous, userFunction, type WithLifecycle } from "./user-function.ts";
+import {
+  isAsyncFunction,
+  promiseReturned,
+  type Synchronous,
+  userFunction,
+  type WithLifecycle,
+} from "./user-function.ts";
 import { idleAfterMs, type WatermarkOptions, watermarkStrategy } from "./watermark.ts";
 import type { WindowResult, WindowSpec } from "./window.ts";
 
@@ -72,7 +78,7 @@ export class DataStream<T> {
   map<U>(fn: ((value: T) => U) & Synchronous<U>, options?: OperatorOptions): DataStream<U>;
   map<U>(fn: WithLifecycle<"map", [value: T], U> & Synchronous<U>, options?: OperatorOptions): DataStream<U>;
   map<U>(fn: unknown, options: OperatorOptions = {}): DataStream<U> {
-    return this.then("map", fn, options);
+    return this.appendFunction("map", fn, options);
   }
 
   /** The records for which the function is true; a type guard narrows the stream's type. */
@@ -80,17 +86,17 @@ export class DataStream<T> {
   filter(fn: (value: T) => boolean, options?: OperatorOptions): DataStream<T>;
   filter(fn: WithLifecycle<"filter", [value: T], boolean>, options?: OperatorOptions): DataStream<T>;
   filter(fn: unknown, options: OperatorOptions = {}): DataStream<T> {
-    return this.then("filter", fn, options);
+    return this.appendFunction("filter", fn, options);
   }
 
   /** Any number of records for each record: an array, or a generator, which is suspended while consumers have no room. */
   flatMap<U>(fn: (value: T) => Iterable<U>, options?: OperatorOptions): DataStream<U>;
   flatMap<U>(fn: WithLifecycle<"flatMap", [value: T], Iterable<U>>, options?: OperatorOptions): DataStream<U>;
   flatMap<U>(fn: unknown, options: OperatorOptions = {}): DataStream<U> {
-    return this.then("flatMap", fn, options);
+    return this.appendFunction("flatMap", fn, options);
   }
 
-  private then<U>(kind: "map" | "filter" | "flatMap", fn: unknown, options: OperatorOptions): DataStream<U> {
+  private appendFunction<U>(kind: "map" | "filter" | "flatMap", fn: unknown, options: OperatorOptions): DataStream<U> {
     return this.append({ kind, fn: userFunction(kind, fn, options.name ?? kind) } as OperatorSpec, options);
   }
 
@@ -108,7 +114,10 @@ export class DataStream<T> {
   }
 
   /** Gives records their event time, in epoch milliseconds, and makes watermarks from it. */
-  withTimestamps(timestampOf: (value: T) => number, options: WatermarkOptions<T> & OperatorOptions = {}): DataStream<T> {
+  withTimestamps(
+    timestampOf: (value: T) => number,
+    options: WatermarkOptions<T> & OperatorOptions = {},
+  ): DataStream<T> {
     const name = options.name ?? "withTimestamps";
     const strategy = watermarkStrategy(options, name);
     return this.append({ kind: "timestamps", timestampOf, strategy, idleAfterMs: idleAfterMs(options, name) }, options);
@@ -123,7 +132,11 @@ export class DataStream<T> {
   }
 
   /** A function without key: side outputs and any number of results, but no keyed state and no timers. */
-  process<O>(name: string, fn: ProcessFunction<T, never, Record<never, never>, O>, options: OperatorOptions = {}): DataStream<O> {
+  process<O>(
+    name: string,
+    fn: ProcessFunction<T, never, Record<never, never>, O>,
+    options: OperatorOptions = {},
+  ): DataStream<O> {
     return this.append({ kind: "process", key: undefined, fn }, { ...options, name });
   }
 
@@ -135,7 +148,10 @@ export class DataStream<T> {
         fn: Object.freeze({
           schema: Object.freeze({ ...options.schema }),
           maxRows: options.maxRows ?? ARROW_BATCH_ROWS,
-          timeoutMs: options.timeout === undefined ? ASYNC_TIMEOUT_MS : positiveDurationMs(options.timeout, `timeout of "${name}"`),
+          timeoutMs:
+            options.timeout === undefined
+              ? ASYNC_TIMEOUT_MS
+              : positiveDurationMs(options.timeout, `timeout of "${name}"`),
           call: options.process.bind(options),
           open: options.open?.bind(options),
           close: options.close?.bind(options),
@@ -180,16 +196,26 @@ export class DataStream<T> {
   to(sink: Sink<T>, options: OperatorOptions = {}): void {
     const parallelism = options.parallelism ?? sink.parallelism;
     if (sink.parallelism !== undefined && parallelism !== sink.parallelism) {
-      throw new MillraceError("PARALLELISM", `sink "${sink.name}" can only have parallelism ${sink.parallelism}, not ${parallelism}`, { operator: sink.name });
+      throw new MillraceError(
+        "PARALLELISM",
+        `sink "${sink.name}" can only have parallelism ${sink.parallelism}, not ${parallelism}`,
+        { operator: sink.name },
+      );
     }
-    this.append({ kind: "sink", sink }, { name: options.name ?? sink.name, ...(parallelism === undefined ? {} : { parallelism }) });
+    this.append(
+      { kind: "sink", sink },
+      { name: options.name ?? sink.name, ...(parallelism === undefined ? {} : { parallelism }) },
+    );
   }
 
   /** What the operator that made this stream pushed into the side output. */
   sideOutput<S>(tag: OutputTag<S>): DataStream<S> {
     const [origin, second] = this.origins;
     if (origin === undefined || second !== undefined || origin.partitioning.kind !== "forward") {
-      throw new MillraceError("BAD_OPTION", `sideOutput("${tag.name}") must be called on the stream that an operator returned, not on a union or a partitioned stream`);
+      throw new MillraceError(
+        "BAD_OPTION",
+        `sideOutput("${tag.name}") must be called on the stream that an operator returned, not on a union or a partitioned stream`,
+      );
     }
     return new DataStream<S>(this.env, [{ from: origin.from, side: tag.name, partitioning: forward }]);
   }
@@ -198,7 +224,11 @@ export class DataStream<T> {
     return new DataStream(this.env, repartitioned(this.origins, partitioning));
   }
 
-  protected append<O>(spec: OperatorSpec, options: OperatorOptions, more: { reads?: readonly string[] | undefined; inputs?: readonly EdgeSpec[] } = {}): DataStream<O> {
+  protected append<O>(
+    spec: OperatorSpec,
+    options: OperatorOptions,
+    more: { reads?: readonly string[] | undefined; inputs?: readonly EdgeSpec[] } = {},
+  ): DataStream<O> {
     const { name, parallelism } = options;
     const id = this.env.addNode({
       ...(name === undefined ? {} : { name }),
@@ -212,7 +242,10 @@ export class DataStream<T> {
 
   private checkSameJob(other: DataStream<T>): void {
     if (other.env === this.env) return;
-    throw new MillraceError("FOREIGN_STREAM", `a stream of job "${other.env.jobName}" was united with one of job "${this.env.jobName}"; streams of one build of one job only can be combined`);
+    throw new MillraceError(
+      "FOREIGN_STREAM",
+      `a stream of job "${other.env.jobName}" was united with one of job "${this.env.jobName}"; streams of one build of one job only can be combined`,
+    );
   }
 }
 
@@ -232,7 +265,8 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
     fn: ProcessFunction<T, K, S, O>,
     options: OperatorOptions = {},
   ): DataStream<O> {
-    for (const method of ["process", "onTimer"] as const) if (isAsyncFunction(fn[method])) throw promiseReturned(name, method);
+    for (const method of ["process", "onTimer"] as const)
+      if (isAsyncFunction(fn[method])) throw promiseReturned(name, method);
     return this.append({ kind: "process", key: this.#key as KeySelector, fn }, { ...options, name });
   }
 
@@ -260,7 +294,13 @@ export class WindowedStream<T, K extends Key> {
   readonly #window: WindowSpec;
   readonly #options: WindowOptions<T>;
 
-  constructor(env: Environment, origins: readonly EdgeSpec[], key: KeySelector<T, K>, window: WindowSpec, options: WindowOptions<T>) {
+  constructor(
+    env: Environment,
+    origins: readonly EdgeSpec[],
+    key: KeySelector<T, K>,
+    window: WindowSpec,
+    options: WindowOptions<T>,
+  ) {
     this.#stream = new WindowAppender(env, origins);
     this.#key = key;
     this.#window = window;
@@ -268,7 +308,11 @@ export class WindowedStream<T, K extends Key> {
   }
 
   /** One result for each key and window, when the watermark passes its end; again with each allowed late record. */
-  aggregate<A, R>(name: string, aggregate: Aggregate<T, A, R> & Synchronous<R>, options: OperatorOptions = {}): DataStream<WindowResult<K, R>> {
+  aggregate<A, R>(
+    name: string,
+    aggregate: Aggregate<T, A, R> & Synchronous<R>,
+    options: OperatorOptions = {},
+  ): DataStream<WindowResult<K, R>> {
     for (const part of ["create", "add", "merge", "result"] as const) {
       if (isAsyncFunction((aggregate as unknown as Record<string, unknown>)[part])) throw promiseReturned(name, part);
     }
@@ -284,7 +328,9 @@ export class WindowedStream<T, K extends Key> {
         late: this.#options.late,
       },
       { ...options, name },
-      fields === undefined || keyFields === undefined || this.#options.late !== undefined ? undefined : [...new Set([...keyFields, ...fields])],
+      fields === undefined || keyFields === undefined || this.#options.late !== undefined
+        ? undefined
+        : [...new Set([...keyFields, ...fields])],
     );
   }
 
@@ -299,7 +345,11 @@ export class WindowedStream<T, K extends Key> {
       merge: combine,
       result: (sum) => sum as T,
     };
-    return this.aggregate<T | undefined, T>(name, aggregate as Aggregate<T, T | undefined, T> & Synchronous<T>, options);
+    return this.aggregate<T | undefined, T>(
+      name,
+      aggregate as Aggregate<T, T | undefined, T> & Synchronous<T>,
+      options,
+    );
   }
 }
 
@@ -317,5 +367,8 @@ function keySelector<T>(by: string | readonly string[] | ((value: T) => Key)): K
   if (typeof by === "function") return Object.freeze({ select: by, fields: undefined });
   if (typeof by === "string") return Object.freeze({ select: (value: T) => value[by as keyof T] as Key, fields: [by] });
   const fields = Object.freeze([...by]);
-  return Object.freeze({ select: (value: T) => fields.map((field) => value[field as keyof T]) as unknown as Key, fields });
+  return Object.freeze({
+    select: (value: T) => fields.map((field) => value[field as keyof T]) as unknown as Key,
+    fields,
+  });
 }

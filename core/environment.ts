@@ -31,7 +31,12 @@ export class Environment {
 
   /** The stream that a source makes. Its name identifies its positions over restarts; name it when two are alike. */
   from<T>(source: Source<T>, options: OperatorOptions = {}): DataStream<T> {
-    const id = this.addNode({ ...options, name: options.name ?? source.name, spec: { kind: "source", source }, inputs: [] });
+    const id = this.addNode({
+      ...options,
+      name: options.name ?? source.name,
+      spec: { kind: "source", source },
+      inputs: [],
+    });
     return new DataStream<T>(this, [{ from: id, side: undefined, partitioning: { kind: "forward" } }]);
   }
 
@@ -58,10 +63,18 @@ export class Environment {
   }
 
   #claimName(given: string | undefined, kind: string): OperatorId {
-    if (given === "") throw new MillraceError("MISSING_NAME", `a ${kind} operator of job "${this.jobName}" has an empty name; give it one: state is kept under it`);
+    if (given === "")
+      throw new MillraceError(
+        "MISSING_NAME",
+        `a ${kind} operator of job "${this.jobName}" has an empty name; give it one: state is kept under it`,
+      );
     const name = given ?? this.#derivedName(kind);
     if (this.#names.has(name)) {
-      throw new MillraceError("DUPLICATE_NAME", `job "${this.jobName}" has two operators named "${name}"; give one of them another name, e.g. { name: "${name}-2" }`, { operator: name });
+      throw new MillraceError(
+        "DUPLICATE_NAME",
+        `job "${this.jobName}" has two operators named "${name}"; give one of them another name, e.g. { name: "${name}-2" }`,
+        { operator: name },
+      );
     }
     this.#names.add(name);
     return name as OperatorId;
@@ -77,6 +90,10 @@ export class Environment {
 function checkParallelism(parallelism: number | undefined, operator: string): void {
   if (parallelism === undefined) return;
   if (!Number.isInteger(parallelism) || parallelism < 1 || parallelism > KEY_GROUPS_MAX) {
-    throw new MillraceError("PARALLELISM", `the parallelism of "${operator}" is ${parallelism}; it must be a whole number from 1 to ${KEY_GROUPS_MAX}`, { operator });
+    throw new MillraceError(
+      "PARALLELISM",
+      `the parallelism of "${operator}" is ${parallelism}; it must be a whole number from 1 to ${KEY_GROUPS_MAX}`,
+      { operator },
+    );
   }
 }

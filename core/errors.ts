@@ -40,6 +40,7 @@ export const errorCodes = {
   PROMISE_RETURNED: user("A synchronous function returned a promise."),
   RECORD_TOO_LARGE: user("A record is larger than an exchange carries."),
   SLOT_LOST: internal("The thread of a slot ended before its subtasks did.", "restart"),
+  STATE_CORRUPT: external("A snapshot of state is damaged, of an unknown version, or contradicts itself.", "never"),
   STATE_MISUSE: user("Keyed state or timers were used without a current key, or under two different descriptors."),
   TIMEOUT: external("An asynchronous function, source or sink did not settle within its time."),
   UNFINISHED_STREAM: user("A stream is neither consumed by an operator nor written to a sink."),

@@ -1,18 +1,44 @@
 /** The names of this room that user programs may use. Inner rooms import the files themselves. */
 
 export * from "./aggregate.ts";
-export { DataStream, KeyedStream, type MapBatchesOptions, type TransformOptions, type WindowedStream, type WindowOptions } from "./data-stream.ts";
+export {
+  DataStream,
+  KeyedStream,
+  type MapBatchesOptions,
+  type TransformOptions,
+  type WindowedStream,
+  type WindowOptions,
+} from "./data-stream.ts";
 export type { Environment, OperatorOptions } from "./environment.ts";
 export { type ErrorCode, errorCodes, MillraceError } from "./errors.ts";
 export { defineJob, type Job, type JobOptions, type Params } from "./job.ts";
 export type { Key } from "./key.ts";
-export type { Gate, Operator, OperatorContext, OperatorFactory, Output, Push, RuntimeContext, Timer, Timers } from "./operator.ts";
+export type {
+  Gate,
+  Operator,
+  OperatorContext,
+  OperatorFactory,
+  Output,
+  Push,
+  RuntimeContext,
+  Timer,
+  Timers,
+} from "./operator.ts";
 export type { ProcessContext, ProcessFunction } from "./process.ts";
 export type { ArrowBatch, ArrowColumn, Schema } from "./schema.ts";
 export { type OutputTag, outputTag } from "./side-output.ts";
 export type { Sink, SinkContext, SinkWriter } from "./sink.ts";
 export type { EnumeratorContext, ReadStep, Source, SourceContext, SourceReader, SplitEnumerator } from "./source.ts";
-export { listState, type ListState, mapState, type MapState, reducingState, type ReducingState, type ValueState, valueState } from "./state.ts";
+export {
+  type ListState,
+  listState,
+  type MapState,
+  mapState,
+  type ReducingState,
+  reducingState,
+  type ValueState,
+  valueState,
+} from "./state.ts";
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
 export { type Clock, type Duration, NO_TIMESTAMP } from "./time.ts";
 export type { WatermarkGenerator, WatermarkOptions } from "./watermark.ts";

@@ -40,15 +40,26 @@ export function defineJob<const P extends Params = Params>(
   build: (env: Environment, params: Widened<P>) => void,
   options: JobOptions<P> = {},
 ): Job<P> {
-  if (name === "") throw new MillraceError("MISSING_NAME", "a job needs a name: defineJob(import.meta, \"my-job\", …)");
-  const job: Job<P> = Object.freeze({ name, module: meta.url, build: build as Job<P>["build"], options: Object.freeze({ ...options }) });
+  if (name === "") throw new MillraceError("MISSING_NAME", 'a job needs a name: defineJob(import.meta, "my-job", …)');
+  const job: Job<P> = Object.freeze({
+    name,
+    module: meta.url,
+    build: build as Job<P>["build"],
+    options: Object.freeze({ ...options }),
+  });
   definedJobs.set(jobKey(meta.url, name), job as unknown as Job);
   return job;
 }
 
 /** Parameters with their literal types widened: the default "a" may be replaced by any string. */
 export type Widened<P extends Params> = {
-  readonly [name in keyof P]: P[name] extends string ? string : P[name] extends number ? number : P[name] extends boolean ? boolean : ParamValue;
+  readonly [name in keyof P]: P[name] extends string
+    ? string
+    : P[name] extends number
+      ? number
+      : P[name] extends boolean
+        ? boolean
+        : ParamValue;
 };
 
 /** The job that a module which was imported earlier has defined under that name. */
@@ -79,7 +90,10 @@ export function resolveParams(job: Job, given: Params = {}): Params {
     }
     const expected = defaults[name];
     if (expected !== null && value !== null && typeof expected !== typeof value) {
-      throw new MillraceError("BAD_OPTION", `parameter "${name}" of job "${job.name}" is a ${typeof expected}, got a ${typeof value}`);
+      throw new MillraceError(
+        "BAD_OPTION",
+        `parameter "${name}" of job "${job.name}" is a ${typeof expected}, got a ${typeof value}`,
+      );
     }
   }
   return Object.freeze({ ...defaults, ...given });

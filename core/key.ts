@@ -31,7 +31,7 @@ export function hashKey(key: unknown, operator: string): number {
   if (typeof key === "string") return murmurString(key, seeds.string);
   if (typeof key === "bigint") return murmurString(key.toString(36), seeds.bigint);
   if (typeof key === "boolean") return murmurWord(key ? 1 : 0, seeds.boolean);
-  if (key instanceof Date) return hashNumber(key.getTime(), seeds.date, operator);
+  if (key instanceof Date && !Number.isNaN(key.getTime())) return hashNumber(key.getTime(), seeds.date, operator);
   if (Array.isArray(key) && key.length > 0) return hashTuple(key, operator);
   throw badKey(key, operator);
 }
@@ -64,11 +64,18 @@ export function encodeKey(key: unknown, operator: string): string {
   if (typeof key === "bigint") return `i${key}`;
   if (typeof key === "boolean") return key ? "bt" : "bf";
   if (key instanceof Date && !Number.isNaN(key.getTime())) return `d${key.getTime()}`;
-  if (Array.isArray(key) && key.length > 0 && !key.some(Array.isArray)) {
-    const parts = key.map((part) => encodeKey(part, operator));
-    return `t${parts.map((part) => `${part.length}:${part}`).join("")}`;
-  }
+  if (Array.isArray(key) && key.length > 0) return encodeTuple(key, operator);
   throw badKey(key, operator);
+}
+
+function encodeTuple(parts: readonly unknown[], operator: string): string {
+  let text = "t";
+  for (const part of parts) { // for…of, unlike map and some, visits the holes of a sparse array, which are refused
+    if (Array.isArray(part)) throw badKey(parts, operator);
+    const encoding = encodeKey(part, operator);
+    text += `${encoding.length}:${encoding}`;
+  }
+  return text;
 }
 
 /** The key that `encodeKey` encoded. REQUIRES: text that `encodeKey` returned. */
@@ -104,9 +111,9 @@ function decodeTuple(text: string): Key {
 export function badKey(key: unknown, operator: string): MillraceError {
   return new MillraceError(
     "BAD_KEY",
-    `the key function of "${operator}" returned ${describeKey(key)}; a key must be a string, a number other than NaN, ` +
-      "a bigint, a boolean, a valid Date, or a non-empty flat array of those. Return one of these, or drop such records " +
-      "with filter before keyBy",
+    `"${operator}" was given ${describeKey(key)} as a key; a key must be a string, a number other than NaN, ` +
+      "a bigint, a boolean, a valid Date, or a non-empty flat array of those. Return one of these from the key function, " +
+      "or drop such records with filter before keyBy",
     { operator },
   );
 }

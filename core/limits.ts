@@ -18,7 +18,7 @@ export const BATCH_BYTES_TARGET = SEGMENT_BYTES - 8 * 1024;
 /** Segments that a channel owns whatever others do: one being written or read and one under way, so none starves. */
 export const CHANNEL_FLOOR_SEGMENTS = 2;
 
-/** Batches under way in one channel: enough to bridge a time slice of the other side, few enough to keep latency. */
+/** Batches under way in one channel, a power of two: enough to bridge a time slice of the other side, few enough to keep latency. */
 export const CHANNEL_CREDIT = 8;
 
 /** Segments of a slot's pool beyond the floors, which busy channels borrow. */

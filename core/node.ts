@@ -42,7 +42,11 @@ export type OperatorSpec =
       readonly strategy: WatermarkStrategy<any>;
       readonly idleAfterMs: number | undefined;
     }
-  | { readonly kind: "process"; readonly key: KeySelector | undefined; readonly fn: ProcessFunction<any, any, any, any> }
+  | {
+      readonly kind: "process";
+      readonly key: KeySelector | undefined;
+      readonly fn: ProcessFunction<any, any, any, any>;
+    }
   | { readonly kind: "reduce"; readonly key: KeySelector; readonly reduce: (sum: any, value: any) => any }
   | {
       readonly kind: "window";

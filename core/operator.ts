@@ -9,9 +9,9 @@
  *  4. `watermark` is forwarded only after everything due at it has been pushed.
  */
 
-import type { Duration } from "./time.ts";
+import type { Key } from "./key.ts";
+import type { ArrowBatch, Schema } from "./schema.ts";
 import type { Clock } from "./time.ts";
-import type { Key, KeySelector } from "./key.ts";
 import type { KeyedStateBackend } from "./state-backend.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Logger, MetricGroup } from "./telemetry.ts";
@@ -35,6 +35,10 @@ export interface Operator<I = unknown> {
   onTimer?(timer: Timer): void;
   /** An input batch or a source's stretch has ended: a chance to act once for many records. */
   batchEnd?(): void;
+  /** There is no input at the moment, or the input has ended: time to show outside what has been done. */
+  pause?(): void;
+  /** A snapshot is about to be taken: what is kept in fields for speed goes into state now. */
+  beforeSnapshot?(): void;
   /** All input has come and the final watermark has been forwarded. */
   finish?(): void;
   /** Always called once after `open` was called, also after failures. */
@@ -96,13 +100,26 @@ export interface OperatorContext<O = unknown> extends RuntimeContext {
    */
   suspend(resume: () => boolean): void;
   /** No further input comes until the promise settles; a rejection or the timeout fails the subtask. */
-  wait(promise: PromiseLike<void>, timeout: Duration, what: string): void;
+  wait(promise: PromiseLike<void>, timeoutMs: number, what: string): void;
   /** Calls back in the mailbox at or after the given wall-clock time. Not part of the state. */
   callAt(timeMs: number, callback: () => void): void;
   /** Tells consumers whether this subtask currently holds back their watermark. */
   markIdle(idle: boolean): void;
   /** The named error of a user function's failure at a record. */
   failure(cause: unknown, value: unknown): MillraceError;
+  /** Arrow, loaded by the first operator that opens with it. */
+  arrow(): Promise<ArrowAdapter>;
+}
+
+/** Between records and Arrow batches. The host's: operators know batches only by `ArrowBatch`. */
+export interface ArrowAdapter {
+  /** A batch of the schema's columns. @throws BATCH_SCHEMA_MISMATCH with the field and what came. */
+  fromRows(rows: readonly unknown[], schema: Schema, operator: string): ArrowBatch;
+  /** The same from an exchange frame; columns whose layout fits are wrapped, not copied. */
+  fromFrame(frame: Uint8Array, schema: Schema, operator: string): { batch: ArrowBatch; timestamps: ArrayLike<number> };
+  isBatch(value: unknown): value is ArrowBatch;
+  /** The rows of a batch as plain records. */
+  rowsOf(batch: ArrowBatch): Iterable<unknown>;
 }
 
 export interface Gate {
@@ -123,6 +140,3 @@ export interface OperatorState {
 
 /** Makes the operator of one subtask. */
 export type OperatorFactory<I = unknown, O = unknown> = (context: OperatorContext<O>) => Operator<I>;
-
-/** Whether values are hashed by a key before an operator, and how. */
-export type Keyed = KeySelector | undefined;

@@ -7,8 +7,8 @@
  */
 
 import type { Gate, Push, RuntimeContext } from "./operator.ts";
-import type { Duration } from "./time.ts";
 import type { OutputTag } from "./side-output.ts";
+import type { Duration } from "./time.ts";
 
 export interface Source<T, Split = unknown> {
   /** Names the operator when the job does not, e.g. "jsonl:clicks.jsonl". */

@@ -65,21 +65,27 @@ export interface ReducingStateDescriptor<T> {
   readonly reduce: (sum: Readonly<T>, value: Readonly<T>) => T;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a record of descriptors of any element types; handles infer them back
-export type StateDescriptor = ValueStateDescriptor<any> | ListStateDescriptor<any> | MapStateDescriptor<any, any> | ReducingStateDescriptor<any>;
+// biome-ignore-start lint/suspicious/noExplicitAny: a record of descriptors of any element types; handles infer them back
+export type StateDescriptor =
+  | ValueStateDescriptor<any>
+  | ListStateDescriptor<any>
+  | MapStateDescriptor<any, any>
+  | ReducingStateDescriptor<any>;
+// biome-ignore-end lint/suspicious/noExplicitAny: as above
 
 /** The states of one function, by name. */
 export type StateDeclaration = Readonly<Record<string, StateDescriptor>>;
 
-export type StateHandle<D> = D extends ValueStateDescriptor<infer T>
-  ? ValueState<T>
-  : D extends ListStateDescriptor<infer T>
-    ? ListState<T>
-    : D extends MapStateDescriptor<infer K, infer V>
-      ? MapState<K, V>
-      : D extends ReducingStateDescriptor<infer T>
-        ? ReducingState<T>
-        : never;
+export type StateHandle<D> =
+  D extends ValueStateDescriptor<infer T>
+    ? ValueState<T>
+    : D extends ListStateDescriptor<infer T>
+      ? ListState<T>
+      : D extends MapStateDescriptor<infer K, infer V>
+        ? MapState<K, V>
+        : D extends ReducingStateDescriptor<infer T>
+          ? ReducingState<T>
+          : never;
 
 export type StateHandles<S extends StateDeclaration> = { readonly [name in keyof S]: StateHandle<S[name]> };
 

@@ -18,7 +18,11 @@ export function validateGraph(graph: StreamGraph): void {
   for (const node of graph.nodes) {
     for (const edge of node.inputs) {
       if (!byId.has(edge.from)) {
-        throw new MillraceError("FOREIGN_STREAM", `"${node.id}" of job "${graph.jobName}" reads from "${edge.from}", which is not part of this job; use streams of this builder's env only`, { operator: node.id });
+        throw new MillraceError(
+          "FOREIGN_STREAM",
+          `"${node.id}" of job "${graph.jobName}" reads from "${edge.from}", which is not part of this job; use streams of this builder's env only`,
+          { operator: node.id },
+        );
       }
     }
   }
@@ -29,7 +33,12 @@ export function validateGraph(graph: StreamGraph): void {
 function indexNodes(graph: StreamGraph): ReadonlyMap<OperatorId, StreamNode> {
   const byId = new Map<OperatorId, StreamNode>();
   for (const node of graph.nodes) {
-    if (byId.has(node.id)) throw new MillraceError("DUPLICATE_NAME", `job "${graph.jobName}" has two operators named "${node.id}"; rename one`, { operator: node.id });
+    if (byId.has(node.id))
+      throw new MillraceError(
+        "DUPLICATE_NAME",
+        `job "${graph.jobName}" has two operators named "${node.id}"; rename one`,
+        { operator: node.id },
+      );
     byId.set(node.id, node);
   }
   return byId;
@@ -44,7 +53,11 @@ function checkAcyclic(graph: StreamGraph, byId: ReadonlyMap<OperatorId, StreamNo
     if (done.has(node.id)) return;
     if (onPath.has(node.id)) {
       const cycle = [...path.slice(path.indexOf(node.id)), node.id].reverse();
-      throw new MillraceError("GRAPH_CYCLE", `job "${graph.jobName}" contains a cycle: ${cycle.map((id) => `"${id}"`).join(" → ")}; a stream cannot feed itself, write to a topic or file and read it back`, { operator: node.id });
+      throw new MillraceError(
+        "GRAPH_CYCLE",
+        `job "${graph.jobName}" contains a cycle: ${cycle.map((id) => `"${id}"`).join(" → ")}; a stream cannot feed itself, write to a topic or file and read it back`,
+        { operator: node.id },
+      );
     }
     path.push(node.id);
     onPath.add(node.id);
@@ -58,12 +71,19 @@ function checkAcyclic(graph: StreamGraph, byId: ReadonlyMap<OperatorId, StreamNo
 
 function checkFinished(graph: StreamGraph): void {
   if (!graph.nodes.some((node) => node.spec.kind === "sink")) {
-    throw new MillraceError("EMPTY_JOB", `job "${graph.jobName}" has no sink, so it would compute nothing; end a stream with .to(print()) or another sink`);
+    throw new MillraceError(
+      "EMPTY_JOB",
+      `job "${graph.jobName}" has no sink, so it would compute nothing; end a stream with .to(print()) or another sink`,
+    );
   }
   const consumed = new Set(graph.nodes.flatMap((node) => node.inputs.map((edge) => edge.from)));
   for (const node of graph.nodes) {
     if (node.spec.kind !== "sink" && !consumed.has(node.id)) {
-      throw new MillraceError("UNFINISHED_STREAM", `the stream of "${node.id}" in job "${graph.jobName}" goes nowhere; end it with .to(sink) or remove the operator`, { operator: node.id });
+      throw new MillraceError(
+        "UNFINISHED_STREAM",
+        `the stream of "${node.id}" in job "${graph.jobName}" goes nowhere; end it with .to(sink) or remove the operator`,
+        { operator: node.id },
+      );
     }
   }
 }

@@ -46,7 +46,10 @@ export function userFunction<A extends readonly unknown[], R>(
   });
 }
 
-function bound<A extends readonly unknown[]>(object: object | null, method: string): ((...args: A) => void | Promise<void>) | undefined {
+function bound<A extends readonly unknown[]>(
+  object: object | null,
+  method: string,
+): ((...args: A) => void | Promise<void>) | undefined {
   const found = (object as Record<string, unknown>)[method];
   return typeof found === "function" ? found.bind(object) : undefined;
 }

@@ -1,7 +1,7 @@
 /** Event time: how timestamps are read from records and how watermarks follow from them. */
 
-import { type Duration, durationMs, positiveDurationMs } from "./time.ts";
 import { MillraceError } from "./errors.ts";
+import { type Duration, durationMs, positiveDurationMs } from "./time.ts";
 
 /** Derives watermarks from the timestamps of one subtask's records. Returns the watermark, or undefined for no change. */
 export interface WatermarkGenerator<T = unknown> {
@@ -30,13 +30,22 @@ export interface WatermarkOptions<T> {
 export function watermarkStrategy<T>(options: WatermarkOptions<T>, operator: string): WatermarkStrategy<T> {
   const given = [options.outOfOrderness, options.punctuated, options.custom].filter((way) => way !== undefined);
   if (given.length > 1) {
-    throw new MillraceError("BAD_OPTION", `"${operator}" expects one of outOfOrderness, punctuated and custom, got ${given.length} of them`, { operator });
+    throw new MillraceError(
+      "BAD_OPTION",
+      `"${operator}" expects one of outOfOrderness, punctuated and custom, got ${given.length} of them`,
+      { operator },
+    );
   }
   if (options.punctuated !== undefined) return { kind: "punctuated", watermarkOf: options.punctuated };
   if (options.custom !== undefined) return { kind: "custom", generator: options.custom };
-  return { kind: "bounded", outOfOrdernessMs: durationMs(options.outOfOrderness ?? "0s", `outOfOrderness of "${operator}"`) };
+  return {
+    kind: "bounded",
+    outOfOrdernessMs: durationMs(options.outOfOrderness ?? "0s", `outOfOrderness of "${operator}"`),
+  };
 }
 
 export function idleAfterMs<T>(options: WatermarkOptions<T>, operator: string): number | undefined {
-  return options.idleAfter === undefined ? undefined : positiveDurationMs(options.idleAfter, `idleAfter of "${operator}"`);
+  return options.idleAfter === undefined
+    ? undefined
+    : positiveDurationMs(options.idleAfter, `idleAfter of "${operator}"`);
 }

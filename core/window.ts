@@ -33,7 +33,10 @@ export function sliding(size: Duration, slide: Duration, alignment: WindowAlignm
   const sizeMs = positiveDurationMs(size, "the size of a sliding window");
   const slideMs = positiveDurationMs(slide, "the slide of a sliding window");
   if (slideMs > sizeMs) {
-    throw new MillraceError("BAD_OPTION", `a sliding window's slide (${slideMs} ms) is longer than its size (${sizeMs} ms), so records between windows would be lost: make the slide at most the size`);
+    throw new MillraceError(
+      "BAD_OPTION",
+      `a sliding window's slide (${slideMs} ms) is longer than its size (${sizeMs} ms), so records between windows would be lost: make the slide at most the size`,
+    );
   }
   return windowSpec("sliding", sizeMs, slideMs, alignment);
 }
@@ -49,7 +52,11 @@ function checkTimeZone(timeZone: string): void {
   try {
     new Intl.DateTimeFormat("en", { timeZone });
   } catch (cause) {
-    throw new MillraceError("BAD_OPTION", `"${timeZone}" is not a time zone; use an IANA name such as "Europe/Berlin"`, { cause });
+    throw new MillraceError(
+      "BAD_OPTION",
+      `"${timeZone}" is not a time zone; use an IANA name such as "Europe/Berlin"`,
+      { cause },
+    );
   }
 }
 

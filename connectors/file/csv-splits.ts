@@ -1,0 +1,135 @@
+/** Where a CSV file can be divided: found by walking through its records, as far as splits are asked for. */
+
+import { MillraceError } from "../../core/errors.ts";
+import type { CsvColumns } from "./csv-columns.ts";
+import { type CsvGrammar, csvFields, csvRecordEnd } from "./csv-grammar.ts";
+import { FileWindow } from "./file-window.ts";
+import type { InputFile } from "./input-files.ts";
+import { markBytes, textOf } from "./text-file.ts";
+import { LINE_FEED, type TextSplit } from "./text-reader.ts";
+
+/** A byte range that begins and ends where records do. */
+export interface CsvSplit extends TextSplit {
+  /** The names of the file's columns in their order. */
+  readonly header: readonly string[];
+}
+
+export type CsvSettings = CsvGrammar & {
+  readonly header: boolean;
+  readonly columns: CsvColumns | undefined;
+  readonly positionField: string | undefined;
+  readonly splitBytes: number;
+};
+
+/** The splits of the files in their order. Closes its file when it is left early. */
+export async function* csvSplits(files: readonly InputFile[], settings: CsvSettings): AsyncGenerator<CsvSplit> {
+  const walk = new RecordWalk(settings);
+  try {
+    for (const { path, size } of files) {
+      await walk.open(path);
+      const header = settings.header ? await readHeader(walk, path, settings) : Object.keys(settings.columns ?? {});
+      for (let start = walk.offset; start < size; start = walk.offset) {
+        while (walk.offset < Math.min(start + settings.splitBytes, size) && (await walk.next()) !== undefined);
+        // A file that was cut meanwhile is for the readers to report.
+        const end = walk.offset > start ? Math.min(walk.offset, size) : size;
+        yield { path, start, end, header };
+        if (end === size) break;
+      }
+    }
+  } finally {
+    await walk.close();
+  }
+}
+
+/** Goes from record to record by the same rules as the readers, so that the two agree on where records begin. */
+class RecordWalk {
+  readonly #settings: CsvSettings;
+  readonly #window = new FileWindow();
+  #cursor = 0;
+
+  constructor(settings: CsvSettings) {
+    this.#settings = settings;
+  }
+
+  /** Where the next record begins in the file. */
+  get offset(): number {
+    return this.#window.offset + this.#cursor;
+  }
+
+  async open(path: string): Promise<void> {
+    this.#cursor = await this.#window.seek(path, 0);
+  }
+
+  /** Goes behind the next record. Its bytes are valid until the next call; undefined at the end of the file. */
+  async next(): Promise<Buffer | undefined> {
+    const window = this.#window;
+    for (;;) {
+      const from = this.#cursor;
+      const to = csvRecordEnd(this.#settings, window.bytes, from, window.ended);
+      if (to !== -1) {
+        this.#cursor = to;
+        return window.bytes.subarray(from, to);
+      }
+      if (window.ended) return undefined;
+      if (window.bytes.length - from > this.#settings.recordBytesMax) return await this.#skipLine();
+      await window.readOn(from);
+      this.#cursor = 0;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#window.close();
+  }
+
+  async #skipLine(): Promise<Buffer> {
+    const window = this.#window;
+    let lineFeed = -1;
+    while (lineFeed === -1 && !window.ended) {
+      await window.readOn(window.bytes.length);
+      lineFeed = window.bytes.indexOf(LINE_FEED);
+    }
+    this.#cursor = lineFeed === -1 ? window.bytes.length : lineFeed + 1;
+    return window.bytes.subarray(0, this.#cursor);
+  }
+}
+
+/** The text of the bytes `from` … `to`-1 without the line end. */
+export function csvRecordText(bytes: Buffer, from: number, to: number): string {
+  let end = to;
+  if (end > from && bytes[end - 1] === LINE_FEED) end--;
+  if (end > from && bytes[end - 1] === 0x0d) end--;
+  return textOf(bytes, from, end);
+}
+
+/** The names in the first record that is not blank. @throws MillraceError INPUT_FORMAT when they are not what is asked for. */
+async function readHeader(walk: RecordWalk, path: string, settings: CsvSettings): Promise<readonly string[]> {
+  for (let record = await walk.next(); record !== undefined; record = await walk.next()) {
+    const names = headerNames(path, record, settings);
+    if (names.length > 1 || names[0] !== "") return checkedHeader(path, names, settings);
+  }
+  return [];
+}
+
+function headerNames(path: string, record: Buffer, settings: CsvSettings): readonly string[] {
+  try {
+    const text = csvRecordText(record, markBytes(record), record.length);
+    return csvFields(settings, text).map((name) => name.trim());
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new MillraceError("INPUT_FORMAT", `${path} has no readable header: ${reason}. Correct its first line`, { cause });
+  }
+}
+
+function checkedHeader(path: string, names: readonly string[], settings: CsvSettings): readonly string[] {
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) {
+    throw new MillraceError("INPUT_FORMAT", `${path} has two columns of the name "${twice}"; rename one of them in the file`);
+  }
+  const missing = Object.keys(settings.columns ?? {}).find((name) => !names.includes(name));
+  if (missing === undefined) return names;
+  throw new MillraceError(
+    "INPUT_FORMAT",
+    `${path} has no column "${missing}"; it has ${names.map((name) => `"${name}"`).join(", ")}. ` +
+      "Correct the option columns, or set header: false if the first line is data",
+  );
+}

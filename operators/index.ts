@@ -1,0 +1,47 @@
+/** From a graph node to the operator that runs it. Map and filter are fused by the chain instead: see `fused.ts`. */
+
+import { AssertionFailure, unreachable } from "../core/assert.ts";
+import type { Key } from "../core/key.ts";
+import type { StreamNode } from "../core/node.ts";
+import type { Operator, OperatorContext } from "../core/operator.ts";
+import type { ProcessFunction } from "../core/process.ts";
+import type { SinkContext } from "../core/sink.ts";
+import type { StateDeclaration } from "../core/state.ts";
+import { FlatMapOperator } from "./flat-map.ts";
+import { MapBatchesOperator } from "./map-batches.ts";
+import { ProcessOperator } from "./process.ts";
+import { ReduceOperator } from "./reduce.ts";
+import { SinkOperator } from "./sink.ts";
+import { TimestampsOperator } from "./timestamps.ts";
+import { WindowOperator } from "./window/window-operator.ts";
+
+export { type FusedStep, fuse } from "./fused.ts";
+export { inOrder, type InOrderOptions } from "./in-order.ts";
+
+export function createOperator(node: StreamNode, context: OperatorContext & SinkContext): Operator {
+  const { spec } = node;
+  switch (spec.kind) {
+    case "flatMap":
+      return new FlatMapOperator(spec.fn, context);
+    case "timestamps":
+      return new TimestampsOperator(spec, context);
+    case "process":
+      return new ProcessOperator(spec.fn as ProcessFunction<unknown, Key, StateDeclaration, unknown>, spec.key, context);
+    case "reduce":
+      return new ReduceOperator(spec.key, spec.reduce, context);
+    case "window":
+      return new WindowOperator(spec, context);
+    case "mapBatches":
+      return new MapBatchesOperator(spec.fn, context);
+    case "custom":
+      return spec.factory(context);
+    case "sink":
+      return new SinkOperator(spec.sink, context);
+    case "source":
+    case "map":
+    case "filter":
+      throw new AssertionFailure(`${spec.kind} has no operator of its own`);
+    default:
+      unreachable(spec);
+  }
+}

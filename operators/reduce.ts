@@ -1,0 +1,52 @@
+/**
+ * reduce: the running combination of a key's records, emitted with every record.
+ *
+ * State: one record a key, in table "reduce". O(1) a record beside the user's function.
+ */
+
+import type { KeySelector } from "../core/key.ts";
+import type { Operator, OperatorContext } from "../core/operator.ts";
+import type { StatePane } from "../core/state-backend.ts";
+import { promiseReturned } from "../core/user-function.ts";
+
+export class ReduceOperator implements Operator {
+  readonly #context: OperatorContext;
+  readonly #key: KeySelector;
+  readonly #reduce: (sum: unknown, value: unknown) => unknown;
+  readonly #pane: StatePane;
+
+  constructor(key: KeySelector, reduce: (sum: unknown, value: unknown) => unknown, context: OperatorContext) {
+    this.#context = context;
+    this.#key = key;
+    this.#reduce = reduce;
+    this.#pane = context.state.table("reduce", { numbers: 0, values: true }).pane(0);
+  }
+
+  process(value: unknown, timestamp: number): void {
+    const pane = this.#pane;
+    const slot = pane.slotOf(this.#keyOf(value));
+    const sum = pane.values[slot];
+    const next = sum === undefined ? value : this.#combine(sum, value);
+    pane.values[slot] = next;
+    this.#context.output.push(next, timestamp);
+  }
+
+  #keyOf(value: unknown): ReturnType<KeySelector["select"]> {
+    try {
+      return this.#key.select(value);
+    } catch (error) {
+      throw this.#context.failure(error, value);
+    }
+  }
+
+  #combine(sum: unknown, value: unknown): unknown {
+    let next: unknown;
+    try {
+      next = this.#reduce(sum, value);
+    } catch (error) {
+      throw this.#context.failure(error, value);
+    }
+    if (typeof (next as { then?: unknown } | null | undefined)?.then === "function") throw promiseReturned(this.#context.operator, "reduce");
+    return next;
+  }
+}

@@ -1,0 +1,50 @@
+/** The operator around a sink's writer: hands records over, waits for what the writer waits for, flushes in pauses. */
+
+import { ASYNC_TIMEOUT_MS } from "../core/limits.ts";
+import type { Operator, OperatorContext } from "../core/operator.ts";
+import type { Sink, SinkContext, SinkWriter } from "../core/sink.ts";
+import { positiveDurationMs } from "../core/time.ts";
+
+export class SinkOperator implements Operator {
+  readonly #context: OperatorContext;
+  readonly #writer: SinkWriter<unknown>;
+  readonly #timeoutMs: number;
+
+  constructor(sink: Sink<unknown>, context: OperatorContext & SinkContext) {
+    this.#context = context;
+    this.#writer = sink.writer(context);
+    this.#timeoutMs = sink.timeout === undefined ? ASYNC_TIMEOUT_MS : positiveDurationMs(sink.timeout, `timeout of sink "${sink.name}"`);
+  }
+
+  open(): void | Promise<void> {
+    return this.#writer.open?.();
+  }
+
+  process(value: unknown, timestamp: number): void {
+    let wait: void | Promise<void>;
+    try {
+      wait = this.#writer.write(value, timestamp);
+    } catch (error) {
+      throw this.#context.failure(error, value);
+    }
+    if (wait !== undefined) this.#context.wait(wait, this.#timeoutMs, "write");
+  }
+
+  /** The input pauses or has ended: what was written should be seen. */
+  pause(): void {
+    this.#flush();
+  }
+
+  finish(): void {
+    this.#flush();
+  }
+
+  close(): void | Promise<void> {
+    return this.#writer.close?.();
+  }
+
+  #flush(): void {
+    const flushed = this.#writer.flush?.();
+    if (flushed !== undefined) this.#context.wait(flushed, this.#timeoutMs, "flush");
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * Keyed event-time windows, tumbling and sliding, by panes.
+ *
+ * A record is added to its one pane. When the watermark passes a window's end, the window fires: each key in its panes
+ * yields one result with the timestamp end-1, windows in order of their ends. Firing stops while consumers have no room
+ * and goes on later. A record is late when the last window that contains it has expired, that is when the watermark has
+ * passed its end by the allowed lateness: it is counted and goes to the late output. A record within the allowed
+ * lateness fires its ended windows again at once, for its key.
+ *
+ * State: table "panes", an accumulator for each pane and key, namespace = the pane's local start; table "fired", for each
+ * key group the watermark up to which windows have fired, so that a restored operator fires none twice.
+ * Cost: O(1) a record; firing a window costs its panes' keys, times the panes of a window when sliding.
+ */
+
+import type { KeySelector } from "../../core/key.ts";
+import type { Aggregate } from "../../core/aggregate.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { Operator, OperatorContext } from "../../core/operator.ts";
+import type { OutputTag } from "../../core/side-output.ts";
+import type { StatePane, StateTable } from "../../core/state-backend.ts";
+import type { Counter } from "../../core/telemetry.ts";
+import { NO_TIMESTAMP } from "../../core/time.ts";
+import type { WindowResult, WindowSpec } from "../../core/window.ts";
+import { type Accumulators, accumulators } from "./accumulators.ts";
+import { Panes } from "./panes.ts";
+
+export interface WindowOperatorOptions {
+  readonly key: KeySelector;
+  readonly window: WindowSpec;
+  readonly aggregate: Aggregate<unknown, unknown, unknown>;
+  readonly allowedLatenessMs: number;
+  readonly late: OutputTag<unknown> | undefined;
+}
+
+/** Where firing one window goes on: at a slot of one of its panes. */
+interface Firing {
+  readonly windowStart: number;
+  readonly windowEnd: number;
+  readonly panes: readonly StatePane[];
+  pane: number;
+  slot: number;
+}
+
+export class WindowOperator implements Operator {
+  readonly #context: OperatorContext;
+  readonly #key: KeySelector;
+  readonly #panes: Panes;
+  readonly #latenessMs: number;
+  readonly #late: OutputTag<unknown> | undefined;
+  readonly #lateRecords: Counter;
+  readonly #accumulators: Accumulators;
+  readonly #table: StateTable;
+  readonly #fired: StatePane;
+  #watermark = Number.NEGATIVE_INFINITY;
+  /** All windows that end at or before this watermark have fired: the watermark itself, or what was restored. */
+  #firedUpTo: number;
+  /** The watermark at which the next window fires. */
+  #nextFiring = Number.POSITIVE_INFINITY;
+  // The pane of the latest record, as consecutive records mostly share it.
+  #paneStart = Number.NaN;
+  #pane: StatePane | undefined;
+  #paneExpiresAt = Number.NEGATIVE_INFINITY;
+  #paneFiresAt = Number.POSITIVE_INFINITY;
+  /** Reused for every key that fires. */
+  readonly #places: { panes: StatePane[]; slots: number[]; count: number } = { panes: [], slots: [], count: 0 };
+
+  constructor(options: WindowOperatorOptions, context: OperatorContext) {
+    this.#context = context;
+    this.#key = options.key;
+    this.#panes = new Panes(options.window);
+    this.#latenessMs = options.allowedLatenessMs;
+    this.#late = options.late;
+    this.#lateRecords = context.metrics.counter("lateRecords");
+    this.#accumulators = accumulators(options.aggregate, context);
+    this.#table = context.state.table("panes", this.#accumulators.table);
+    this.#fired = context.state.table("fired", { numbers: 1, values: false, keyGroup: "key" }).pane(0);
+    this.#firedUpTo = this.#restoredProgress();
+    this.#nextFiring = this.#earliestFiring();
+  }
+
+  process(value: unknown, timestamp: number): void {
+    const start = this.#panes.paneOf(timestamp);
+    if (start !== this.#paneStart) this.#turnTo(start, timestamp);
+    if (this.#paneExpiresAt <= this.#watermark) {
+      this.#dropLate(value, timestamp);
+      return;
+    }
+    const pane = this.#pane ?? this.#openPane(start);
+    const size = pane.size;
+    const slot = pane.slotOf(this.#keyOf(value));
+    this.#accumulators.add(pane, slot, slot === size, value);
+    if (this.#paneFiresAt <= this.#watermark) this.#fireAgain(start, pane, slot);
+  }
+
+  watermark(timestamp: number): void {
+    this.#watermark = timestamp;
+    if (timestamp < this.#nextFiring) {
+      if (timestamp > this.#firedUpTo) this.#firedUpTo = timestamp;
+      this.#context.output.watermark(timestamp);
+    } else this.#fireDue(timestamp, this.#dueWindows(timestamp), 0, undefined);
+  }
+
+  beforeSnapshot(): void {
+    const { first, last } = this.#context.state.keyGroups;
+    for (let group = first; group <= last; group++) {
+      const slot = this.#fired.slotOf(group);
+      (this.#fired.numbers[0] as Float64Array)[slot] = this.#firedUpTo;
+    }
+  }
+
+  #keyOf(value: unknown): ReturnType<KeySelector["select"]> {
+    try {
+      return this.#key.select(value);
+    } catch (error) {
+      throw this.#context.failure(error, value);
+    }
+  }
+
+  /** Looks at another pane than the latest record's; it is opened only if the record is not late. */
+  #turnTo(start: number, timestamp: number): void {
+    if (timestamp === NO_TIMESTAMP) {
+      const { operator } = this.#context;
+      throw new MillraceError("WRONG_SHAPE", `"${operator}" got a record without event time, so it belongs to no window; call withTimestamps on the stream before keyBy`, { operator });
+    }
+    this.#paneStart = start;
+    this.#pane = this.#table.find(start);
+    this.#paneExpiresAt = this.#panes.endOf(this.#panes.lastWindowOf(start)) - 1 + this.#latenessMs;
+    this.#paneFiresAt = this.#panes.endOf(this.#panes.firstWindowOf(start)) - 1;
+  }
+
+  #openPane(start: number): StatePane {
+    const pane = this.#table.pane(start);
+    this.#pane = pane;
+    this.#nextFiring = Math.min(this.#nextFiring, this.#firstFiringOf(start));
+    return pane;
+  }
+
+  #dropLate(value: unknown, timestamp: number): void {
+    this.#lateRecords.add();
+    if (this.#late !== undefined) this.#context.side(this.#late, value, timestamp);
+  }
+
+  /** The watermark at which the first window of a pane that has not fired yet fires; Infinity when all have. */
+  #firstFiringOf(pane: number): number {
+    for (let window = this.#panes.firstWindowOf(pane); window <= pane; window += this.#panes.slideMs) {
+      const at = this.#panes.endOf(window) - 1;
+      if (at > this.#firedUpTo) return at;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #earliestFiring(): number {
+    return this.#table.namespaces().reduce((earliest, pane) => Math.min(earliest, this.#firstFiringOf(pane)), Number.POSITIVE_INFINITY);
+  }
+
+  /** The local starts of the windows that fire at this watermark, in order of their ends. */
+  #dueWindows(watermark: number): number[] {
+    const due = new Set<number>();
+    for (const pane of this.#table.namespaces()) {
+      for (let window = this.#panes.firstWindowOf(pane); window <= pane; window += this.#panes.slideMs) {
+        const at = this.#panes.endOf(window) - 1;
+        if (at > this.#firedUpTo && at <= watermark) due.add(window);
+      }
+    }
+    return [...due].sort((a, b) => a - b);
+  }
+
+  /** Fires windows from `next` on; suspends itself when consumers have no room. True when all is done. */
+  #fireDue(watermark: number, due: readonly number[], next: number, started: Firing | undefined): boolean {
+    let firing = started;
+    for (let i = next; i < due.length; i++) {
+      firing ??= this.#firing(due[i] as number);
+      if (!this.#fire(firing)) {
+        const paused = firing;
+        this.#context.suspend(() => this.#fireDue(watermark, due, i, paused));
+        return true;
+      }
+      firing = undefined;
+    }
+    this.#markFired(watermark);
+    this.#context.output.watermark(watermark);
+    return true;
+  }
+
+  #firing(window: number): Firing {
+    const panes: StatePane[] = [];
+    for (let start = window; start < window + this.#panes.sizeMs; start += this.#panes.paneMs) {
+      const pane = this.#table.find(start);
+      if (pane !== undefined) panes.push(pane);
+    }
+    return { windowStart: this.#panes.startOf(window), windowEnd: this.#panes.endOf(window), panes, pane: 0, slot: 0 };
+  }
+
+  /** Emits the results of a window; false when it had to stop. */
+  #fire(firing: Firing): boolean {
+    const { gate } = this.#context;
+    for (; firing.pane < firing.panes.length; firing.pane++, firing.slot = 0) {
+      const pane = firing.panes[firing.pane] as StatePane;
+      while (firing.slot < pane.size) {
+        if (gate.blocked) return false;
+        this.#fireKey(firing, pane, firing.slot++);
+      }
+    }
+    return true;
+  }
+
+  /** Emits the result of a key, at the first pane of the window that has it. */
+  #fireKey(firing: Firing, pane: StatePane, slot: number): void {
+    const places = this.#places;
+    places.panes[0] = pane;
+    places.slots[0] = slot;
+    places.count = 1;
+    if (firing.panes.length > 1 && !this.#collectPlaces(firing, pane.keyAt(slot))) return;
+    this.#emit(pane, slot, firing.windowStart, firing.windowEnd);
+  }
+
+  /** Finds the key in the window's later panes; false if an earlier pane has it, so that it has been emitted. */
+  #collectPlaces(firing: Firing, key: ReturnType<StatePane["keyAt"]>): boolean {
+    for (let i = firing.pane - 1; i >= 0; i--) if ((firing.panes[i] as StatePane).find(key) >= 0) return false;
+    const places = this.#places;
+    for (let i = firing.pane + 1; i < firing.panes.length; i++) {
+      const pane = firing.panes[i] as StatePane;
+      const slot = pane.find(key);
+      if (slot < 0) continue;
+      places.panes[places.count] = pane;
+      places.slots[places.count++] = slot;
+    }
+    return true;
+  }
+
+  #emit(pane: StatePane, slot: number, windowStart: number, windowEnd: number): void {
+    const result: WindowResult<unknown, unknown> = {
+      key: pane.keyAt(slot),
+      windowStart,
+      windowEnd,
+      value: this.#accumulators.result(this.#places),
+    };
+    this.#context.output.push(result, windowEnd - 1);
+  }
+
+  /** A record within the allowed lateness updates the windows that have already fired. */
+  #fireAgain(start: number, pane: StatePane, slot: number): void {
+    for (let window = this.#panes.firstWindowOf(start); window <= start; window += this.#panes.slideMs) {
+      const at = this.#panes.endOf(window) - 1;
+      if (at > this.#watermark || at + this.#latenessMs <= this.#watermark) continue;
+      const firing = this.#firing(window);
+      const key = pane.keyAt(slot);
+      firing.pane = -1;
+      this.#places.count = 0;
+      this.#collectPlaces(firing, key);
+      this.#emit(pane, slot, firing.windowStart, firing.windowEnd);
+    }
+  }
+
+  /** Remembers the progress and drops the panes that no window can need any more. */
+  #markFired(watermark: number): void {
+    this.#firedUpTo = watermark;
+    for (const pane of this.#table.namespaces()) {
+      if (this.#panes.endOf(this.#panes.lastWindowOf(pane)) - 1 + this.#latenessMs <= watermark) this.#table.drop(pane);
+    }
+    this.#paneStart = Number.NaN;
+    this.#nextFiring = this.#earliestFiring();
+  }
+
+  /** After restoring: the least progress of the own key groups. */
+  #restoredProgress(): number {
+    if (this.#fired.size === 0) return Number.NEGATIVE_INFINITY;
+    const progress = (this.#fired.numbers[0] as Float64Array).subarray(0, this.#fired.size);
+    return progress.reduce((least, watermark) => Math.min(least, watermark), Number.POSITIVE_INFINITY);
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * The control plane of one job on local slots: starts them, deals out splits, relays what slots say to each other,
+ * collects reports and results, and brings the job to its end.
+ */
+
+import { MillraceError } from "../../core/errors.ts";
+import { COLLECT_ROWS_MAX } from "../../core/limits.ts";
+import type { LogLevel } from "../../core/telemetry.ts";
+import { fromErrorReport } from "../error-report.ts";
+import { createDoorbells } from "../exchange/doorbell.ts";
+import { createPoolBuffer } from "../exchange/segment-pool.ts";
+import { CONTROL_BLOCK_BYTES } from "../exchange/shared-channel.ts";
+import type { ExecutionGraph } from "../graph/execution-graph.ts";
+import type { Plan } from "../graph/plan.ts";
+import type { FromSlot, SharedMemory, SlotDeployment, SlotPort, SubtaskReport, ToSlot } from "../protocol.ts";
+import { type JobEvent, type JobState, nextJobState } from "./job-state.ts";
+import { SplitDealer } from "./split-dealer.ts";
+
+/** A slot that runs a deployment: a thread of the own process, or a place in the test's scheduler. */
+export interface StartedSlot {
+  readonly port: SlotPort<ToSlot, FromSlot>;
+  readonly ended: Promise<void>;
+}
+
+export interface LocalJobOptions {
+  readonly jobId: string;
+  readonly jobName: string;
+  readonly module: string;
+  readonly plan: Plan;
+  readonly showRecordsInErrors: boolean;
+  readonly freeze: boolean;
+  readonly startSlot: (deployment: SlotDeployment) => StartedSlot;
+  readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+  readonly onReport?: (() => void) | undefined;
+}
+
+export class LocalJob {
+  readonly #options: LocalJobOptions;
+  readonly #abort = new AbortController();
+  readonly #splits: SplitDealer;
+  readonly #collected = new Map<string, unknown[]>();
+  readonly #reports = new Map<number, readonly SubtaskReport[]>();
+  readonly #busyMs = new Map<number, number>();
+  #slots: StartedSlot[] = [];
+  #state: JobState = { kind: "created" };
+
+  constructor(options: LocalJobOptions) {
+    this.#options = options;
+    this.#splits = new SplitDealer(options.plan.graph, options.plan.jobGraph, this.#abort.signal);
+  }
+
+  get state(): JobState {
+    return this.#state;
+  }
+
+  /** The latest report of every subtask. */
+  get reports(): readonly SubtaskReport[] {
+    return [...this.#reports.values()].flat();
+  }
+
+  /** Milliseconds that each slot has worked. */
+  get busyMs(): readonly number[] {
+    return this.#slots.map((_, slot) => this.#busyMs.get(slot) ?? 0);
+  }
+
+  collected(operator: string): readonly unknown[] {
+    return this.#collected.get(operator) ?? [];
+  }
+
+  /** Runs the job to its end. @throws what it failed with, or CANCELLED. */
+  async run(): Promise<void> {
+    const { executionGraph } = this.#options.plan;
+    const memory = createSharedMemory(executionGraph);
+    this.#slots = Array.from({ length: executionGraph.slots }, (_, slot) => this.#start(slot, memory));
+    this.#apply({ kind: "started" });
+    this.#splits.ready().catch((cause: Error) => this.#fail(cause));
+    await Promise.all(this.#slots.map((slot, index) => this.#untilEnded(slot, index)));
+    this.#abort.abort();
+    await this.#splits.close();
+    this.#apply({ kind: "slotsEnded" });
+    if (this.#state.kind === "failed") throw this.#state.cause;
+    if (this.#state.kind === "cancelled") throw new MillraceError("CANCELLED", `job "${this.#options.jobName}" was cancelled`);
+  }
+
+  cancel(): void {
+    this.#apply({ kind: "cancel" });
+    this.#stopSlots();
+  }
+
+  #start(slot: number, memory: SharedMemory): StartedSlot {
+    const { jobId, jobName, module, plan, showRecordsInErrors, freeze } = this.#options;
+    const started = this.#options.startSlot({
+      jobId,
+      jobName,
+      module,
+      params: plan.params,
+      attempt: 1,
+      slot,
+      jobGraph: plan.jobGraph,
+      executionGraph: plan.executionGraph,
+      graphHash: plan.graphHash,
+      showRecordsInErrors,
+      freeze,
+      memory,
+    });
+    started.port.onMessage((message) => this.#receive(slot, message));
+    return started;
+  }
+
+  async #untilEnded(slot: StartedSlot, index: number): Promise<void> {
+    try {
+      await slot.ended;
+    } catch (cause) {
+      this.#fail(new MillraceError("SLOT_LOST", `the thread of slot ${index + 1} of job "${this.#options.jobName}" ended unexpectedly: ${(cause as Error).message}`, { cause }));
+    }
+    await slot.port.closed;
+  }
+
+  #receive(slot: number, message: FromSlot): void {
+    switch (message.kind) {
+      case "running":
+        break;
+      case "requestSplit":
+        this.#dealSplit(slot, message);
+        break;
+      case "oversize":
+        (this.#slots[message.toSlot] as StartedSlot).port.send({ kind: "oversize", channel: message.channel, serial: message.serial, frame: message.frame });
+        break;
+      case "collect":
+        this.#collect(slot, message);
+        break;
+      case "report":
+        this.#reports.set(slot, message.subtasks);
+        this.#busyMs.set(slot, message.busyMs);
+        this.#options.onReport?.();
+        break;
+      case "log":
+        this.#options.log(message.level, message.message, { job: this.#options.jobName, ...message.fields });
+        break;
+      case "failed":
+        this.#fail(fromErrorReport(message.error));
+        break;
+    }
+  }
+
+  #dealSplit(slot: number, { vertex, subtask }: Extract<FromSlot, { kind: "requestSplit" }>): void {
+    this.#splits.next(vertex, subtask).then(
+      (split) => this.#slots[slot]?.port.send({ kind: "split", vertex, subtask, split: split ?? null, none: split === undefined }),
+      (cause: Error) => this.#fail(cause),
+    );
+  }
+
+  #collect(slot: number, message: Extract<FromSlot, { kind: "collect" }>): void {
+    const rows = this.#collected.get(message.operator) ?? [];
+    this.#collected.set(message.operator, rows);
+    if (rows.length + message.rows.length > COLLECT_ROWS_MAX) {
+      this.#fail(new MillraceError("BAD_OPTION", `sink "${message.operator}" has collected more than ${COLLECT_ROWS_MAX} rows in memory; write them to a file or topic instead`, { operator: message.operator }));
+      return;
+    }
+    for (const row of message.rows) rows.push(row);
+    this.#slots[slot]?.port.send({ kind: "collected", serial: message.serial });
+  }
+
+  #fail(cause: Error): void {
+    this.#apply({ kind: "failure", cause });
+    this.#stopSlots();
+  }
+
+  #stopSlots(): void {
+    this.#abort.abort();
+    for (const slot of this.#slots) slot.port.send({ kind: "cancel" });
+  }
+
+  #apply(event: JobEvent): void {
+    const before = this.#state;
+    this.#state = nextJobState(before, event);
+    if (this.#state === before) return;
+    const state = this.#state;
+    const level = state.kind === "failed" ? "error" : "info";
+    const cause = "cause" in state ? { error: state.cause.message } : {};
+    this.#options.log(level, `job ${state.kind}`, { job: this.#options.jobName, jobId: this.#options.jobId, ...cause });
+  }
+}
+
+function createSharedMemory(graph: ExecutionGraph): SharedMemory {
+  const between = graph.channels.filter((channel) => channel.fromSlot !== channel.toSlot);
+  const outgoing = (slot: number): number => between.filter((channel) => channel.fromSlot === slot).length;
+  return {
+    doorbells: createDoorbells(graph.slots),
+    pools: Array.from({ length: graph.slots }, (_, slot) => createPoolBuffer(outgoing(slot))),
+    channels: graph.channels.map((channel) => (between.includes(channel) ? new SharedArrayBuffer(CONTROL_BLOCK_BYTES) : null)),
+  };
+}

@@ -1,0 +1,142 @@
+/**
+ * A channel within one thread: batches of references, nothing encoded. Records are immutable once emitted, so handing
+ * over references is safe. Both ends are in the same mailbox loop, which looks at both again before it sleeps.
+ */
+
+import type { Gate, Push } from "../../core/operator.ts";
+import { BATCH_ROWS_MAX, CHANNEL_CREDIT } from "../../core/limits.ts";
+import { assert } from "../../core/assert.ts";
+import type { Batch, ElementKind, InputChannel, OutputChannel } from "./channel.ts";
+
+type LocalElement =
+  | { readonly kind: "batch"; readonly values: unknown[]; readonly timestamps: number[] }
+  | { readonly kind: "watermark"; readonly timestamp: number }
+  | { readonly kind: "idle" | "active" | "end" };
+
+export class LocalChannel implements OutputChannel, InputChannel {
+  readonly #ring: LocalElement[] = [];
+  #overflow: LocalElement[] = [];
+  #values: unknown[] = [];
+  #timestamps: number[] = [];
+  #watermark = Number.NEGATIVE_INFINITY;
+  #watermarkPending = false;
+  records = 0;
+  readonly bytes = 0;
+  // The consumer's side.
+  readonly batch = new LocalBatch();
+  watermarkRead = Number.NEGATIVE_INFINITY;
+  #batchTaken = false;
+
+  write(value: unknown, timestamp: number): void {
+    const values = this.#values;
+    this.#timestamps.push(timestamp);
+    if (values.push(value) === BATCH_ROWS_MAX) this.#sendBatch();
+  }
+
+  watermark(timestamp: number): void {
+    this.#watermark = timestamp;
+    this.#watermarkPending = true;
+  }
+
+  idle(idle: boolean): void {
+    this.#flushAll();
+    this.#send({ kind: idle ? "idle" : "active" });
+  }
+
+  end(): void {
+    this.#flushAll();
+    this.#send({ kind: "end" });
+  }
+
+  flush(): void {
+    if (this.#values.length > 0) this.#sendBatch();
+    // Behind an overflow the watermark keeps waiting here, where a later one replaces it.
+    if (!this.blocked) this.#sendWatermark();
+  }
+
+  #flushAll(): void {
+    if (this.#values.length > 0) this.#sendBatch();
+    this.#sendWatermark();
+  }
+
+  #sendWatermark(): void {
+    if (!this.#watermarkPending) return;
+    this.#watermarkPending = false;
+    this.#send({ kind: "watermark", timestamp: this.#watermark });
+  }
+
+  get blocked(): boolean {
+    return this.#overflow.length > 0;
+  }
+
+  drain(): boolean {
+    const overflow = this.#overflow;
+    if (overflow.length === 0) return true;
+    let sent = 0;
+    while (sent < overflow.length && this.#ring.length < CHANNEL_CREDIT) this.#ring.push(overflow[sent++] as LocalElement);
+    if (sent > 0) this.#overflow = overflow.slice(sent);
+    return this.#overflow.length === 0;
+  }
+
+  #sendBatch(): void {
+    this.records += this.#values.length;
+    this.#send({ kind: "batch", values: this.#values, timestamps: this.#timestamps });
+    this.#values = [];
+    this.#timestamps = [];
+  }
+
+  #send(element: LocalElement): void {
+    if (this.blocked || this.#ring.length >= CHANNEL_CREDIT) this.#overflow.push(element);
+    else this.#ring.push(element);
+  }
+
+  poll(): ElementKind | undefined {
+    assert(!this.#batchTaken, "the previous batch of a channel must be released before the next poll");
+    const element = this.#ring[0];
+    if (element === undefined) return undefined;
+    if (element.kind === "batch") {
+      this.batch.bind(element.values, element.timestamps);
+      this.#batchTaken = true;
+      return "batch";
+    }
+    this.#ring.shift();
+    if (element.kind === "watermark") this.watermarkRead = element.timestamp;
+    return element.kind;
+  }
+
+  release(): void {
+    this.#batchTaken = false;
+    this.#ring.shift();
+    this.batch.bind([], []);
+  }
+}
+
+class LocalBatch implements Batch {
+  readonly frame = undefined;
+  #values: readonly unknown[] = [];
+  #timestamps: readonly number[] = [];
+  #next = 0;
+
+  get rows(): number {
+    return this.#values.length;
+  }
+
+  bind(values: readonly unknown[], timestamps: readonly number[]): void {
+    this.#values = values;
+    this.#timestamps = timestamps;
+    this.#next = 0;
+  }
+
+  deliver(push: Push<unknown>, gate: Gate): boolean {
+    const values = this.#values;
+    const timestamps = this.#timestamps;
+    let next = this.#next;
+    while (next < values.length) {
+      push(values[next], timestamps[next] as number);
+      next++;
+      if (gate.blocked) break;
+    }
+    this.#next = next;
+    return next === values.length;
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The execution graph: every vertex as parallel subtasks, placed on slots, and every edge as channels between them.
+ *
+ * Placement: a slot holds at most one subtask of each vertex. Vertices with as many subtasks as there are slots put
+ * subtask i on slot i, so that a forward edge stays in its slot; smaller ones go to the slots with the least work.
+ */
+
+import type { VertexId } from "../../core/ids.ts";
+import type { JobEdge, JobGraph, JobVertex } from "./job-graph.ts";
+
+export interface ExecutionGraph {
+  readonly slots: number;
+  readonly subtasks: readonly SubtaskPlacement[];
+  readonly channels: readonly ChannelPlacement[];
+}
+
+export interface SubtaskPlacement {
+  readonly vertex: VertexId;
+  readonly subtask: number;
+  readonly slot: number;
+}
+
+export interface ChannelPlacement {
+  readonly index: number;
+  readonly edge: number;
+  readonly fromSubtask: number;
+  readonly toSubtask: number;
+  readonly fromSlot: number;
+  readonly toSlot: number;
+}
+
+export function createExecutionGraph(graph: JobGraph): ExecutionGraph {
+  const slots = Math.max(...graph.vertices.map((vertex) => vertex.parallelism));
+  const subtasks = placeSubtasks(graph.vertices, slots);
+  const slotOf = (vertex: VertexId, subtask: number): number =>
+    (subtasks.find((placed) => placed.vertex === vertex && placed.subtask === subtask) as SubtaskPlacement).slot;
+  const channels: ChannelPlacement[] = [];
+  for (const edge of graph.edges) {
+    for (const [fromSubtask, toSubtask] of channelPairs(edge, graph)) {
+      channels.push({
+        index: channels.length,
+        edge: edge.index,
+        fromSubtask,
+        toSubtask,
+        fromSlot: slotOf(edge.from, fromSubtask),
+        toSlot: slotOf(edge.to, toSubtask),
+      });
+    }
+  }
+  return { slots, subtasks, channels };
+}
+
+function placeSubtasks(vertices: readonly JobVertex[], slots: number): SubtaskPlacement[] {
+  const load = new Array<number>(slots).fill(0);
+  const placed: SubtaskPlacement[] = [];
+  const place = (vertex: JobVertex, subtask: number, slot: number): void => {
+    load[slot] = (load[slot] as number) + 1 / vertex.parallelism;
+    placed.push({ vertex: vertex.id, subtask, slot });
+  };
+  for (const vertex of vertices) {
+    const bySlotLoad = Array.from({ length: slots }, (_, slot) => slot);
+    if (vertex.parallelism < slots) bySlotLoad.sort((a, b) => (load[a] as number) - (load[b] as number) || a - b);
+    for (let subtask = 0; subtask < vertex.parallelism; subtask++) place(vertex, subtask, bySlotLoad[subtask] as number);
+  }
+  return placed;
+}
+
+/** Which subtasks an edge connects: [producer, consumer] pairs. */
+function channelPairs(edge: JobEdge, graph: JobGraph): [number, number][] {
+  const producers = parallelismOf(edge.from, graph);
+  const consumers = parallelismOf(edge.to, graph);
+  const pairs: [number, number][] = [];
+  for (let from = 0; from < producers; from++) {
+    for (let to = 0; to < consumers; to++) if (connects(edge, from, to, producers, consumers)) pairs.push([from, to]);
+  }
+  return pairs;
+}
+
+function connects(edge: JobEdge, from: number, to: number, producers: number, consumers: number): boolean {
+  switch (edge.partitioning) {
+    case "forward":
+      return from === to;
+    case "global":
+      return to === 0;
+    case "rescale":
+      return producers >= consumers
+        ? Math.floor((from * consumers) / producers) === to
+        : Math.floor((to * producers) / consumers) === from;
+    default:
+      return true;
+  }
+}
+
+function parallelismOf(vertex: VertexId, graph: JobGraph): number {
+  return (graph.vertices.find((candidate) => candidate.id === vertex) as JobVertex).parallelism;
+}

@@ -1,0 +1,100 @@
+/**
+ * What control plane and data plane say to each other: the only file that both import.
+ *
+ * All of it is plain data. A deployment goes to a slot once; messages go both ways while it runs.
+ */
+
+import type { LogLevel } from "../core/telemetry.ts";
+import type { ErrorCode, ErrorOrigin } from "../core/errors.ts";
+import type { Params } from "../core/job.ts";
+import type { OperatorId, VertexId } from "../core/ids.ts";
+import type { ExecutionGraph } from "./graph/execution-graph.ts";
+import type { JobGraph } from "./graph/job-graph.ts";
+
+/** Everything a slot needs to run its share of a job. */
+export interface SlotDeployment {
+  readonly jobId: string;
+  readonly jobName: string;
+  readonly module: string;
+  readonly params: Params;
+  readonly attempt: number;
+  readonly slot: number;
+  readonly jobGraph: JobGraph;
+  readonly executionGraph: ExecutionGraph;
+  /** The structural hash of the graph: a slot that builds another graph from the module refuses to run it. */
+  readonly graphHash: string;
+  readonly showRecordsInErrors: boolean;
+  readonly freeze: boolean;
+  readonly memory: SharedMemory;
+}
+
+/** The memory of a process's exchange. */
+export interface SharedMemory {
+  readonly doorbells: SharedArrayBuffer;
+  /** The pool of each slot, for its outgoing channels. */
+  readonly pools: readonly SharedArrayBuffer[];
+  /** The control block of each channel between slots; null within one. */
+  readonly channels: readonly (SharedArrayBuffer | null)[];
+}
+
+/** An error as data. */
+export interface ErrorReport {
+  readonly code: ErrorCode | undefined;
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly operator: string | undefined;
+  readonly origin: ErrorOrigin | undefined;
+  readonly cause: ErrorReport | undefined;
+}
+
+export interface HistogramReport {
+  readonly count: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  readonly buckets: Readonly<Record<number, number>>;
+}
+
+export interface OperatorReport {
+  readonly operator: OperatorId;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly gauges: Readonly<Record<string, number>>;
+  readonly histograms: Readonly<Record<string, HistogramReport>>;
+}
+
+/** The state of one subtask at a time. */
+export interface SubtaskReport {
+  readonly vertex: VertexId;
+  readonly subtask: number;
+  readonly phase: string;
+  readonly recordsIn: number;
+  readonly recordsOut: number;
+  readonly bytesOut: number;
+  readonly watermark: number;
+  readonly backpressured: boolean;
+  readonly operators: readonly OperatorReport[];
+}
+
+export type ToSlot =
+  | { readonly kind: "split"; readonly vertex: VertexId; readonly subtask: number; readonly split: unknown; readonly none: boolean }
+  | { readonly kind: "oversize"; readonly channel: number; readonly serial: number; readonly frame: SharedArrayBuffer }
+  | { readonly kind: "collected"; readonly serial: number }
+  | { readonly kind: "cancel" };
+
+export type FromSlot =
+  | { readonly kind: "running" }
+  | { readonly kind: "requestSplit"; readonly vertex: VertexId; readonly subtask: number }
+  | { readonly kind: "oversize"; readonly toSlot: number; readonly channel: number; readonly serial: number; readonly frame: SharedArrayBuffer }
+  | { readonly kind: "collect"; readonly operator: string; readonly rows: readonly unknown[]; readonly serial: number }
+  | { readonly kind: "report"; readonly subtasks: readonly SubtaskReport[]; readonly busyMs: number }
+  | { readonly kind: "log"; readonly level: LogLevel; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }
+  | { readonly kind: "failed"; readonly error: ErrorReport };
+
+/** A port of one slot, as both sides see it. */
+export interface SlotPort<Send, Receive> {
+  send(message: Send): void;
+  onMessage(receive: (message: Receive) => void): void;
+  /** Resolves when the other side has closed the port and all its messages have been delivered. */
+  readonly closed: Promise<void>;
+}

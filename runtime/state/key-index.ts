@@ -1,0 +1,129 @@
+/**
+ * Keys of any kind → slots 0, 1, 2, … in order of insertion; the index under panes, handles and timers.
+ *
+ * The law: two keys share a slot exactly if their canonical encodings (core/key.ts) are equal. Numbers and strings, which
+ * are nearly all keys, have tables of their own; the rest goes by its encoding. Without `remove`, slots are dense. A
+ * removed key's slot is given to the next new key, so memory is bounded by the most keys at one time.
+ */
+
+import { badKey, decodeKey, encodeKey, type Key } from "../../core/key.ts";
+import { flatten } from "./flatten.ts";
+import { NumberTable } from "./number-table.ts";
+import { StringTable } from "./string-table.ts";
+
+export class KeyIndex {
+  readonly #operator: string;
+  readonly #numbers = new NumberTable();
+  #strings: StringTable | undefined;
+  /** Bigints, booleans, dates and tuples, by `encodeKey`. */
+  #encodings: StringTable | undefined;
+  readonly #encodingOf: (string | undefined)[] = [];
+  /** The key of each slot, our own copy; undefined in slots that are free. */
+  readonly #keys: (Key | undefined)[] = [];
+  #free: number[] | undefined;
+
+  /** @param operator names the operator in errors about keys. */
+  constructor(operator: string) {
+    this.#operator = operator;
+  }
+
+  /** How many keys there are. */
+  get size(): number {
+    return this.#keys.length - (this.#free === undefined ? 0 : this.#free.length);
+  }
+
+  /** One more than the highest slot ever given out. */
+  get slots(): number {
+    return this.#keys.length;
+  }
+
+  /** The slot of a key, made when it does not exist. @throws BAD_KEY */
+  slotOf(key: Key): number {
+    if (typeof key === "number") {
+      const slot = this.#numbers.find(key);
+      return slot >= 0 ? slot : this.#insertNumber(key);
+    }
+    if (typeof key === "string") return this.#slotOfString(key);
+    return this.#slotOfEncoding(encodeKey(key, this.#operator));
+  }
+
+  /** The slot of a key, or -1. @throws BAD_KEY */
+  find(key: Key): number {
+    if (typeof key === "number") {
+      const slot = this.#numbers.find(key);
+      if (slot < 0 && key !== key) throw badKey(key, this.#operator);
+      return slot;
+    }
+    if (typeof key === "string") return this.#strings === undefined ? -1 : this.#strings.find(key);
+    const encoding = encodeKey(key, this.#operator);
+    return this.#encodings === undefined ? -1 : this.#encodings.find(encoding);
+  }
+
+  has(slot: number): boolean {
+    return this.#keys[slot] !== undefined;
+  }
+
+  /** REQUIRES: a slot in use. ENSURES: no change of what is returned reaches the index. */
+  keyAt(slot: number): Key {
+    const key = this.#keys[slot] as Key;
+    return typeof key === "object" && !Object.isFrozen(key) ? decodeKey(this.#encodingOf[slot] as string) : key;
+  }
+
+  /** Forgets the key in a slot that is in use; the slot may be given to another key. */
+  remove(slot: number): void {
+    const key = this.#keys[slot] as Key;
+    if (typeof key === "number") this.#numbers.remove(key);
+    else if (typeof key === "string") this.#strings?.remove(key, slot);
+    else {
+      this.#encodings?.remove(this.#encodingOf[slot] as string, slot);
+      this.#encodingOf[slot] = undefined;
+    }
+    this.#keys[slot] = undefined;
+    this.#free ??= [];
+    this.#free.push(slot);
+  }
+
+  #insertNumber(key: number): number {
+    if (key !== key) throw badKey(key, this.#operator);
+    const slot = this.#keep(key + 0); // -0 + 0 is 0
+    this.#numbers.insert(key + 0, slot);
+    return slot;
+  }
+
+  #slotOfString(key: string): number {
+    this.#strings ??= new StringTable(this.#keys);
+    const found = this.#strings.find(key);
+    if (found >= 0) return found;
+    const text = flatten(key);
+    const slot = this.#keep(text);
+    this.#strings.insert(text, slot);
+    return slot;
+  }
+
+  #slotOfEncoding(encoding: string): number {
+    this.#encodings ??= new StringTable(this.#encodingOf);
+    const found = this.#encodings.find(encoding);
+    if (found >= 0) return found;
+    const flat = flatten(encoding);
+    const slot = this.#keep(ownKey(flat));
+    while (this.#encodingOf.length < slot) this.#encodingOf.push(undefined);
+    this.#encodingOf[slot] = flat;
+    this.#encodings.insert(flat, slot);
+    return slot;
+  }
+
+  #keep(key: Key): number {
+    const slot = this.#free?.pop() ?? this.#keys.length;
+    if (slot === this.#keys.length) this.#keys.push(key);
+    else this.#keys[slot] = key;
+    return slot;
+  }
+}
+
+/** The decoded key, frozen where freezing protects it: not with dates, which `keyAt` decodes again each time. */
+function ownKey(encoding: string): Key {
+  const key = decodeKey(encoding);
+  if (!Array.isArray(key)) return key;
+  const parts = key.map((part) => (typeof part === "string" ? flatten(part) : part));
+  return parts.some((part) => part instanceof Date) ? parts : Object.freeze(parts);
+}

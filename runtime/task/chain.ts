@@ -1,0 +1,203 @@
+/**
+ * The operators of one subtask, connected by direct calls.
+ *
+ * Built from the last operator to the first, so that each finds the functions behind it ready. Runs of map and filter
+ * become one generated function (`operators/fused.ts`); every other operator gets an entry of its own that is generated
+ * too, so that its call site sees one operator only and is inlined.
+ */
+
+import { assert } from "../../core/assert.ts";
+import type { OperatorId } from "../../core/ids.ts";
+import type { StreamNode } from "../../core/node.ts";
+import type { FrameOperator, Operator, Output, Push } from "../../core/operator.ts";
+import type { StreamGraph } from "../../core/stream-graph.ts";
+import { createOperator, type FusedStep, fuse } from "../../operators/index.ts";
+import type { ChainedOperator, JobVertex } from "../graph/job-graph.ts";
+import { deepFreeze } from "./deep-freeze.ts";
+import type { EdgeOutput } from "./edge-output.ts";
+import { OperatorHost, type OperatorSnapshot, type OutputTargets, type SubtaskEnvironment } from "./operator-host.ts";
+
+export interface ChainOptions {
+  readonly vertex: JobVertex;
+  readonly graph: StreamGraph;
+  readonly environment: SubtaskEnvironment;
+  /** The outgoing side of each edge of the vertex, made once its failing operator is known. */
+  readonly edgeOutput: (edge: number, host: () => OperatorHost) => EdgeOutput;
+  readonly restored?: ReadonlyMap<OperatorId, OperatorSnapshot>;
+}
+
+/** One operator in the chain: what receives records, and what receives watermarks. */
+interface Link {
+  readonly host: OperatorHost;
+  readonly push: Push<unknown>;
+  /** The fused steps that begin here, if the operator is a map or filter. */
+  readonly steps: readonly FusedStep[] | undefined;
+  /** Where the fused steps lead. */
+  readonly behind: Push<unknown>;
+}
+
+export class Chain {
+  /** Takes a record into the first operator. */
+  readonly push: Push<unknown>;
+  /** Takes whole frames into the first operator, if it wants them. */
+  readonly pushFrame: ((frame: Uint8Array) => void) | undefined;
+  readonly edges: readonly EdgeOutput[];
+  /** In topological order. */
+  readonly hosts: readonly OperatorHost[];
+  readonly #instances: readonly Operator[];
+
+  constructor(options: ChainOptions) {
+    const { vertex, graph } = options;
+    const links = new Map<OperatorId, Link>();
+    const edges: EdgeOutput[] = [];
+    for (const chained of [...vertex.operators].reverse()) {
+      const node = graph.nodes.find((candidate) => candidate.id === chained.id);
+      assert(node !== undefined, `operator ${chained.id} is in the job graph but not in the program`);
+      links.set(chained.id, createLink(chained, node, links, edges, options));
+    }
+    this.edges = edges;
+    this.hosts = vertex.operators.map((chained) => (links.get(chained.id) as Link).host);
+    this.#instances = this.hosts.flatMap((host) => host.instance ?? []);
+    const head = links.get((vertex.operators[0] as ChainedOperator).id) as Link;
+    this.push = head.push;
+    const { instance } = head.host;
+    this.pushFrame = instance !== undefined && "processFrame" in instance ? (frame) => (instance as FrameOperator).processFrame(frame) : undefined;
+  }
+
+  get head(): OperatorHost {
+    return this.hosts[0] as OperatorHost;
+  }
+
+  /** Opens the last operator first, so that nothing is pushed into one that is not open. */
+  async open(nodes: StreamGraph): Promise<void> {
+    for (const host of [...this.hosts].reverse()) {
+      const node = nodes.nodes.find((candidate) => candidate.id === host.operator);
+      try {
+        await host.instance?.open?.();
+        if (node !== undefined && "fn" in node.spec && "call" in node.spec.fn && node.spec.kind !== "mapBatches") await node.spec.fn.open?.(host);
+      } catch (error) {
+        throw host.failure(error, undefined);
+      }
+    }
+  }
+
+  watermark(timestamp: number): void {
+    this.head.watermark(timestamp);
+  }
+
+  batchEnd(): void {
+    for (const instance of this.#instances) instance.batchEnd?.();
+  }
+
+  pause(): void {
+    for (const instance of this.#instances) instance.pause?.();
+  }
+
+  /** How many operators have something to do at the end, in order: `finish` each, with room in between. */
+  get finishers(): readonly Operator[] {
+    return this.#instances.filter((instance) => instance.finish !== undefined);
+  }
+
+  snapshot(): ReadonlyMap<OperatorId, OperatorSnapshot> {
+    return new Map(this.hosts.map((host) => [host.operator as OperatorId, host.snapshot()]));
+  }
+
+  /** Closes all operators, even if some fail. @throws the first failure. */
+  async close(nodes: StreamGraph): Promise<void> {
+    const failures: unknown[] = [];
+    for (const host of this.hosts) {
+      const node = nodes.nodes.find((candidate) => candidate.id === host.operator);
+      try {
+        await host.close();
+        if (node !== undefined && "fn" in node.spec && "call" in node.spec.fn && node.spec.kind !== "mapBatches") await node.spec.fn.close?.();
+      } catch (error) {
+        failures.push(host.failure(error, undefined));
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+}
+
+function createLink(chained: ChainedOperator, node: StreamNode, links: ReadonlyMap<OperatorId, Link>, edges: EdgeOutput[], options: ChainOptions): Link {
+  const { environment } = options;
+  const sides = new Map<string, Push<unknown>>();
+  const mains: Output[] = [];
+  const behind: Link[] = [];
+  // The edge outputs of this operator fail in its name; the host exists only after them.
+  let host: OperatorHost | undefined;
+  const ownEdges: EdgeOutput[] = [];
+  for (const output of chained.outputs) {
+    const target = output.to.kind === "chained" ? chainedTarget(links.get(output.to.operator) as Link) : options.edgeOutput(output.to.edge, () => host as OperatorHost);
+    if (output.to.kind === "edge") ownEdges.push(target as EdgeOutput);
+    if (output.side === undefined) mains.push(target);
+    else sides.set(output.side, fanOut(sides.get(output.side), target.push));
+    if (output.to.kind === "chained") behind.push(links.get(output.to.operator) as Link);
+  }
+  edges.push(...ownEdges);
+  const main = combine(mains, sideWatermarks(chained, links, ownEdges));
+  const markIdle = (idle: boolean): void => {
+    for (const edge of ownEdges) edge.idle(idle);
+    for (const link of behind) link.host.markIdle(idle);
+  };
+  const targets: OutputTargets = { main, sides, markIdle };
+  host = new OperatorHost(node.id, environment, targets, options.restored?.get(node.id));
+  const link = { host, ...entry(node, host, mains.length === 1 ? behind[0] : undefined, main.push) };
+  return environment.freeze ? { ...link, push: frozen(link.push), steps: undefined } : link;
+}
+
+/** What takes an operator's records: a fused run, or the operator itself. */
+function entry(node: StreamNode, host: OperatorHost, next: Link | undefined, push: Push<unknown>): Omit<Link, "host"> {
+  const { spec } = node;
+  if (spec.kind === "map" || spec.kind === "filter") {
+    const step: FusedStep = { kind: spec.kind, fn: spec.fn, context: host };
+    const fusable = next?.steps !== undefined && next.push === push;
+    const steps = fusable ? [step, ...next.steps] : [step];
+    const behind = fusable ? next.behind : push;
+    return { push: fuse(steps, behind), steps, behind };
+  }
+  if (spec.kind === "source") return { push, steps: undefined, behind: push };
+  const operator = createOperator(node, host);
+  host.instance = operator;
+  return { push: ownCallSite(operator), steps: undefined, behind: push };
+}
+
+/** A function of its own code for each operator, so that its call site stays monomorphic. */
+function ownCallSite(operator: Operator): Push<unknown> {
+  return new Function("operator", '"use strict"; return (value, timestamp) => { operator.process(value, timestamp); };')(operator) as Push<unknown>;
+}
+
+function chainedTarget(link: Link): Output {
+  return { push: link.push, watermark: (timestamp) => link.host.watermark(timestamp) };
+}
+
+/** Consumers of side outputs get the operator's watermarks too. */
+function sideWatermarks(chained: ChainedOperator, links: ReadonlyMap<OperatorId, Link>, edges: readonly EdgeOutput[]): readonly Output[] {
+  let edge = 0;
+  return chained.outputs.flatMap((output) => {
+    const target = output.to.kind === "chained" ? chainedTarget(links.get(output.to.operator) as Link) : (edges[edge++] as EdgeOutput);
+    return output.side === undefined ? [] : [target];
+  });
+}
+
+function combine(mains: readonly Output[], alsoWatermarks: readonly Output[]): Output {
+  const [only, second] = mains;
+  if (only !== undefined && second === undefined && alsoWatermarks.length === 0) return only;
+  const watermark = (timestamp: number): void => {
+    for (const output of mains) output.watermark(timestamp);
+    for (const output of alsoWatermarks) output.watermark(timestamp);
+  };
+  const push = mains.map((output) => output.push).reduce<Push<unknown> | undefined>(fanOut, undefined);
+  return { push: push ?? (() => {}), watermark };
+}
+
+function fanOut(first: Push<unknown> | undefined, second: Push<unknown>): Push<unknown> {
+  if (first === undefined) return second;
+  return (value, timestamp) => {
+    first(value, timestamp);
+    second(value, timestamp);
+  };
+}
+
+function frozen(push: Push<unknown>): Push<unknown> {
+  return (value, timestamp) => push(deepFreeze(value), timestamp);
+}

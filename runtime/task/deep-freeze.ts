@@ -1,0 +1,8 @@
+/** Freezes a record with all that it holds, so that a test finds who changes records after emitting them. */
+
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return value;
+}

@@ -1,0 +1,188 @@
+/**
+ * From a deployment to running subtasks: builds a slot's share of the job with its channels.
+ *
+ * The graph is built anew for each subtask, so that user functions with fields of their own are never shared.
+ */
+
+import { assert } from "../../core/assert.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { VertexId } from "../../core/ids.ts";
+import { buildGraph, type Job } from "../../core/job.ts";
+import type { ArrowAdapter } from "../../core/operator.ts";
+import type { Partitioning } from "../../core/partitioning.ts";
+import type { StreamGraph } from "../../core/stream-graph.ts";
+import type { LogLevel } from "../../core/telemetry.ts";
+import type { InputChannel, OutputChannel } from "../exchange/channel.ts";
+import { Doorbell } from "../exchange/doorbell.ts";
+import { LocalChannel } from "../exchange/local-channel.ts";
+import { SegmentPool } from "../exchange/segment-pool.ts";
+import { SharedInputChannel, SharedOutputChannel } from "../exchange/shared-channel.ts";
+import type { ChannelPlacement, SubtaskPlacement } from "../graph/execution-graph.ts";
+import type { JobEdge, JobVertex } from "../graph/job-graph.ts";
+import { structuralHash } from "../graph/plan.ts";
+import type { SlotDeployment } from "../protocol.ts";
+import { Chain } from "./chain.ts";
+import { EdgeOutput } from "./edge-output.ts";
+import type { OperatorHost, SubtaskEnvironment } from "./operator-host.ts";
+import type { Slot, SlotHost } from "./slot.ts";
+import { Subtask } from "./subtask.ts";
+import { SubtaskGate } from "./subtask-gate.ts";
+import { ChannelInput, SourceInput, type SubtaskInput } from "./subtask-input.ts";
+
+/** What the slot's surroundings do for it. */
+export interface SlotServices {
+  readonly host: SlotHost;
+  readonly signal: AbortSignal;
+  requestSplit(vertex: VertexId, subtask: number): Promise<unknown>;
+  collect(operator: string, rows: readonly unknown[]): void | Promise<void>;
+  sendOversize(toSlot: number, channel: number, serial: number, frame: SharedArrayBuffer): void;
+  log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
+  arrow(): Promise<ArrowAdapter>;
+}
+
+export interface DeployedSlot {
+  readonly subtasks: readonly DeployedSubtask[];
+  receiveOversize(channel: number, serial: number, frame: SharedArrayBuffer): void;
+}
+
+export interface DeployedSubtask {
+  readonly placement: SubtaskPlacement;
+  readonly subtask: Subtask;
+}
+
+export function deploySlot(job: Job, deployment: SlotDeployment, slot: Slot, services: SlotServices): DeployedSlot {
+  const channels = new SlotChannels(deployment, services);
+  const own = deployment.executionGraph.subtasks.filter((placement) => placement.slot === deployment.slot);
+  const subtasks = own.map((placement) => ({ placement, subtask: deploySubtask(job, placement, deployment, slot, channels, services) }));
+  slot.deploy(subtasks.map((deployed) => deployed.subtask));
+  return { subtasks, receiveOversize: (channel, serial, frame) => channels.receiveOversize(channel, serial, frame) };
+}
+
+function deploySubtask(job: Job, placement: SubtaskPlacement, deployment: SlotDeployment, slot: Slot, channels: SlotChannels, services: SlotServices): Subtask {
+  const graph = rebuiltGraph(job, deployment);
+  const vertex = deployment.jobGraph.vertices.find((candidate) => candidate.id === placement.vertex) as JobVertex;
+  const wake = (): void => services.host.wake();
+  const gate = new SubtaskGate(wake);
+  const environment: SubtaskEnvironment = {
+    job: deployment.jobName,
+    subtask: placement.subtask,
+    parallelism: vertex.parallelism,
+    attempt: deployment.attempt,
+    keyGroups: deployment.jobGraph.keyGroups,
+    signal: services.signal,
+    clock: services.host.clock,
+    gate,
+    showRecordsInErrors: deployment.showRecordsInErrors,
+    freeze: deployment.freeze,
+    log: (level, message, fields) => services.log(level, message, { subtask: placement.subtask, ...fields }),
+    callAt: (timeMs, callback) => slot.callAt(timeMs, callback),
+    collect: (operator, rows) => services.collect(operator, rows),
+    arrow: () => services.arrow(),
+  };
+  const chain = new Chain({
+    vertex,
+    graph,
+    environment,
+    edgeOutput: (edge, host) => createEdgeOutput(deployment.jobGraph.edges[edge] as JobEdge, placement.subtask, graph, gate, channels, deployment, host),
+  });
+  const input = createInput(graph, vertex, placement, chain, gate, channels, services);
+  return new Subtask({ name: `${vertex.id} ${placement.subtask + 1}/${vertex.parallelism}`, chain, graph, gate, input, wake });
+}
+
+function rebuiltGraph(job: Job, deployment: SlotDeployment): StreamGraph {
+  const graph = buildGraph(job, deployment.params);
+  if (structuralHash(graph) === deployment.graphHash) return graph;
+  throw new MillraceError("GRAPH_NOT_DETERMINISTIC", `job "${job.name}" gave another graph in this thread than where it was submitted; the builder must not read the clock, random numbers, the environment or files: pass what varies by params`);
+}
+
+function createInput(graph: StreamGraph, vertex: JobVertex, placement: SubtaskPlacement, chain: Chain, gate: SubtaskGate, channels: SlotChannels, services: SlotServices): SubtaskInput {
+  const head = graph.nodes.find((node) => node.id === chain.head.operator);
+  if (head?.spec.kind === "source") {
+    return new SourceInput(head.spec.source, chain, gate, () => services.requestSplit(vertex.id, placement.subtask));
+  }
+  return new ChannelInput(channels.inputsOf(vertex.id, placement.subtask), chain, gate);
+}
+
+function createEdgeOutput(edge: JobEdge, subtask: number, graph: StreamGraph, gate: SubtaskGate, channels: SlotChannels, deployment: SlotDeployment, host: () => OperatorHost): EdgeOutput {
+  const consumer = graph.nodes.find((node) => node.id === edge.toOperator);
+  assert(consumer !== undefined, `operator ${edge.toOperator} is in the job graph but not in the program`);
+  return new EdgeOutput({
+    kind: edge.partitioning,
+    partitioning: (consumer.inputs[edge.input] as { readonly partitioning: Partitioning }).partitioning,
+    channels: channels.outputsOf(edge, subtask),
+    keyGroups: deployment.jobGraph.keyGroups,
+    gate,
+    toOperator: edge.toOperator,
+    failure: (cause, value) => host().failure(cause, value),
+  });
+}
+
+/** The channel ends that belong to one slot. A channel within the slot is one object with both ends. */
+class SlotChannels {
+  readonly #deployment: SlotDeployment;
+  readonly #services: SlotServices;
+  readonly #doorbells: readonly Doorbell[];
+  readonly #pool: SegmentPool;
+  readonly #local = new Map<number, LocalChannel>();
+  readonly #sharedInputs = new Map<number, SharedInputChannel>();
+
+  constructor(deployment: SlotDeployment, services: SlotServices) {
+    this.#deployment = deployment;
+    this.#services = services;
+    const { executionGraph, memory, slot } = deployment;
+    this.#doorbells = Array.from({ length: executionGraph.slots }, (_, at) => new Doorbell(memory.doorbells, at));
+    const outgoing = executionGraph.channels.filter((channel) => channel.fromSlot === slot && channel.toSlot !== slot);
+    this.#pool = new SegmentPool(memory.pools[slot] as SharedArrayBuffer, outgoing.length);
+  }
+
+  outputsOf(edge: JobEdge, subtask: number): OutputChannel[] {
+    return this.#deployment.executionGraph.channels
+      .filter((channel) => channel.edge === edge.index && channel.fromSubtask === subtask)
+      .sort((a, b) => a.toSubtask - b.toSubtask)
+      .map((channel) => this.#output(channel, edge));
+  }
+
+  inputsOf(vertex: VertexId, subtask: number): InputChannel[] {
+    const { executionGraph, jobGraph } = this.#deployment;
+    return executionGraph.channels
+      .filter((channel) => (jobGraph.edges[channel.edge] as JobEdge).to === vertex && channel.toSubtask === subtask)
+      .map((channel) => this.#input(channel));
+  }
+
+  receiveOversize(channel: number, serial: number, frame: SharedArrayBuffer): void {
+    this.#sharedInputs.get(channel)?.receiveOversize(serial, frame);
+  }
+
+  #output(channel: ChannelPlacement, edge: JobEdge): OutputChannel {
+    if (channel.fromSlot === channel.toSlot) return this.#localChannel(channel);
+    return new SharedOutputChannel({
+      operator: edge.fromOperator,
+      control: this.#deployment.memory.channels[channel.index] as SharedArrayBuffer,
+      pool: this.#pool,
+      doorbell: this.#doorbells[channel.toSlot] as Doorbell,
+      sendOversize: (serial, frame) => this.#services.sendOversize(channel.toSlot, channel.index, serial, frame),
+      fields: edge.fields,
+    });
+  }
+
+  #input(channel: ChannelPlacement): InputChannel {
+    if (channel.fromSlot === channel.toSlot) return this.#localChannel(channel);
+    const input = new SharedInputChannel({
+      operator: (this.#deployment.jobGraph.edges[channel.edge] as JobEdge).toOperator,
+      control: this.#deployment.memory.channels[channel.index] as SharedArrayBuffer,
+      segments: this.#deployment.memory.pools[channel.fromSlot] as SharedArrayBuffer,
+      doorbell: this.#doorbells[channel.fromSlot] as Doorbell,
+    });
+    this.#sharedInputs.set(channel.index, input);
+    return input;
+  }
+
+  #localChannel(channel: ChannelPlacement): LocalChannel {
+    let local = this.#local.get(channel.index);
+    if (local === undefined) {
+      local = new LocalChannel();
+      this.#local.set(channel.index, local);
+    }
+    return local;
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * The own runtime's side of the operator contract: what one operator of one subtask sees as its context, and what the
+ * chain does with it. Owns the operator's state backend, timers and metrics.
+ */
+
+import { assert } from "../../core/assert.ts";
+import { MillraceError } from "../../core/errors.ts";
+import { keyGroupsOfSubtask } from "../../core/key-group.ts";
+import type { ArrowAdapter, Operator, OperatorContext, OperatorState, OperatorStateMode, Output, Push, Timer, TimerDomain, Timers } from "../../core/operator.ts";
+import type { OutputTag } from "../../core/side-output.ts";
+import type { SinkContext } from "../../core/sink.ts";
+import type { KeyedStateBackend, StateSnapshot } from "../../core/state-backend.ts";
+import type { LogLevel, Logger } from "../../core/telemetry.ts";
+import type { Clock } from "../../core/time.ts";
+import { createMemoryBackend } from "../state/memory-backend.ts";
+import { describeRecord } from "./describe-record.ts";
+import { OperatorMetricGroup } from "./metrics.ts";
+import type { SubtaskGate } from "./subtask-gate.ts";
+import { TimerQueue } from "./timer-queue.ts";
+
+/** What a subtask's operators share. */
+export interface SubtaskEnvironment {
+  readonly job: string;
+  readonly subtask: number;
+  readonly parallelism: number;
+  readonly attempt: number;
+  readonly keyGroups: number;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly gate: SubtaskGate;
+  readonly showRecordsInErrors: boolean;
+  /** Freezes what is put into state and out of it, for tests. */
+  readonly freeze: boolean;
+  log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
+  /** Runs the callback in the slot's mailbox at or after the time. */
+  callAt(timeMs: number, callback: () => void): void;
+  collect(name: string, rows: readonly unknown[]): void | Promise<void>;
+  arrow(): Promise<ArrowAdapter>;
+}
+
+/** What an operator has to keep over a restart. */
+export interface OperatorSnapshot {
+  readonly keyed: StateSnapshot | undefined;
+  readonly timers: StateSnapshot | undefined;
+  readonly lists: ReadonlyMap<string, { readonly mode: OperatorStateMode; readonly elements: readonly unknown[] }>;
+}
+
+export interface OutputTargets {
+  readonly main: Output;
+  readonly sides: ReadonlyMap<string, Push<unknown>>;
+  markIdle(idle: boolean): void;
+}
+
+export class OperatorHost implements OperatorContext, SinkContext, Timers {
+  readonly operator: string;
+  readonly output: Output;
+  readonly metrics = new OperatorMetricGroup();
+  readonly gate: SubtaskGate;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  currentWatermark = Number.NEGATIVE_INFINITY;
+  /** Set right after the operator was made; absent for fused steps. */
+  instance: Operator | undefined;
+  readonly #environment: SubtaskEnvironment;
+  readonly #targets: OutputTargets;
+  readonly #restored: OperatorSnapshot | undefined;
+  readonly #lists = new Map<string, { mode: OperatorStateMode; read: () => readonly unknown[] }>();
+  #backend: KeyedStateBackend | undefined;
+  #timerQueue: TimerQueue | undefined;
+  #processingTimerAt = Number.POSITIVE_INFINITY;
+  readonly #waits = new Set<PendingWait>();
+  #watchesWaits = false;
+
+  constructor(operator: string, environment: SubtaskEnvironment, targets: OutputTargets, restored: OperatorSnapshot | undefined) {
+    this.operator = operator;
+    this.output = targets.main;
+    this.gate = environment.gate;
+    this.clock = environment.clock;
+    this.signal = environment.signal;
+    this.log = { log: (level, message, fields) => environment.log(level, message, { operator, ...fields }) };
+    this.#environment = environment;
+    this.#targets = targets;
+    this.#restored = restored;
+    if (restored?.timers !== undefined) this.#queue.restore(restored.timers);
+  }
+
+  get job(): string {
+    return this.#environment.job;
+  }
+
+  get subtask(): number {
+    return this.#environment.subtask;
+  }
+
+  get parallelism(): number {
+    return this.#environment.parallelism;
+  }
+
+  get attempt(): number {
+    return this.#environment.attempt;
+  }
+
+  get timers(): Timers {
+    return this;
+  }
+
+  get state(): KeyedStateBackend {
+    if (this.#backend === undefined) {
+      const { subtask, keyGroups, parallelism, freeze } = this.#environment;
+      this.#backend = createMemoryBackend({
+        operator: this.operator,
+        keyGroups: keyGroupsOfSubtask(subtask, keyGroups, parallelism),
+        keyGroupCount: keyGroups,
+        freezeValues: freeze,
+      });
+      if (this.#restored?.keyed !== undefined) this.#backend.restore(this.#restored.keyed);
+    }
+    return this.#backend;
+  }
+
+  get operatorState(): OperatorState {
+    return {
+      list: <T>(name: string, mode: OperatorStateMode, read: () => readonly T[]) => {
+        this.#lists.set(name, { mode, read });
+        return (this.#restored?.lists.get(name)?.elements ?? []) as readonly T[];
+      },
+    };
+  }
+
+  side<T>(tag: OutputTag<T>, value: T, timestamp: number): void {
+    const push = this.#targets.sides.get(tag.name);
+    if (push === undefined) this.metrics.counter(`unread.${tag.name}`).add();
+    else push(value, timestamp);
+  }
+
+  suspend(resume: () => boolean): void {
+    this.gate.suspend(resume);
+  }
+
+  wait(promise: PromiseLike<void>, timeoutMs: number, what: string): void {
+    this.gate.wait(this.#withTimeout(promise, timeoutMs, what));
+  }
+
+  callAt(timeMs: number, callback: () => void): void {
+    this.#environment.callAt(timeMs, callback);
+  }
+
+  markIdle(idle: boolean): void {
+    this.#targets.markIdle(idle);
+  }
+
+  collect(rows: readonly unknown[]): void | Promise<void> {
+    return this.#environment.collect(this.operator, rows);
+  }
+
+  arrow(): Promise<ArrowAdapter> {
+    return this.#environment.arrow();
+  }
+
+  failure(cause: unknown, value: unknown): MillraceError {
+    const { subtask, parallelism, attempt, showRecordsInErrors } = this.#environment;
+    const known = cause instanceof MillraceError;
+    if (known && cause.origin !== undefined) return cause;
+    const record = value === undefined ? {} : { record: describeRecord(value, showRecordsInErrors) };
+    const origin = { subtask, parallelism, attempt, ...record };
+    const text = known ? cause.message : `a function of "${this.operator}" threw ${cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)}`;
+    const on = "record" in origin ? `, on ${origin.record}` : "";
+    return new MillraceError(known ? cause.code : "USER_FUNCTION", `${text} (subtask ${subtask + 1} of ${parallelism}, attempt ${attempt}${on})`, {
+      operator: this.operator,
+      cause: known ? (cause.cause ?? cause) : cause,
+      origin,
+    });
+  }
+
+  // Timers of the current key.
+
+  register(domain: TimerDomain, timestamp: number): void {
+    this.#queue.register(this.state.currentKey, domain, timestamp);
+    if (domain === "processing") this.#scheduleProcessing(timestamp);
+  }
+
+  delete(domain: TimerDomain, timestamp: number): void {
+    this.#queue.delete(this.state.currentKey, domain, timestamp);
+  }
+
+  /** The watermark has come to this operator: its timers fire, then it gets the watermark. */
+  watermark(timestamp: number): void {
+    this.currentWatermark = timestamp;
+    const forward = (): boolean => {
+      if (this.instance?.watermark === undefined) this.output.watermark(timestamp);
+      else this.instance.watermark(timestamp);
+      return true;
+    };
+    const fireAndForward = (): boolean => this.#fire("event", timestamp) && forward();
+    if (this.#timerQueue === undefined) forward();
+    else if (!fireAndForward()) this.suspend(fireAndForward);
+  }
+
+  /** True when all due timers have fired and nothing is suspended behind them. */
+  #fire(domain: TimerDomain, time: number): boolean {
+    const fire = (timer: Timer): void => {
+      this.state.setCurrentKey(timer.key);
+      assert(this.instance?.onTimer !== undefined, `"${this.operator}" registers timers but has no onTimer`);
+      this.instance.onTimer(timer);
+    };
+    return this.#queue.advance(domain, time, fire, this.gate) && !this.gate.suspended;
+  }
+
+  #scheduleProcessing(timestamp: number): void {
+    if (timestamp >= this.#processingTimerAt) return;
+    this.#processingTimerAt = timestamp;
+    this.callAt(timestamp, () => this.#fireProcessing());
+  }
+
+  #fireProcessing(): void {
+    this.#processingTimerAt = Number.POSITIVE_INFINITY;
+    const fire = (): boolean => {
+      if (!this.#fire("processing", this.clock.now())) return false;
+      const next = this.#queue.next("processing");
+      if (next < Number.POSITIVE_INFINITY) this.#scheduleProcessing(next);
+      return true;
+    };
+    if (this.gate.blocked || !fire()) this.suspend(fire);
+  }
+
+  get #queue(): TimerQueue {
+    if (this.#timerQueue === undefined) {
+      const { subtask, keyGroups, parallelism } = this.#environment;
+      this.#timerQueue = new TimerQueue({
+        operator: this.operator,
+        keyGroups: keyGroupsOfSubtask(subtask, keyGroups, parallelism),
+        keyGroupCount: keyGroups,
+      });
+    }
+    return this.#timerQueue;
+  }
+
+  snapshot(): OperatorSnapshot {
+    this.instance?.beforeSnapshot?.();
+    const lists = [...this.#lists].map(([name, { mode, read }]) => [name, { mode, elements: read() }] as const);
+    return { keyed: this.#backend?.snapshot(), timers: this.#timerQueue?.snapshot(), lists: new Map(lists) };
+  }
+
+  async close(): Promise<void> {
+    this.#backend?.close();
+    await this.instance?.close?.();
+  }
+
+  #withTimeout(promise: PromiseLike<void>, timeoutMs: number, what: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wait: PendingWait = { deadline: this.clock.now() + timeoutMs, timeoutMs, what, reject };
+      this.#waits.add(wait);
+      this.#watchWaits();
+      promise.then(
+        () => {
+          this.#waits.delete(wait);
+          resolve();
+        },
+        (error) => {
+          this.#waits.delete(wait);
+          reject(this.failure(error, undefined));
+        },
+      );
+    });
+  }
+
+  /** One callback watches all waits: at the earliest deadline it rejects what is overdue and watches the rest. */
+  #watchWaits(): void {
+    const earliest = Math.min(...[...this.#waits].map((wait) => wait.deadline));
+    if (this.#watchesWaits || earliest === Number.POSITIVE_INFINITY) return;
+    this.#watchesWaits = true;
+    this.callAt(earliest, () => {
+      this.#watchesWaits = false;
+      for (const wait of this.#waits) if (wait.deadline <= this.clock.now()) this.#reject(wait);
+      this.#watchWaits();
+    });
+  }
+
+  #reject(wait: PendingWait): void {
+    this.#waits.delete(wait);
+    const message = `${wait.what} of "${this.operator}" did not settle within ${wait.timeoutMs} ms; let it settle, or give the operator a longer timeout`;
+    wait.reject(this.failure(new MillraceError("TIMEOUT", message, { operator: this.operator }), undefined));
+  }
+}
+
+/** A promise that an operator awaits. */
+interface PendingWait {
+  readonly deadline: number;
+  readonly timeoutMs: number;
+  readonly what: string;
+  readonly reject: (error: Error) => void;
+}

@@ -1,0 +1,109 @@
+/**
+ * A slot: the mailbox loop that runs several subtasks cooperatively in one thread.
+ *
+ *  1. Control mail and I/O come first: between two time slices of a few ms the loop yields a macrotask.
+ *  2. In a slice, subtasks take turns; each does one bounded step, so none can keep the thread.
+ *  3. When no subtask has work, partly filled batches are sent and the slot sleeps until its doorbell rings, a callback
+ *     is due, or a promise has settled.
+ *
+ * The loop knows nothing of threads: how it yields and sleeps is the host's (`SlotHost`). A thread waits on shared
+ * memory; tests and the simulation decide themselves who runs next.
+ */
+
+import { FLUSH_AFTER_MS, TIME_SLICE_MS } from "../../core/limits.ts";
+import type { Clock } from "../../core/time.ts";
+import { CallbackQueue } from "./callback-queue.ts";
+import type { Subtask } from "./subtask.ts";
+
+export interface SlotHost {
+  readonly clock: Clock;
+  /** Lets mail and I/O in. */
+  yield(): Promise<void>;
+  /** Announces that the slot is about to sleep; work is looked for once more after it. */
+  prepareSleep(): void;
+  /** Sleeps until `wake`, the doorbell, or the time. */
+  sleep(timeoutMs: number): Promise<void>;
+  /** Ends a sleep from within the thread. */
+  wake(): void;
+}
+
+export class Slot {
+  readonly #host: SlotHost;
+  readonly #callbacks = new CallbackQueue();
+  #subtasks: readonly Subtask[] = [];
+  #stopped = false;
+  #lastFlush = 0;
+  /** Milliseconds spent working and sleeping, for the busy share. */
+  busyMs = 0;
+
+  constructor(host: SlotHost) {
+    this.#host = host;
+  }
+
+  get subtasks(): readonly Subtask[] {
+    return this.#subtasks;
+  }
+
+  deploy(subtasks: readonly Subtask[]): void {
+    this.#subtasks = subtasks;
+  }
+
+  callAt(timeMs: number, callback: () => void): void {
+    this.#callbacks.add(timeMs, callback);
+    this.#host.wake();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#host.wake();
+  }
+
+  get finished(): boolean {
+    return this.#subtasks.every((subtask) => subtask.phase === "finished");
+  }
+
+  /** Runs until all subtasks have finished or `stop` was called. @throws the first failure of a subtask. */
+  async run(): Promise<void> {
+    for (const subtask of this.#subtasks) subtask.start();
+    while (!this.#stopped && !this.finished) {
+      if (this.slice()) await this.#host.yield();
+      else await this.#sleep();
+    }
+  }
+
+  /** One time slice; true if there may be more work at once. */
+  slice(): boolean {
+    const { clock } = this.#host;
+    const start = clock.monotonicMs();
+    let now = start;
+    let worked = false;
+    let working: boolean;
+    do {
+      working = this.#callbacks.runDue(clock.now());
+      for (const subtask of this.#subtasks) if (subtask.step()) working = true;
+      worked ||= working;
+      now = clock.monotonicMs();
+    } while (working && now - start < TIME_SLICE_MS);
+    this.#flushAtTimes(now);
+    this.busyMs += now - start;
+    return worked;
+  }
+
+  /** A subtask that is always busy never pauses, so its partly filled batches are sent after a time. */
+  #flushAtTimes(now: number): void {
+    if (now - this.#lastFlush < FLUSH_AFTER_MS) return;
+    this.#lastFlush = now;
+    for (const subtask of this.#subtasks) if (subtask.phase === "running") subtask.flush();
+  }
+
+  async #sleep(): Promise<void> {
+    this.#host.prepareSleep();
+    for (const subtask of this.#subtasks) subtask.pause();
+    if (this.slice() || this.#stopped || this.finished) {
+      await this.#host.yield();
+      return;
+    }
+    const next = this.#callbacks.next();
+    await this.#host.sleep(Math.max(0, next - this.#host.clock.now()));
+  }
+}

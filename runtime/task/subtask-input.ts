@@ -1,0 +1,197 @@
+/** Where a subtask's records come from: channels from other subtasks, or a source. */
+
+import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
+import { ASYNC_TIMEOUT_MS, SOURCE_BATCH_RECORDS } from "../../core/limits.ts";
+import { positiveDurationMs } from "../../core/time.ts";
+import type { InputChannel } from "../exchange/channel.ts";
+import type { Chain } from "./chain.ts";
+import type { SubtaskGate } from "./subtask-gate.ts";
+import { WatermarkValve } from "./watermark-valve.ts";
+
+/** "worked": call again; "empty": nothing to do at the moment; "ended": nothing will come. */
+export type InputStep = "worked" | "empty" | "ended";
+
+export interface SubtaskInput {
+  /** Takes one batch or less. REQUIRES: the gate is open. */
+  step(): InputStep;
+  readonly records: number;
+  close(): Promise<void>;
+}
+
+/** Reads channels in turn, one batch from each that has one. */
+export class ChannelInput implements SubtaskInput {
+  readonly #channels: readonly InputChannel[];
+  readonly #chain: Chain;
+  readonly #gate: SubtaskGate;
+  readonly #valve: WatermarkValve;
+  readonly #ended: boolean[];
+  /** The channel whose batch is being delivered, or the one that was polled last. */
+  #current = -1;
+  #delivering = false;
+  #idle = false;
+  records = 0;
+
+  constructor(channels: readonly InputChannel[], chain: Chain, gate: SubtaskGate) {
+    this.#channels = channels;
+    this.#chain = chain;
+    this.#gate = gate;
+    this.#valve = new WatermarkValve(channels.length);
+    this.#ended = channels.map(() => false);
+  }
+
+  step(): InputStep {
+    if (this.#delivering) {
+      this.#deliver();
+      return "worked";
+    }
+    for (let turn = 0; turn < this.#channels.length; turn++) {
+      this.#current = this.#current + 1 === this.#channels.length ? 0 : this.#current + 1;
+      if (this.#ended[this.#current] === true) continue;
+      if (this.#takeFrom(this.#channels[this.#current] as InputChannel)) return "worked";
+    }
+    return this.#valve.allEnded ? "ended" : "empty";
+  }
+
+  async close(): Promise<void> {}
+
+  #takeFrom(channel: InputChannel): boolean {
+    const input = this.#current;
+    switch (channel.poll()) {
+      case undefined:
+        return false;
+      case "batch":
+        this.records += channel.batch.rows;
+        this.#startBatch(channel);
+        return true;
+      case "watermark":
+        this.#risen(this.#valve.watermark(input, channel.watermarkRead));
+        return true;
+      case "idle":
+        this.#risen(this.#valve.idle(input, true));
+        return true;
+      case "active":
+        this.#risen(this.#valve.idle(input, false));
+        return true;
+      case "end":
+        this.#ended[input] = true;
+        this.#risen(this.#valve.end(input));
+        return true;
+    }
+  }
+
+  #startBatch(channel: InputChannel): void {
+    const { frame } = channel.batch;
+    if (frame !== undefined && this.#chain.pushFrame !== undefined) {
+      this.#delivering = true;
+      this.#chain.pushFrame(frame);
+      if (!this.#gate.blocked) this.#endBatch();
+      return;
+    }
+    this.#delivering = true;
+    this.#deliver();
+  }
+
+  #deliver(): void {
+    const { batch } = this.#channels[this.#current] as InputChannel;
+    // A frame that was pushed whole is done as soon as its operator lets input in again.
+    const whole = batch.frame !== undefined && this.#chain.pushFrame !== undefined;
+    if (whole || batch.deliver(this.#chain.push, this.#gate)) this.#endBatch();
+  }
+
+  #endBatch(): void {
+    this.#delivering = false;
+    (this.#channels[this.#current] as InputChannel).release();
+    this.#chain.batchEnd();
+  }
+
+  #risen(risen: boolean): void {
+    if (risen) this.#chain.watermark(this.#valve.current);
+    const idle = this.#valve.allIdle && !this.#valve.allEnded;
+    if (idle === this.#idle) return;
+    this.#idle = idle;
+    this.#chain.head.markIdle(idle);
+  }
+}
+
+/** Runs a source's reader over the splits that the enumerator deals out. */
+export class SourceInput implements SubtaskInput {
+  readonly #reader: SourceReader<unknown>;
+  readonly #chain: Chain;
+  readonly #gate: SubtaskGate;
+  readonly #requestSplit: () => Promise<unknown>;
+  readonly #timeoutMs: number;
+  readonly #push: (value: unknown, timestamp: number) => void;
+  #phase: "needs-split" | "reading" | "ended" = "needs-split";
+  #resumeAt = Number.NEGATIVE_INFINITY;
+  records = 0;
+
+  constructor(source: Source<unknown>, chain: Chain, gate: SubtaskGate, requestSplit: () => Promise<unknown>) {
+    this.#chain = chain;
+    this.#gate = gate;
+    this.#reader = source.reader(chain.head);
+    this.#requestSplit = requestSplit;
+    this.#timeoutMs = source.timeout === undefined ? ASYNC_TIMEOUT_MS : positiveDurationMs(source.timeout, `timeout of source "${source.name}"`);
+    const { push } = chain;
+    this.#push = (value, timestamp) => {
+      this.records++;
+      push(value, timestamp);
+    };
+  }
+
+  step(): InputStep {
+    const { clock } = this.#chain.head;
+    switch (this.#phase) {
+      case "ended":
+        return "ended";
+      case "needs-split":
+        // A source may have nothing to deal out for as long as it likes.
+        this.#chain.head.wait(this.#beginSplit(), Number.POSITIVE_INFINITY, "the next split");
+        return "empty";
+      case "reading":
+        if (clock.now() < this.#resumeAt) return "empty";
+        return this.#read();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#reader.close?.();
+  }
+
+  #read(): InputStep {
+    let step: ReadStep | Promise<ReadStep>;
+    try {
+      step = this.#reader.read(this.#push, SOURCE_BATCH_RECORDS, this.#gate);
+    } catch (error) {
+      throw this.#chain.head.failure(error, undefined);
+    }
+    if (typeof step === "object") {
+      this.#wait(step.then((settled) => this.#afterStep(settled)), "read");
+      return "worked";
+    }
+    this.#afterStep(step);
+    return typeof step === "number" ? "empty" : "worked";
+  }
+
+  #afterStep(step: ReadStep): void {
+    this.#chain.batchEnd();
+    if (step === "end") this.#phase = "needs-split";
+    else if (step !== "more") {
+      const { head } = this.#chain;
+      this.#resumeAt = head.clock.now() + step;
+      head.callAt(this.#resumeAt, () => {});
+    }
+  }
+
+  async #beginSplit(): Promise<void> {
+    const split = await this.#requestSplit();
+    if (split === undefined) this.#phase = "ended";
+    else {
+      await this.#reader.begin(split);
+      this.#phase = "reading";
+    }
+  }
+
+  #wait(promise: Promise<void>, what: string): void {
+    this.#chain.head.wait(promise, this.#timeoutMs, what);
+  }
+}

@@ -1,0 +1,65 @@
+/** The context that a source or sink gets, with everything that it reports kept for the test to look at. */
+
+
+import type { SinkContext } from "../../core/sink.ts";
+import type { SourceContext } from "../../core/source.ts";
+
+export interface Reported {
+  readonly counters: Map<string, number>;
+  readonly logs: { readonly level: string; readonly message: string; readonly fields: unknown }[];
+  readonly side: { readonly tag: string; readonly value: unknown }[];
+  readonly collected: unknown[][];
+}
+
+export class ManualClock {
+  ms = 1_000_000;
+  now(): number {
+    return this.ms;
+  }
+  monotonicMs(): number {
+    return this.ms;
+  }
+}
+
+export interface FakeContextOptions {
+  readonly subtask?: number;
+  readonly parallelism?: number;
+  readonly clock?: ManualClock;
+  /** What `collect` returns. */
+  readonly collected?: () => Promise<void> | undefined;
+}
+
+export function fakeContext(options: FakeContextOptions = {}): SourceContext & SinkContext & { reported: Reported } {
+  const reported: Reported = { counters: new Map(), logs: [], side: [], collected: [] };
+  const { counters } = reported;
+  return {
+    job: "test",
+    operator: "under test",
+    subtask: options.subtask ?? 0,
+    parallelism: options.parallelism ?? 1,
+    attempt: 1,
+    signal: new AbortController().signal,
+    clock: options.clock ?? new ManualClock(),
+    reported,
+    metrics: {
+      counter: (name) => ({
+        get value() {
+          return counters.get(name) ?? 0;
+        },
+        add: (amount = 1) => void counters.set(name, (counters.get(name) ?? 0) + amount),
+      }),
+      gauge: () => {},
+      histogram: () => ({ record: () => {} }),
+    },
+    log: { log: (level, message, fields) => void reported.logs.push({ level, message, fields }) },
+    side: (tag, value) => void reported.side.push({ tag: tag.name, value }),
+    collect: (rows) => {
+      reported.collected.push([...rows]);
+      return options.collected?.();
+    },
+  };
+}
+
+/** A gate that is never blocked. */
+export const open = { blocked: false };
+
