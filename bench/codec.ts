@@ -139,8 +139,10 @@ const projection = ["auction", "dateTime"];
 const projected = bids.map(({ auction, dateTime }) => ({ auction, dateTime }));
 const nonAscii = bids.map((bid) => ({ ...bid, extra: `${bid.extra}é漢` }));
 const union = bids.map((bid, index) => {
-  if (index % 50 === 0) return { id: index, name: bid.channel, email: bid.url, city: "x", state: "or", dateTime: bid.dateTime };
-  if (index % 50 < 4) return { id: index, item: bid.extra, seller: bid.bidder, reserve: bid.price, expires: bid.dateTime };
+  if (index % 50 === 0)
+    return { id: index, name: bid.channel, email: bid.url, city: "x", state: "or", dateTime: bid.dateTime };
+  if (index % 50 < 4)
+    return { id: index, item: bid.extra, seller: bid.bidder, reserve: bid.price, expires: bid.dateTime };
   return bid;
 });
 
@@ -152,7 +154,9 @@ measure("bid, projected {auction,dateTime}", [
   ["millrace", ours(bids, projection)],
   ["prototype", await prototype(projected, null)],
 ]);
-measure("optional field, 1 in 8", [["millrace", ours(bids.map((bid, index) => (index % 8 === 0 ? { ...bid, note: "x" } : bid)))]]);
+measure("optional field, 1 in 8", [
+  ["millrace", ours(bids.map((bid, index) => (index % 8 === 0 ? { ...bid, note: "x" } : bid)))],
+]);
 const manyOptional = bids.map((bid, index) => ({
   ...bid,
   ...(index & 1 ? { a: 1 } : {}),
@@ -161,12 +165,16 @@ const manyOptional = bids.map((bid, index) => ({
   ...(index & 8 ? { d: 4 } : {}),
 }));
 measure("4 optional fields, 16 key sets", [["millrace", ours(manyOptional)]]);
-measure("null in a string, 1 in 8", [["millrace", ours(bids.map((bid, index) => (index % 8 === 0 ? { ...bid, url: null } : bid)))]]);
+measure("null in a string, 1 in 8", [
+  ["millrace", ours(bids.map((bid, index) => (index % 8 === 0 ? { ...bid, url: null } : bid)))],
+]);
 measure("non-ASCII string", [
   ["millrace", ours(nonAscii)],
   ["prototype", await prototype(nonAscii, null)],
 ]);
 measure("nested", [["millrace", ours(bids.map(({ channel, url, ...bid }) => ({ ...bid, origin: { channel, url } })))]]);
-measure("lists", [["millrace", ours(bids.map((bid) => ({ id: bid.auction, prices: [bid.price, 1, 2], tags: [bid.channel, "x"] })))]]);
+measure("lists", [
+  ["millrace", ours(bids.map((bid) => ({ id: bid.auction, prices: [bid.price, 1, 2], tags: [bid.channel, "x"] })))],
+]);
 measure("union of 3 shapes, 46:3:1", [["millrace", ours(union)]]);
 measure("fallback: 300 kinds of keys", [["millrace", ours(bids.map((bid, index) => ({ [`k${index % 300}`]: bid })))]]);

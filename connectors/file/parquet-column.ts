@@ -6,14 +6,14 @@
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { compressors } from "hyparquet-compressors";
-import { type DecodedArray, type PageHeader, parquetScan, parquetSchema, type ParquetParsers, type SchemaTree } from "hyparquet";
+import { type DecodedArray, type FileMetaData, type PageHeader, parquetScan, parquetSchema, type ParquetParsers, type SchemaTree } from "hyparquet";
 import { parquetHeader } from "hyparquet/src/column.js";
 import { decompressPage, readDataPage, readDataPageV2 } from "hyparquet/src/datapage.js";
 import { readPlain } from "hyparquet/src/plain.js";
 import { isFlatColumn } from "hyparquet/src/schema.js";
 import { readInto } from "./input-files.ts";
 import { PAGE_BYTES_MAX, PAGE_HEADER_BYTES_MAX, PAGE_WINDOW_BYTES } from "./limits.ts";
-import { chunkRange, damaged, type ParquetFooter, type ParquetGroup } from "./parquet-footer.ts";
+import { chunkRange, damaged, type ParquetGroup } from "./parquet-footer.ts";
 import { type Convert, converterOf, withNulls } from "./parquet-values.ts";
 
 export interface ParquetColumn {
@@ -24,23 +24,24 @@ export interface ParquetColumn {
   seek(row: number): Promise<void>;
 }
 
-export interface ParquetFile {
+/** What a column needs to know of its file. */
+export interface ParquetPlace {
   readonly path: string;
   readonly size: number;
   readonly handle: FileHandle;
-  readonly footer: ParquetFooter;
+  readonly metadata: FileMetaData;
   readonly parsers: ParquetParsers;
 }
 
-export function openColumn(file: ParquetFile, group: ParquetGroup, column: SchemaTree): ParquetColumn {
-  const root = parquetSchema(file.footer.metadata);
+export function openColumn(file: ParquetPlace, group: ParquetGroup, column: SchemaTree): ParquetColumn {
+  const root = parquetSchema(file.metadata);
   return isFlatColumn([root, column]) ? new FlatColumn(file, group, root, column) : new NestedColumn(file, group, column);
 }
 
 class FlatColumn implements ParquetColumn {
   start = 0;
   values: ArrayLike<unknown> = [];
-  readonly #file: ParquetFile;
+  readonly #file: ParquetPlace;
   readonly #name: string;
   readonly #convert: Convert;
   readonly #decoder: Parameters<typeof readDataPageV2>[2];
@@ -53,7 +54,7 @@ class FlatColumn implements ParquetColumn {
   #bytes = new Uint8Array(0);
   #bytesOffset = 0;
 
-  constructor(file: ParquetFile, group: ParquetGroup, root: SchemaTree, column: SchemaTree) {
+  constructor(file: ParquetPlace, group: ParquetGroup, root: SchemaTree, column: SchemaTree) {
     this.#file = file;
     this.#name = column.element.name;
     const chunk = group.rowGroup.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === this.#name)?.meta_data;
@@ -175,11 +176,11 @@ function spread(present: ArrayLike<unknown>, definitionLevels: readonly number[]
 class NestedColumn implements ParquetColumn {
   readonly start = 0;
   values: ArrayLike<unknown> = [];
-  readonly #file: ParquetFile;
+  readonly #file: ParquetPlace;
   readonly #group: ParquetGroup;
   readonly #column: SchemaTree;
 
-  constructor(file: ParquetFile, group: ParquetGroup, column: SchemaTree) {
+  constructor(file: ParquetPlace, group: ParquetGroup, column: SchemaTree) {
     this.#file = file;
     this.#group = group;
     this.#column = column;
@@ -187,7 +188,7 @@ class NestedColumn implements ParquetColumn {
 
   async seek(): Promise<void> {
     if (this.values.length > 0) return;
-    const { path, size, handle, footer, parsers } = this.#file;
+    const { path, size, handle, metadata, parsers } = this.#file;
     const { name } = this.#column.element;
     const { start, rows } = this.#group;
     const slice = async (from: number, to = size): Promise<ArrayBuffer> => {
@@ -197,7 +198,7 @@ class NestedColumn implements ParquetColumn {
     };
     try {
       const file = { byteLength: size, slice };
-      const scan = await parquetScan({ file, metadata: footer.metadata, columns: [name], parsers, compressors, utf8: false });
+      const scan = await parquetScan({ file, metadata, columns: [name], parsers, compressors, utf8: false });
       const values = await scan.readColumn({ column: name, rowStart: start, rowEnd: start + rows });
       if (values.length !== rows) throw new Error(`expected ${rows} values, got ${values.length}`);
       this.values = Array.from(values as ArrayLike<unknown>, withNulls);

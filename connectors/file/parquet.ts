@@ -1,17 +1,16 @@
 /** Parquet files as a source. */
 
-import { MillraceError } from "../../core/errors.ts";
 import type { Gate, Push } from "../../core/operator.ts";
 import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
 import { NO_TIMESTAMP } from "../../core/time.ts";
 import { wholeNumber } from "../options.ts";
-import { inOrder, ranges } from "../splits.ts";
-import { inputFiles, listed, openInput, type Paths, sourceName } from "./input-files.ts";
+import { inOrder } from "../splits.ts";
+import { inputFiles, listed, type Paths, sourceName } from "./input-files.ts";
 import { SPLIT_ROWS } from "./limits.ts";
 import { objectLiteral } from "./object-literal.ts";
-import { openColumn, type ParquetColumn, type ParquetFile } from "./parquet-column.ts";
-import { damaged, type ParquetGroup, readFooter } from "./parquet-footer.ts";
-import { parsersOf, type Timestamps } from "./parquet-values.ts";
+import type { ParquetColumn } from "./parquet-column.ts";
+import type { OpenGroup, ParquetFile } from "./parquet-file.ts";
+import type { Timestamps } from "./parquet-values.ts";
 
 export interface ParquetOptions {
   /** The columns to read, in the order of the record's fields; others cost nothing. Default: all. */
@@ -23,6 +22,12 @@ export interface ParquetOptions {
   /** Timestamps and dates as epoch milliseconds or as Dates. Default "ms". */
   readonly timestamps?: Timestamps;
 }
+
+/** The format's code is loaded by the jobs that use it: 80 ms at their start that the others do not pay. */
+const open: typeof ParquetFile.open = async (path, options) => {
+  const { ParquetFile } = await import("./parquet-file.ts");
+  return await ParquetFile.open(path, options);
+};
 
 /** The rows `start` … `end`-1 of a file, all of one row group. */
 export interface ParquetSplit {
@@ -59,35 +64,14 @@ export function parquet<T>(path: Paths, options: ParquetOptions = {}): Source<T,
     async enumerate() {
       const files = await inputFiles(paths, [".parquet"]);
       const splits: ParquetSplit[] = [];
-      for (const file of files) splits.push(...(await splitsOf(file.path, splitRows, options)));
+      for (const { path } of files) {
+        await using file = await open(path, options);
+        splits.push(...file.splits(splitRows));
+      }
       return inOrder(splits);
     },
     reader: () => new ParquetReader<T>(options),
   });
-}
-
-async function splitsOf(path: string, splitRows: number, options: ParquetOptions): Promise<readonly ParquetSplit[]> {
-  const file = await openParquet(path, options);
-  await file.handle.close();
-  return file.footer.groups.flatMap(({ start, rows }, group) =>
-    Array.from(ranges(rows, splitRows), (range) => ({ path, group, start: start + range.start, end: start + range.end })),
-  );
-}
-
-async function openParquet(path: string, options: ParquetOptions): Promise<ParquetFile> {
-  const handle = await openInput(path);
-  try {
-    const { size } = await handle.stat();
-    const footer = await readFooter(handle, path, size, options.columns);
-    const names = footer.columns.map(({ element }) => element.name);
-    if (options.positionField !== undefined && names.includes(options.positionField)) {
-      throw new MillraceError("BAD_OPTION", `${path} has a column "${options.positionField}"; name positionField otherwise`);
-    }
-    return { path, size, handle, footer, parsers: parsersOf(options.timestamps ?? "ms") };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
 }
 
 /** Makes the record of a row, which is counted in its row group. */
@@ -96,8 +80,7 @@ type MakeRecord = (row: number) => unknown;
 class ParquetReader<T> implements SourceReader<T, ParquetSplit> {
   readonly #options: ParquetOptions;
   #file: ParquetFile | undefined;
-  #group: ParquetGroup | undefined;
-  #columns: readonly ParquetColumn[] = [];
+  #group: OpenGroup | undefined;
   #recordsOf: RecordsOf = () => () => undefined;
   #end = 0;
   /** The next row, counted in the file. */
@@ -112,14 +95,8 @@ class ParquetReader<T> implements SourceReader<T, ParquetSplit> {
 
   async begin(split: ParquetSplit, position?: unknown): Promise<void> {
     const file = await this.#open(split.path);
-    const group = file.footer.groups[split.group];
-    if (group === undefined || split.end > group.start + group.rows) {
-      throw damaged(split.path, "it has fewer rows than when the job began");
-    }
-    if (group !== this.#group) {
-      this.#columns = file.footer.columns.map((column) => openColumn(file, group, column));
-      this.#group = group;
-    }
+    if (this.#group?.index !== split.group) this.#group = file.openGroup(split.group);
+    file.checkRows(split);
     this.#row = (position as number | undefined) ?? split.start;
     this.#end = split.end;
     this.#decodedEnd = this.#row;
@@ -128,12 +105,12 @@ class ParquetReader<T> implements SourceReader<T, ParquetSplit> {
   read(push: Push<T>, max: number, gate: Gate): ReadStep | Promise<ReadStep> {
     if (this.#row === this.#end) return "end";
     if (this.#row === this.#decodedEnd) return this.#decode();
-    const groupStart = this.#group?.start ?? 0;
-    const end = Math.min(this.#decodedEnd, this.#row + max) - groupStart;
+    const { start } = this.#opened();
+    const end = Math.min(this.#decodedEnd, this.#row + max) - start;
     const record = this.#record;
-    let row = this.#row - groupStart;
+    let row = this.#row - start;
     for (; row < end && !gate.blocked; row++) push(record(row) as T, NO_TIMESTAMP);
-    this.#row = groupStart + row;
+    this.#row = start + row;
     return this.#row === this.#end ? "end" : "more";
   }
 
@@ -144,21 +121,21 @@ class ParquetReader<T> implements SourceReader<T, ParquetSplit> {
   async close(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    await file?.handle.close();
+    await file?.close();
   }
 
   /** One page of one column at a time, so that the slot gets to its other subtasks in between. */
   async #decode(): Promise<ReadStep> {
-    const groupStart = this.#group?.start ?? 0;
-    const row = this.#row - groupStart;
-    const behind = this.#columns.find(({ start, values }) => row < start || row >= start + values.length);
+    const { start, columns } = this.#opened();
+    const row = this.#row - start;
+    const behind = columns.find((column) => row < column.start || row >= column.start + column.values.length);
     if (behind !== undefined) {
       await behind.seek(row);
       return "more";
     }
-    const ends = this.#columns.map(({ start, values }) => groupStart + start + values.length);
+    const ends = columns.map((column) => start + column.start + column.values.length);
     this.#decodedEnd = Math.min(this.#end, ...ends);
-    this.#record = this.#recordsOf(this.#columns, groupStart);
+    this.#record = this.#recordsOf(columns, start);
     return "more";
   }
 
@@ -166,10 +143,15 @@ class ParquetReader<T> implements SourceReader<T, ParquetSplit> {
     if (this.#file?.path === path) return this.#file;
     await this.close();
     this.#group = undefined;
-    this.#file = await openParquet(path, this.#options);
-    const names = this.#file.footer.columns.map(({ element }) => element.name);
-    this.#recordsOf = recordsOf(names, this.#options.positionField);
-    return this.#file;
+    const file = await open(path, this.#options);
+    this.#file = file;
+    this.#recordsOf = recordsOf(file.columnNames, this.#options.positionField);
+    return file;
+  }
+
+  #opened(): OpenGroup {
+    if (this.#group === undefined) throw new Error("read before begin");
+    return this.#group;
   }
 }
 

@@ -17,7 +17,7 @@ import { Buffer } from "node:buffer";
 import {
   Binary,
   Bool,
-  Data,
+  type Data,
   type DataType,
   Field,
   Float64,

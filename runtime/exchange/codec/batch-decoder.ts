@@ -11,7 +11,15 @@ import { assert } from "../../../core/assert.ts";
 import { join } from "./column-type.ts";
 import type { ColumnView } from "./column-view.ts";
 import { readDescriptor, typeOfLayout } from "./descriptor.ts";
-import { align8, type FrameHeader, flagOneTimestamp, flagTags, FrameReader, readHeader, shapeEntryBytes } from "./frame.ts";
+import {
+  align8,
+  type FrameHeader,
+  FrameReader,
+  flagOneTimestamp,
+  flagTags,
+  readHeader,
+  shapeEntryBytes,
+} from "./frame.ts";
 import { frameBound, writeFrame } from "./frame-assembly.ts";
 import { readersMax } from "./limits.ts";
 import { type Gate, type Push, ShapeReader } from "./shape-reader.ts";
@@ -102,7 +110,9 @@ export class BatchDecoder {
 
   /** This frame's records from the first on, written with one shape that takes them all. */
   #withOneShape(): Uint8Array {
-    const type = this.#shapes.map((shape) => typeOfLayout(shape.reader.root)).reduce(join, { kind: "null", fields: [] });
+    const type = this.#shapes
+      .map((shape) => typeOfLayout(shape.reader.root))
+      .reduce(join, { kind: "null", fields: [] });
     const everything = new BatchDecoder({ operator: this.#operator });
     everything.bind(this.#bytes);
     const writer = new ShapeWriter(type, 0, Math.max(1, this.#rows));
@@ -164,6 +174,9 @@ export class BatchDecoder {
       assert(tag < counts.length, `a row has shape ${tag} of ${counts.length}`);
       counts[tag] = (counts[tag] as number) + 1;
     }
-    assert(this.#shapes.every((shape, index) => shape.rows === counts[index]), "the tags contradict the shapes' rows");
+    assert(
+      this.#shapes.every((shape, index) => shape.rows === counts[index]),
+      "the tags contradict the shapes' rows",
+    );
   }
 }

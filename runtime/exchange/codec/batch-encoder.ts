@@ -13,7 +13,7 @@
  * Called by an output's partitioner, one encoder a channel.
  */
 
-import { assert, AssertionFailure } from "../../../core/assert.ts";
+import { AssertionFailure, assert } from "../../../core/assert.ts";
 import { MillraceError } from "../../../core/errors.ts";
 import { anyType, type ColumnType, haveSameKeys, join, sharedNames, takes, typeOf } from "./column-type.ts";
 import { frameBound, writeFrame } from "./frame-assembly.ts";
@@ -135,12 +135,12 @@ export class BatchEncoder {
       return { shape, bytes };
     }
     const projected = this.#project(value);
-    assertTransferable(projected, "record", this.#operator);
     const learnt = this.#learn(projected);
     const learntBytes = learnt === undefined ? -1 : learnt.add(value);
     if (learnt !== undefined && learntBytes >= 0) return { shape: learnt, bytes: learntBytes };
     this.#fallback ??= this.#newShape(anyType);
     const bytes = this.#fallback.add(projected);
+    if (bytes < 0) assertTransferable(projected, "record", this.#operator);
     assert(bytes >= 0, "a transferable value must fit the fallback");
     return { shape: this.#fallback, bytes };
   }
@@ -153,9 +153,11 @@ export class BatchEncoder {
 
   /** The record with only the projected fields. */
   #project(value: unknown): unknown {
-    if (this.#fields === undefined || typeof value !== "object" || value === null || !isPlainObject(value)) return value;
+    if (this.#fields === undefined || typeof value !== "object" || value === null || !isPlainObject(value))
+      return value;
     const projected: Record<string, unknown> = {};
-    for (const name of this.#fields) if (Object.hasOwn(value, name)) defineField(projected, name, Reflect.get(value, name));
+    for (const name of this.#fields)
+      if (Object.hasOwn(value, name)) defineField(projected, name, Reflect.get(value, name));
     return projected;
   }
 
@@ -163,6 +165,7 @@ export class BatchEncoder {
   #learn(value: unknown): ShapeWriter | undefined {
     if (this.#learningCredit === 0) return undefined;
     this.#learningCredit--;
+    assertTransferable(value, "record", this.#operator);
     const own = this.#typeOf(value);
     if (own.kind === "any") return undefined;
     const type = this.#generalise(own);

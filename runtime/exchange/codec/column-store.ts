@@ -4,16 +4,15 @@
  * The law: row n of every store of a shape belongs to the shape's n-th record. `skip` stands in for a value that is
  * not there; a store with an absent row keeps a row's place in all its buffers, as Arrow wants. Nothing reaches a
  * frame but by `write`, which takes at most `bound` bytes. Numbers, booleans and strings are set by the generated
- * code directly (`shape-writer.ts`); the other kinds through `accepts` and `add`.
+ * code directly (`shape-writer.ts`); the other kinds through `accepts` and `add`. Values of many sizes have their
+ * stores in `run-store.ts`.
  */
 
-import { unreachable } from "../../../core/assert.ts";
-import { type ColumnKind, type ColumnType, fitsInt64 } from "./column-type.ts";
+import { type ColumnKind, fitsInt64 } from "./column-type.ts";
 import { presenceMissing, presenceNullable, presenceUndefined } from "./descriptor.ts";
-import { align8, bitmapBytes, type FrameWriter } from "./frame.ts";
-import { TaggedWriter } from "./tagged-value.ts";
+import { bitmapBytes, type FrameWriter } from "./frame.ts";
 import { grown, TextBuffer } from "./text-buffer.ts";
-import { isPlainArray, isPlainBytes, isPlainDate } from "./transferable.ts";
+import { isPlainArray, isPlainDate } from "./transferable.ts";
 
 /** Why a row has no value here; `byParent` when the struct around it is absent, so that nobody will ask. */
 export const absence = { byParent: 0, isNull: 1, isUndefined: 2, isMissing: 3 } as const;
@@ -80,7 +79,7 @@ export class NullStore extends ColumnStore {
 }
 
 /** Arrays that never had an element yet, so that none says of what. */
-class EmptyListStore extends ValueStore {
+export class EmptyListStore extends ValueStore {
   readonly kind = "emptyList";
 
   accepts(value: unknown): boolean {
@@ -193,7 +192,7 @@ abstract class Int64Store extends ValueStore {
   }
 }
 
-class BigintStore extends Int64Store {
+export class BigintStore extends Int64Store {
   readonly kind = "int64";
 
   accepts(value: unknown): boolean {
@@ -206,7 +205,7 @@ class BigintStore extends Int64Store {
   }
 }
 
-class TimestampStore extends Int64Store {
+export class TimestampStore extends Int64Store {
   readonly kind = "timestamp";
 
   accepts(value: unknown): boolean {
@@ -222,164 +221,15 @@ class TimestampStore extends Int64Store {
   }
 }
 
-/** A store of runs of elements: an end offset a row. */
-abstract class RunStore extends ValueStore {
-  offsets = new Int32Array(1);
-
-  override grow(capacity: number): void {
-    super.grow(capacity);
-    this.offsets = grown(this.offsets, capacity + 1);
-  }
-
-  override skip(row: number, reason: number): void {
-    super.skip(row, reason);
-    this.offsets[row + 1] = this.offsets[row] as number;
-  }
-
-  /** Gives the row `count` elements; returns where they start. */
-  protected extend(row: number, count: number): number {
-    const start = this.offsets[row] as number;
-    this.offsets[row + 1] = start + count;
-    return start;
-  }
-
-  protected elements(rows: number): number {
-    return rows === 0 ? 0 : (this.offsets[rows] as number);
-  }
-
-  protected valuesBound(rows: number, exact: boolean): number {
-    return align8(4 * (rows + 1)) + this.elementsBound(this.elements(rows), exact);
-  }
-
-  protected writeValues(out: FrameWriter, rows: number): void {
-    out.int32(this.offsets, rows + 1);
-    this.writeElements(out, this.elements(rows));
-  }
-
-  protected abstract elementsBound(count: number, exact: boolean): number;
-  protected abstract writeElements(out: FrameWriter, count: number): void;
-}
-
-class BinaryStore extends RunStore {
-  readonly kind = "binary";
-  #bytes = new Uint8Array(256);
-
-  accepts(value: unknown): boolean {
-    return typeof value === "object" && value !== null && isPlainBytes(value);
-  }
-
-  add(row: number, value: Uint8Array): number {
-    const start = this.extend(row, value.length);
-    this.#bytes = grown(this.#bytes, start + value.length);
-    this.#bytes.set(value, start);
-    return value.length;
-  }
-
-  protected elementsBound(count: number): number {
-    return align8(count);
-  }
-
-  protected writeElements(out: FrameWriter, count: number): void {
-    out.raw(this.#bytes.subarray(0, count));
-  }
-}
-
-class Float64ListStore extends RunStore {
-  readonly kind = "float64List";
-  #values = new Float64Array(64);
-
-  accepts(value: unknown): boolean {
-    return isListOf(value, "number");
-  }
-
-  add(row: number, value: readonly number[]): number {
-    const start = this.extend(row, value.length);
-    this.#values = grown(this.#values, start + value.length);
-    for (let index = 0; index < value.length; index++) this.#values[start + index] = value[index] as number;
-    return 8 * value.length;
-  }
-
-  protected elementsBound(count: number): number {
-    return 8 * count;
-  }
-
-  protected writeElements(out: FrameWriter, count: number): void {
-    out.float64(this.#values, count);
-  }
-}
-
-class Utf8ListStore extends RunStore {
-  readonly kind = "utf8List";
-  readonly #text = new TextBuffer();
-
-  accepts(value: unknown): boolean {
-    return isListOf(value, "string");
-  }
-
-  add(row: number, value: readonly string[]): number {
-    const start = this.extend(row, value.length);
-    this.#text.grow(start + value.length);
-    let units = 0;
-    for (let index = 0; index < value.length; index++) units += this.#text.set(start + index, value[index] as string);
-    return units + 4 * value.length;
-  }
-
-  protected elementsBound(count: number, exact: boolean): number {
-    return this.#text.bound(count, exact);
-  }
-
-  protected writeElements(out: FrameWriter, count: number): void {
-    this.#text.write(out, count);
-  }
-}
-
-function isListOf(value: unknown, type: "number" | "string"): boolean {
-  if (!isPlainArray(value)) return false;
-  for (let index = 0; index < value.length; index++) if (typeof value[index] !== type) return false;
-  return true;
-}
-
-/** Values of any kind, in the tagged encoding. `accepts` already writes them, behind the column's end. */
-class AnyStore extends RunStore {
-  readonly kind = "any";
-  readonly #tagged = new TaggedWriter();
-  #end = 0;
-
-  accepts(value: unknown): boolean {
-    this.#tagged.length = this.#end;
-    return this.#tagged.write(value);
-  }
-
-  add(row: number): number {
-    const size = this.#tagged.length - this.#end;
-    this.extend(row, size);
-    this.#end = this.#tagged.length;
-    return size;
-  }
-
-  override reset(rows: number): void {
-    super.reset(rows);
-    this.#end = 0;
-  }
-
-  protected elementsBound(count: number): number {
-    return align8(count);
-  }
-
-  protected writeElements(out: FrameWriter, count: number): void {
-    out.raw(this.#tagged.bytes.subarray(0, count));
-  }
-}
-
 export class StructStore extends ColumnStore {
   readonly kind = "struct";
   override readonly names: readonly string[];
   override readonly children: readonly ColumnStore[];
 
-  constructor(type: ColumnType) {
+  constructor(names: readonly string[], children: readonly ColumnStore[]) {
     super();
-    this.names = type.fields.map((field) => field.name);
-    this.children = type.fields.map((field) => makeStore(field.type));
+    this.names = names;
+    this.children = children;
   }
 
   override grow(capacity: number): void {
@@ -403,36 +253,5 @@ export class StructStore extends ColumnStore {
 
   protected writeValues(out: FrameWriter, rows: number): void {
     for (const child of this.children) child.write(out, rows);
-  }
-}
-
-export function makeStore(type: ColumnType): ColumnStore {
-  switch (type.kind) {
-    case "null":
-      return new NullStore();
-    case "bool":
-      return new BoolStore();
-    case "float64":
-      return new Float64Store();
-    case "int64":
-      return new BigintStore();
-    case "timestamp":
-      return new TimestampStore();
-    case "utf8":
-      return new Utf8Store();
-    case "binary":
-      return new BinaryStore();
-    case "float64List":
-      return new Float64ListStore();
-    case "utf8List":
-      return new Utf8ListStore();
-    case "emptyList":
-      return new EmptyListStore();
-    case "struct":
-      return new StructStore(type);
-    case "any":
-      return new AnyStore();
-    default:
-      return unreachable(type.kind);
   }
 }

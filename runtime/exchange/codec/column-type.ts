@@ -71,7 +71,11 @@ function typeOfObject(value: object, depth: number): ColumnType {
   if (depth > structDepthMax) return anyType;
   const names = Object.keys(value);
   if (names.length > columnsMax || names.some((name) => name.length > nameLengthMax)) return anyType;
-  const fields = Object.entries(value).map(([name, field]) => ({ name, optional: false, type: typeOf(field, depth + 1) }));
+  const fields = Object.entries(value).map(([name, field]) => ({
+    name,
+    optional: false,
+    type: typeOf(field, depth + 1),
+  }));
   return bounded({ kind: "struct", fields });
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { assert } from "../../../core/assert.ts";
-import { align8, flagOneTimestamp, flagTags, FrameWriter, headerBytes, shapeEntryBytes, writeHeader } from "./frame.ts";
+import { align8, FrameWriter, flagOneTimestamp, flagTags, headerBytes, shapeEntryBytes, writeHeader } from "./frame.ts";
 import type { ShapeWriter } from "./shape-writer.ts";
 
 /** Bytes that suffice for the frame. */

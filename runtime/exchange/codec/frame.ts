@@ -20,8 +20,8 @@ export const shapeEntryBytes = 16;
 export const flagOneTimestamp = 1;
 /** Records of several shapes: a tag column says which each row has. */
 export const flagTags = 2;
-/** Reserved: a column of row kinds (insert, update before, update after, delete). Refused until it exists. */
-export const flagRowKinds = 4;
+/** Reserved: a byte column of row kinds (insert, update before, update after, delete). Refused until it exists. */
+const flagRowKinds = 4;
 const knownFlags = flagOneTimestamp | flagTags;
 
 export interface FrameHeader {
@@ -56,6 +56,7 @@ export function readHeader(bytes: Buffer): FrameHeader {
     shapes: bytes.readUInt32LE(20),
     timestamp: bytes.readDoubleLE(24),
   };
+  assert((header.flags & flagRowKinds) === 0, "the frame has row kinds, which this reader does not know yet");
   assert((header.flags & ~knownFlags) === 0, `the frame has flags that this reader does not know: ${header.flags}`);
   assert(header.rows <= rowsMax, `a frame has at most ${rowsMax} rows, got ${header.rows}`);
   assert(header.byteLength <= bytes.length, `the frame says ${header.byteLength} bytes, ${bytes.length} came`);

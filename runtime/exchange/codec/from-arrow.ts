@@ -29,7 +29,11 @@ interface Column {
 export function* fromRecordBatch<Types extends TypeMap>(batch: RecordBatch<Types>): Generator<Record<string, unknown>> {
   const columns = batch.schema.fields.map((field, index): Column => {
     const data = batch.data.children[index];
-    return { name: String(field.name), vector: new Vector(data === undefined ? [] : [data]), convert: converterOf(field) };
+    return {
+      name: String(field.name),
+      vector: new Vector(data === undefined ? [] : [data]),
+      convert: converterOf(field),
+    };
   });
   for (let row = 0; row < batch.numRows; row++) {
     const record: Record<string, unknown> = {};

@@ -45,7 +45,10 @@ type Deliver = (
   at: number,
   step: number,
 ) => number;
-type MakeDeliver = (columns: readonly ColumnView[], defineField: (object: object, name: string, value: unknown) => void) => Deliver;
+type MakeDeliver = (
+  columns: readonly ColumnView[],
+  defineField: (object: object, name: string, value: unknown) => void,
+) => Deliver;
 
 const compiled = new CompiledCache<MakeDeliver>();
 

@@ -27,13 +27,14 @@
  *   }
  */
 
-import { Buffer } from "node:buffer";
-import { type ColumnStore, makeStore, absence } from "./column-store.ts";
+import type { Buffer } from "node:buffer";
+import { absence, type ColumnStore } from "./column-store.ts";
 import { type ColumnType, type Field, signature } from "./column-type.ts";
 import { CompiledCache } from "./compiled.ts";
 import { writeDescriptor } from "./descriptor.ts";
-import { shapeEntryBytes, align8, type FrameWriter } from "./frame.ts";
+import { align8, type FrameWriter, shapeEntryBytes } from "./frame.ts";
 import { firstCapacity } from "./limits.ts";
+import { makeStore } from "./make-store.ts";
 import { isPlainObject } from "./transferable.ts";
 
 /** Takes a record and returns its size in bytes, about; -1 when it is of another shape. */

@@ -7,7 +7,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { assert, AssertionFailure } from "../../../core/assert.ts";
+import { AssertionFailure, assert } from "../../../core/assert.ts";
 import { depthMax } from "./limits.ts";
 import { isPlainArray, isPlainBytes, isPlainDate, isPlainObject } from "./transferable.ts";
 
@@ -78,7 +78,8 @@ export class TaggedWriter {
     this.#reserve(5 + 3 * text.length);
     const start = this.length;
     const data = start + 5;
-    let written = text.length <= shortString ? writeAscii(this.bytes, data, text) : this.bytes.write(text, data, "utf8");
+    let written =
+      text.length <= shortString ? writeAscii(this.bytes, data, text) : this.bytes.write(text, data, "utf8");
     let tag = tagAscii;
     if (written !== text.length) {
       tag = text.isWellFormed() ? tagUtf8 : tagUtf16;

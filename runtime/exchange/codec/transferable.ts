@@ -45,7 +45,8 @@ class Inspection {
   }
 
   inspect(value: unknown, path: string): void {
-    if (typeof value === "function") this.#refuse(path, `the function ${value.name || "(anonymous)"}`, "send data instead");
+    if (typeof value === "function")
+      this.#refuse(path, `the function ${value.name || "(anonymous)"}`, "send data instead");
     if (typeof value === "symbol") this.#refuse(path, `the symbol ${String(value)}`, "send a string instead");
     if (typeof value !== "object" || value === null || isPlainDate(value) || isPlainBytes(value)) return;
     if (this.#ancestors.includes(value)) this.#refuse(path, "an object that contains itself", "send its id instead");
@@ -82,9 +83,9 @@ function member(name: string): string {
 }
 
 function className(value: object): string {
-  const constructor: unknown = Reflect.get(value, "constructor");
-  if (typeof constructor !== "function" || constructor.name === "") return "class instance";
-  return constructor === Object ? "object with a prototype of its own" : constructor.name;
+  const maker: unknown = Reflect.get(value, "constructor");
+  if (typeof maker !== "function" || maker.name === "") return "class instance";
+  return maker === Object ? "object with a prototype of its own" : maker.name;
 }
 
 function adviceFor(value: object): string {

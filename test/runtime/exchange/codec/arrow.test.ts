@@ -1,6 +1,6 @@
 import {
   Bool,
-  Data,
+  type Data,
   Dictionary,
   DurationSecond,
   Field,
@@ -81,15 +81,24 @@ describe.each([
     return finish(encoder, Memory);
   };
 
-  test.each([["full", records], ["holey", holey]])("Arrow reads the values that were sent: %s", (_rows, rows) => {
+  test.each([
+    ["full", records],
+    ["holey", holey],
+  ])("Arrow reads the values that were sent: %s", (_rows, rows) => {
     expect(arrowRows(toRecordBatch(frameOf(rows)))).toStrictEqual(rows.map(plain));
   });
 
-  test.each([["full", records], ["holey", holey]])("its IPC bytes can be read again: %s", (_rows, rows) => {
+  test.each([
+    ["full", records],
+    ["holey", holey],
+  ])("its IPC bytes can be read again: %s", (_rows, rows) => {
     expect(arrowRows(throughIpc(toRecordBatch(frameOf(rows))))).toStrictEqual(rows.map(plain));
   });
 
-  test.each([["full", records], ["holey", holey]])("its rows come back as records: %s", (_rows, rows) => {
+  test.each([
+    ["full", records],
+    ["holey", holey],
+  ])("its rows come back as records: %s", (_rows, rows) => {
     const batch = toRecordBatch(frameOf(rows));
     expect([...fromRecordBatch(batch)]).toStrictEqual(rows);
     expect([...fromRecordBatch(throughIpc(batch))]).toStrictEqual(rows);
@@ -107,8 +116,16 @@ describe.each([
 
 describe("what Arrow cannot say", () => {
   test("undefined and missing fields are nulls", () => {
-    const batch = toRecordBatch(encode([{ a: 1, b: undefined }, { a: 2, b: "x" }]));
-    expect(arrowRows(batch)).toStrictEqual([{ a: 1, b: null }, { a: 2, b: "x" }]);
+    const batch = toRecordBatch(
+      encode([
+        { a: 1, b: undefined },
+        { a: 2, b: "x" },
+      ]),
+    );
+    expect(arrowRows(batch)).toStrictEqual([
+      { a: 1, b: null },
+      { a: 2, b: "x" },
+    ]);
   });
 
   test("a frame of several shapes becomes one batch with all their columns", () => {
@@ -118,8 +135,14 @@ describe("what Arrow cannot say", () => {
   });
 
   test("a lone surrogate becomes U+FFFD", () => {
-    const rows = [{ s: "a\ud800", l: ["\ud800", "b"] }, { s: "b", l: [] }];
-    expect(arrowRows(toRecordBatch(encode(rows)))).toStrictEqual([{ s: "a\ufffd", l: ["\ufffd", "b"] }, { s: "b", l: [] }]);
+    const rows = [
+      { s: "a\ud800", l: ["\ud800", "b"] },
+      { s: "b", l: [] },
+    ];
+    expect(arrowRows(toRecordBatch(encode(rows)))).toStrictEqual([
+      { s: "a\ufffd", l: ["\ufffd", "b"] },
+      { s: "b", l: [] },
+    ]);
   });
 
   test("values without a type of their own are tagged binary and come back exactly", () => {
@@ -130,7 +153,11 @@ describe("what Arrow cannot say", () => {
   test("records that are no objects are a column named value", () => {
     expect(arrowRows(toRecordBatch(encode([1, 2])))).toStrictEqual([{ value: 1 }, { value: 2 }]);
     expect(arrowRows(toRecordBatch(encode([{ a: 1 }, null])))).toStrictEqual([{ value: { a: 1 } }, { value: null }]);
-    expect([...fromRecordBatch(toRecordBatch(encode([1, "x", { a: 1 }])))]).toStrictEqual([{ value: 1 }, { value: "x" }, { value: { a: 1 } }]);
+    expect([...fromRecordBatch(toRecordBatch(encode([1, "x", { a: 1 }])))]).toStrictEqual([
+      { value: 1 },
+      { value: "x" },
+      { value: { a: 1 } },
+    ]);
   });
 
   test("empty batches, and records without fields", () => {
@@ -142,7 +169,12 @@ describe("what Arrow cannot say", () => {
 describe("any Arrow batch as records", () => {
   const batchOf = (name: string, vector: Vector): RecordBatch => {
     const field = new Field(name, vector.type, true);
-    const data = makeData({ type: new Struct([field]), length: vector.length, nullCount: 0, children: [vector.data[0] as Data] });
+    const data = makeData({
+      type: new Struct([field]),
+      length: vector.length,
+      nullCount: 0,
+      children: [vector.data[0] as Data],
+    });
     return new RecordBatch(new Schema([field]), data);
   };
 
@@ -155,7 +187,11 @@ describe("any Arrow batch as records", () => {
     ["Bool", vectorFromArray([true, null, false], new Bool()), [true, null, false]],
     ["Timestamp in microseconds", vectorFromArray([5, null], new TimestampMicrosecond()), [new Date(5), null]],
     ["Dictionary", vectorFromArray(["a", "b", "a"], new Dictionary(new Utf8(), new Int32())), ["a", "b", "a"]],
-    ["List of lists", vectorFromArray([[[1], []], []], new List(new Field("", new List(new Field("", new Float64()))))), [[[1], []], []]],
+    [
+      "List of lists",
+      vectorFromArray([[[1], []], []], new List(new Field("", new List(new Field("", new Float64()))))),
+      [[[1], []], []],
+    ],
   ])("%s", (_name, vector, expected) => {
     expect([...fromRecordBatch(batchOf("v", vector as Vector))]).toStrictEqual(expected.map((v) => ({ v })));
   });
@@ -176,12 +212,18 @@ describe("any Arrow batch as records", () => {
 
 describe("columns", () => {
   test("are typed views over the frame", () => {
-    const frame = encode([{ n: 1, s: "a" }, { n: 2, s: "b" }]);
+    const frame = encode([
+      { n: 1, s: "a" },
+      { n: 2, s: "b" },
+    ]);
     const decoder = new BatchDecoder({ operator: "test" });
     decoder.bind(frame);
     const { root, rows, timestamps } = decoder.columns();
     expect([rows, root.kind, root.names]).toStrictEqual([2, "struct", ["n", "s"]]);
-    expect(root.children.map((column) => [column.value(0), column.value(1)])).toStrictEqual([[1, 2], ["a", "b"]]);
+    expect(root.children.map((column) => [column.value(0), column.value(1)])).toStrictEqual([
+      [1, 2],
+      ["a", "b"],
+    ]);
     expect([...timestamps]).toStrictEqual([0, 1]);
   });
 

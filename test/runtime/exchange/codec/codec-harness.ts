@@ -15,7 +15,10 @@ export function newEncoder(fields?: readonly string[]): BatchEncoder {
 }
 
 /** Finishes the batch into memory that is just large enough. */
-export function finish(encoder: BatchEncoder, Memory: typeof ArrayBuffer | typeof SharedArrayBuffer = SharedArrayBuffer): Uint8Array {
+export function finish(
+  encoder: BatchEncoder,
+  Memory: typeof ArrayBuffer | typeof SharedArrayBuffer = SharedArrayBuffer,
+): Uint8Array {
   const bound = encoder.byteLengthBound();
   const target = new Uint8Array(new Memory(bound)).fill(0xaa);
   const length = encoder.finish(target);
@@ -24,7 +27,7 @@ export function finish(encoder: BatchEncoder, Memory: typeof ArrayBuffer | typeo
 }
 
 export function encode(records: readonly unknown[], encoder: BatchEncoder = newEncoder()): Uint8Array {
-  records.forEach((record, index) => encoder.add(record, index));
+  for (const [index, record] of records.entries()) encoder.add(record, index);
   return finish(encoder);
 }
 

@@ -5,7 +5,15 @@ import { BatchDecoder } from "../../../../runtime/exchange/codec/index.ts";
 import { decode, encode, newEncoder, values } from "./codec-harness.ts";
 
 const mixed: readonly unknown[] = [
-  { a: 1, b: true, s: "text", inner: { x: 1n, when: new Date(5) }, list: [1, 2], names: ["x", "é"], bytes: Uint8Array.of(1) },
+  {
+    a: 1,
+    b: true,
+    s: "text",
+    inner: { x: 1n, when: new Date(5) },
+    list: [1, 2],
+    names: ["x", "é"],
+    bytes: Uint8Array.of(1),
+  },
   { a: null, b: null, s: "漢\ud800", inner: null, list: null, names: undefined, bytes: undefined },
   { a: 2, odd: [1, "a", { deep: [null] }] },
   "record",
@@ -58,7 +66,7 @@ describe("a frame", () => {
   test.each([
     ["another magic", 0, 0x4e, "not an exchange frame"],
     ["another version", 3, 2, "not an exchange frame of version 1"],
-    ["row kinds, which are reserved", 4, 4 | 2, "flags that this reader does not know"],
+    ["row kinds, which are reserved", 4, 4 | 2, "row kinds"],
     ["unknown flags", 7, 1, "flags that this reader does not know"],
     ["too many rows", 10, 255, "at most"],
   ])("with %s is refused", (_name, position, byte, message) => {
@@ -76,7 +84,7 @@ describe("a frame", () => {
 
   test("with any damage is read as something or refused, and never hangs or reads beyond itself", () => {
     const intact = encode(Array.from({ length: 20 }, () => mixed).flat());
-    const header = intact.length > 600 ? 600 : intact.length;
+    const header = Math.min(intact.length, 600);
     const position = fc.oneof(fc.nat({ max: header - 1 }), fc.nat({ max: intact.length - 1 }));
     const flips = fc.array(fc.record({ position, byte: fc.nat({ max: 255 }) }), { minLength: 1, maxLength: 4 });
     const decoder = new BatchDecoder({ operator: "test" });

@@ -48,8 +48,11 @@ const special: readonly (readonly [string, unknown])[] = [
   ["an object nested beyond the columns", nested(40)],
   ["explicit undefined", { a: undefined, b: 1 }],
   ["integer-like keys", { 1: "one", 0: "zero", a: 1 }],
-  ["awkward keys", { "": 1, "a\"b": 2, "\u2028": 3, "${x}": 4, "漢": 5, "\ud800": 6, constructor: 7, toString: 8 }],
-  ["an object with 500 fields", Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`field${index}`, index]))],
+  ["awkward keys", { "": 1, 'a"b': 2, "\u2028": 3, "${x}": 4, 漢: 5, "\ud800": 6, constructor: 7, toString: 8 }],
+  [
+    "an object with 500 fields",
+    Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`field${index}`, index])),
+  ],
   ["a long field name", { ["n".repeat(100_000)]: 1 }],
 ];
 
@@ -68,7 +71,10 @@ describe("a value comes back as it was", () => {
   });
 
   test.each(special)("%s in an array and in a nested field", (_name, value) => {
-    const records = [{ list: [value, value], inner: { v: value } }, { list: [value], inner: null }];
+    const records = [
+      { list: [value, value], inner: { v: value } },
+      { list: [value], inner: null },
+    ];
     expect(roundTrip(records)).toStrictEqual(records);
   });
 
@@ -138,7 +144,12 @@ const alike = fc.record(
     name: fc.option(fc.string({ unit: "grapheme" }), { nil: null }),
     when: fc.option(fc.date({ noInvalidDate: true }), { nil: undefined }),
     tags: fc.array(fc.string(), { maxLength: 3 }),
-    inner: fc.option(fc.record({ x: fc.double(), y: fc.option(fc.bigInt(), { nil: null }) }, { requiredKeys: ["x"], noNullPrototype: true })),
+    inner: fc.option(
+      fc.record(
+        { x: fc.double(), y: fc.option(fc.bigInt(), { nil: null }) },
+        { requiredKeys: ["x"], noNullPrototype: true },
+      ),
+    ),
     odd: anything,
   },
   { requiredKeys: ["id", "tags"], noNullPrototype: true },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { BatchDecoder, BatchEncoder } from "../../../../runtime/exchange/codec/index.ts";
 import { readHeader } from "../../../../runtime/exchange/codec/frame.ts";
+import { BatchDecoder, BatchEncoder } from "../../../../runtime/exchange/codec/index.ts";
 import { type Arrived, decode, encode, finish, newEncoder, roundTrip, values } from "./codec-harness.ts";
 
 function shapesOf(frame: Uint8Array): number {
@@ -28,7 +28,11 @@ describe("shapes may change inside of a batch", () => {
   });
 
   test("records with nulls share the shape of those without", () => {
-    const frame = encode([{ a: 1, b: "x" }, { a: null, b: "y" }, { a: 2, b: undefined }]);
+    const frame = encode([
+      { a: 1, b: "x" },
+      { a: null, b: "y" },
+      { a: 2, b: undefined },
+    ]);
     expect(shapesOf(frame)).toBe(1);
   });
 
@@ -42,7 +46,9 @@ describe("shapes may change inside of a batch", () => {
   test("two types in each of many fields do not make ever more shapes", () => {
     const encoder = newEncoder();
     const record = (bits: number): unknown =>
-      Object.fromEntries(Array.from({ length: 8 }, (_, field) => [`f${field}`, (bits >> field) & 1 ? field : `${field}`]));
+      Object.fromEntries(
+        Array.from({ length: 8 }, (_, field) => [`f${field}`, (bits >> field) & 1 ? field : `${field}`]),
+      );
     const records = Array.from({ length: 256 }, (_, bits) => record(bits));
     expect(values(decode(encode(records, encoder)))).toStrictEqual(records);
     expect(values(decode(encode(records, encoder)))).toStrictEqual(records);
@@ -54,7 +60,11 @@ describe("shapes may change inside of a batch", () => {
     const names = ["a", "b", "c", "d", "e", "f"];
     const records = Array.from({ length: 64 }, (_, bits) => {
       const present = names.filter((_name, index) => (bits >> index) & 1);
-      return Object.fromEntries([["id", bits], ["label", "x"], ...present.map((name) => [name, bits % 7 === 0 ? undefined : name])]);
+      return Object.fromEntries([
+        ["id", bits],
+        ["label", "x"],
+        ...present.map((name) => [name, bits % 7 === 0 ? undefined : name]),
+      ]);
     });
     for (let batch = 0; batch < 8; batch++) {
       expect(values(decode(encode(records, encoder)))).toStrictEqual(records);
@@ -65,7 +75,10 @@ describe("shapes may change inside of a batch", () => {
   test("a stream of ever new keys takes the fallback and loses nothing", () => {
     const encoder = newEncoder();
     for (let batch = 0; batch < 5; batch++) {
-      const records = Array.from({ length: 400 }, (_, index) => ({ [`k${batch}-${index}`]: index, [`l${index}`]: "x" }));
+      const records = Array.from({ length: 400 }, (_, index) => ({
+        [`k${batch}-${index}`]: index,
+        [`l${index}`]: "x",
+      }));
       expect(values(decode(encode(records, encoder)))).toStrictEqual(records);
     }
   });
@@ -77,8 +90,14 @@ describe("shapes may change inside of a batch", () => {
   });
 
   test("all records of a shape have the same keys in the same order", () => {
-    const arrived = roundTrip([{ b: 1, a: 2 }, { a: 1, b: 2 }]) as object[];
-    expect(arrived.map((record) => Object.keys(record))).toStrictEqual([["b", "a"], ["a", "b"]]);
+    const arrived = roundTrip([
+      { b: 1, a: 2 },
+      { a: 1, b: 2 },
+    ]) as object[];
+    expect(arrived.map((record) => Object.keys(record))).toStrictEqual([
+      ["b", "a"],
+      ["a", "b"],
+    ]);
   });
 });
 
@@ -124,7 +143,13 @@ describe("delivery stops and goes on", () => {
 describe("a projection", () => {
   test("sends only its fields, in its order; missing ones stay missing", () => {
     const encoder = newEncoder(["b", "a", "toString"]);
-    const records = [{ a: 1, x: "big", b: "x" }, { a: 2 }, { b: "y", a: null }, { z: 1 }, { a: undefined, toString: 1 }];
+    const records = [
+      { a: 1, x: "big", b: "x" },
+      { a: 2 },
+      { b: "y", a: null },
+      { z: 1 },
+      { a: undefined, toString: 1 },
+    ];
     const expected = [{ b: "x", a: 1 }, { a: 2 }, { b: "y", a: null }, {}, { a: undefined, toString: 1 }];
     const arrived = values(decode(encode(records, encoder)));
     expect(arrived).toStrictEqual(expected);
@@ -133,7 +158,13 @@ describe("a projection", () => {
 
   test("reads and checks no other field", () => {
     const encoder = newEncoder(["a"]);
-    const record = { a: 1, get b(): never { throw new Error("was read"); }, c: () => 1 };
+    const record = {
+      a: 1,
+      get b(): never {
+        throw new Error("was read");
+      },
+      c: () => 1,
+    };
     expect(values(decode(encode([record, record], encoder)))).toStrictEqual([{ a: 1 }, { a: 1 }]);
   });
 
@@ -183,7 +214,12 @@ describe("the encoder's bounds", () => {
   test("batches of every size from none to beyond the first arrays' room", () => {
     const encoder = newEncoder();
     for (const size of [0, 1, 2, 7, 8, 9, 255, 256, 257, 1023, 1024, 1025, 2000, 3]) {
-      const records = Array.from({ length: size }, (_, index) => ({ i: index, s: `s${index}`, b: index % 3 === 0, n: index % 5 === 0 ? null : [index] }));
+      const records = Array.from({ length: size }, (_, index) => ({
+        i: index,
+        s: `s${index}`,
+        b: index % 3 === 0,
+        n: index % 5 === 0 ? null : [index],
+      }));
       expect(values(decode(encode(records, encoder)))).toStrictEqual(records);
     }
   });
@@ -191,7 +227,10 @@ describe("the encoder's bounds", () => {
   test("nothing of an earlier batch shows in a frame", () => {
     const fresh = encode([{ s: "b", n: null, f: 1 }]);
     const encoder = newEncoder();
-    encode(Array.from({ length: 100 }, () => ({ s: "secret", n: 5, f: null })), encoder);
+    encode(
+      Array.from({ length: 100 }, () => ({ s: "secret", n: 5, f: null })),
+      encoder,
+    );
     expect(Buffer.from(encode([{ s: "b", n: null, f: 1 }], encoder)).includes("secret")).toBe(false);
     expect(values(decode(fresh))).toStrictEqual([{ s: "b", n: null, f: 1 }]);
   });

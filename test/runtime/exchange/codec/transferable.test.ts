@@ -57,7 +57,11 @@ describe("what cannot travel is refused by name", () => {
       expect(error.message).toContain('emitted by "test"');
     }
     encoder.add({ v: 2, w: "y" }, 0);
-    expect(values(decode(finish(encoder)))).toStrictEqual([{ v: 1, w: "x" }, { v: [1, "a"], w: "x" }, { v: 2, w: "y" }]);
+    expect(values(decode(finish(encoder)))).toStrictEqual([
+      { v: 1, w: "x" },
+      { v: [1, "a"], w: "x" },
+      { v: 2, w: "y" },
+    ]);
   });
 
   test("a class instance with the fields of a learnt shape", () => {
@@ -72,7 +76,10 @@ describe("what cannot travel is refused by name", () => {
 
   test("plain data passes, the same object twice included", () => {
     const shared = { a: 1 };
-    assertTransferable([null, undefined, 1, 1n, "s", true, new Date(), Buffer.of(1), shared, shared, Object.create(null)], "x");
+    assertTransferable(
+      [null, undefined, 1, 1n, "s", true, new Date(), Buffer.of(1), shared, shared, Object.create(null)],
+      "x",
+    );
   });
 });
 

@@ -1,0 +1,95 @@
+/** Streams that begin and end in memory: for tests, examples and small answers. */
+
+import type { Gate, Push } from "../core/operator.ts";
+import type { Sink, SinkContext, SinkWriter } from "../core/sink.ts";
+import type { ReadStep, Source, SourceReader } from "../core/source.ts";
+import { NO_TIMESTAMP } from "../core/time.ts";
+import { inOrder, ranges } from "./splits.ts";
+
+export interface FromArrayOptions {
+  /** Names the operator. Default "array". */
+  readonly name?: string;
+}
+
+/** The elements `start` … `end`-1. */
+export interface IndexRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Splits per subtask: some subtasks may be faster than others. */
+const SPLITS_PER_SUBTASK = 4;
+
+/**
+ * A stream of the values, without timestamps. A split is a range of them, four a subtask; they keep their order within
+ * a split, and altogether when the source's parallelism is 1. The job's module must make the same values wherever it is
+ * loaded: every subtask has them all and reads its ranges.
+ */
+export function fromArray<T>(values: readonly T[], options: FromArrayOptions = {}): Source<T, IndexRange> {
+  const copy = Object.freeze([...values]);
+  return Object.freeze<Source<T, IndexRange>>({
+    name: options.name ?? "array",
+    bounded: true,
+    enumerate({ parallelism }) {
+      return inOrder(ranges(copy.length, Math.max(1, Math.ceil(copy.length / (parallelism * SPLITS_PER_SUBTASK)))));
+    },
+    reader: () => new ArrayReader(copy),
+  });
+}
+
+class ArrayReader<T> implements SourceReader<T, IndexRange> {
+  readonly #values: readonly T[];
+  #next = 0;
+  #end = 0;
+
+  constructor(values: readonly T[]) {
+    this.#values = values;
+  }
+
+  begin(split: IndexRange, position?: unknown): void {
+    this.#next = (position as number | undefined) ?? split.start;
+    this.#end = split.end;
+  }
+
+  read(push: Push<T>, max: number, gate: Gate): ReadStep {
+    const end = Math.min(this.#end, this.#next + max);
+    // The index is within the array, whose element may be undefined.
+    for (; this.#next < end && !gate.blocked; this.#next++) push(this.#values[this.#next] as T, NO_TIMESTAMP);
+    return this.#next === this.#end ? "end" : "more";
+  }
+
+  position(): number {
+    return this.#next;
+  }
+}
+
+/** Rows that are handed over at a time: a message to the main thread costs as much as some hundred rows. */
+const COLLECT_ROWS = 1024;
+
+/**
+ * Gathers the rows for the program that runs the job: `handle.collect(name)` gives them as an array. Rows of one subtask
+ * keep their order. Meant for tests and small answers: all rows are held in memory at once.
+ */
+export function collectTo<T = unknown>(name: string): Sink<T> {
+  return Object.freeze<Sink<T>>({ name, writer: (context) => new CollectWriter<T>(context) });
+}
+
+class CollectWriter<T> implements SinkWriter<T> {
+  readonly #context: SinkContext;
+  #rows: T[] = [];
+
+  constructor(context: SinkContext) {
+    this.#context = context;
+  }
+
+  write(value: T): void | Promise<void> {
+    if (this.#rows.push(value) >= COLLECT_ROWS) return this.flush();
+  }
+
+  flush(): void | Promise<void> {
+    if (this.#rows.length === 0) return;
+    const rows = this.#rows;
+    this.#rows = [];
+    return this.#context.collect(rows);
+  }
+}

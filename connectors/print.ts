@@ -1,0 +1,71 @@
+/** A sink for the eyes. */
+
+import { isatty } from "node:tty";
+import { inspect } from "node:util";
+import { MillraceError } from "../core/errors.ts";
+import type { Sink, SinkContext, SinkWriter } from "../core/sink.ts";
+import { jsonText } from "./json-text.ts";
+
+/** As much of a writable stream as printing needs. */
+export interface PrintStream {
+  readonly isTTY?: boolean;
+  /** False: wait for "drain". */
+  write(text: string): boolean;
+  once(event: "drain", listener: () => void): unknown;
+}
+
+export interface PrintOptions {
+  /** Stands before each line, followed by "> ". */
+  readonly prefix?: string;
+  /** Default "stdout". */
+  readonly stream?: "stdout" | "stderr" | PrintStream;
+}
+
+/** Lines that are written at a time, at the most: a write to a terminal costs as much as some hundred short lines. */
+const LINES_MAX = 256;
+
+/**
+ * Prints each record on a line: strings as they are, everything else as `util.inspect` shows it in a terminal, and as JSON
+ * elsewhere, so that other programs can read it. With several subtasks each line begins with its subtask's number, as in
+ * "2> …". Lines appear when the input pauses, and every 256 of them.
+ */
+export function print<T = unknown>(options: PrintOptions = {}): Sink<T> {
+  const { stream = "stdout" } = options;
+  if (typeof stream !== "object" && stream !== "stdout" && stream !== "stderr") {
+    throw new MillraceError("BAD_OPTION", `print writes to "stdout", "stderr" or a stream, got ${JSON.stringify(stream)}`);
+  }
+  return Object.freeze<Sink<T>>({ name: "print", writer: (context) => new PrintWriter<T>(options, context) });
+}
+
+class PrintWriter<T> implements SinkWriter<T> {
+  readonly #stream: PrintStream;
+  readonly #terminal: boolean;
+  readonly #prefix: string;
+  #lines: string[] = [];
+
+  constructor({ prefix, stream = "stdout" }: PrintOptions, { subtask, parallelism }: SinkContext) {
+    this.#stream = typeof stream === "string" ? process[stream] : stream;
+    // The streams of a worker thread do not know; the file descriptors are the process's own.
+    this.#terminal = typeof stream === "string" ? isatty(stream === "stdout" ? 1 : 2) : stream.isTTY === true;
+    const parts = [prefix, parallelism > 1 ? String(subtask) : undefined].filter((part) => part !== undefined);
+    this.#prefix = parts.length === 0 ? "" : `${parts.join(":")}> `;
+  }
+
+  write(value: T): void | Promise<void> {
+    if (this.#lines.push(`${this.#prefix}${this.#lineOf(value)}\n`) >= LINES_MAX) return this.flush();
+  }
+
+  flush(): void | Promise<void> {
+    if (this.#lines.length === 0) return;
+    const text = this.#lines.join("");
+    this.#lines = [];
+    if (this.#stream.write(text)) return;
+    return new Promise((resolve) => this.#stream.once("drain", resolve));
+  }
+
+  #lineOf(value: T): string {
+    if (typeof value === "string") return value;
+    if (!this.#terminal) return jsonText(value);
+    return inspect(value, { breakLength: Number.POSITIVE_INFINITY, compact: true, depth: 6 });
+  }
+}

@@ -1,0 +1,7 @@
+/** Millrace's front door: everything that a program which defines or runs jobs may import. */
+
+export * from "./connectors/index.ts";
+export * from "./core/index.ts";
+export { inOrder, type InOrderOptions } from "./operators/index.ts";
+export type { JobMetrics } from "./runtime/job-metrics.ts";
+export { type JobHandle, run, type RunOptions } from "./runtime/run.ts";

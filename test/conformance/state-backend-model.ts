@@ -1,0 +1,186 @@
+/** The part of the state backend suite that compares random use, with restarts between, with a model of plain Maps. */
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { encodeKey, type Key } from "../../core/key.ts";
+import { listState, mapState, valueState } from "../../core/state.ts";
+import type { KeyedStateBackend } from "../../core/state-backend.ts";
+import { type BackendFactory, open, restored, sum } from "./state-backend.ts";
+
+const key: fc.Arbitrary<Key> = fc.constantFrom<Key[]>(0, 1, 2, 3.5, -1, 1e12, "1", "a", "b", "\0d1", 1n, true, new Date(1), [1, "a"], ["a", 1]);
+const number = fc.integer({ min: 0, max: 9 });
+
+const operation = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("select" as const), key }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("set" as const, "listAdd" as const, "add" as const), number }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("listSet" as const), numbers: fc.array(number, { maxLength: 3 }) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("put" as const, "remove" as const), key, number }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant("clear" as const), state: fc.constantFrom("value", "list", "map", "sum") }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("count" as const), namespace: number, key, number }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("drop" as const), namespace: number }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const), parallelism: fc.integer({ min: 1, max: 4 }) }) },
+);
+
+type Operation = typeof operation extends fc.Arbitrary<infer O> ? O : never;
+
+interface Entry {
+  readonly key: Key;
+  value?: number | undefined;
+  list?: number[] | undefined;
+  map?: Map<string, readonly [Key, number]> | undefined;
+  sum?: number | undefined;
+}
+
+/** What a backend should hold, in the plainest way. */
+class Model {
+  readonly entries = new Map<string, Entry>();
+  readonly table = new Map<number, Map<string, number>>();
+  #current: Entry = { key: 0 };
+
+  select(selected: Key): void {
+    const encoding = encodeKey(selected, "model");
+    this.#current = this.entries.get(encoding) ?? { key: selected };
+    this.entries.set(encoding, this.#current);
+  }
+
+  apply(step: Operation): void {
+    const entry = this.#current;
+    switch (step.do) {
+      case "select":
+        return this.select(step.key);
+      case "set":
+        entry.value = step.number;
+        return;
+      case "listAdd":
+        entry.list = [...(entry.list ?? []), step.number];
+        return;
+      case "add":
+        entry.sum = (entry.sum ?? 0) + step.number;
+        return;
+      case "listSet":
+        entry.list = step.numbers.length === 0 ? undefined : step.numbers;
+        return;
+      case "put":
+        entry.map ??= new Map();
+        entry.map.set(encodeKey(step.key, "model"), [step.key, step.number]);
+        return;
+      case "remove":
+        entry.map?.delete(encodeKey(step.key, "model"));
+        if (entry.map?.size === 0) entry.map = undefined;
+        return;
+      case "clear":
+        entry[step.state as "value"] = undefined;
+        return;
+      case "count": {
+        const pane = this.table.get(step.namespace) ?? new Map<string, number>();
+        const encoding = encodeKey(step.key, "model");
+        this.table.set(step.namespace, pane.set(encoding, (pane.get(encoding) ?? 0) + step.number));
+        return;
+      }
+      case "drop":
+        this.table.delete(step.namespace);
+        return;
+      case "restart":
+        return;
+    }
+  }
+}
+
+function handlesOf(backend: KeyedStateBackend) {
+  return {
+    value: backend.state("value", valueState<number>()),
+    list: backend.state("list", listState<number>()),
+    map: backend.state("map", mapState<Key, number>()),
+    sum: backend.state("sum", sum),
+    table: backend.table("table", { numbers: 1, values: true }),
+  };
+}
+
+function apply(step: Operation, backend: KeyedStateBackend): void {
+  const { value, list, map, sum: total, table } = handlesOf(backend);
+  switch (step.do) {
+    case "select":
+      return backend.setCurrentKey(step.key);
+    case "set":
+      return value.set(step.number);
+    case "listAdd":
+      return list.add(step.number);
+    case "add":
+      return total.add(step.number);
+    case "listSet":
+      return list.set(step.numbers);
+    case "put":
+      return map.put(step.key, step.number);
+    case "remove":
+      return map.remove(step.key);
+    case "clear":
+      return { value, list, map, sum: total }[step.state as "value"].clear();
+    case "count": {
+      const pane = table.pane(step.namespace);
+      const slot = pane.slotOf(step.key);
+      (pane.numbers[0] as Float64Array)[slot]! += step.number;
+      pane.values[slot] = (pane.numbers[0] as Float64Array)[slot];
+      return;
+    }
+    case "drop":
+      return table.drop(step.namespace);
+    case "restart":
+      return;
+  }
+}
+
+function compare(backend: KeyedStateBackend, model: Model): void {
+  const { value, list, map, sum: total, table } = handlesOf(backend);
+  for (const name of ["value", "list", "map", "sum"] as const) {
+    const expected = [...model.entries].filter(([, entry]) => entry[name] !== undefined).map(([encoding]) => encoding);
+    expect([...backend.keys(name)].map((each) => encodeKey(each, "op")).sort()).toEqual(expected.sort());
+  }
+  for (const entry of model.entries.values()) {
+    backend.setCurrentKey(entry.key);
+    expect([value.get(), list.get(), [...map.entries()], map.size, total.get()]).toEqual([
+      entry.value, entry.list ?? [], [...(entry.map?.values() ?? [])], entry.map?.size ?? 0, entry.sum,
+    ]); // prettier-ignore
+  }
+  expect(table.namespaces()).toEqual([...model.table.keys()].sort((a, b) => a - b));
+  for (const [namespace, counts] of model.table) {
+    const pane = table.pane(namespace);
+    expect(pane.size).toBe(counts.size);
+    for (let slot = 0; slot < pane.size; slot++) {
+      const count = counts.get(encodeKey(pane.keyAt(slot), "op"));
+      expect([pane.numbers[0]?.[slot], pane.values[slot]]).toEqual([count, count]);
+    }
+  }
+}
+
+/** The state of one subtask after a restart with several, and another with one. */
+function restart(factory: BackendFactory, backend: KeyedStateBackend, parallelism: number): KeyedStateBackend {
+  const snapshot = backend.snapshot();
+  backend.close();
+  const scaled = Array.from({ length: parallelism }, (_, subtask) => restored(factory, [snapshot], subtask, parallelism));
+  return restored(factory, scaled.map((each) => each.snapshot()));
+}
+
+export function randomUseSuite(factory: BackendFactory): void {
+  test("any use, restarted and rescaled at any point, gives what plain Maps give", () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 120 }), (steps) => {
+        const model = new Model();
+        let backend = open(factory);
+        let current: Key = 0;
+        model.select(current);
+        backend.setCurrentKey(current);
+        for (const step of steps) {
+          if (step.do === "select") current = step.key;
+          model.apply(step);
+          apply(step, backend);
+          if (step.do !== "restart") continue;
+          backend = restart(factory, backend, step.parallelism);
+          compare(backend, model);
+          backend.setCurrentKey(current);
+        }
+        compare(backend, model);
+      }),
+      { numRuns: 200 },
+    );
+  });
+}

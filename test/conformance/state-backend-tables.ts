@@ -1,0 +1,91 @@
+/** The part of the state backend suite that is about tables. */
+
+import { expect, test } from "vitest";
+import type { Key } from "../../core/key.ts";
+import type { StateTable } from "../../core/state-backend.ts";
+import { type BackendFactory, KEY_GROUPS, misuse, open, restored } from "./state-backend.ts";
+
+/** Every row as [namespace, key, numbers…, value]. */
+export function rowsOf(table: StateTable): unknown[][] {
+  const rows: unknown[][] = [];
+  for (const namespace of table.namespaces()) {
+    const pane = table.pane(namespace);
+    for (let slot = 0; slot < pane.size; slot++) {
+      rows.push([namespace, pane.keyAt(slot), ...pane.numbers.map((column) => column[slot]), pane.values[slot]]);
+    }
+  }
+  return rows;
+}
+
+export function tableSuite(factory: BackendFactory): void {
+  test("slots are dense, in order of insertion, and start at zero and undefined", () => {
+    const pane = open(factory).table("t", { numbers: 2, values: true }).pane(0);
+    const keys: readonly Key[] = ["b", 2, "a", 2n, [1, 2], 1];
+    expect(keys.map((key) => pane.slotOf(key))).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(keys.map((key) => pane.slotOf(key))).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(keys.map((key) => pane.find(key))).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(keys.map((_, slot) => pane.keyAt(slot))).toEqual(keys);
+    expect(pane.find("absent")).toBe(-1);
+    expect(pane.size).toBe(6);
+    expect(pane.numbers.map((column) => [...column.subarray(0, 6)])).toEqual([[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]);
+    expect(pane.values).toEqual(new Array(6).fill(undefined));
+  });
+
+  test("columns keep their numbers while they grow", () => {
+    const pane = open(factory).table("t", { numbers: 1, values: true }).pane(0);
+    for (let key = 0; key < 5000; key++) {
+      const slot = pane.slotOf(key * 31);
+      (pane.numbers[0] as Float64Array)[slot]! += key;
+      pane.values[slot] = { key };
+    }
+    for (let key = 0; key < 5000; key++) {
+      const slot = pane.find(key * 31);
+      expect([pane.numbers[0]?.[slot], pane.values[slot]]).toEqual([key, { key }]);
+    }
+  });
+
+  test("the same key in two namespaces is two entries", () => {
+    const table = open(factory).table("t", { numbers: 1, values: false });
+    for (const [namespace, count] of [[10, 1], [20, 2]] as const) {
+      const pane = table.pane(namespace);
+      const slot = pane.slotOf("a");
+      (pane.numbers[0] as Float64Array)[slot] = count;
+    }
+    expect(rowsOf(table)).toEqual([[10, "a", 1, undefined], [20, "a", 2, undefined]]);
+  });
+
+  test("namespaces are listed in ascending order, and dropping one forgets its entries", () => {
+    const table = open(factory).table("t", { numbers: 0, values: true });
+    for (const namespace of [30, -5, 200, 0, Number.POSITIVE_INFINITY, 0.5]) table.pane(namespace).slotOf("a");
+    expect(table.namespaces()).toEqual([-5, 0, 0.5, 30, 200, Number.POSITIVE_INFINITY]);
+    for (const namespace of table.namespaces()) if (namespace < 100) table.drop(namespace);
+    expect(table.namespaces()).toEqual([200, Number.POSITIVE_INFINITY]);
+    table.drop(77);
+    expect(table.find(30)).toBe(undefined);
+    expect(table.pane(30).size).toBe(0);
+    expect(table.find(30)).toBe(table.pane(30));
+  });
+
+  test("the same name gives the same table, and only with the same columns", () => {
+    const backend = open(factory);
+    const table = backend.table("t", { numbers: 1, values: false });
+    expect(backend.table("t", { numbers: 1, values: false, keyGroup: "hash" })).toBe(table);
+    misuse(() => backend.table("t", { numbers: 2, values: false }));
+    misuse(() => backend.table("t", { numbers: 1, values: true }));
+    misuse(() => backend.table("t", { numbers: 1, values: false, keyGroup: "key" }));
+  });
+
+  test("a key that is itself a key group moves with that key group", () => {
+    const descriptor = { numbers: 1, values: false, keyGroup: "key" } as const;
+    const backend = open(factory);
+    const pane = backend.table("shards", descriptor).pane(0);
+    for (let group = 0; group < KEY_GROUPS; group++) {
+      const slot = pane.slotOf(group);
+      (pane.numbers[0] as Float64Array)[slot] = group * 10;
+    }
+    const second = restored(factory, [backend.snapshot()], 1, 4);
+    expect(rowsOf(second.table("shards", descriptor))).toEqual([[0, 4, 40, undefined], [0, 5, 50, undefined], [0, 6, 60, undefined], [0, 7, 70, undefined]]);
+    expect(() => second.table("shards", descriptor).pane(0).slotOf(3)).toThrow(/key group/);
+    expect(() => second.table("shards", descriptor).pane(0).slotOf("5")).toThrow(/key group/);
+  });
+}

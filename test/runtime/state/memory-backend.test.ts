@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { listState, mapState, reducingState, valueState } from "../../../core/state.ts";
+import { createMemoryBackend } from "../../../runtime/state/memory-backend.ts";
+import { stateBackendSuite } from "../../conformance/state-backend.ts";
+
+const whole = { operator: "op", keyGroups: { first: 0, last: 127 }, keyGroupCount: 128 };
+
+stateBackendSuite("memory", createMemoryBackend);
+stateBackendSuite("memory, freezing values", (options) => createMemoryBackend({ ...options, freezeValues: true }));
+
+test("with freezeValues, changing what was stored or read throws", () => {
+  const backend = createMemoryBackend({ ...whole, freezeValues: true });
+  backend.setCurrentKey("a");
+  const value = backend.state("v", valueState<{ deep: { n: number } }>());
+  const stored = { deep: { n: 1 } };
+  value.set(stored);
+  expect(() => stored.deep.n++).toThrow(TypeError);
+  const list = backend.state("l", listState<{ n: number }>());
+  list.add({ n: 1 });
+  expect(() => ((list.get()[0] as { n: number }).n = 2)).toThrow(TypeError);
+  expect(() => (list.get() as { n: number }[]).push({ n: 2 })).toThrow(TypeError);
+  const map = backend.state("m", mapState<string, { n: number }>());
+  map.put("x", { n: 1 });
+  expect(() => ((map.get("x") as { n: number }).n = 2)).toThrow(TypeError);
+  const sum = backend.state("r", reducingState<{ n: number }>((a, b) => ({ n: a.n + b.n })));
+  sum.add({ n: 1 });
+  sum.add({ n: 2 });
+  expect(() => ((sum.get() as { n: number }).n = 2)).toThrow(TypeError);
+});
+
+test("with freezeValues, restored values are frozen and their lists and maps still grow", () => {
+  const before = createMemoryBackend(whole);
+  before.setCurrentKey("a");
+  before.state("l", listState<{ n: number }>()).add({ n: 1 });
+  before.state("m", mapState<string, { n: number }>()).put("x", { n: 1 });
+  const backend = createMemoryBackend({ ...whole, freezeValues: true });
+  backend.restore(before.snapshot());
+  backend.setCurrentKey("a");
+  const list = backend.state("l", listState<{ n: number }>());
+  const map = backend.state("m", mapState<string, { n: number }>());
+  expect(() => ((list.get()[0] as { n: number }).n = 2)).toThrow(TypeError);
+  expect(() => ((map.get("x") as { n: number }).n = 2)).toThrow(TypeError);
+  list.add({ n: 2 });
+  map.put("y", { n: 2 });
+  expect([list.get().length, map.size]).toEqual([2, 2]);
+});
+
+test("a closed backend has no current key", () => {
+  const backend = createMemoryBackend(whole);
+  const value = backend.state("v", valueState<number>());
+  backend.setCurrentKey("a");
+  backend.close();
+  expect(() => value.get()).toThrow(expect.objectContaining({ code: "STATE_MISUSE" }));
+});
