@@ -2,6 +2,15 @@
 
 export * from "./connectors/index.ts";
 export * from "./core/index.ts";
-export { inOrder, type InOrderOptions } from "./operators/index.ts";
+export {
+  type InOrderOptions,
+  inOrder,
+  mergeAnswers,
+  onlineRecommender,
+  type RankedList,
+  type RecommenderInput,
+  type RecommenderOptions,
+  recommenderSchema,
+} from "./operators/index.ts";
 export type { JobMetrics } from "./runtime/job-metrics.ts";
 export { type JobHandle, run, type RunOptions } from "./runtime/run.ts";

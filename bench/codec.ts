@@ -110,8 +110,11 @@ function time(work: (from: number) => void): number {
   return Number(process.hrtime.bigint() - start) / recordsPerRun;
 }
 
-function median(values: number[]): number {
-  return values.sort((left, right) => left - right)[values.length >> 1] as number;
+/** "median (least)": on a shared machine the least is the steadier of the two. */
+function summary(values: number[]): string {
+  const sorted = values.sort((left, right) => left - right);
+  const figure = (value: number | undefined): string => (value ?? 0).toFixed(1).padStart(7);
+  return `${figure(sorted[sorted.length >> 1])} (${figure(sorted[0])} )`;
 }
 
 /** Takes turns, so that a noisy moment hits all. */
@@ -129,7 +132,7 @@ function measure(name: string, codecs: readonly (readonly [string, Codec | undef
   }
   present.forEach(([label], index) => {
     const { encode, decode } = results[index] as { encode: number[]; decode: number[] };
-    const figures = `encode ${median(encode).toFixed(1).padStart(7)}   decode ${median(decode).toFixed(1).padStart(7)}`;
+    const figures = `encode ${summary(encode)}   decode ${summary(decode)}`;
     console.log(`${name.padEnd(34)} ${label.padEnd(10)} ${figures}   ns/record`);
   });
 }

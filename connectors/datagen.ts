@@ -54,13 +54,15 @@ export function generate<T>(options: GenerateOptions<T>): Source<T, IndexRange> 
     name: "generate",
     bounded: count !== undefined,
     enumerate({ parallelism }) {
-      return inOrder(ranges(count ?? Number.POSITIVE_INFINITY, rangeRecords(options, parallelism)));
+      return inOrder(ranges(count ?? Number.POSITIVE_INFINITY, rangeRecords(options as Amounts, parallelism)));
     },
     reader: (context) => new GeneratingReader(options, context),
   });
 }
 
-function rangeRecords({ count, perSecond, splits }: GenerateOptions<unknown>, parallelism: number): number {
+type Amounts = Pick<GenerateOptions<unknown>, "count" | "perSecond" | "splits">;
+
+function rangeRecords({ count, perSecond, splits }: Amounts, parallelism: number): number {
   if (count !== undefined && splits !== undefined) return Math.max(1, Math.ceil(count / splits));
   const even = count === undefined ? RANGE_RECORDS_MAX : Math.ceil(count / (parallelism * RANGES_PER_SUBTASK));
   const due = perSecond === undefined ? RANGE_RECORDS_MAX : Math.floor((perSecond * RANGE_SECONDS) / parallelism);

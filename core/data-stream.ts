@@ -39,6 +39,8 @@ export interface MapBatchesOptions<O> {
   readonly schema: Schema;
   /** Rows of a batch at the most; default 1024. */
   readonly maxRows?: number;
+  /** Whether it returns exactly one result for each row, in order: each then keeps its row's timestamp. */
+  readonly rowWise?: boolean;
   /** How long a promise that it returns may take; default 60 s. */
   readonly timeout?: Duration;
   /**
@@ -148,6 +150,7 @@ export class DataStream<T> {
         fn: Object.freeze({
           schema: Object.freeze({ ...options.schema }),
           maxRows: options.maxRows ?? ARROW_BATCH_ROWS,
+          rowWise: options.rowWise ?? false,
           timeoutMs:
             options.timeout === undefined
               ? ASYNC_TIMEOUT_MS

@@ -27,6 +27,9 @@ export const POOL_SHARED_SEGMENTS = 32;
 /** One record's frame: what a transferred ArrayBuffer and the codec's 32-bit offsets carry with room to spare. */
 export const RECORD_BYTES_MAX = 256 * 1024 * 1024;
 
+/** Frames larger than a segment that are under way in one channel, together; a single larger one travels alone. */
+export const OVERSIZE_BYTES_UNDER_WAY = 16 * 1024 * 1024;
+
 /** Records that a source emits at a stretch before the slot looks at its other subtasks. */
 export const SOURCE_BATCH_RECORDS = 1024;
 

@@ -24,6 +24,8 @@ export interface UserFunction<A extends readonly unknown[] = readonly never[], R
 export interface BatchFunction {
   readonly schema: Schema;
   readonly maxRows: number;
+  /** One result for each row, in order: each keeps its row's timestamp. */
+  readonly rowWise: boolean;
   readonly timeoutMs: number;
   readonly call: (batch: ArrowBatch, context: RuntimeContext) => unknown;
   readonly open: ((context: RuntimeContext) => void | Promise<void>) | undefined;

@@ -90,6 +90,8 @@ export interface OperatorContext<O = unknown> extends RuntimeContext {
   readonly state: KeyedStateBackend;
   readonly timers: Timers;
   readonly operatorState: OperatorState;
+  /** How many key groups the job has. */
+  readonly keyGroupCount: number;
   /** The highest watermark that came in. */
   readonly currentWatermark: number;
   /** Pushes into a side output. */

@@ -14,8 +14,10 @@ import type { Counter } from "../core/telemetry.ts";
 import { NO_TIMESTAMP } from "../core/time.ts";
 
 export interface InOrderOptions<T> {
-  /** The record's position: a number that no other record has. */
+  /** The record's position: a number that no other record has, unless `combine` is given. */
   readonly position: (value: T) => number;
+  /** Makes one record of two with the same position, for instance of parts that parallel subtasks have computed. */
+  readonly combine?: (first: T, second: T) => T;
 }
 
 /** For `stream.global().keyBy(() => 0).transform("in-order", inOrder({ position: … }), { parallelism: 1 })`. */
@@ -26,6 +28,7 @@ export function inOrder<T>(options: InOrderOptions<T>): OperatorFactory<T, T> {
 class InOrderOperator implements Operator {
   readonly #context: OperatorContext;
   readonly #position: (value: unknown) => number;
+  readonly #combine: ((first: unknown, second: unknown) => unknown) | undefined;
   readonly #table: StateTable;
   readonly #late: Counter;
   #watermark = Number.NEGATIVE_INFINITY;
@@ -36,6 +39,7 @@ class InOrderOperator implements Operator {
     }
     this.#context = context;
     this.#position = options.position;
+    this.#combine = options.combine;
     this.#table = context.state.table("waiting", { numbers: 0, values: true });
     this.#late = context.metrics.counter("lateRecords");
   }
@@ -49,7 +53,17 @@ class InOrderOperator implements Operator {
       return;
     }
     const pane = this.#table.pane(timestamp);
-    pane.values[pane.slotOf(this.#position(value))] = value;
+    const size = pane.size;
+    const slot = this.#slotOf(pane, value);
+    pane.values[slot] = slot === size || this.#combine === undefined ? value : this.#combine(pane.values[slot], value);
+  }
+
+  #slotOf(pane: StatePane, value: unknown): number {
+    try {
+      return pane.slotOf(this.#position(value));
+    } catch (error) {
+      throw this.#context.failure(error, value);
+    }
   }
 
   watermark(timestamp: number): void {

@@ -16,6 +16,7 @@ import { TimestampsOperator } from "./timestamps.ts";
 import { WindowOperator } from "./window/window-operator.ts";
 
 export { type FusedStep, fuse } from "./fused.ts";
+export { mergeAnswers, onlineRecommender, type RankedList, type RecommenderInput, type RecommenderOptions, recommenderSchema } from "./ml/recommender/operator.ts";
 export { inOrder, type InOrderOptions } from "./in-order.ts";
 
 export function createOperator(node: StreamNode, context: OperatorContext & SinkContext): Operator {

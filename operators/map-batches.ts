@@ -3,7 +3,7 @@
  *
  * At the head of a chain it gets the exchange's frames and wraps them; within a chain it gathers records. A batch ends
  * when it is full, when a watermark passes, and when the input pauses. Results have the timestamp of the batch's latest
- * record. The function may return a promise: no further input comes until it settles, or the subtask fails at the timeout.
+ * record; of a row-wise function each has its own row's. The function may return a promise: no further input comes until it settles, or the subtask fails at the timeout.
  * State: none; a batch is never open at a snapshot.
  */
 
@@ -18,7 +18,7 @@ export class MapBatchesOperator implements FrameOperator {
   readonly #context: OperatorContext;
   #arrow: ArrowAdapter | undefined;
   #rows: unknown[] = [];
-  #latest = NO_TIMESTAMP;
+  #timestamps: number[] = [];
 
   constructor(fn: BatchFunction, context: OperatorContext) {
     this.#fn = fn;
@@ -31,15 +31,14 @@ export class MapBatchesOperator implements FrameOperator {
   }
 
   process(value: unknown, timestamp: number): void {
-    if (timestamp > this.#latest) this.#latest = timestamp;
+    this.#timestamps.push(timestamp);
     if (this.#rows.push(value) >= this.#fn.maxRows) this.#runGathered();
   }
 
   processFrame(frame: Uint8Array): void {
     this.#runGathered();
     const { batch, timestamps } = this.#adapter.fromFrame(frame, this.#fn.schema, this.#context.operator);
-    for (let i = 0; i < timestamps.length; i++) this.#latest = Math.max(this.#latest, timestamps[i] as number);
-    this.#run(batch);
+    this.#run(batch, timestamps);
   }
 
   batchEnd(): void {
@@ -67,12 +66,14 @@ export class MapBatchesOperator implements FrameOperator {
   #runGathered(): void {
     if (this.#rows.length === 0) return;
     const rows = this.#rows;
+    const timestamps = this.#timestamps;
     this.#rows = [];
-    this.#run(this.#adapter.fromRows(rows, this.#fn.schema, this.#context.operator));
+    this.#timestamps = [];
+    this.#run(this.#adapter.fromRows(rows, this.#fn.schema, this.#context.operator), timestamps);
   }
 
-  #run(batch: ArrowBatch): void {
-    const timestamp = this.#latest;
+  /** `timestamps`: of each row, or a single one for all of them. */
+  #run(batch: ArrowBatch, timestamps: ArrayLike<number>): void {
     let returned: unknown;
     try {
       returned = this.#fn.call(batch, this.#context);
@@ -80,11 +81,11 @@ export class MapBatchesOperator implements FrameOperator {
       throw this.#context.failure(error, undefined);
     }
     if (typeof (returned as { then?: unknown } | null | undefined)?.then !== "function") {
-      this.#emit(returned, timestamp);
+      this.#emit(returned, batch.numRows, timestamps);
       return;
     }
     const settled = (returned as Promise<unknown>).then(
-      (rows) => this.#emit(rows, timestamp),
+      (rows) => this.#emit(rows, batch.numRows, timestamps),
       (error) => {
         throw this.#context.failure(error, undefined);
       },
@@ -92,12 +93,28 @@ export class MapBatchesOperator implements FrameOperator {
     this.#context.wait(settled, this.#fn.timeoutMs, "the batch function");
   }
 
-  #emit(returned: unknown, timestamp: number): void {
+  #emit(returned: unknown, rowsIn: number, timestamps: ArrayLike<number>): void {
     const { operator, output } = this.#context;
     const rows = this.#adapter.isBatch(returned) ? this.#adapter.rowsOf(returned) : returned;
     if (typeof rows !== "object" || rows === null || !(Symbol.iterator in rows)) {
       throw new MillraceError("WRONG_SHAPE", `the batch function of "${operator}" returned ${rows === null ? "null" : `a ${typeof rows}`}; it must return an array of records or an Arrow RecordBatch`, { operator });
     }
-    for (const row of rows as Iterable<unknown>) output.push(row, timestamp);
+    if (!this.#fn.rowWise) {
+      const latest = latestOf(timestamps);
+      for (const row of rows as Iterable<unknown>) output.push(row, latest);
+      return;
+    }
+    const step = timestamps.length === 1 ? 0 : 1;
+    let at = 0;
+    for (const row of rows as Iterable<unknown>) output.push(row, timestamps[step * at++] ?? NO_TIMESTAMP);
+    if (at !== rowsIn) {
+      throw new MillraceError("WRONG_SHAPE", `the row-wise batch function of "${operator}" returned ${at} results for ${rowsIn} rows; it must return exactly one for each row, in order`, { operator });
+    }
   }
+}
+
+function latestOf(timestamps: ArrayLike<number>): number {
+  let latest = NO_TIMESTAMP;
+  for (let i = 0; i < timestamps.length; i++) latest = Math.max(latest, timestamps[i] as number);
+  return latest;
 }

@@ -1,8 +1,9 @@
 /**
  * Batches for `mapBatches`: the declared columns as an Arrow RecordBatch, from records or from an exchange frame.
  *
- * Columns of a frame whose layout is what the schema declares are wrapped without copying; others are converted row by
- * row. A value that does not fit its column is an error, never a silent conversion.
+ * Records are encoded as an exchange would, so both ways meet: columns of a frame whose layout is what the schema declares
+ * are wrapped without copying, others are converted value by value. A value that does not fit its column is an error,
+ * never a silent conversion.
  */
 
 import {
@@ -27,7 +28,10 @@ import {
 import { MillraceError } from "../../core/errors.ts";
 import type { ArrowAdapter } from "../../core/operator.ts";
 import { type ColumnField, columnField, type ScalarColumn, type Schema } from "../../core/schema.ts";
+import { assert } from "../../core/assert.ts";
+import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import { BatchDecoder } from "./codec/batch-decoder.ts";
+import { BatchEncoder } from "./codec/batch-encoder.ts";
 import { fromRecordBatch, toRecordBatch } from "./codec/index.ts";
 
 const int32Min = -(2 ** 31);
@@ -35,8 +39,12 @@ const int32Max = 2 ** 31 - 1;
 
 export const arrowAdapter: ArrowAdapter = {
   fromRows(rows, schema, operator) {
-    const column = (name: string): readonly unknown[] => rows.map((row) => (row as Record<string, unknown> | null)?.[name]);
-    return assemble(schema, rows.length, (name, field) => build(column(name), field, name, operator));
+    const encoder = encoderFor(schema, operator);
+    for (const row of rows) encoder.add(row, 0);
+    const frame = new Uint8Array(encoder.byteLengthBound());
+    const length = encoder.finish(frame);
+    assert(length >= 0, "an encoder must fit into what it asked for");
+    return arrowAdapter.fromFrame(frame.subarray(0, length), schema, operator).batch;
   },
 
   fromFrame(frame, schema, operator) {
@@ -60,6 +68,18 @@ export const arrowAdapter: ArrowAdapter = {
     return fromRecordBatch(batch as RecordBatch);
   },
 };
+
+/** One encoder a schema, as its generated code is worth keeping. */
+const encoders = new WeakMap<Schema, BatchEncoder>();
+
+function encoderFor(schema: Schema, operator: string): BatchEncoder {
+  let encoder = encoders.get(schema);
+  if (encoder === undefined) {
+    encoder = new BatchEncoder({ operator, maxRows: 65_536, maxBytes: RECORD_BYTES_MAX / 2, fields: Object.keys(schema) });
+    encoders.set(schema, encoder);
+  }
+  return encoder;
+}
 
 function assemble(schema: Schema, length: number, columnOf: (name: string, field: ColumnField) => Data): RecordBatch {
   const names = Object.keys(schema);

@@ -1,11 +1,14 @@
 /**
- * Doorbells: how threads wake each other. One word a slot that counts rings, one that says whether the slot sleeps.
+ * Doorbells: how threads wake each other. One word a slot counts its rings, another says at which count it sleeps.
  *
- * Layout of the shared Int32Array, for slot s: [16·s] rings so far, [16·s + 1] 1 while it sleeps; the rest of the 64
- * bytes keeps slots on cache lines of their own.
+ * Layout of the shared Int32Array, for slot s: [16·s] rings so far, [16·s + 1] the count at which it sleeps, or one that
+ * has passed; the rest of the 64 bytes keeps slots on cache lines of their own.
  *
- * No ring is lost: a sleeper sets its flag, reads the count, looks for work once more, and waits on that count; a ringer
- * counts first and reads the flag after.
+ * No ring is lost, and only the first of a sleep notifies:
+ *  1. A sleeper reads the count, writes it down as the one it sleeps at, looks for work once more, and waits on it.
+ *  2. A ringer publishes its work, raises the count, and notifies if the count that it raised is written down.
+ * What was published before the count was read is found by looking. Exactly one ring raises the count that was read:
+ * either it finds it written down, or it came before the writing, and then the wait sees another count and does not begin.
  */
 
 const wordsPerSlot = 16;
@@ -17,24 +20,24 @@ export function createDoorbells(slots: number): SharedArrayBuffer {
 export class Doorbell {
   readonly #words: Int32Array;
   readonly #count: number;
-  readonly #sleeps: number;
+  readonly #sleepsAt: number;
 
   constructor(buffer: SharedArrayBuffer, slot: number) {
     this.#words = new Int32Array(buffer);
     this.#count = slot * wordsPerSlot;
-    this.#sleeps = this.#count + 1;
+    this.#sleepsAt = this.#count + 1;
   }
 
   ring(): void {
-    Atomics.add(this.#words, this.#count, 1);
-    // Waking costs tens of microseconds: only the first ring of a sleep does it.
-    if (Atomics.exchange(this.#words, this.#sleeps, 0) === 1) Atomics.notify(this.#words, this.#count);
+    const raised = Atomics.add(this.#words, this.#count, 1);
+    if (Atomics.load(this.#words, this.#sleepsAt) === raised) Atomics.notify(this.#words, this.#count);
   }
 
   /** Announces sleep and returns the count to wait on. Look for work once more before `sleep`. */
   prepareSleep(): number {
-    Atomics.store(this.#words, this.#sleeps, 1);
-    return Atomics.load(this.#words, this.#count);
+    const count = Atomics.load(this.#words, this.#count);
+    Atomics.store(this.#words, this.#sleepsAt, count);
+    return count;
   }
 
   /** Resolves at the next ring after `prepareSleep`, or after the time. Does not keep a thread alive by itself. */
@@ -43,8 +46,8 @@ export class Doorbell {
     if (wait.async) await wait.value;
   }
 
-  /** Ends the announcement of `prepareSleep`. */
+  /** Ends the announcement of `prepareSleep`: saves ringers a notification that nobody waits for. */
   awake(): void {
-    Atomics.store(this.#words, this.#sleeps, 0);
+    Atomics.store(this.#words, this.#sleepsAt, (Atomics.load(this.#words, this.#count) - 1) | 0);
   }
 }

@@ -49,9 +49,8 @@ export class LocalChannel implements OutputChannel, InputChannel {
   }
 
   flush(): void {
-    if (this.#values.length > 0) this.#sendBatch();
-    // Behind an overflow the watermark keeps waiting here, where a later one replaces it.
-    if (!this.blocked) this.#sendWatermark();
+    // Behind an overflow the batch may still grow, and a later watermark replaces the one that waits.
+    if (!this.blocked) this.#flushAll();
   }
 
   #flushAll(): void {
@@ -105,6 +104,7 @@ export class LocalChannel implements OutputChannel, InputChannel {
   }
 
   release(): void {
+    assert(this.#batchTaken, "a channel has no batch to release");
     this.#batchTaken = false;
     this.#ring.shift();
     this.batch.bind([], []);

@@ -19,12 +19,23 @@ export class SegmentPool {
   readonly #free: number[];
   /** Free segments that are not kept for a channel's floor. */
   #sharedFree: number;
+  readonly #reclaimers: (() => void)[] = [];
 
   constructor(buffer: SharedArrayBuffer, channels: number) {
     const count = buffer.byteLength / SEGMENT_BYTES;
     this.#views = Array.from({ length: count }, (_, segment) => new Uint8Array(buffer, segment * SEGMENT_BYTES, SEGMENT_BYTES));
     this.#free = Array.from({ length: count }, (_, segment) => count - 1 - segment);
     this.#sharedFree = count - channels * CHANNEL_FLOOR_SEGMENTS;
+  }
+
+  /** Registers what gives back the segments that a channel's consumer has released. */
+  onShortage(reclaim: () => void): void {
+    this.#reclaimers.push(reclaim);
+  }
+
+  /** Looks after all channels: one that sends nothing does not notice itself what its consumer has released. */
+  reclaim(): void {
+    for (const reclaim of this.#reclaimers) reclaim();
   }
 
   view(segment: number): Uint8Array {

@@ -14,7 +14,14 @@
  */
 
 import type { Gate, Push } from "../../core/operator.ts";
-import { BATCH_BYTES_TARGET, BATCH_ROWS_MAX, CHANNEL_CREDIT, RECORD_BYTES_MAX, SEGMENT_BYTES } from "../../core/limits.ts";
+import {
+  BATCH_BYTES_TARGET,
+  BATCH_ROWS_MAX,
+  CHANNEL_CREDIT,
+  OVERSIZE_BYTES_UNDER_WAY,
+  RECORD_BYTES_MAX,
+  SEGMENT_BYTES,
+} from "../../core/limits.ts";
 import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { Batch, ElementKind, InputChannel, OutputChannel } from "./channel.ts";
@@ -62,11 +69,13 @@ export class SharedOutputChannel implements OutputChannel {
   readonly #operator: string;
   readonly #sendOversize: SendOversize;
   readonly #encoder: BatchEncoder;
-  /** The segment of each descriptor in the ring, -1 for those without. */
+  /** The segment of each descriptor in the ring, -1 for those without, and the bytes of each that was transferred. */
   readonly #segments = new Int32Array(CHANNEL_CREDIT).fill(-1);
+  readonly #transferred = new Float64Array(CHANNEL_CREDIT);
   #held = 0;
-  #head = 0;
-  #reclaimed = 0;
+  #head: number;
+  #reclaimed: number;
+  #transferredBytes = 0;
   #overflow: Pending[] = [];
   #watermark = Number.NaN;
   #oversizeSerial = 0;
@@ -76,7 +85,10 @@ export class SharedOutputChannel implements OutputChannel {
   constructor(options: SharedOutputOptions) {
     this.#words = new Int32Array(options.control);
     this.#floats = new Float64Array(options.control);
+    this.#head = Atomics.load(this.#words, headWord);
+    this.#reclaimed = Atomics.load(this.#words, tailWord);
     this.#pool = options.pool;
+    this.#pool.onShortage(() => this.#reclaim());
     this.#doorbell = options.doorbell;
     this.#operator = options.operator;
     this.#sendOversize = options.sendOversize;
@@ -109,9 +121,8 @@ export class SharedOutputChannel implements OutputChannel {
   }
 
   flush(): void {
-    if (this.#encoder.rows > 0) this.#sendBatch();
-    // Behind an overflow the watermark keeps waiting here, where a later one replaces it.
-    if (!this.blocked) this.#sendWatermark();
+    // Behind an overflow the batch may still grow, and a later watermark replaces the one that waits.
+    if (!this.blocked) this.#flushAll();
   }
 
   #flushAll(): void {
@@ -175,18 +186,23 @@ export class SharedOutputChannel implements OutputChannel {
       this.#publish(pending.kind, -1, 0, pending.watermark);
       return true;
     }
-    if (frame.length > SEGMENT_BYTES) {
-      const memory = new SharedArrayBuffer(frame.length);
-      new Uint8Array(memory).set(frame);
-      const serial = this.#oversizeSerial++;
-      this.#sendOversize(serial, memory);
-      this.#publish(kinds.transferred, serial, frame.length, pending.watermark);
-      return true;
-    }
+    if (frame.length > SEGMENT_BYTES) return this.#trySendOversize(frame, pending.watermark);
     const segment = this.#takeSegment();
     if (segment < 0) return false;
     this.#pool.view(segment).set(frame);
     this.#publish(kinds.segment, segment, frame.length, pending.watermark);
+    return true;
+  }
+
+  /** REQUIRES: there is credit. */
+  #trySendOversize(frame: Uint8Array, watermark: number): boolean {
+    if (this.#transferredBytes > 0 && this.#transferredBytes + frame.length > OVERSIZE_BYTES_UNDER_WAY) return false;
+    const memory = new SharedArrayBuffer(frame.length);
+    new Uint8Array(memory).set(frame);
+    const serial = this.#oversizeSerial;
+    this.#oversizeSerial = (serial + 1) | 0;
+    this.#sendOversize(serial, memory);
+    this.#publish(kinds.transferred, serial, frame.length, watermark);
     return true;
   }
 
@@ -199,7 +215,11 @@ export class SharedOutputChannel implements OutputChannel {
   #takeSegment(): number {
     this.#reclaim();
     if (!this.#hasCredit) return -1;
-    const segment = this.#pool.take(this.#held);
+    let segment = this.#pool.take(this.#held);
+    if (segment < 0) {
+      this.#pool.reclaim();
+      segment = this.#pool.take(this.#held);
+    }
     if (segment >= 0) this.#held++;
     return segment;
   }
@@ -212,6 +232,8 @@ export class SharedOutputChannel implements OutputChannel {
       const segment = this.#segments[index] as number;
       if (segment >= 0) this.#pool.give(segment, this.#held--);
       this.#segments[index] = -1;
+      this.#transferredBytes -= this.#transferred[index] as number;
+      this.#transferred[index] = 0;
       this.#reclaimed = (this.#reclaimed + 1) | 0;
     }
   }
@@ -224,6 +246,10 @@ export class SharedOutputChannel implements OutputChannel {
     this.#words[at + 2] = length;
     this.#floats[(at + 4) >> 1] = watermark;
     if (kind === kinds.segment) this.#segments[index] = segment;
+    if (kind === kinds.transferred) {
+      this.#transferred[index] = length;
+      this.#transferredBytes += length;
+    }
     this.bytes += length;
     this.#head = (this.#head + 1) | 0;
     Atomics.store(this.#words, headWord, this.#head);
@@ -252,7 +278,7 @@ export class SharedInputChannel implements InputChannel {
   readonly #segments: SharedArrayBuffer;
   readonly #doorbell: Doorbell;
   readonly #transferred = new Map<number, SharedArrayBuffer>();
-  #tail = 0;
+  #tail: number;
   #batchTaken = false;
   /** A batch's own watermark is delivered as the element after it. */
   #watermarkBehind = Number.NaN;
@@ -262,6 +288,7 @@ export class SharedInputChannel implements InputChannel {
   constructor(options: SharedInputOptions) {
     this.#words = new Int32Array(options.control);
     this.#floats = new Float64Array(options.control);
+    this.#tail = Atomics.load(this.#words, tailWord);
     this.#segments = options.segments;
     this.#doorbell = options.doorbell;
     this.batch = new SharedBatch(options.operator);
@@ -300,7 +327,9 @@ export class SharedInputChannel implements InputChannel {
   }
 
   release(): void {
+    assert(this.#batchTaken, "a channel has no batch to release");
     this.#batchTaken = false;
+    this.batch.unbind();
     this.#advance();
   }
 
@@ -337,7 +366,12 @@ class SharedBatch implements Batch {
     this.#decoder.bind(frame);
   }
 
+  unbind(): void {
+    this.frame = undefined;
+  }
+
   deliver(push: Push<unknown>, gate: Gate): boolean {
+    assert(this.frame !== undefined, "a batch's memory is valid until its release");
     return this.#decoder.deliver(push, gate);
   }
 }

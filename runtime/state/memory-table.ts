@@ -84,9 +84,8 @@ export class MemoryPane implements StatePane {
   }
 
   slotOf(key: Key): number {
-    const slot = this.#index.slotOf(key);
-    if (slot === this.size) this.#append(key);
-    return slot;
+    const slot = this.#index.find(key);
+    return slot >= 0 ? slot : this.#append(key);
   }
 
   find(key: Key): number {
@@ -98,11 +97,13 @@ export class MemoryPane implements StatePane {
     return this.#index.keyAt(slot);
   }
 
-  #append(key: Key): void {
-    this.groups.push(this.#named ? this.#keyGroups.ownGroupNamed(key) : this.#keyGroups.ownGroupOf(key));
+  #append(key: Key): number {
+    const group = this.#named ? this.#keyGroups.ownGroupNamed(key) : this.#keyGroups.ownGroupOf(key); // refuses before anything is kept
+    this.groups.push(group);
     if (this.#hasValues) this.values.push(undefined);
     if (this.size === this.#capacity) this.#grow();
     this.size++;
+    return this.#index.slotOf(key);
   }
 
   #grow(): void {

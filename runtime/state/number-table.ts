@@ -1,11 +1,11 @@
 /**
  * Numeric keys → slots: open addressing with linear probing in one typed array. Used by `key-index.ts` only.
  *
- * A cell is 16 bytes, so a lookup costs one cache line: the key and slot + 1 (0: the cell is empty),
- * both as float64. At most half of the cells are in use. Removing shifts the cells behind back, so there are no tombstones.
+ * A cell is 16 bytes, so a lookup costs one cache line: the key and slot + 1 (0: the cell is empty), both as float64. At
+ * most half of the cells are in use. Removing shifts the cells behind back, so there are no tombstones.
  *
- * Growth doubles the table and moves everything at once: about 15 ms at half a million keys, 40 ms at a million
- * (`bench/state.ts`), which is amortised to about 40 ns a key.
+ * Growth doubles the table and moves everything at once. The pause is not bounded: the longest insertion into a pane took
+ * 8 ms on the way to 100,000 keys, 25 to 500,000 and 42 to a million (`bench/state.ts`). Moving in steps would bound it.
  */
 
 /** 64 bytes: V8 keeps typed arrays up to this size on its own heap, where they are cheap to make. */

@@ -7,11 +7,13 @@
  */
 
 import { assert } from "../../core/assert.ts";
+import { MillraceError } from "../../core/errors.ts";
 import type { OperatorId } from "../../core/ids.ts";
-import type { StreamNode } from "../../core/node.ts";
+import type { StreamNode, UserFunction } from "../../core/node.ts";
 import type { FrameOperator, Operator, Output, Push } from "../../core/operator.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import { createOperator, type FusedStep, fuse } from "../../operators/index.ts";
+import { assertTransferable } from "../exchange/codec/transferable.ts";
 import type { ChainedOperator, JobVertex } from "../graph/job-graph.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import type { EdgeOutput } from "./edge-output.ts";
@@ -45,6 +47,8 @@ export class Chain {
   /** In topological order. */
   readonly hosts: readonly OperatorHost[];
   readonly #instances: readonly Operator[];
+  /** The operators whose `open` was called: the others are never closed. */
+  readonly #opened = new Set<OperatorHost>();
 
   constructor(options: ChainOptions) {
     const { vertex, graph } = options;
@@ -59,9 +63,8 @@ export class Chain {
     this.hosts = vertex.operators.map((chained) => (links.get(chained.id) as Link).host);
     this.#instances = this.hosts.flatMap((host) => host.instance ?? []);
     const head = links.get((vertex.operators[0] as ChainedOperator).id) as Link;
-    this.push = head.push;
-    const { instance } = head.host;
-    this.pushFrame = instance !== undefined && "processFrame" in instance ? (frame) => (instance as FrameOperator).processFrame(frame) : undefined;
+    this.push = options.environment.freeze ? (value, timestamp) => head.push(deepFreeze(value), timestamp) : head.push;
+    this.pushFrame = framePush(head.host.instance);
   }
 
   get head(): OperatorHost {
@@ -71,14 +74,26 @@ export class Chain {
   /** Opens the last operator first, so that nothing is pushed into one that is not open. */
   async open(nodes: StreamGraph): Promise<void> {
     for (const host of [...this.hosts].reverse()) {
-      const node = nodes.nodes.find((candidate) => candidate.id === host.operator);
+      this.#opened.add(host);
       try {
         await host.instance?.open?.();
-        if (node !== undefined && "fn" in node.spec && "call" in node.spec.fn && node.spec.kind !== "mapBatches") await node.spec.fn.open?.(host);
+        await functionOf(host, nodes)?.open?.(host);
       } catch (error) {
         throw host.failure(error, undefined);
       }
     }
+    for (const host of this.hosts) host.opened();
+  }
+
+  /** Ends the outputs: nothing will follow. */
+  end(): void {
+    for (const host of this.hosts) host.ended();
+    for (const edge of this.edges) edge.end();
+  }
+
+  /** The failure with the place of this subtask, unless it has one already. Failed assertions stay as they are. */
+  located(error: unknown): unknown {
+    return error instanceof MillraceError ? this.head.failure(error, undefined) : error;
   }
 
   watermark(timestamp: number): void {
@@ -102,20 +117,31 @@ export class Chain {
     return new Map(this.hosts.map((host) => [host.operator as OperatorId, host.snapshot()]));
   }
 
-  /** Closes all operators, even if some fail. @throws the first failure. */
+  /** Closes the operators that were opened, even if some fail. @throws the first failure. */
   async close(nodes: StreamGraph): Promise<void> {
     const failures: unknown[] = [];
-    for (const host of this.hosts) {
-      const node = nodes.nodes.find((candidate) => candidate.id === host.operator);
+    for (const host of this.hosts) host.ended();
+    for (const host of this.#opened) {
       try {
         await host.close();
-        if (node !== undefined && "fn" in node.spec && "call" in node.spec.fn && node.spec.kind !== "mapBatches") await node.spec.fn.close?.();
+        await functionOf(host, nodes)?.close?.();
       } catch (error) {
         failures.push(host.failure(error, undefined));
       }
     }
     if (failures.length > 0) throw failures[0];
   }
+}
+
+/** The user's function of a fused step, whose life is the chain's to manage; operators manage their own. */
+function functionOf(host: OperatorHost, graph: StreamGraph): UserFunction | undefined {
+  const spec = graph.nodes.find((node) => node.id === host.operator)?.spec;
+  return spec?.kind === "map" || spec?.kind === "filter" || spec?.kind === "flatMap" ? spec.fn : undefined;
+}
+
+function framePush(operator: (Operator & { processFrame?: FrameOperator["processFrame"] | undefined }) | undefined): Chain["pushFrame"] {
+  if (operator?.processFrame === undefined) return undefined;
+  return (frame) => operator.processFrame?.(frame);
 }
 
 function createLink(chained: ChainedOperator, node: StreamNode, links: ReadonlyMap<OperatorId, Link>, edges: EdgeOutput[], options: ChainOptions): Link {
@@ -134,15 +160,16 @@ function createLink(chained: ChainedOperator, node: StreamNode, links: ReadonlyM
     if (output.to.kind === "chained") behind.push(links.get(output.to.operator) as Link);
   }
   edges.push(...ownEdges);
-  const main = combine(mains, sideWatermarks(chained, links, ownEdges));
+  const combined = combine(mains, sideWatermarks(chained, links, ownEdges));
+  const main = environment.freeze ? { ...combined, push: guarded(combined.push, node.id) } : combined;
+  if (environment.freeze) for (const [tag, push] of sides) sides.set(tag, guarded(push, node.id));
   const markIdle = (idle: boolean): void => {
     for (const edge of ownEdges) edge.idle(idle);
     for (const link of behind) link.host.markIdle(idle);
   };
-  const targets: OutputTargets = { main, sides, markIdle };
+  const targets: OutputTargets = { place: options.vertex.operators.indexOf(chained), main, sides, markIdle };
   host = new OperatorHost(node.id, environment, targets, options.restored?.get(node.id));
-  const link = { host, ...entry(node, host, mains.length === 1 ? behind[0] : undefined, main.push) };
-  return environment.freeze ? { ...link, push: frozen(link.push), steps: undefined } : link;
+  return { host, ...entry(node, host, mains.length === 1 ? behind[0] : undefined, main.push) };
 }
 
 /** What takes an operator's records: a fused run, or the operator itself. */
@@ -156,14 +183,26 @@ function entry(node: StreamNode, host: OperatorHost, next: Link | undefined, pus
     return { push: fuse(steps, behind), steps, behind };
   }
   if (spec.kind === "source") return { push, steps: undefined, behind: push };
-  const operator = createOperator(node, host);
+  const operator = create(node, host);
   host.instance = operator;
-  return { push: ownCallSite(operator), steps: undefined, behind: push };
+  return { push: ownCallSite(operator, host), steps: undefined, behind: push };
+}
+
+function create(node: StreamNode, host: OperatorHost): Operator {
+  try {
+    return createOperator(node, host);
+  } catch (error) {
+    throw host.failure(error, undefined);
+  }
 }
 
 /** A function of its own code for each operator, so that its call site stays monomorphic. */
-function ownCallSite(operator: Operator): Push<unknown> {
-  return new Function("operator", '"use strict"; return (value, timestamp) => { operator.process(value, timestamp); };')(operator) as Push<unknown>;
+function ownCallSite(operator: Operator, host: OperatorHost): Push<unknown> {
+  const code = `"use strict"; return (value, timestamp) => {
+    if (host.busy) host.hold(() => operator.process(value, timestamp));
+    else operator.process(value, timestamp);
+  };`;
+  return new Function("operator", "host", code)(operator, host) as Push<unknown>;
 }
 
 function chainedTarget(link: Link): Output {
@@ -198,6 +237,10 @@ function fanOut(first: Push<unknown> | undefined, second: Push<unknown>): Push<u
   };
 }
 
-function frozen(push: Push<unknown>): Push<unknown> {
-  return (value, timestamp) => push(deepFreeze(value), timestamp);
+/** For tests: refuses what could not travel to another subtask, and freezes the rest. */
+function guarded(push: Push<unknown>, operator: string): Push<unknown> {
+  return (value, timestamp) => {
+    assertTransferable(value, "record", operator);
+    push(deepFreeze(value), timestamp);
+  };
 }

@@ -40,12 +40,16 @@ export interface SubtaskEnvironment {
 
 /** What an operator has to keep over a restart. */
 export interface OperatorSnapshot {
+  /** The operator's watermark: a restored operator judges lateness as the one that was saved would have. */
+  readonly watermark: number;
   readonly keyed: StateSnapshot | undefined;
   readonly timers: StateSnapshot | undefined;
   readonly lists: ReadonlyMap<string, { readonly mode: OperatorStateMode; readonly elements: readonly unknown[] }>;
 }
 
 export interface OutputTargets {
+  /** The operator's number in the chain: higher is further downstream. */
+  readonly place: number;
   readonly main: Output;
   readonly sides: ReadonlyMap<string, Push<unknown>>;
   markIdle(idle: boolean): void;
@@ -62,6 +66,8 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   currentWatermark = Number.NEGATIVE_INFINITY;
   /** Set right after the operator was made; absent for fused steps. */
   instance: Operator | undefined;
+  /** Whether input has to be held: the operator is suspended, awaits a promise, or has input to take first. */
+  busy = false;
   readonly #environment: SubtaskEnvironment;
   readonly #targets: OutputTargets;
   readonly #restored: OperatorSnapshot | undefined;
@@ -70,7 +76,11 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   #timerQueue: TimerQueue | undefined;
   #processingTimerAt = Number.POSITIVE_INFINITY;
   readonly #waits = new Set<PendingWait>();
-  #watchesWaits = false;
+  #watchAt = Number.POSITIVE_INFINITY;
+  #suspensions = 0;
+  #awaited = 0;
+  #held: (() => void)[] = [];
+  #ended = false;
 
   constructor(operator: string, environment: SubtaskEnvironment, targets: OutputTargets, restored: OperatorSnapshot | undefined) {
     this.operator = operator;
@@ -83,6 +93,17 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     this.#targets = targets;
     this.#restored = restored;
     if (restored?.timers !== undefined) this.#queue.restore(restored.timers);
+    if (restored !== undefined) this.currentWatermark = restored.watermark;
+  }
+
+  /** The operators of the chain are open: restored timers may fire. */
+  opened(): void {
+    this.#scheduleNextProcessing();
+  }
+
+  /** The operator's outputs have ended: nothing may call it back any more. */
+  ended(): void {
+    this.#ended = true;
   }
 
   get job(): string {
@@ -99,6 +120,10 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
 
   get attempt(): number {
     return this.#environment.attempt;
+  }
+
+  get keyGroupCount(): number {
+    return this.#environment.keyGroups;
   }
 
   get timers(): Timers {
@@ -135,19 +160,63 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   }
 
   suspend(resume: () => boolean): void {
-    this.gate.suspend(resume);
+    this.#suspensions++;
+    this.busy = true;
+    const goOn = (): boolean => {
+      this.#suspensions--;
+      const done = resume();
+      if (!done) this.#suspensions++;
+      this.#noteBusy();
+      return done;
+    };
+    this.gate.suspend(goOn, this.#targets.place);
   }
 
   wait(promise: PromiseLike<void>, timeoutMs: number, what: string): void {
-    this.gate.wait(this.#withTimeout(promise, timeoutMs, what));
+    this.#awaited++;
+    this.busy = true;
+    const settled = this.withTimeout(promise, timeoutMs, what).finally(() => {
+      this.#awaited--;
+      this.#noteBusy();
+    });
+    this.gate.wait(settled);
+  }
+
+  /**
+   * Keeps an element of the input until the operator can take it. Needed where an operator upstream goes on pushing
+   * although the gate is closed: an array of results, one record for two consumers, a watermark behind a record.
+   */
+  hold(take: () => void): void {
+    this.busy = true;
+    if (this.#held.push(take) === 1) this.gate.suspend(() => this.#takeHeld(), this.#targets.place - 0.5);
+  }
+
+  #takeHeld(): boolean {
+    let taken = 0;
+    while (taken < this.#held.length && this.#suspensions + this.#awaited === 0 && !this.gate.blocked) {
+      (this.#held[taken++] as () => void)();
+    }
+    this.#held = this.#held.slice(taken);
+    if (this.#held.length > 0) return false;
+    this.#noteBusy();
+    if (!this.busy) this.instance?.batchEnd?.();
+    return true;
+  }
+
+  #noteBusy(): void {
+    this.busy = this.#suspensions + this.#awaited + this.#held.length > 0;
   }
 
   callAt(timeMs: number, callback: () => void): void {
-    this.#environment.callAt(timeMs, callback);
+    this.#environment.callAt(timeMs, () => {
+      if (!this.#ended) callback();
+    });
   }
 
+  /** Says to consumers whether they may leave this subtask's watermark out of account, behind all that was emitted. */
   markIdle(idle: boolean): void {
-    this.#targets.markIdle(idle);
+    if (this.busy) this.hold(() => this.#targets.markIdle(idle));
+    else this.#targets.markIdle(idle);
   }
 
   collect(rows: readonly unknown[]): void | Promise<void> {
@@ -167,7 +236,7 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     const text = known ? cause.message : `a function of "${this.operator}" threw ${cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)}`;
     const on = "record" in origin ? `, on ${origin.record}` : "";
     return new MillraceError(known ? cause.code : "USER_FUNCTION", `${text} (subtask ${subtask + 1} of ${parallelism}, attempt ${attempt}${on})`, {
-      operator: this.operator,
+      operator: (known ? cause.operator : undefined) ?? this.operator,
       cause: known ? (cause.cause ?? cause) : cause,
       origin,
     });
@@ -184,41 +253,54 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     this.#queue.delete(this.state.currentKey, domain, timestamp);
   }
 
-  /** The watermark has come to this operator: its timers fire, then it gets the watermark. */
+  /** The watermark has come to this operator: its timers fire, then it gets the watermark. It never falls. */
   watermark(timestamp: number): void {
+    if (this.busy) this.hold(() => this.#advance(timestamp));
+    else this.#advance(timestamp);
+  }
+
+  #advance(timestamp: number): void {
+    if (timestamp <= this.currentWatermark) return;
     this.currentWatermark = timestamp;
-    const forward = (): boolean => {
+    const fireAndForward = (): boolean => {
+      if (this.#timerQueue !== undefined && !this.#fire("event", timestamp)) return false;
       if (this.instance?.watermark === undefined) this.output.watermark(timestamp);
       else this.instance.watermark(timestamp);
       return true;
     };
-    const fireAndForward = (): boolean => this.#fire("event", timestamp) && forward();
-    if (this.#timerQueue === undefined) forward();
-    else if (!fireAndForward()) this.suspend(fireAndForward);
+    if (!fireAndForward()) this.suspend(fireAndForward);
   }
 
-  /** True when all due timers have fired and nothing is suspended behind them. */
+  /** True when all due timers have fired and the operator is not suspended behind them. */
   #fire(domain: TimerDomain, time: number): boolean {
     const fire = (timer: Timer): void => {
       this.state.setCurrentKey(timer.key);
       assert(this.instance?.onTimer !== undefined, `"${this.operator}" registers timers but has no onTimer`);
       this.instance.onTimer(timer);
     };
-    return this.#queue.advance(domain, time, fire, this.gate) && !this.gate.suspended;
+    return this.#queue.advance(domain, time, fire, this.gate) && this.#suspensions === 0;
   }
 
   #scheduleProcessing(timestamp: number): void {
     if (timestamp >= this.#processingTimerAt) return;
     this.#processingTimerAt = timestamp;
-    this.callAt(timestamp, () => this.#fireProcessing());
+    this.callAt(timestamp, () => {
+      // An earlier timer may have come meanwhile; then its callback has scheduled this time anew.
+      if (this.#processingTimerAt === timestamp) this.#fireProcessing();
+    });
+  }
+
+  #scheduleNextProcessing(): void {
+    const next = this.#timerQueue?.next("processing") ?? Number.POSITIVE_INFINITY;
+    if (next < Number.POSITIVE_INFINITY) this.#scheduleProcessing(next);
   }
 
   #fireProcessing(): void {
     this.#processingTimerAt = Number.POSITIVE_INFINITY;
+    this.gate.worked = true;
     const fire = (): boolean => {
       if (!this.#fire("processing", this.clock.now())) return false;
-      const next = this.#queue.next("processing");
-      if (next < Number.POSITIVE_INFINITY) this.#scheduleProcessing(next);
+      this.#scheduleNextProcessing();
       return true;
     };
     if (this.gate.blocked || !fire()) this.suspend(fire);
@@ -236,10 +318,11 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     return this.#timerQueue;
   }
 
+  /** REQUIRES: nothing is suspended or awaited. */
   snapshot(): OperatorSnapshot {
     this.instance?.beforeSnapshot?.();
     const lists = [...this.#lists].map(([name, { mode, read }]) => [name, { mode, elements: read() }] as const);
-    return { keyed: this.#backend?.snapshot(), timers: this.#timerQueue?.snapshot(), lists: new Map(lists) };
+    return { watermark: this.currentWatermark, keyed: this.#backend?.snapshot(), timers: this.#timerQueue?.snapshot(), lists: new Map(lists) };
   }
 
   async close(): Promise<void> {
@@ -247,7 +330,8 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     await this.instance?.close?.();
   }
 
-  #withTimeout(promise: PromiseLike<void>, timeoutMs: number, what: string): Promise<void> {
+  /** The promise, or its failure in the operator's name, or TIMEOUT. */
+  withTimeout(promise: PromiseLike<void>, timeoutMs: number, what: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const wait: PendingWait = { deadline: this.clock.now() + timeoutMs, timeoutMs, what, reject };
       this.#waits.add(wait);
@@ -268,10 +352,11 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   /** One callback watches all waits: at the earliest deadline it rejects what is overdue and watches the rest. */
   #watchWaits(): void {
     const earliest = Math.min(...[...this.#waits].map((wait) => wait.deadline));
-    if (this.#watchesWaits || earliest === Number.POSITIVE_INFINITY) return;
-    this.#watchesWaits = true;
+    if (earliest >= this.#watchAt) return;
+    this.#watchAt = earliest;
     this.callAt(earliest, () => {
-      this.#watchesWaits = false;
+      if (this.#watchAt !== earliest) return;
+      this.#watchAt = Number.POSITIVE_INFINITY;
       for (const wait of this.#waits) if (wait.deadline <= this.clock.now()) this.#reject(wait);
       this.#watchWaits();
     });

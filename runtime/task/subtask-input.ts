@@ -1,5 +1,7 @@
 /** Where a subtask's records come from: channels from other subtasks, or a source. */
 
+import { AssertionFailure } from "../../core/assert.ts";
+import { MillraceError } from "../../core/errors.ts";
 import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
 import { ASYNC_TIMEOUT_MS, SOURCE_BATCH_RECORDS } from "../../core/limits.ts";
 import { positiveDurationMs } from "../../core/time.ts";
@@ -122,13 +124,17 @@ export class SourceInput implements SubtaskInput {
   readonly #timeoutMs: number;
   readonly #push: (value: unknown, timestamp: number) => void;
   #phase: "needs-split" | "reading" | "ended" = "needs-split";
+  /** A promise of the source is pending: the operators go on meanwhile. */
+  #waiting = false;
+  /** What a promise of `read` gave, not acted on yet. */
+  #settled: { readonly step: ReadStep } | undefined;
   #resumeAt = Number.NEGATIVE_INFINITY;
   records = 0;
 
   constructor(source: Source<unknown>, chain: Chain, gate: SubtaskGate, requestSplit: () => Promise<unknown>) {
     this.#chain = chain;
     this.#gate = gate;
-    this.#reader = source.reader(chain.head);
+    this.#reader = createReader(source, chain);
     this.#requestSplit = requestSplit;
     this.#timeoutMs = source.timeout === undefined ? ASYNC_TIMEOUT_MS : positiveDurationMs(source.timeout, `timeout of source "${source.name}"`);
     const { push } = chain;
@@ -139,17 +145,24 @@ export class SourceInput implements SubtaskInput {
   }
 
   step(): InputStep {
-    const { clock } = this.#chain.head;
+    if (this.#waiting) return "empty";
+    if (this.#settled !== undefined) {
+      const { step } = this.#settled;
+      this.#settled = undefined;
+      this.#afterStep(step);
+      return "worked";
+    }
     switch (this.#phase) {
       case "ended":
         return "ended";
       case "needs-split":
         // A source may have nothing to deal out for as long as it likes.
-        this.#chain.head.wait(this.#beginSplit(), Number.POSITIVE_INFINITY, "the next split");
+        this.#await(this.#beginSplit(), Number.POSITIVE_INFINITY, "the next split");
         return "empty";
       case "reading":
-        if (clock.now() < this.#resumeAt) return "empty";
-        return this.#read();
+        if (this.#chain.head.clock.now() < this.#resumeAt) return "empty";
+        this.#read();
+        return "worked";
     }
   }
 
@@ -157,28 +170,33 @@ export class SourceInput implements SubtaskInput {
     await this.#reader.close?.();
   }
 
-  #read(): InputStep {
+  #read(): void {
     let step: ReadStep | Promise<ReadStep>;
     try {
       step = this.#reader.read(this.#push, SOURCE_BATCH_RECORDS, this.#gate);
     } catch (error) {
-      throw this.#chain.head.failure(error, undefined);
+      throw error instanceof AssertionFailure ? error : this.#chain.head.failure(error, undefined);
     }
-    if (typeof step === "object") {
-      this.#wait(step.then((settled) => this.#afterStep(settled)), "read");
-      return "worked";
+    if (typeof step !== "object") {
+      this.#afterStep(step);
+      return;
     }
-    this.#afterStep(step);
-    return typeof step === "number" ? "empty" : "worked";
+    const settled = step.then((given) => {
+      this.#settled = { step: given };
+    });
+    this.#await(settled, this.#timeoutMs, "read");
   }
 
   #afterStep(step: ReadStep): void {
     this.#chain.batchEnd();
+    if (step === "more") return;
+    const { head } = this.#chain;
     if (step === "end") this.#phase = "needs-split";
-    else if (step !== "more") {
-      const { head } = this.#chain;
+    else if (typeof step === "number" && step >= 0) {
       this.#resumeAt = head.clock.now() + step;
       head.callAt(this.#resumeAt, () => {});
+    } else {
+      throw new MillraceError("WRONG_SHAPE", `read of the source "${head.operator}" returned ${String(step)}; it must return "more", "end", a number of milliseconds, or a promise of one of these`, { operator: head.operator });
     }
   }
 
@@ -191,7 +209,19 @@ export class SourceInput implements SubtaskInput {
     }
   }
 
-  #wait(promise: Promise<void>, what: string): void {
-    this.#chain.head.wait(promise, this.#timeoutMs, what);
+  #await(promise: Promise<void>, timeoutMs: number, what: string): void {
+    this.#waiting = true;
+    const settled = this.#chain.head.withTimeout(promise, timeoutMs, what).then(() => {
+      this.#waiting = false;
+    });
+    this.#gate.awaitInput(settled);
+  }
+}
+
+function createReader(source: Source<unknown>, chain: Chain): SourceReader<unknown> {
+  try {
+    return source.reader(chain.head);
+  } catch (error) {
+    throw chain.head.failure(error, undefined);
   }
 }

@@ -45,7 +45,6 @@ export class Subtask {
   #opened = false;
   /** Operators that still have to finish, the final watermark being the first step of it. */
   #finishers: readonly Operator[] = [];
-  #workedSincePause = false;
   #closed: Promise<void> | undefined;
 
   constructor(parts: SubtaskParts) {
@@ -78,6 +77,11 @@ export class Subtask {
     return Math.max(...this.chain.hosts.map((host) => host.currentWatermark));
   }
 
+  /** Whether it waits for a promise: something outside of the mailbox. */
+  get awaiting(): boolean {
+    return this.#gate.awaiting || this.#phase === "opening" || this.#phase === "closing";
+  }
+
   get backpressured(): boolean {
     return this.chain.edges.some((edge) => edge.blocked);
   }
@@ -89,6 +93,14 @@ export class Subtask {
 
   /** Does a bounded piece of work; true if there may be more at once. @throws what fails the subtask. */
   step(): boolean {
+    try {
+      return this.#work();
+    } catch (error) {
+      throw this.chain.located(error);
+    }
+  }
+
+  #work(): boolean {
     if (this.#failure !== undefined) throw this.#failure.error;
     this.#gate.throwFailure();
     switch (this.#phase) {
@@ -134,7 +146,7 @@ export class Subtask {
   #takeInput(): boolean {
     const step = this.#input.step();
     if (step === "worked") {
-      this.#workedSincePause = true;
+      this.#gate.worked = true;
       return true;
     }
     if (step === "empty") {
@@ -146,11 +158,11 @@ export class Subtask {
     return true;
   }
 
-  /** Nothing to do: what has been done becomes visible outside. */
+  /** Nothing to do: what has been done becomes visible outside, as far as no operator is in the midst of something. */
   pause(): void {
     if (this.#phase !== "running") return;
-    if (this.#workedSincePause) {
-      this.#workedSincePause = false;
+    if (this.#gate.worked && !this.#gate.blocked) {
+      this.#gate.worked = false;
       this.chain.pause();
     }
     this.flush();
@@ -163,7 +175,7 @@ export class Subtask {
       next.finish?.();
       return true;
     }
-    for (const edge of this.chain.edges) edge.end();
+    this.chain.end();
     this.#phase = "draining";
     return true;
   }

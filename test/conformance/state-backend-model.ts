@@ -163,7 +163,7 @@ function restart(factory: BackendFactory, backend: KeyedStateBackend, parallelis
 export function randomUseSuite(factory: BackendFactory): void {
   test("any use, restarted and rescaled at any point, gives what plain Maps give", () => {
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 120 }), (steps) => {
+      fc.property(fc.array(operation, { maxLength: 120, size: "max" }), (steps) => {
         const model = new Model();
         let backend = open(factory);
         let current: Key = 0;

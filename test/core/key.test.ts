@@ -50,6 +50,20 @@ describe("the canonical encoding", () => {
 });
 
 describe("the hash", () => {
+  test.each<[Key, number]>([
+    [0, 3935659133],
+    [1, 1096108556],
+    [-1.5, 519753478],
+    ["1", 875522973],
+    ["naïve", 2822551095],
+    [1n, 4168731699],
+    [true, 3622905033],
+    [new Date(1000), 2670160915],
+    [[1, "1"], 3937001377],
+  ])("of %o is %i, and stays so: it places persisted state", (key, hash) => {
+    expect(hashKey(key, "op")).toBe(hash);
+  });
+
   test("is equal for equal keys", () => {
     fc.assert(fc.property(keys, (key) => void expect(hashKey(decodeKey(encodeKey(key, "op")), "op")).toBe(hashKey(key, "op"))));
   });

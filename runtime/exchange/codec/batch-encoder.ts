@@ -88,7 +88,8 @@ export class BatchEncoder {
   add(value: unknown, timestamp: number): void {
     const row = this.#rows;
     if (row === this.#maxRows) this.#refuseRow();
-    let bytes = this.#last === undefined ? -1 : this.#last.add(value);
+    const last = this.#last;
+    let bytes = last === undefined ? -1 : last.add(value);
     if (bytes < 0) bytes = this.#addToAnother(value, row);
     this.#timestamps[row] = timestamp;
     this.#rows = row + 1;

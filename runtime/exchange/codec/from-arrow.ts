@@ -5,65 +5,61 @@
  * approximated.
  *
  *   Null null | Bool boolean | Int8..Int32, Uint8..Uint32, Float16..64 number | Int64, Uint64 bigint
- *   Utf8, LargeUtf8, Utf8View string | Binary, LargeBinary, FixedSizeBinary, BinaryView Uint8Array
+ *   Utf8, LargeUtf8 string | Binary, LargeBinary, FixedSizeBinary, BinaryView Uint8Array
  *   Date, Timestamp Date (cut to milliseconds) | List, LargeList, FixedSizeList array | Struct object
  *   Dictionary its value | Binary with "millrace.kind": "any" the tagged value
  */
 
 import { Buffer } from "node:buffer";
-import { DataType, type Field, type RecordBatch, type TypeMap, Vector } from "apache-arrow";
+import { type Data, DataType, type Field, type RecordBatch, type TypeMap, Vector } from "apache-arrow";
+import { assert } from "../../../core/assert.ts";
 import { MillraceError } from "../../../core/errors.ts";
 import { kindMetadata } from "./arrow.ts";
 import { defineField, readTagged } from "./tagged-value.ts";
 
-/** Turns what Arrow's `get` gives for a value that is not null into what a record holds. */
-type Convert = (value: never) => unknown;
-
-interface Column {
-  readonly name: string;
-  readonly vector: Vector;
-  readonly convert: Convert;
-}
+/** The value of a row, null where there is none. */
+type Read = (row: number) => unknown;
 
 /** Throws BATCH_SCHEMA_MISMATCH for a type that no record can hold. */
 export function* fromRecordBatch<Types extends TypeMap>(batch: RecordBatch<Types>): Generator<Record<string, unknown>> {
-  const columns = batch.schema.fields.map((field, index): Column => {
-    const data = batch.data.children[index];
-    return {
-      name: String(field.name),
-      vector: new Vector(data === undefined ? [] : [data]),
-      convert: converterOf(field),
-    };
-  });
-  for (let row = 0; row < batch.numRows; row++) {
+  const read = structReader(batch.schema.fields, batch.data.children);
+  for (let row = 0; row < batch.numRows; row++) yield read(row);
+}
+
+function structReader(fields: readonly Field[], children: readonly Data[]): (row: number) => Record<string, unknown> {
+  const columns = fields.map((field, index): [string, Read] => [String(field.name), reader(field, children[index])]);
+  return (row) => {
     const record: Record<string, unknown> = {};
-    for (const { name, vector, convert } of columns) setField(record, name, convertValue(vector.get(row), convert));
-    yield record;
+    for (const [name, read] of columns) {
+      if (name === "__proto__") defineField(record, name, read(row));
+      else record[name] = read(row);
+    }
+    return record;
+  };
+}
+
+function reader(field: Field, data: Data | undefined): Read {
+  assert(data !== undefined, `the Arrow batch has no data for its field "${field.name}"`);
+  const read = presentReader(field, data);
+  return (row) => (data.getValid(row) ? read(row) : null);
+}
+
+/** Reads rows that have a value. */
+function presentReader(field: Field, data: Data): Read {
+  const { type } = data;
+  if (DataType.isNull(type)) return () => null;
+  if (DataType.isStruct(type)) return structReader(type.children, data.children);
+  if (DataType.isList(type) || DataType.isLargeList(type)) return listReader(type.valueField, data);
+  if (DataType.isFixedSizeList(type)) return fixedListReader(type.valueField, type.listSize, data);
+  if (DataType.isUtf8(type) || DataType.isLargeUtf8(type)) return textReader(data);
+  const vector = new Vector([data]);
+  if (DataType.isDictionary(type)) return dictionaryReader(field, data);
+  if (isBinary(type)) {
+    const convert = field.metadata.get(kindMetadata) === "any" ? untag : copy;
+    return (row) => convert(vector.get(row) as Uint8Array);
   }
-}
-
-function convertValue(value: unknown, convert: Convert): unknown {
-  return value === null || value === undefined ? null : convert(value as never);
-}
-
-function setField(record: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === "__proto__") defineField(record, name, value);
-  else record[name] = value;
-}
-
-const same: Convert = (value: unknown) => value;
-
-function converterOf(field: Field): Convert {
-  const { type } = field;
-  if (DataType.isDictionary(type)) return converterOf(field.clone({ type: type.dictionary }));
-  if (isBinary(type)) return field.metadata.get(kindMetadata) === "any" ? untag : copy;
-  if (DataType.isDate(type) || DataType.isTimestamp(type)) return (time: number | bigint) => new Date(Number(time));
-  if (DataType.isStruct(type)) return structConverter(type.children);
-  if (DataType.isList(type) || DataType.isLargeList(type) || DataType.isFixedSizeList(type)) {
-    const convert = converterOf(type.valueField);
-    return (list: Vector) => Array.from(list, (element: unknown) => convertValue(element, convert));
-  }
-  if (isScalar(type)) return same;
+  if (DataType.isDate(type) || DataType.isTimestamp(type)) return (row) => new Date(Number(vector.get(row)));
+  if (DataType.isBool(type) || DataType.isInt(type) || DataType.isFloat(type)) return (row) => vector.get(row);
   throw new MillraceError(
     "BATCH_SCHEMA_MISMATCH",
     `The column "${field.name}" of an Arrow batch is of type ${type}, which no record can hold; ` +
@@ -71,25 +67,39 @@ function converterOf(field: Field): Convert {
   );
 }
 
-function structConverter(fields: readonly Field[]): Convert {
-  const converters = fields.map((field): [string, Convert] => [String(field.name), converterOf(field)]);
-  return (row: Record<string, unknown>) => {
-    const record: Record<string, unknown> = {};
-    for (const [name, convert] of converters) setField(record, name, convertValue(row[name], convert));
-    return record;
-  };
+/** Arrow's own reading would drop a leading byte order mark. */
+function textReader(data: Data): Read {
+  const offsets: Int32Array | BigInt64Array = data.valueOffsets;
+  const bytes: Uint8Array = data.values;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return (row) => text.toString("utf8", Number(offsets[row]), Number(offsets[row + 1]));
 }
 
-function isScalar(type: DataType): boolean {
-  return (
-    DataType.isNull(type) ||
-    DataType.isBool(type) ||
-    DataType.isInt(type) ||
-    DataType.isFloat(type) ||
-    DataType.isUtf8(type) ||
-    DataType.isLargeUtf8(type) ||
-    DataType.isUtf8View(type)
-  );
+function listReader(element: Field, data: Data): Read {
+  const offsets: Int32Array | BigInt64Array = data.valueOffsets;
+  const read = reader(element, data.children[0]);
+  return (row) => readRange(read, Number(offsets[row]), Number(offsets[row + 1]));
+}
+
+function fixedListReader(element: Field, size: number, data: Data): Read {
+  const read = reader(element, data.children[0]);
+  return (row) => readRange(read, row * size, (row + 1) * size);
+}
+
+function readRange(read: Read, start: number, end: number): unknown[] {
+  const list: unknown[] = [];
+  for (let index = start; index < end; index++) list.push(read(index));
+  return list;
+}
+
+/** A dictionary may have come in several parts. */
+function dictionaryReader(field: Field, data: Data): Read {
+  const keys: ArrayLike<number | bigint> = data.values;
+  const values = (data.dictionary?.data ?? []).flatMap((part) => {
+    const read = reader(field.clone({ type: part.type }), part);
+    return readRange(read, 0, part.length);
+  });
+  return (row) => values[Number(keys[row])];
 }
 
 function isBinary(type: DataType): boolean {

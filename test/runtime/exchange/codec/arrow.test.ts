@@ -196,9 +196,16 @@ describe("any Arrow batch as records", () => {
     expect([...fromRecordBatch(batchOf("v", vector as Vector))]).toStrictEqual(expected.map((v) => ({ v })));
   });
 
+  test("a byte order mark at the start of a text survives, nested ones too", () => {
+    const rows = [{ s: "\ufeffx", list: ["\ufeff"], inner: { s: "\ufeffy" } }];
+    expect([...fromRecordBatch(toRecordBatch(encode(rows)))]).toStrictEqual(rows);
+  });
+
   test("a sliced batch gives its own rows", () => {
     const batch = toRecordBatch(encode(records)).slice(3, 7) as RecordBatch;
     expect([...fromRecordBatch(batch)]).toStrictEqual(records.slice(3, 7));
+    const withNulls = toRecordBatch(encode(holey)).slice(5, 14) as RecordBatch;
+    expect([...fromRecordBatch(withNulls)]).toStrictEqual(holey.slice(5, 14));
   });
 
   test("a type that no record can hold is refused by name", () => {

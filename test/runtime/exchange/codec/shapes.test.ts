@@ -143,14 +143,20 @@ describe("delivery stops and goes on", () => {
 describe("a projection", () => {
   test("sends only its fields, in its order; missing ones stay missing", () => {
     const encoder = newEncoder(["b", "a", "toString"]);
-    const records = [
+    const records: readonly unknown[] = [
       { a: 1, x: "big", b: "x" },
       { a: 2 },
       { b: "y", a: null },
       { z: 1 },
       { a: undefined, toString: 1 },
     ];
-    const expected = [{ b: "x", a: 1 }, { a: 2 }, { b: "y", a: null }, {}, { a: undefined, toString: 1 }];
+    const expected: readonly unknown[] = [
+      { b: "x", a: 1 },
+      { a: 2 },
+      { b: "y", a: null },
+      {},
+      { a: undefined, toString: 1 },
+    ];
     const arrived = values(decode(encode(records, encoder)));
     expect(arrived).toStrictEqual(expected);
     expect(Object.keys(arrived[0] as object)).toStrictEqual(["b", "a"]);

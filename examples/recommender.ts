@@ -1,0 +1,92 @@
+/**
+ * An online recommender over a real shop's log: cleaning, features, training and evaluation as one stream.
+ *
+ *   node examples/recommender.ts [--input FILE] [--output DIR] [--parallelism N] [--shuffle-baskets SEED]
+ *
+ * Purchases are read in parallel, cleaned and given their shopper's history (keyed by shopper), brought back into the
+ * order of the log, and sent to every part of the model. Each purchase is first predicted, then learnt. What comes out
+ * is the same at any parallelism.
+ */
+
+import { parseArgs } from "node:util";
+import { collectTo, defineJob, inOrder, MillraceError, mergeAnswers, onlineRecommender, parquet, recommenderSchema, run, toJsonl } from "millrace";
+import { type Answer, metricsOutput, outcome, type Shopper, shoppersOutput, type WindowMetrics } from "./recommender/outcome.ts";
+import { currentHitRate, summaryOf } from "./recommender/report.ts";
+import type { RetailRow, ShopperEvent } from "./recommender/rows.ts";
+import { visitKey, visits } from "./recommender/visits.ts";
+
+const job = defineJob(
+  import.meta,
+  "recommender",
+  (env, params) => {
+    const shuffleSeed = params.shuffleBaskets < 0 ? null : params.shuffleBaskets;
+
+    const events = env
+      .from(parquet<RetailRow>(params.input, { positionField: "position" }), { name: "purchases-log" })
+      .filter((row) => row.timestamp !== null, { name: "has-time" })
+      .withTimestamps((row) => row.timestamp)
+      .keyBy(visitKey)
+      .process("visits", visits(shuffleSeed));
+
+    const ordered = events
+      .keyBy(() => 0)
+      .transform<ShopperEvent>("in-order", inOrder({ position: (event) => event.position }), { parallelism: 1 });
+
+    const answers = ordered
+      .broadcast()
+      .transform<Answer>("model", onlineRecommender(), { reads: Object.keys(recommenderSchema) })
+      .keyBy(() => 0)
+      .transform<Answer>("merge", inOrder({ position: (answer) => answer.position, combine: mergeAnswers }), { parallelism: 1 });
+
+    const served = answers.keyBy(() => 0).process("outcome", outcome(), { parallelism: 1 });
+
+    served.to(toJsonl(`${params.output}/recommendations.jsonl`), { name: "recommendations" });
+    served.sideOutput(metricsOutput).to(toJsonl(`${params.output}/recommender-metrics.jsonl`), { name: "recommender-metrics" });
+    served.sideOutput(metricsOutput).to(collectTo("metrics"), { parallelism: 1 });
+    served.sideOutput(shoppersOutput).to(collectTo("shoppers"), { parallelism: 1 });
+  },
+  { params: { input: "examples/data/online-retail.parquet", output: "out", shuffleBaskets: -1 }, parallelism: 2 },
+);
+
+export default job;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      input: { type: "string" },
+      output: { type: "string" },
+      parallelism: { type: "string" },
+      "shuffle-baskets": { type: "string" },
+    },
+  });
+  const handle = await run(job, {
+    params: {
+      ...(values.input === undefined ? {} : { input: values.input }),
+      ...(values.output === undefined ? {} : { output: values.output }),
+      ...(values["shuffle-baskets"] === undefined ? {} : { shuffleBaskets: Number(values["shuffle-baskets"]) }),
+    },
+    ...(values.parallelism === undefined ? {} : { parallelism: Number(values.parallelism) }),
+    onProgress: (metrics) => process.stderr.write(`${currentHitRate(metrics)}\n`),
+  });
+  const metrics = await handle.result;
+  const { user, system } = process.cpuUsage();
+  const output = values.output ?? "out";
+  process.stdout.write(
+    summaryOf({
+      metrics,
+      whole: handle.collect<WindowMetrics>("metrics").at(-1),
+      shoppers: handle.collect<Shopper>("shoppers"),
+      cpuSeconds: (user + system) / 1e6,
+      files: [`${output}/recommendations.jsonl`, `${output}/recommender-metrics.jsonl`],
+    }),
+  );
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    process.stderr.write(`${error instanceof MillraceError ? `${error.code}: ${error.message}` : String((error as Error).stack)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Evaluation and service, in order of the events: how often the next purchase was in the list (test, then train), how
+ * often served lists led to purchases, and the lists themselves.
+ */
+
+import { type Counter, type MapState, mapState, outputTag, type ProcessContext, type ProcessFunction, type RankedList, type RuntimeContext, valueState } from "millrace";
+import type { ShopperEvent } from "./rows.ts";
+
+/** A model's answer to a shopper's event. */
+export type Answer = ShopperEvent & RankedList;
+
+export interface Recommendation {
+  readonly user_id: number;
+  readonly items: readonly { readonly item_id: number; readonly score: number }[];
+  /** How many purchases the model had learnt. */
+  readonly model_version: number;
+  readonly ts: number;
+}
+
+export interface WindowMetrics {
+  /** A day of event time, or the whole run. Epoch milliseconds. */
+  readonly window: { readonly start: number; readonly end: number };
+  readonly "hit_rate@20": number | null;
+  /** Purchases of items on the shopper's last served list, per list served. */
+  readonly conversion: number | null;
+  /** 95 % of the lists took at most this long to make. */
+  readonly p95_ms: number | null;
+  readonly events: number;
+  readonly scored: number;
+  readonly hits: number;
+  /** The share of hits among the rows that open a visit. */
+  readonly "hit_rate@20_visit_starts": number | null;
+}
+
+/** A shopper as a person would look at it. */
+export interface Shopper {
+  readonly user_id: number;
+  readonly bought: readonly string[];
+  readonly recommended: readonly string[];
+}
+
+export const metricsOutput = outputTag<WindowMetrics>("metrics");
+export const shoppersOutput = outputTag<Shopper>("shoppers");
+
+const dayMs = 86_400_000;
+const theEnd = Number.MAX_SAFE_INTEGER;
+const listLength = 20;
+const shoppersShown = 3;
+
+interface Tally {
+  readonly start: number;
+  readonly events: number;
+  readonly scored: number;
+  readonly hits: number;
+  readonly startsScored: number;
+  readonly startHits: number;
+  readonly listsServed: number;
+  readonly conversions: number;
+}
+
+const state = {
+  day: valueState<Tally>(),
+  run: valueState<Tally>(),
+  /** Milliseconds that a list took, in logarithmic buckets of 5 %: bucket → lists. */
+  dayLatency: mapState<number, number>(),
+  runLatency: mapState<number, number>(),
+  lastTime: valueState<number>(),
+  served: mapState<number, readonly number[]>(),
+  names: mapState<number, string>(),
+  /** The shoppers served last, with what they had bought. */
+  latest: valueState<readonly { readonly user: number; readonly items: readonly number[]; readonly list: readonly number[] }[]>([]),
+};
+
+type OutcomeContext = ProcessContext<number, typeof state>;
+
+export function outcome(): ProcessFunction<Answer, number, typeof state, Recommendation> {
+  let scored: Counter;
+  let hits: Counter;
+
+  return {
+    state,
+
+    open({ metrics }: RuntimeContext) {
+      scored = metrics.counter("scored");
+      hits = metrics.counter("hits");
+    },
+
+    process(answer, context) {
+      begin(answer.time, context);
+      if (answer.wantsList) {
+        countLatency(context.state.dayLatency, answer.ms);
+        countLatency(context.state.runLatency, answer.ms);
+      }
+      if (answer.item < 0) return [serve(answer, context)];
+      if (!context.state.names.has(answer.item)) context.state.names.put(answer.item, answer.description);
+      const hit = answer.wantsList && answer.list.includes(answer.item);
+      if (answer.wantsList) scored.add();
+      if (hit) hits.add();
+      const converted = context.state.served.get(answer.user)?.includes(answer.item) === true;
+      count(context, (tally) => withPurchase(tally, answer, hit, converted));
+      return [];
+    },
+
+    onTimer(timer, context) {
+      const { day, dayLatency, run, runLatency, lastTime, latest } = context.state;
+      const today = day.get();
+      if (today !== undefined) context.side(metricsOutput, toMetrics(today, today.start + dayMs, dayLatency));
+      day.clear();
+      dayLatency.clear();
+      const whole = run.get();
+      if (timer.timestamp !== theEnd || whole === undefined) return;
+      context.side(metricsOutput, toMetrics(whole, (lastTime.get() ?? whole.start) + 1, runLatency));
+      for (const shopper of latest.get() ?? []) context.side(shoppersOutput, named(shopper, context));
+    },
+  };
+}
+
+/** Opens the tallies that the event belongs to; a day is closed by its timer. */
+function begin(time: number, { state: { day, run, lastTime }, timers }: OutcomeContext): void {
+  const start = Math.floor(time / dayMs) * dayMs;
+  if (run.get() === undefined) {
+    run.set(newTally(time));
+    timers.register("event", theEnd);
+  }
+  if (day.get() === undefined) {
+    day.set(newTally(start));
+    timers.register("event", start + dayMs - 1);
+  }
+  lastTime.set(time);
+}
+
+function newTally(start: number): Tally {
+  return { start, events: 0, scored: 0, hits: 0, startsScored: 0, startHits: 0, listsServed: 0, conversions: 0 };
+}
+
+function count({ state: { day, run } }: OutcomeContext, change: (tally: Tally) => Tally): void {
+  for (const tally of [day, run]) tally.update((current) => change(current as Tally));
+}
+
+function withPurchase(tally: Tally, answer: Answer, hit: boolean, converted: boolean): Tally {
+  const opensVisit = answer.wantsList && answer.inBasket === 0;
+  return {
+    ...tally,
+    events: tally.events + 1,
+    scored: tally.scored + (answer.wantsList ? 1 : 0),
+    hits: tally.hits + (hit ? 1 : 0),
+    startsScored: tally.startsScored + (opensVisit ? 1 : 0),
+    startHits: tally.startHits + (opensVisit && hit ? 1 : 0),
+    conversions: tally.conversions + (converted ? 1 : 0),
+  };
+}
+
+function serve(answer: Answer, context: OutcomeContext): Recommendation {
+  const { served, latest } = context.state;
+  const list = answer.list.slice(0, listLength);
+  count(context, (tally) => ({ ...tally, listsServed: tally.listsServed + 1 }));
+  served.put(answer.user, list);
+  const others = (latest.get() ?? []).filter((shopper) => shopper.user !== answer.user);
+  latest.set([{ user: answer.user, items: answer.items, list }, ...others].slice(0, shoppersShown));
+  return {
+    user_id: answer.user,
+    items: list.map((item_id, rank) => ({ item_id, score: answer.scores[rank] as number })),
+    model_version: answer.modelVersion,
+    ts: answer.time,
+  };
+}
+
+function toMetrics(tally: Tally, end: number, latency: MapState<number, number>): WindowMetrics {
+  return {
+    window: { start: tally.start, end },
+    "hit_rate@20": ratio(tally.hits, tally.scored),
+    conversion: ratio(tally.conversions, tally.listsServed),
+    p95_ms: latencyQuantile(latency, 0.95),
+    events: tally.events,
+    scored: tally.scored,
+    hits: tally.hits,
+    "hit_rate@20_visit_starts": ratio(tally.startHits, tally.startsScored),
+  };
+}
+
+function ratio(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole;
+}
+
+const latencyStep = Math.log(1.05);
+
+function countLatency(latency: MapState<number, number>, ms: number): void {
+  const bucket = Math.ceil(Math.log(Math.max(ms, 1e-3)) / latencyStep);
+  latency.put(bucket, (latency.get(bucket) ?? 0) + 1);
+}
+
+function latencyQuantile(latency: MapState<number, number>, share: number): number | null {
+  const buckets = [...latency.entries()].sort(([a], [b]) => a - b);
+  const total = buckets.reduce((sum, [, lists]) => sum + lists, 0);
+  let below = 0;
+  for (const [bucket, lists] of buckets) {
+    below += lists;
+    if (below >= share * total) return Number(Math.exp(bucket * latencyStep).toPrecision(3));
+  }
+  return null;
+}
+
+function named(shopper: { readonly user: number; readonly items: readonly number[]; readonly list: readonly number[] }, { state: { names } }: OutcomeContext): Shopper {
+  const nameOf = (item: number): string => names.get(item) ?? `item ${item}`;
+  return { user_id: shopper.user, bought: shopper.items.slice(0, 5).map(nameOf), recommended: shopper.list.slice(0, 8).map(nameOf) };
+}

@@ -1,0 +1,64 @@
+/** The summary at the end: readable on a terminal and in a log file. */
+
+import type { JobMetrics } from "millrace";
+import type { Shopper, WindowMetrics } from "./outcome.ts";
+
+export interface RunSummary {
+  readonly metrics: JobMetrics;
+  readonly whole: WindowMetrics | undefined;
+  readonly shoppers: readonly Shopper[];
+  readonly cpuSeconds: number;
+  readonly files: readonly string[];
+}
+
+export function summaryOf({ metrics, whole, shoppers, cpuSeconds, files }: RunSummary): string {
+  const seconds = metrics.elapsedMs / 1000;
+  const events = whole?.events ?? 0;
+  return [
+    "",
+    `Read ${count(rowsRead(metrics))} rows in ${seconds.toFixed(1)} s; learnt ${count(events)} purchases: ${count(events / seconds)} a second, ${count(events / cpuSeconds)} a CPU-second.`,
+    dropsOf(metrics),
+    ...evaluationOf(whole),
+    ...shoppers.flatMap(shopperOf),
+    "",
+    `Written: ${files.join(", ")}`,
+    "",
+  ].join("\n");
+}
+
+export function rowsRead(metrics: JobMetrics): number {
+  return metrics.operators["purchases-log"]?.counters["rows"] ?? metrics.vertices[0]?.recordsIn ?? 0;
+}
+
+/** "hit rate 0.381" so far, for the progress line. */
+export function currentHitRate(metrics: JobMetrics): string {
+  const { scored = 0, hits = 0 } = metrics.operators["outcome"]?.counters ?? {};
+  return scored === 0 ? "" : `hit rate ${(hits / scored).toFixed(3)}`;
+}
+
+function dropsOf(metrics: JobMetrics): string {
+  const counters = metrics.operators["visits"]?.counters ?? {};
+  const drop = (reason: string): string => count(counters[`dropped.${reason}`] ?? 0);
+  return `Dropped: ${drop("duplicate")} exact duplicates, ${drop("nullUser")} rows without a user, ${drop("nullItem")} without an item, ${drop("returned")} returns.`;
+}
+
+function evaluationOf(whole: WindowMetrics | undefined): string[] {
+  if (whole === undefined) return ["No purchase was left to learn from."];
+  const share = (value: number | null): string => (value === null ? "-" : value.toFixed(4));
+  return [
+    `hit rate@20 ${share(whole["hit_rate@20"])} over ${count(whole.scored)} purchases of something new to the shopper ` +
+      `(${share(whole["hit_rate@20_visit_starts"])} where they open a visit); purchases of served items per list ${share(whole.conversion)}; 95 % of the lists within ${whole.p95_ms ?? "-"} ms.`,
+  ];
+}
+
+function shopperOf(shopper: Shopper): string[] {
+  return ["", `Shopper ${shopper.user_id}`, `  bought last:  ${shopper.bought.map(title).join(", ")}`, ...shopper.recommended.map((name, rank) => `  ${rank === 0 ? "recommended: " : "             "} ${rank + 1}. ${title(name)}`)];
+}
+
+function title(description: string): string {
+  return description.trim().toLowerCase();
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString("en");
+}

@@ -1,0 +1,227 @@
+/**
+ * The online recommender as a stream operator: gets shoppers' events as Arrow batches, in order, and answers each that
+ * wants a list from the part of the model that its key groups hold; then it learns the event.
+ *
+ * Sharding: every subtask gets every event (broadcast) and owns the logical shards whose key groups it owns. A shard
+ * scores and learns its own candidates only, so what it answers does not depend on the parallelism; the shortened lists
+ * of the subtasks are merged by `mergeAnswers`.
+ *
+ * State: table "model", one entry a shard, in the first key group of the shard's range: what the shard remembers, and how
+ * many purchases it has learnt.
+ */
+
+import type { Data, RecordBatch } from "apache-arrow";
+import { MillraceError } from "../../../core/errors.ts";
+import type { ArrowBatch, Schema } from "../../../core/schema.ts";
+import type { OperatorContext, OperatorFactory } from "../../../core/operator.ts";
+import { ASYNC_TIMEOUT_MS } from "../../../core/limits.ts";
+import type { StatePane } from "../../../core/state-backend.ts";
+import { MapBatchesOperator } from "../../map-batches.ts";
+import { DEFAULTS, type RecommenderConfig } from "./config.ts";
+import { ReadWeights } from "./evidence.ts";
+import { Shard } from "./shard.ts";
+import { newShardState, type ShardState } from "./shard-state.ts";
+import { mergeTop, TopList } from "./top-list.ts";
+import type { Context, Purchase } from "./user-context.ts";
+
+/** What the recommender reads of an event. */
+export interface RecommenderInput {
+  /** Unique and rising; also the counter of the model's random draws. */
+  readonly position: number;
+  readonly user: number;
+  /** A non-negative index; below zero when there is nothing to learn. */
+  readonly item: number;
+  /** Epoch milliseconds. */
+  readonly time: number;
+  /** The item's text, which counts when the item occurs first. */
+  readonly description: string;
+  /** The shopper's distinct items before the event, newest first. */
+  readonly items: readonly number[];
+  /** How many of `items` belong to the current visit. */
+  readonly inBasket: number;
+  /** Whether the shopper has had the item before. */
+  readonly repeat: boolean;
+  /** Whether to answer with a list. */
+  readonly wantsList: boolean;
+}
+
+/** What the recommender adds to an event: the best items, best first, and how they came about. */
+export interface RankedList {
+  readonly list: readonly number[];
+  readonly scores: readonly number[];
+  /** How many purchases the model had learnt. */
+  readonly modelVersion: number;
+  /** Milliseconds that making the list took. */
+  readonly ms: number;
+}
+
+export const recommenderSchema = Object.freeze({
+  position: "float64",
+  user: "float64",
+  item: "float64",
+  time: "float64",
+  description: "utf8",
+  items: "list<float64>",
+  inBasket: "float64",
+  repeat: "bool",
+  wantsList: "bool",
+}) satisfies Schema;
+
+export interface RecommenderOptions {
+  readonly config?: RecommenderConfig;
+  /** Rows of an Arrow batch at the most. */
+  readonly batchRows?: number;
+}
+
+const listLength = DEFAULTS.listLength;
+
+/**
+ * For `events.broadcast().transform("model", onlineRecommender(), { reads: … })`.
+ * REQUIRES: events in order of their positions, and at most as many subtasks as the model has shards.
+ */
+export function onlineRecommender(options: RecommenderOptions = {}): OperatorFactory<RecommenderInput, RecommenderInput & RankedList> {
+  const config = options.config ?? DEFAULTS;
+  return (context) => {
+    const model = new ModelSubtask(config, context as OperatorContext);
+    return new MapBatchesOperator(
+      {
+        schema: recommenderSchema,
+        maxRows: options.batchRows ?? 256,
+        rowWise: true,
+        timeoutMs: ASYNC_TIMEOUT_MS,
+        call: (batch) => model.answer(batch),
+        open: undefined,
+        close: undefined,
+      },
+      context as OperatorContext,
+    );
+  };
+}
+
+/** The answer of two subtasks to one event as one: the best of both lists. */
+export function mergeAnswers<T extends RankedList>(first: T, second: T): T {
+  const merged = new TopList(listLength);
+  for (const { list, scores } of [first, second]) list.forEach((item, rank) => merged.offer(item, scores[rank] as number));
+  return { ...first, ...listsOf(merged), ms: Math.max(first.ms, second.ms) };
+}
+
+function listsOf(top: TopList): { list: number[]; scores: number[] } {
+  return { list: Array.from(top.items.subarray(0, top.length)), scores: Array.from(top.scores.subarray(0, top.length)) };
+}
+
+/** The shards of one subtask. */
+class ModelSubtask {
+  readonly #context: OperatorContext;
+  readonly #shards: readonly Shard[];
+  readonly #states: StatePane;
+  /** Where each shard's entry is in `#states`. */
+  readonly #slots: readonly number[];
+  readonly #lists: readonly TopList[];
+  readonly #merged = new TopList(listLength);
+
+  constructor(config: RecommenderConfig, context: OperatorContext) {
+    if (context.parallelism > config.shards) {
+      throw new MillraceError("PARALLELISM", `"${context.operator}" has parallelism ${context.parallelism}, but its model has ${config.shards} shards; give it { parallelism: ${config.shards} } or less`, { operator: context.operator });
+    }
+    this.#context = context;
+    this.#states = context.state.table("model", { numbers: 1, values: true, keyGroup: "key" }).pane(0);
+    const read = new ReadWeights(config);
+    const own = this.#ownShards(config);
+    this.#slots = own.map(([, group]) => this.#states.slotOf(group));
+    this.#shards = own.map(([shard], at) => new Shard(this.#stateOf(shard, this.#slots[at] as number, config), read, config));
+    this.#lists = this.#shards.map(() => new TopList(listLength));
+  }
+
+  #stateOf(shard: number, slot: number, config: RecommenderConfig): ShardState {
+    const { values } = this.#states;
+    values[slot] ??= newShardState(shard, config);
+    return values[slot] as ShardState;
+  }
+
+  /** Shard s lives in the first of its 1/shards of all key groups, so that shards spread and move like keys. */
+  #ownShards(config: RecommenderConfig): [shard: number, group: number][] {
+    const { first, last } = this.#context.state.keyGroups;
+    const shards: [number, number][] = [];
+    for (let shard = 0; shard < config.shards; shard++) {
+      const group = Math.floor((shard * this.#context.keyGroupCount) / config.shards);
+      if (group >= first && group <= last) shards.push([shard, group]);
+    }
+    return shards;
+  }
+
+  answer(batch: ArrowBatch): (RecommenderInput & RankedList)[] {
+    const { clock } = this.#context;
+    return readEvents(batch as RecordBatch).map((event) => {
+      const started = clock.monotonicMs();
+      const modelVersion = this.#learnt;
+      const purchase: Purchase = { ...event, timeSec: event.time / 1000 };
+      const context = contextOf(event);
+      if (event.wantsList) this.#score(purchase, context);
+      else this.#merged.clear();
+      const ms = clock.monotonicMs() - started;
+      if (event.item >= 0) this.#learn(purchase, context);
+      return { ...event, ...listsOf(this.#merged), modelVersion, ms };
+    });
+  }
+
+  #score(purchase: Purchase, context: Context): void {
+    for (let at = 0; at < this.#shards.length; at++) (this.#shards[at] as Shard).score(purchase, context, this.#lists[at] as TopList);
+    mergeTop(this.#lists, this.#merged);
+  }
+
+  #learn(purchase: Purchase, context: Context): void {
+    const learnt = this.#states.numbers[0] as Float64Array;
+    for (let at = 0; at < this.#shards.length; at++) {
+      (this.#shards[at] as Shard).learn(purchase, context);
+      const slot = this.#slots[at] as number;
+      learnt[slot] = (learnt[slot] as number) + 1;
+    }
+  }
+
+  /** Every shard learns every purchase, so any of them knows. */
+  get #learnt(): number {
+    return (this.#states.numbers[0] as Float64Array)[0] as number;
+  }
+}
+
+function contextOf(event: RecommenderInput): Context {
+  return {
+    items: Int32Array.from(event.items),
+    length: event.items.length,
+    inBasket: event.inBasket,
+    opensBasket: event.inBasket === 0,
+    repeat: event.repeat,
+  };
+}
+
+/** The batch's rows. Numbers are read from the columns' own memory. */
+function readEvents(batch: RecordBatch): RecommenderInput[] {
+  const numbers = (name: string): Float64Array => batch.getChild(name)?.toArray() as Float64Array;
+  const position = numbers("position");
+  const user = numbers("user");
+  const item = numbers("item");
+  const time = numbers("time");
+  const inBasket = numbers("inBasket");
+  const description = batch.getChild("description");
+  const repeat = batch.getChild("repeat");
+  const wantsList = batch.getChild("wantsList");
+  const itemsOf = listReader(batch.getChild("items")?.data[0] as Data);
+  return Array.from({ length: batch.numRows }, (_, row) => ({
+    position: position[row] as number,
+    user: user[row] as number,
+    item: item[row] as number,
+    time: time[row] as number,
+    description: description?.get(row) as string,
+    items: itemsOf(row),
+    inBasket: inBasket[row] as number,
+    repeat: repeat?.get(row) as boolean,
+    wantsList: wantsList?.get(row) as boolean,
+  }));
+}
+
+/** Rows of a list<float64> column as arrays. */
+function listReader(column: Data): (row: number) => number[] {
+  const offsets = column.valueOffsets as Int32Array;
+  const values = (column.children[0] as Data).values as Float64Array;
+  return (row) => Array.from(values.subarray(offsets[row], offsets[row + 1]));
+}

@@ -1,0 +1,48 @@
+/** A bounded list ordered by (score descending, item ascending), and the merge of the shards' lists. */
+export class TopList {
+  readonly items: Int32Array;
+  readonly scores: Float64Array;
+  length = 0;
+
+  constructor(capacity: number) {
+    this.items = new Int32Array(capacity);
+    this.scores = new Float64Array(capacity);
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** Insertion from the back: most offers lose against the last entry at once. Returns whether the offer got in. */
+  offer(item: number, score: number): boolean {
+    const { items, scores } = this;
+    let at = this.length;
+    if (at === items.length) {
+      if (!before(score, item, scores[at - 1]!, items[at - 1]!)) return false;
+      at--;
+    } else this.length++;
+    while (at > 0 && before(score, item, scores[at - 1]!, items[at - 1]!)) {
+      items[at] = items[at - 1]!;
+      scores[at] = scores[at - 1]!;
+      at--;
+    }
+    items[at] = item;
+    scores[at] = score;
+    return true;
+  }
+}
+
+function before(score: number, item: number, otherScore: number, otherItem: number): boolean {
+  return score > otherScore || (score === otherScore && item < otherItem);
+}
+
+/** The order is total, so the result does not depend on how the lists were grouped before. */
+export function mergeTop(lists: Iterable<TopList>, into: TopList): TopList {
+  into.clear();
+  for (const list of lists) {
+    let at = 0;
+    // A list is sorted: after its first loser all the rest lose.
+    while (at < list.length && into.offer(list.items[at]!, list.scores[at]!)) at++;
+  }
+  return into;
+}

@@ -1,0 +1,22 @@
+/** What an event carries about its user, and the event itself, as the shards see them. */
+
+export interface Purchase {
+  /** Unique and rising: the counter of all random draws. */
+  readonly position: number;
+  readonly user: number;
+  /** A non-negative index. */
+  readonly item: number;
+  readonly timeSec: number;
+  readonly description: string;
+}
+
+export interface Context {
+  /** Distinct items of the user, newest first; a repeat purchase moves its item to the front. */
+  readonly items: Int32Array;
+  readonly length: number;
+  /** The first `inBasket` of them belong to the current basket. */
+  readonly inBasket: number;
+  readonly opensBasket: boolean;
+  /** The user has had this item before: nothing is scored, no pair is learnt. */
+  readonly repeat: boolean;
+}

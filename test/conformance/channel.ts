@@ -1,0 +1,252 @@
+/**
+ * What every channel must do (`runtime/exchange/channel.ts`). An implementation's test calls `channelSuite` with a factory
+ * and thereby claims the whole contract; what only one implementation promises is tested beside it.
+ */
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { BATCH_ROWS_MAX, CHANNEL_CREDIT } from "../../core/limits.ts";
+import type { ElementKind, InputChannel, OutputChannel } from "../../runtime/exchange/channel.ts";
+import { ChannelModel } from "./channel-model.ts";
+
+export interface ChannelEnds {
+  readonly output: OutputChannel;
+  readonly input: InputChannel;
+  /** Lets arrive what travels beside the channel: without it, some batches cannot be polled yet. */
+  arrive(): void;
+}
+
+export type ChannelFactory = () => ChannelEnds;
+
+const open = { blocked: false };
+const fullBatch = Array.from({ length: BATCH_ROWS_MAX }, (_, index) => index);
+
+function writeBatches(output: OutputChannel, batches: number): void {
+  for (let batch = 0; batch < batches; batch++) for (const index of fullBatch) output.write({ batch, index }, index);
+}
+
+/** Polls, delivers and releases until nothing comes. */
+function takeAll({ input, arrive }: ChannelEnds, records: unknown[] = []): ElementKind[] {
+  const kinds: ElementKind[] = [];
+  arrive();
+  for (let kind = input.poll(); kind !== undefined; kind = input.poll()) {
+    kinds.push(kind);
+    if (kind !== "batch") continue;
+    input.batch.deliver((value) => records.push(value), open);
+    input.release();
+  }
+  return kinds;
+}
+
+export function channelSuite(name: string, factory: ChannelFactory): void {
+  describe(`${name}: elements`, () => elementSuite(factory));
+  describe(`${name}: credit`, () => creditSuite(factory));
+  describe(`${name}: random use`, () => randomUseSuite(factory));
+}
+
+function elementSuite(factory: ChannelFactory): void {
+  test("nothing can be polled before a flush, and a batch comes with all its records after it", () => {
+    const ends = factory();
+    ends.output.write("a", 1);
+    ends.output.write("b", 2);
+    expect(ends.input.poll()).toBe(undefined);
+    ends.output.flush();
+    const taken: unknown[] = [];
+    expect(ends.input.poll()).toBe("batch");
+    expect(ends.input.batch.rows).toBe(2);
+    expect(ends.input.batch.deliver((value, timestamp) => taken.push([value, timestamp]), open)).toBe(true);
+    expect(taken).toEqual([["a", 1], ["b", 2]]); // prettier-ignore
+    ends.input.release();
+    expect(ends.input.poll()).toBe(undefined);
+  });
+
+  test("a full batch is sent without a flush", () => {
+    const ends = factory();
+    writeBatches(ends.output, 1);
+    expect(takeAll(ends)).toEqual(["batch"]);
+  });
+
+  test("a watermark comes behind the records that were written before it, and only the latest counts", () => {
+    const ends = factory();
+    ends.output.write("a", 1);
+    ends.output.watermark(5);
+    ends.output.watermark(7);
+    ends.output.flush();
+    expect(takeAll(ends)).toEqual(["batch", "watermark"]);
+    expect(ends.input.watermarkRead).toBe(7);
+    ends.output.flush();
+    expect(takeAll(ends)).toEqual([]);
+  });
+
+  test("the watermark of the end of time arrives as it is", () => {
+    const ends = factory();
+    ends.output.watermark(Number.POSITIVE_INFINITY);
+    ends.output.end();
+    expect(takeAll(ends)).toEqual(["watermark", "end"]);
+    expect(ends.input.watermarkRead).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("idleness, activity and the end send what was written before them first", () => {
+    const ends = factory();
+    ends.output.write("a", 1);
+    ends.output.watermark(1);
+    ends.output.idle(true);
+    ends.output.idle(false);
+    ends.output.write("b", 2);
+    ends.output.end();
+    expect(takeAll(ends)).toEqual(["batch", "watermark", "idle", "active", "batch", "end"]);
+  });
+
+  test("delivery stops after the record at which the gate became blocked, and goes on with the next", () => {
+    const ends = factory();
+    for (const value of ["a", "b", "c"]) ends.output.write(value, 0);
+    ends.output.flush();
+    expect(ends.input.poll()).toBe("batch");
+    const taken: unknown[] = [];
+    const gate = { blocked: false };
+    const push = (value: unknown): void => {
+      taken.push(value);
+      gate.blocked = value === "b";
+    };
+    expect(ends.input.batch.deliver(push, gate)).toBe(false);
+    expect(taken).toEqual(["a", "b"]);
+    gate.blocked = false;
+    expect(ends.input.batch.deliver(push, gate)).toBe(true);
+    expect(taken).toEqual(["a", "b", "c"]);
+  });
+
+  test("a batch whose last record blocked the gate is delivered", () => {
+    const ends = factory();
+    ends.output.write("a", 0);
+    ends.output.flush();
+    ends.input.poll();
+    const gate = { blocked: false };
+    const push = (): void => {
+      gate.blocked = true;
+    };
+    expect(ends.input.batch.deliver(push, gate)).toBe(true);
+  });
+
+  test("polling before the release of the batch before, and releasing without a batch, are programmers' errors", () => {
+    const ends = factory();
+    ends.output.write("a", 0);
+    ends.output.flush();
+    expect(() => ends.input.release()).toThrow("no batch to release");
+    ends.input.poll();
+    expect(() => ends.input.poll()).toThrow("must be released before");
+  });
+
+  test("records are counted as they are sent", () => {
+    const ends = factory();
+    writeBatches(ends.output, 1);
+    ends.output.write("last", 0);
+    ends.output.end();
+    expect(ends.output.records).toBe(BATCH_ROWS_MAX + 1);
+  });
+}
+
+function creditSuite(factory: ChannelFactory): void {
+  test("so many batches are under way as there is credit; the next one waits and blocks the output", () => {
+    const ends = factory();
+    writeBatches(ends.output, CHANNEL_CREDIT);
+    expect(ends.output.blocked).toBe(false);
+    writeBatches(ends.output, 1);
+    expect(ends.output.blocked).toBe(true);
+    expect(takeAll(ends)).toEqual(new Array(CHANNEL_CREDIT).fill("batch"));
+    expect(ends.output.drain()).toBe(true);
+    expect(ends.output.blocked).toBe(false);
+    expect(takeAll(ends)).toEqual(["batch"]);
+  });
+
+  test("a batch keeps its credit until it is released", () => {
+    const ends = factory();
+    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    ends.input.poll();
+    ends.input.batch.deliver(() => {}, open);
+    expect(ends.output.drain()).toBe(false);
+    ends.input.release();
+    expect(ends.output.drain()).toBe(true);
+  });
+
+  test("behind an overflow, flushes and watermarks add nothing", () => {
+    const ends = factory();
+    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    ends.output.write("last", 0);
+    for (let time = 0; time < 100; time++) {
+      ends.output.watermark(time);
+      ends.output.flush();
+    }
+    const records: unknown[] = [];
+    expect(takeAll(ends, records)).toEqual(new Array(CHANNEL_CREDIT).fill("batch"));
+    expect(ends.output.drain()).toBe(true);
+    ends.output.flush();
+    expect(takeAll(ends, records)).toEqual(["batch", "batch", "watermark"]);
+    expect(ends.input.watermarkRead).toBe(99);
+    expect(records.at(-1)).toBe("last");
+  });
+
+  test("what one input record makes may exceed the credit many times, and drains in order", () => {
+    const ends = factory();
+    const batches = 3 * CHANNEL_CREDIT + 2;
+    writeBatches(ends.output, batches);
+    ends.output.end();
+    const records: unknown[] = [];
+    const kinds: ElementKind[] = [];
+    for (let round = 0; round < batches && kinds.at(-1) !== "end"; round++) {
+      const taken = takeAll(ends, records);
+      expect(taken.length).toBeLessThanOrEqual(CHANNEL_CREDIT);
+      kinds.push(...taken);
+      ends.output.drain();
+    }
+    expect(kinds.at(-1)).toBe("end");
+    expect(records).toEqual(Array.from({ length: batches }, (_, batch) => fullBatch.map((index) => ({ batch, index }))).flat());
+  });
+}
+
+type Action =
+  | { readonly kind: "write"; readonly values: readonly unknown[] }
+  | { readonly kind: "watermark"; readonly step: number }
+  | { readonly kind: "deliver"; readonly blockAfter: number }
+  | { readonly kind: "idle" | "flush" | "drain" | "poll" | "release" | "arrive" };
+
+/** Records of the kinds that channels treat alike, and some that are larger than a segment. */
+const record = fc.oneof(
+  { arbitrary: fc.record({ id: fc.nat(), name: fc.string({ maxLength: 20 }) }), weight: 6 },
+  { arbitrary: fc.uint8Array({ maxLength: 40 }).map((bytes) => ({ bytes })), weight: 2 },
+  { arbitrary: fc.oneof(fc.integer(), fc.string(), fc.constant(null)), weight: 2 },
+  { arbitrary: fc.integer({ min: 1, max: 200_000 }).map((size) => ({ large: "x".repeat(size) })), weight: 1 },
+);
+
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { arbitrary: fc.record({ kind: fc.constant("write" as const), values: fc.array(record, { maxLength: 12 }) }), weight: 6 },
+  { arbitrary: fc.record({ kind: fc.constant("watermark" as const), step: fc.integer({ min: 1, max: 9 }) }), weight: 2 },
+  { arbitrary: fc.record({ kind: fc.constant("deliver" as const), blockAfter: fc.integer({ min: 1, max: 9 }) }), weight: 4 },
+  ...(["flush", "drain", "poll", "release", "arrive"] as const).map((kind) => ({ arbitrary: fc.constant({ kind }), weight: 3 })),
+  { arbitrary: fc.constant({ kind: "idle" as const }), weight: 1 },
+); // prettier-ignore
+
+function randomUseSuite(factory: ChannelFactory): void {
+  test("whatever the order of use, every element comes once, in its place", () => {
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
+        const model = new ChannelModel(factory());
+        for (const each of actions) act(model, each);
+        model.finish();
+      }),
+      { numRuns: 150 },
+    );
+  });
+}
+
+function act(model: ChannelModel, action: Action): void {
+  switch (action.kind) {
+    case "write":
+      return model.write(action.values);
+    case "watermark":
+      return model.watermark(action.step);
+    case "deliver":
+      return model.deliver(action.blockAfter);
+    default:
+      return model[action.kind]();
+  }
+}

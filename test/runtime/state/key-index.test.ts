@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { encodeKey, type Key } from "../../../core/key.ts";
+import { KeyIndex } from "../../../runtime/state/key-index.ts";
+
+/** Inserts keys, expects dense slots, and finds all of them again. */
+function expectDense(keys: readonly Key[]): void {
+  const index = new KeyIndex("op");
+  keys.forEach((key, slot) => {
+    if (index.slotOf(key) !== slot) expect.fail(`${String(key)} did not get slot ${slot}`);
+  });
+  keys.forEach((key, slot) => {
+    if (index.slotOf(key) !== slot || index.find(key) !== slot || index.keyAt(slot) !== key) expect.fail(`${String(key)} was not found again`);
+  });
+  expect(index.size).toBe(keys.length);
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+describe("slots are dense and in order of insertion for", () => {
+  test.each<[string, (i: number) => Key]>([
+    ["sequential integers", (i) => i],
+    ["integers at a stride of a power of two", (i) => i * 4096],
+    ["negative integers", (i) => -i - 1],
+    ["fractions", (i) => i / 8 + 0.0625],
+    ["timestamps", (i) => 1_700_000_000_000 + i * 1000],
+    ["huge numbers", (i) => (i + 1) * 2 ** 80],
+    ["strings", (i) => `user-${i}`],
+    ["bigints", (i) => BigInt(i)],
+  ])("%s", (_, keyOf) => {
+    expectDense(range(20_000).map(keyOf));
+  });
+});
+
+test("1, \"1\", 1n, true and [1] are different keys, and -0 is 0", () => {
+  const index = new KeyIndex("op");
+  expect([1, "1", 1n, true, [1], "i1", "n1"].map((key) => index.slotOf(key))).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  expect(index.slotOf(-0)).toBe(7);
+  expect(index.find(0)).toBe(7);
+  expect(Object.is(index.keyAt(7), 0)).toBe(true);
+});
+
+test("NaN is refused in finding and inserting, and leaves nothing behind", () => {
+  const index = new KeyIndex("op");
+  expect(() => index.slotOf(Number.NaN)).toThrow(expect.objectContaining({ code: "BAD_KEY" }));
+  expect(() => index.find(Number.NaN)).toThrow(expect.objectContaining({ code: "BAD_KEY" }));
+  expect([index.size, index.slots]).toEqual([0, 0]);
+});
+
+test("a removed key's slot goes to the next new key, so keys that come and go take no more slots", () => {
+  const index = new KeyIndex("op");
+  for (let i = 0; i < 10_000; i++) {
+    for (const key of [i, `key-${i}`, BigInt(i)]) index.slotOf(key);
+    if (i >= 10) for (const key of [i - 10, `key-${i - 10}`, BigInt(i - 10)]) index.remove(index.find(key));
+  }
+  expect(index.size).toBe(30);
+  expect(index.slots).toBeLessThanOrEqual(33);
+});
+
+test("any inserting and removing gives what a Map gives", () => {
+  const key = fc.oneof(fc.integer({ min: -20, max: 20 }), fc.constantFrom<Key[]>(0.5, 1e12, "a", "b", "1", 1n, true, [1, 2], new Date(3)));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.boolean(), key), { maxLength: 200, size: "max" }), (steps) => {
+      const index = new KeyIndex("op");
+      const model = new Map<string, number>();
+      for (const [insert, each] of steps) {
+        const encoding = encodeKey(each, "op");
+        expect(index.find(each)).toBe(model.get(encoding) ?? -1);
+        if (insert) model.set(encoding, index.slotOf(each));
+        else if (model.delete(encoding)) index.remove(index.find(each));
+      }
+      expect(index.size).toBe(model.size);
+      expect(new Set(model.values()).size).toBe(model.size);
+      for (const [encoding, slot] of model) expect(encodeKey(index.keyAt(slot), "op")).toBe(encoding);
+    }),
+  );
+});
