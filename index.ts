@@ -12,5 +12,6 @@ export {
   type RecommenderOptions,
   recommenderSchema,
 } from "./operators/index.ts";
+export { type Progress, type ProgressOptions, type ProgressStream, showProgress } from "./runtime/cli/progress.ts";
 export type { JobMetrics } from "./runtime/job-metrics.ts";
-export { type JobHandle, run, type RunOptions } from "./runtime/run.ts";
+export { type JobHandle, type RunOptions, run } from "./runtime/run.ts";

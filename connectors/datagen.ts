@@ -21,7 +21,7 @@ export interface GenerateOptions<T> {
   readonly splits?: number;
 }
 
-/** Records of a range when nothing else bounds it: tens of milliseconds of work, so that asking for ranges costs nothing. */
+/** Records of a range when nothing else bounds it: milliseconds of work even for the simplest records, beside which asking for ranges is little. */
 const RANGE_RECORDS_MAX = 1024 * 1024;
 
 /** Ranges of a counted stream a subtask, as some subtasks may be faster than others. */

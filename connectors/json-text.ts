@@ -9,7 +9,7 @@ import { MillraceError } from "../core/errors.ts";
  */
 export function jsonText(value: unknown): string {
   try {
-    // A replacer makes this four times slower, so it is for those records that need one.
+    // A replacer is called for every field, so it is for those records that need one.
     return text(value, undefined);
   } catch {
     return withBigints(value);

@@ -63,7 +63,7 @@ class ArrayReader<T> implements SourceReader<T, IndexRange> {
   }
 }
 
-/** Rows that are handed over at a time: a message to the main thread costs as much as some hundred rows. */
+/** Rows that are handed over at a time: few messages to the main thread, and rows that still come early. */
 const COLLECT_ROWS = 1024;
 
 /**

@@ -21,7 +21,7 @@ export interface PrintOptions {
   readonly stream?: "stdout" | "stderr" | PrintStream;
 }
 
-/** Lines that are written at a time, at the most: a write to a terminal costs as much as some hundred short lines. */
+/** Lines that are written at a time, at the most: few calls to the stream, and little memory. */
 const LINES_MAX = 256;
 
 /**
@@ -32,7 +32,10 @@ const LINES_MAX = 256;
 export function print<T = unknown>(options: PrintOptions = {}): Sink<T> {
   const { stream = "stdout" } = options;
   if (typeof stream !== "object" && stream !== "stdout" && stream !== "stderr") {
-    throw new MillraceError("BAD_OPTION", `print writes to "stdout", "stderr" or a stream, got ${JSON.stringify(stream)}`);
+    throw new MillraceError(
+      "BAD_OPTION",
+      `print writes to "stdout", "stderr" or a stream, got ${JSON.stringify(stream)}`,
+    );
   }
   return Object.freeze<Sink<T>>({ name: "print", writer: (context) => new PrintWriter<T>(options, context) });
 }

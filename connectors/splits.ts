@@ -7,7 +7,9 @@ import type { SplitEnumerator } from "../core/source.ts";
  * ENSURES: every split is dealt out once; a failure to find the next one is told to everybody who asks from then on.
  */
 export function inOrder<Split>(splits: Iterable<Split> | AsyncIterable<Split>): SplitEnumerator<Split> {
-  return Symbol.asyncIterator in splits ? foundOnDemand(splits[Symbol.asyncIterator]()) : known(splits[Symbol.iterator]());
+  return Symbol.asyncIterator in splits
+    ? foundOnDemand(splits[Symbol.asyncIterator]())
+    : known(splits[Symbol.iterator]());
 }
 
 function known<Split>(splits: Iterator<Split>): SplitEnumerator<Split> {

@@ -20,6 +20,7 @@ import type { Sink } from "./sink.ts";
 import type { StateDeclaration } from "./state.ts";
 import { type Duration, durationMs, positiveDurationMs } from "./time.ts";
 import {
+  boundMethod,
   isAsyncFunction,
   promiseReturned,
   type Synchronous,
@@ -155,9 +156,9 @@ export class DataStream<T> {
             options.timeout === undefined
               ? ASYNC_TIMEOUT_MS
               : positiveDurationMs(options.timeout, `timeout of "${name}"`),
-          call: options.process.bind(options),
-          open: options.open?.bind(options),
-          close: options.close?.bind(options),
+          call: boundMethod(options, options.process),
+          open: options.open === undefined ? undefined : boundMethod(options, options.open),
+          close: options.close === undefined ? undefined : boundMethod(options, options.close),
         }),
       },
       { ...options, name },

@@ -40,7 +40,7 @@ export function userFunction<A extends readonly unknown[], R>(
   }
   if (isAsyncFunction(call)) throw promiseReturned(operator, method);
   return Object.freeze({
-    call: call.bind(object) as (...args: A) => R,
+    call: boundMethod(object as object, call as (...args: A) => R),
     open: bound<[RuntimeContext]>(object, "open"),
     close: bound<[]>(object, "close"),
   });
@@ -51,7 +51,13 @@ function bound<A extends readonly unknown[]>(
   method: string,
 ): ((...args: A) => void | Promise<void>) | undefined {
   const found = (object as Record<string, unknown>)[method];
-  return typeof found === "function" ? found.bind(object) : undefined;
+  return typeof found === "function" ? boundMethod(object as object, found as (...args: A) => void) : undefined;
+}
+
+/** The method bound to its object. Its text stays the method's own, as two builds of a job are compared by it. */
+export function boundMethod<A extends readonly unknown[], R>(object: object, method: (...args: A) => R): (...args: A) => R {
+  const bound = method.bind(object) as (...args: A) => R;
+  return Object.defineProperty(bound, "toString", { value: () => method.toString() });
 }
 
 export function isAsyncFunction(given: unknown): boolean {

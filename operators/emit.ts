@@ -21,29 +21,26 @@ export class Emitter {
 
   /** Pushes the records in `returned`; `value` is the record that led to them, for errors. */
   emit(returned: unknown, timestamp: number, value: unknown): void {
-    if (returned === undefined) return;
     if (Array.isArray(returned)) {
       const { push } = this.#context.output;
       for (const record of returned) push(record, timestamp);
       return;
     }
-    this.#drain(this.#iterator(returned), timestamp, value);
+    this.#drain(this.#iterator(returned, value), timestamp, value);
   }
 
-  #iterator(returned: unknown): Iterator<unknown> {
+  #iterator(returned: unknown, value: unknown): Iterator<unknown> {
     const candidate = returned as { then?: unknown; [Symbol.iterator]?: () => Iterator<unknown> } | null;
     if (typeof candidate === "object" && candidate !== null) {
-      if (typeof candidate.then === "function") throw promiseReturned(this.#context.operator, this.#what);
+      if (typeof candidate.then === "function" || Symbol.asyncIterator in candidate) {
+        throw this.#context.failure(promiseReturned(this.#context.operator, this.#what), value);
+      }
       const iterate = candidate[Symbol.iterator];
       if (typeof iterate === "function") return iterate.call(candidate);
     }
-    const came = returned === null ? "null" : `a ${typeof returned}`;
-    throw new MillraceError(
-      "WRONG_SHAPE",
-      `the ${this.#what} function of "${this.#context.operator}" returned ${came}; it must return the records to emit as an ` +
-        "array or another iterable (a single one in brackets: [record]), or nothing",
-      { operator: this.#context.operator },
-    );
+    const { operator } = this.#context;
+    const message = `the ${this.#what} function of "${operator}" returned ${described(returned)}; it must return the records to emit as an array or another iterable: a single one in brackets, [record], and [] for none`;
+    throw this.#context.failure(new MillraceError("WRONG_SHAPE", message, { operator }), value);
   }
 
   /** True when the iterator is exhausted. */
@@ -67,4 +64,9 @@ export class Emitter {
       throw this.#context.failure(error, value);
     }
   }
+}
+
+function described(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

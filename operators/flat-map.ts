@@ -22,6 +22,6 @@ export class FlatMapOperator implements Operator {
     } catch (error) {
       throw this.#context.failure(error, value);
     }
-    this.#emitter.emit(returned ?? null, timestamp, value);
+    this.#emitter.emit(returned, timestamp, value);
   }
 }

@@ -31,13 +31,14 @@ class InOrderOperator implements Operator {
   readonly #combine: ((first: unknown, second: unknown) => unknown) | undefined;
   readonly #table: StateTable;
   readonly #late: Counter;
-  #watermark = Number.NEGATIVE_INFINITY;
+  #watermark: number;
 
   constructor(options: InOrderOptions<unknown>, context: OperatorContext) {
     if (context.parallelism !== 1) {
       throw new MillraceError("PARALLELISM", `"${context.operator}" has parallelism ${context.parallelism}, but one order needs one subtask: give it { parallelism: 1 }`, { operator: context.operator });
     }
     this.#context = context;
+    this.#watermark = context.currentWatermark;
     this.#position = options.position;
     this.#combine = options.combine;
     this.#table = context.state.table("waiting", { numbers: 0, values: true });
@@ -45,25 +46,30 @@ class InOrderOperator implements Operator {
   }
 
   process(value: unknown, timestamp: number): void {
-    if (timestamp === NO_TIMESTAMP) {
-      throw new MillraceError("WRONG_SHAPE", `"${this.#context.operator}" got a record without event time; call withTimestamps first`, { operator: this.#context.operator });
-    }
+    if (timestamp === NO_TIMESTAMP) throw this.#refused("got a record without event time; call withTimestamps first", value);
     if (timestamp <= this.#watermark) {
       this.#late.add();
       return;
     }
     const pane = this.#table.pane(timestamp);
-    const size = pane.size;
-    const slot = this.#slotOf(pane, value);
-    pane.values[slot] = slot === size || this.#combine === undefined ? value : this.#combine(pane.values[slot], value);
-  }
-
-  #slotOf(pane: StatePane, value: unknown): number {
     try {
-      return pane.slotOf(this.#position(value));
+      const size = pane.size;
+      const slot = pane.slotOf(this.#position(value));
+      pane.values[slot] = slot === size ? value : this.#combined(pane.values[slot], value);
     } catch (error) {
       throw this.#context.failure(error, value);
     }
+  }
+
+  #combined(first: unknown, second: unknown): unknown {
+    if (this.#combine !== undefined) return this.#combine(first, second);
+    const position = String(this.#position(second));
+    throw this.#refused(`got two records with the position ${position}; each needs its own, or give { combine }`, second);
+  }
+
+  #refused(what: string, value: unknown): MillraceError {
+    const { operator } = this.#context;
+    return this.#context.failure(new MillraceError("WRONG_SHAPE", `"${operator}" ${what}`, { operator }), value);
   }
 
   watermark(timestamp: number): void {

@@ -3,17 +3,21 @@
  *
  * At the head of a chain it gets the exchange's frames and wraps them; within a chain it gathers records. A batch ends
  * when it is full, when a watermark passes, and when the input pauses. Results have the timestamp of the batch's latest
- * record; of a row-wise function each has its own row's. The function may return a promise: no further input comes until it settles, or the subtask fails at the timeout.
+ * record; of a row-wise function each has its own row's. The function may return a promise: no further input comes until
+ * it settles, or the subtask fails at the timeout.
  * State: none; a batch is never open at a snapshot.
  */
 
 import { MillraceError } from "../core/errors.ts";
+import { BATCH_ROWS_MAX } from "../core/limits.ts";
 import type { BatchFunction } from "../core/node.ts";
-import type { ArrowAdapter, FrameOperator, OperatorContext } from "../core/operator.ts";
+import type { ArrowAdapter, FrameOperator, Operator, OperatorContext } from "../core/operator.ts";
 import type { ArrowBatch } from "../core/schema.ts";
 import { NO_TIMESTAMP } from "../core/time.ts";
 
-export class MapBatchesOperator implements FrameOperator {
+export class MapBatchesOperator implements Operator {
+  /** Absent where the exchange's frames may have more rows than a batch. */
+  readonly processFrame: FrameOperator["processFrame"] | undefined;
   readonly #fn: BatchFunction;
   readonly #context: OperatorContext;
   #arrow: ArrowAdapter | undefined;
@@ -23,6 +27,7 @@ export class MapBatchesOperator implements FrameOperator {
   constructor(fn: BatchFunction, context: OperatorContext) {
     this.#fn = fn;
     this.#context = context;
+    this.processFrame = fn.maxRows < BATCH_ROWS_MAX ? undefined : (frame) => this.#runFrame(frame);
   }
 
   async open(): Promise<void> {
@@ -35,13 +40,17 @@ export class MapBatchesOperator implements FrameOperator {
     if (this.#rows.push(value) >= this.#fn.maxRows) this.#runGathered();
   }
 
-  processFrame(frame: Uint8Array): void {
+  #runFrame(frame: Uint8Array): void {
     this.#runGathered();
     const { batch, timestamps } = this.#adapter.fromFrame(frame, this.#fn.schema, this.#context.operator);
     this.#run(batch, timestamps);
   }
 
   batchEnd(): void {
+    this.#runGathered();
+  }
+
+  pause(): void {
     this.#runGathered();
   }
 
@@ -84,33 +93,71 @@ export class MapBatchesOperator implements FrameOperator {
       this.#emit(returned, batch.numRows, timestamps);
       return;
     }
-    const settled = (returned as Promise<unknown>).then(
-      (rows) => this.#emit(rows, batch.numRows, timestamps),
-      (error) => {
-        throw this.#context.failure(error, undefined);
-      },
-    );
-    this.#context.wait(settled, this.#fn.timeoutMs, "the batch function");
+    let settled: unknown;
+    const settling = (returned as Promise<unknown>).then((results) => {
+      settled = results;
+    });
+    this.#context.wait(settling, this.#fn.timeoutMs, "the batch function");
+    // Results go out in the mailbox, once the promise has settled.
+    this.#context.suspend(() => this.#emit(settled, batch.numRows, timestamps));
   }
 
-  #emit(returned: unknown, rowsIn: number, timestamps: ArrayLike<number>): void {
-    const { operator, output } = this.#context;
+  /** Always true: what has no room suspends itself anew. */
+  #emit(returned: unknown, rowsIn: number, timestamps: ArrayLike<number>): boolean {
+    const { operator } = this.#context;
     const rows = this.#adapter.isBatch(returned) ? this.#adapter.rowsOf(returned) : returned;
     if (typeof rows !== "object" || rows === null || !(Symbol.iterator in rows)) {
-      throw new MillraceError("WRONG_SHAPE", `the batch function of "${operator}" returned ${rows === null ? "null" : `a ${typeof rows}`}; it must return an array of records or an Arrow RecordBatch`, { operator });
+      const came = rows === null || rows === undefined ? String(rows) : typeof rows === "object" ? "an object" : `a ${typeof rows}`;
+      const message = `the batch function of "${operator}" returned ${came}; it must return an array of records or an Arrow RecordBatch`;
+      throw this.#context.failure(new MillraceError("WRONG_SHAPE", message, { operator }), undefined);
     }
+    const results = { rows: (rows as Iterable<unknown>)[Symbol.iterator](), rowsIn, emitted: 0, timestampOf: this.#timestamper(timestamps) };
+    return this.#drain(results);
+  }
+
+  #timestamper(timestamps: ArrayLike<number>): Results["timestampOf"] {
     if (!this.#fn.rowWise) {
       const latest = latestOf(timestamps);
-      for (const row of rows as Iterable<unknown>) output.push(row, latest);
-      return;
+      return () => latest;
     }
-    const step = timestamps.length === 1 ? 0 : 1;
-    let at = 0;
-    for (const row of rows as Iterable<unknown>) output.push(row, timestamps[step * at++] ?? NO_TIMESTAMP);
-    if (at !== rowsIn) {
-      throw new MillraceError("WRONG_SHAPE", `the row-wise batch function of "${operator}" returned ${at} results for ${rowsIn} rows; it must return exactly one for each row, in order`, { operator });
+    if (timestamps.length === 1) return () => timestamps[0] as number;
+    return (row) => timestamps[row] ?? NO_TIMESTAMP;
+  }
+
+  #drain(results: Results): boolean {
+    const { output, gate } = this.#context;
+    for (;;) {
+      const next = this.#next(results);
+      if (next.done === true) return true;
+      output.push(next.value, results.timestampOf(results.emitted++));
+      if (gate.blocked) {
+        this.#context.suspend(() => this.#drain(results));
+        return true;
+      }
     }
   }
+
+  #next({ rows, rowsIn, emitted }: Results): IteratorResult<unknown> {
+    let next: IteratorResult<unknown>;
+    try {
+      next = rows.next();
+    } catch (error) {
+      throw this.#context.failure(error, undefined);
+    }
+    const { operator } = this.#context;
+    if (!this.#fn.rowWise || (next.done === true ? emitted === rowsIn : emitted < rowsIn)) return next;
+    const count = next.done === true ? `${emitted}` : `more than ${rowsIn}`;
+    const message = `the row-wise batch function of "${operator}" returned ${count} results for ${rowsIn} rows; it must return exactly one for each row, in order`;
+    throw this.#context.failure(new MillraceError("WRONG_SHAPE", message, { operator }), undefined);
+  }
+}
+
+/** Results of a batch that are being emitted. */
+interface Results {
+  readonly rows: Iterator<unknown>;
+  readonly rowsIn: number;
+  emitted: number;
+  readonly timestampOf: (row: number) => number;
 }
 
 function latestOf(timestamps: ArrayLike<number>): number {

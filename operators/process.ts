@@ -48,7 +48,7 @@ export class ProcessOperator implements Operator {
     } catch (error) {
       throw this.#context.failure(error, value);
     }
-    this.#emitter.emit(returned, timestamp, value);
+    if (returned !== undefined) this.#emitter.emit(returned, timestamp, value);
   }
 
   onTimer(timer: Timer): void {
@@ -61,7 +61,7 @@ export class ProcessOperator implements Operator {
     } catch (error) {
       throw this.#context.failure(error, timer);
     }
-    this.#timerEmitter.emit(returned, timer.timestamp, timer);
+    if (returned !== undefined) this.#timerEmitter.emit(returned, timer.timestamp, timer);
   }
 
   close(): void | Promise<void> {

@@ -24,16 +24,16 @@ export class ReduceOperator implements Operator {
 
   process(value: unknown, timestamp: number): void {
     const pane = this.#pane;
-    const slot = pane.slotOf(this.#keyOf(value));
-    const sum = pane.values[slot];
-    const next = sum === undefined ? value : this.#combine(sum, value);
+    const size = pane.size;
+    const slot = this.#slotOf(value);
+    const next = slot === size ? value : this.#combine(pane.values[slot], value);
     pane.values[slot] = next;
     this.#context.output.push(next, timestamp);
   }
 
-  #keyOf(value: unknown): ReturnType<KeySelector["select"]> {
+  #slotOf(value: unknown): number {
     try {
-      return this.#key.select(value);
+      return this.#pane.slotOf(this.#key.select(value));
     } catch (error) {
       throw this.#context.failure(error, value);
     }
@@ -46,7 +46,9 @@ export class ReduceOperator implements Operator {
     } catch (error) {
       throw this.#context.failure(error, value);
     }
-    if (typeof (next as { then?: unknown } | null | undefined)?.then === "function") throw promiseReturned(this.#context.operator, "reduce");
+    if (typeof (next as { then?: unknown } | null | undefined)?.then === "function") {
+      throw this.#context.failure(promiseReturned(this.#context.operator, "reduce"), value);
+    }
     return next;
   }
 }

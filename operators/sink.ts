@@ -27,7 +27,7 @@ export class SinkOperator implements Operator {
     } catch (error) {
       throw this.#context.failure(error, value);
     }
-    if (wait !== undefined) this.#context.wait(wait, this.#timeoutMs, "write");
+    this.#await(wait, "write");
   }
 
   /** The input pauses or has ended: what was written should be seen. */
@@ -44,7 +44,17 @@ export class SinkOperator implements Operator {
   }
 
   #flush(): void {
-    const flushed = this.#writer.flush?.();
-    if (flushed !== undefined) this.#context.wait(flushed, this.#timeoutMs, "flush");
+    let flushed: void | Promise<void>;
+    try {
+      flushed = this.#writer.flush?.();
+    } catch (error) {
+      throw this.#context.failure(error, undefined);
+    }
+    this.#await(flushed, "flush");
+  }
+
+  #await(returned: void | Promise<void>, what: string): void {
+    // Writers without types may return anything; only what can settle is waited for.
+    if (typeof returned?.then === "function") this.#context.wait(returned, this.#timeoutMs, what);
   }
 }

@@ -49,11 +49,11 @@ export class TimestampsOperator implements Operator {
     if (this.#idle) this.#setIdle(false);
     if (timestamp > this.#latest) this.#latest = timestamp;
     this.#context.output.push(value, timestamp);
-    if (this.#generator !== undefined) this.#generated(this.#generator.onRecord(value, timestamp));
+    if (this.#generator !== undefined) this.#generated(() => this.#generator?.onRecord(value, timestamp), value);
   }
 
   batchEnd(): void {
-    if (this.#generator !== undefined) this.#generated(this.#generator.onBatchEnd());
+    if (this.#generator !== undefined) this.#generated(() => this.#generator?.onBatchEnd(), undefined);
     else if (this.#recordsSeen) this.#emit(this.#latest - this.#outOfOrdernessMs - 1);
     if (this.#recordsSeen) this.#lastRecordAt = this.#context.clock.now();
     this.#recordsSeen = false;
@@ -78,8 +78,21 @@ export class TimestampsOperator implements Operator {
     );
   }
 
-  #generated(watermark: number | undefined): void {
-    if (watermark !== undefined) this.#emit(watermark);
+  #generated(generate: () => number | undefined, value: unknown): void {
+    let watermark: number | undefined;
+    try {
+      watermark = generate();
+    } catch (error) {
+      throw this.#context.failure(error, value);
+    }
+    if (watermark === undefined) return;
+    if (typeof watermark === "number" && watermark === watermark) {
+      this.#emit(watermark);
+      return;
+    }
+    const { operator } = this.#context;
+    const message = `the watermark function of "${operator}" returned ${String(watermark)}; it must return epoch milliseconds, or undefined for no change`;
+    throw this.#context.failure(new MillraceError("WRONG_SHAPE", message, { operator }), value);
   }
 
   #emit(watermark: number): void {
@@ -92,7 +105,9 @@ export class TimestampsOperator implements Operator {
     const { clock } = this.#context;
     this.#lastRecordAt = clock.now();
     const check = (): void => {
-      const silentSince = this.#recordsSeen ? clock.now() : this.#lastRecordAt;
+      // While the gate is closed nothing can come, so silence then says nothing about the input.
+      if (this.#recordsSeen || this.#context.gate.blocked) this.#lastRecordAt = clock.now();
+      const silentSince = this.#lastRecordAt;
       const due = silentSince + idleAfterMs;
       if (clock.now() >= due) this.#setIdle(true);
       this.#context.callAt(clock.now() >= due ? clock.now() + idleAfterMs : due, check);

@@ -8,7 +8,7 @@ import { LocalJob } from "./coordinator/local-job.ts";
 import { planJob } from "./graph/plan.ts";
 import { type JobMetrics, summarise } from "./job-metrics.ts";
 import { createLog, type Log } from "./telemetry/pino-log.ts";
-import { SlotPool } from "./worker/slot-pool.ts";
+import { refuseInSlot, SlotPool } from "./worker/slot-pool.ts";
 
 export interface RunOptions {
   /** Overrides the job's own parallelism. */
@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly onProgress?: (metrics: JobMetrics) => void;
   /** Freezes records and state values, so that a function that changes them throws. For tests: it costs time. */
   readonly freeze?: boolean;
+  /** How large the JavaScript heap of each slot's thread may grow. A slot that needs more fails the job. */
+  readonly slotHeapMb?: number;
 }
 
 /** A submitted job. */
@@ -41,10 +43,15 @@ export interface JobHandle {
  * @throws MillraceError when the program, its parameters or options are not valid.
  */
 export async function run<P extends Params>(job: Job<P>, options: RunOptions = {}): Promise<JobHandle> {
+  refuseInSlot(job.name);
   enableCompileCache();
   const plan = planJob(job as unknown as Job, options);
-  const pool = new SlotPool(plan.executionGraph.slots);
   const log: Log = createLog({ level: options.logLevel ?? "warn" });
+  const pool = new SlotPool({
+    slots: plan.executionGraph.slots,
+    slotHeapMb: options.slotHeapMb,
+    onStrayError: (error) => log("error", "an error in a thread whose slot had ended", { job: job.name, error: error.message }),
+  });
   const jobId = randomUUID();
   const startedAt = Date.now();
   const metrics = (): JobMetrics => summarise({ jobName: job.name, state: local.state.kind, reports: local.reports, busyMs: local.busyMs, elapsedMs: Date.now() - startedAt });
@@ -58,6 +65,10 @@ export async function run<P extends Params>(job: Job<P>, options: RunOptions = {
     startSlot: (deployment) => pool.start(deployment),
     log,
     onReport: () => options.onProgress?.(metrics()),
+    callAfter: (ms, callback) => {
+      const timer = setTimeout(callback, ms);
+      return () => clearTimeout(timer);
+    },
   });
   const cancel = (): void => local.cancel();
   options.signal?.addEventListener("abort", cancel, { once: true });

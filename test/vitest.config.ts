@@ -48,6 +48,16 @@ export default defineConfig({
           },
         },
       },
+      {
+        test: {
+          ...native,
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          // Jobs measure nothing here, but each wants the machine's cores for itself.
+          fileParallelism: false,
+          testTimeout: 120_000,
+        },
+      },
       { test: { ...native, name: "tidy", include: ["test/tidy/**/*.test.ts"] } },
       {
         test: {

@@ -48,7 +48,8 @@ const converters = {
     if (field === "") return null;
     const number = Number(field);
     // Number takes blanks for 0, and reads "0x10" and "Infinity" too.
-    if (!Number.isFinite(number) || !/^\s*[-+]?[\d.]+(?:e[-+]?\d+)?\s*$/i.test(field)) throw wrong(column, "a number", field);
+    if (!Number.isFinite(number) || !/^\s*[-+]?[\d.]+(?:e[-+]?\d+)?\s*$/i.test(field))
+      throw wrong(column, "a number", field);
     return number;
   },
   boolean(field: string, column: string): boolean | null {

@@ -33,8 +33,8 @@ export function csvRecordEnd(grammar: CsvGrammar, bytes: Buffer, from: number, e
     }
     fieldStart = byte === delimiter;
   }
-  // More than a record's length of bytes without an end: a record that is too long, or one that is not all here.
-  return limit < bytes.length || ended ? firstLineEnd(bytes, from, ended) : -1;
+  if (limit < bytes.length) return firstLineEnd(bytes, from, ended);
+  return ended ? bytes.length : -1;
 }
 
 /** The index of the quote that ends a field, or -1 when it does not stand before `limit`, or cannot be told from a doubled one. */

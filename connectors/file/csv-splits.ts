@@ -29,7 +29,7 @@ export async function* csvSplits(files: readonly InputFile[], settings: CsvSetti
       await walk.open(path);
       const header = settings.header ? await readHeader(walk, path, settings) : Object.keys(settings.columns ?? {});
       for (let start = walk.offset; start < size; start = walk.offset) {
-        while (walk.offset < Math.min(start + settings.splitBytes, size) && (await walk.next()) !== undefined);
+        await walk.skipTo(Math.min(start + settings.splitBytes, size));
         // A file that was cut meanwhile is for the readers to report.
         const end = walk.offset > start ? Math.min(walk.offset, size) : size;
         yield { path, start, end, header };
@@ -62,26 +62,43 @@ class RecordWalk {
 
   /** Goes behind the next record. Its bytes are valid until the next call; undefined at the end of the file. */
   async next(): Promise<Buffer | undefined> {
-    const window = this.#window;
     for (;;) {
       const from = this.#cursor;
-      const to = csvRecordEnd(this.#settings, window.bytes, from, window.ended);
-      if (to !== -1) {
-        this.#cursor = to;
-        return window.bytes.subarray(from, to);
-      }
-      if (window.ended) return undefined;
-      if (window.bytes.length - from > this.#settings.recordBytesMax) return await this.#skipLine();
-      await window.readOn(from);
-      this.#cursor = 0;
+      if (this.#step()) return this.#window.bytes.subarray(from, this.#cursor);
+      if (!(await this.#readOn())) return undefined;
     }
+  }
+
+  /** Goes behind the record that reaches `place`, or to the end of the file. */
+  async skipTo(place: number): Promise<void> {
+    do {
+      while (this.offset < place && this.#step());
+    } while (this.offset < place && (await this.#readOn()));
   }
 
   async close(): Promise<void> {
     await this.#window.close();
   }
 
-  async #skipLine(): Promise<Buffer> {
+  /** Whether the window held the whole next record, which is behind the cursor now. */
+  #step(): boolean {
+    const end = csvRecordEnd(this.#settings, this.#window.bytes, this.#cursor, this.#window.ended);
+    if (end === -1) return false;
+    this.#cursor = end;
+    return true;
+  }
+
+  /** Gets more of the file; false when there is no more. Of a record that is too long, goes behind the first line. */
+  async #readOn(): Promise<boolean> {
+    const window = this.#window;
+    if (window.ended) return false;
+    if (window.bytes.length - this.#cursor > this.#settings.recordBytesMax) return await this.#skipLine();
+    await window.readOn(this.#cursor);
+    this.#cursor = 0;
+    return true;
+  }
+
+  async #skipLine(): Promise<boolean> {
     const window = this.#window;
     let lineFeed = -1;
     while (lineFeed === -1 && !window.ended) {
@@ -89,7 +106,7 @@ class RecordWalk {
       lineFeed = window.bytes.indexOf(LINE_FEED);
     }
     this.#cursor = lineFeed === -1 ? window.bytes.length : lineFeed + 1;
-    return window.bytes.subarray(0, this.#cursor);
+    return true;
   }
 }
 
@@ -116,14 +133,19 @@ function headerNames(path: string, record: Buffer, settings: CsvSettings): reado
     return csvFields(settings, text).map((name) => name.trim());
   } catch (cause) {
     const reason = (cause as Error).message;
-    throw new MillraceError("INPUT_FORMAT", `${path} has no readable header: ${reason}. Correct its first line`, { cause });
+    throw new MillraceError("INPUT_FORMAT", `${path} has no readable header: ${reason}. Correct its first line`, {
+      cause,
+    });
   }
 }
 
 function checkedHeader(path: string, names: readonly string[], settings: CsvSettings): readonly string[] {
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) {
-    throw new MillraceError("INPUT_FORMAT", `${path} has two columns of the name "${twice}"; rename one of them in the file`);
+    throw new MillraceError(
+      "INPUT_FORMAT",
+      `${path} has two columns of the name "${twice}"; rename one of them in the file`,
+    );
   }
   const missing = Object.keys(settings.columns ?? {}).find((name) => !names.includes(name));
   if (missing === undefined) return names;

@@ -80,7 +80,10 @@ export function sourceName(format: string, paths: Paths): string {
 export function listed(paths: Paths): readonly string[] {
   const list = typeof paths === "string" ? [paths] : paths;
   if (!Array.isArray(list) || list.length === 0 || list.some((path) => typeof path !== "string" || path === "")) {
-    throw new MillraceError("BAD_OPTION", `a file source expects a path or a list of paths, got ${JSON.stringify(paths)}`);
+    throw new MillraceError(
+      "BAD_OPTION",
+      `a file source expects a path or a list of paths, got ${JSON.stringify(paths)}`,
+    );
   }
   return list;
 }

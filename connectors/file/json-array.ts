@@ -1,7 +1,7 @@
 /** A file that is one JSON array: read as a whole, as one split, its elements being the records. */
 
-import type { Gate, Push } from "../../core/operator.ts";
 import { MillraceError } from "../../core/errors.ts";
+import type { Gate, Push } from "../../core/operator.ts";
 import type { ReadStep, SourceReader } from "../../core/source.ts";
 import { NO_TIMESTAMP } from "../../core/time.ts";
 import { BadLineError, type BadLines } from "./bad-lines.ts";

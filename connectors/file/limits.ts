@@ -1,9 +1,9 @@
 /** Every bound of the file connectors with its reason. */
 
-/** Bytes of a text file that are one split: about 10 ms of parsing, so that asking for the next one costs nothing. */
+/** Bytes of a text file that are one split: some 40 ms of parsing (measured), beside which asking for the next one is little. */
 export const SPLIT_BYTES = 4 * 1024 * 1024;
 
-/** Bytes read from a text file at a time: a call to the file system costs less than 5 % of parsing them. */
+/** Bytes read from a text file at a time: some 2 ms of parsing (measured), beside which a call to the file system is little. */
 export const WINDOW_BYTES = 256 * 1024;
 
 /** The longest line of a JSON Lines file: the longest record that an exchange carries (RECORD_BYTES_MAX). */

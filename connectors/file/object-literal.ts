@@ -1,6 +1,6 @@
 /**
  * Source text of object literals, for functions that are generated once a schema: objects made by a literal share one
- * hidden class from the first on, and are built several times faster than by assigning fields in a loop.
+ * hidden class from the first on, and no field is looked up by its name.
  */
 
 /** `{ "name": expression, … }`. The names are data and quoted; the expressions are ours. */

@@ -5,12 +5,20 @@
 
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
-import { compressors } from "hyparquet-compressors";
-import { type DecodedArray, type FileMetaData, type PageHeader, parquetScan, parquetSchema, type ParquetParsers, type SchemaTree } from "hyparquet";
+import {
+  type DecodedArray,
+  type FileMetaData,
+  type PageHeader,
+  type ParquetParsers,
+  parquetScan,
+  parquetSchema,
+  type SchemaTree,
+} from "hyparquet";
 import { parquetHeader } from "hyparquet/src/column.js";
 import { decompressPage, readDataPage, readDataPageV2 } from "hyparquet/src/datapage.js";
 import { readPlain } from "hyparquet/src/plain.js";
 import { isFlatColumn } from "hyparquet/src/schema.js";
+import { compressors } from "hyparquet-compressors";
 import { readInto } from "./input-files.ts";
 import { PAGE_BYTES_MAX, PAGE_HEADER_BYTES_MAX, PAGE_WINDOW_BYTES } from "./limits.ts";
 import { chunkRange, damaged, type ParquetGroup } from "./parquet-footer.ts";
@@ -35,7 +43,9 @@ export interface ParquetPlace {
 
 export function openColumn(file: ParquetPlace, group: ParquetGroup, column: SchemaTree): ParquetColumn {
   const root = parquetSchema(file.metadata);
-  return isFlatColumn([root, column]) ? new FlatColumn(file, group, root, column) : new NestedColumn(file, group, column);
+  return isFlatColumn([root, column])
+    ? new FlatColumn(file, group, root, column)
+    : new NestedColumn(file, group, column);
 }
 
 class FlatColumn implements ParquetColumn {
@@ -57,7 +67,9 @@ class FlatColumn implements ParquetColumn {
   constructor(file: ParquetPlace, group: ParquetGroup, root: SchemaTree, column: SchemaTree) {
     this.#file = file;
     this.#name = column.element.name;
-    const chunk = group.rowGroup.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === this.#name)?.meta_data;
+    const chunk = group.rowGroup.columns.find(
+      ({ meta_data }) => meta_data?.path_in_schema[0] === this.#name,
+    )?.meta_data;
     if (chunk === undefined) throw damaged(file.path, `a row group lacks the column "${this.#name}"`);
     const schemaPath = [root, column];
     this.#convert = converterOf(column, schemaPath, file.parsers);
@@ -88,7 +100,8 @@ class FlatColumn implements ParquetColumn {
     this.#row += rows ?? 0;
     if (rows !== undefined && row >= this.#row) return;
     const bytes = (await this.#at(place, length)).subarray(0, length);
-    if (header.crc !== undefined && crc32(bytes) !== header.crc >>> 0) throw this.#damaged("has a page with a wrong checksum");
+    if (header.crc !== undefined && crc32(bytes) !== header.crc >>> 0)
+      throw this.#damaged("has a page with a wrong checksum");
     try {
       if (header.type === "DICTIONARY_PAGE") this.#dictionary = this.#decodeDictionary(header, bytes);
       else if (rows !== undefined) [this.values, this.start] = [this.#decodePage(header, bytes, rows), start];
@@ -106,7 +119,8 @@ class FlatColumn implements ParquetColumn {
         return [parquetHeader(reader), reader.offset];
       } catch (cause) {
         const isAll = this.#offset + bytes.length >= this.#end;
-        if (isAll || bytes.length > PAGE_HEADER_BYTES_MAX) throw this.#damaged("has a page header that cannot be read", cause);
+        if (isAll || bytes.length > PAGE_HEADER_BYTES_MAX)
+          throw this.#damaged("has a page header that cannot be read", cause);
       }
     }
   }
@@ -114,7 +128,8 @@ class FlatColumn implements ParquetColumn {
   /** At least `length` bytes of the file, or all up to the column's end. Never memory that is written again: records may view it. */
   async #at(offset: number, length: number): Promise<Uint8Array> {
     const from = offset - this.#bytesOffset;
-    if (from >= 0 && from + Math.min(length, this.#end - offset) <= this.#bytes.length) return this.#bytes.subarray(from);
+    if (from >= 0 && from + Math.min(length, this.#end - offset) <= this.#bytes.length)
+      return this.#bytes.subarray(from);
     const bytes = new Uint8Array(Math.min(Math.max(length, PAGE_WINDOW_BYTES), this.#end - offset));
     const read = await readInto(this.#file.handle, bytes, offset, this.#file.path);
     if (read < bytes.length) throw this.#damaged("is cut short: the file changed while it was read");
@@ -142,7 +157,8 @@ class FlatColumn implements ParquetColumn {
           );
     const encoding = v1?.encoding ?? header.data_page_header_v2?.encoding ?? "PLAIN";
     const present = encoding.endsWith("_DICTIONARY") ? this.#lookUp(dataPage) : this.#convert(dataPage);
-    const values = definitionLevels === undefined || definitionLevels.length === 0 ? present : spread(present, definitionLevels);
+    const values =
+      definitionLevels === undefined || definitionLevels.length === 0 ? present : spread(present, definitionLevels);
     if (values.length !== rows) throw new Error(`expected ${rows} values, got ${values.length}`);
     return values;
   }

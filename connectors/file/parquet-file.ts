@@ -4,10 +4,10 @@ import type { FileHandle } from "node:fs/promises";
 import { MillraceError } from "../../core/errors.ts";
 import { ranges } from "../splits.ts";
 import { openInput } from "./input-files.ts";
+import type { ParquetOptions, ParquetSplit } from "./parquet.ts";
 import { openColumn, type ParquetColumn } from "./parquet-column.ts";
 import { damaged, type ParquetFooter, readFooter } from "./parquet-footer.ts";
 import { parsersOf } from "./parquet-values.ts";
-import type { ParquetOptions, ParquetSplit } from "./parquet.ts";
 
 /** A row group that is being read. */
 export interface OpenGroup {
@@ -55,7 +55,12 @@ export class ParquetFile implements AsyncDisposable {
   splits(splitRows: number): readonly ParquetSplit[] {
     const { path } = this;
     return this.#footer.groups.flatMap(({ start, rows }, group) =>
-      Array.from(ranges(rows, splitRows), (range) => ({ path, group, start: start + range.start, end: start + range.end })),
+      Array.from(ranges(rows, splitRows), (range) => ({
+        path,
+        group,
+        start: start + range.start,
+        end: start + range.end,
+      })),
     );
   }
 

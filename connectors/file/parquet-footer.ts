@@ -1,8 +1,8 @@
 /** The footer of a Parquet file: read, judged, and reduced to what the readers need. */
 
 import type { FileHandle } from "node:fs/promises";
-import { compressors } from "hyparquet-compressors";
 import { type FileMetaData, parquetMetadata, parquetSchema, type RowGroup, type SchemaTree } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
 import { MillraceError } from "../../core/errors.ts";
 import { readInto } from "./input-files.ts";
 
@@ -59,7 +59,8 @@ async function readMetadata(handle: FileHandle, path: string, size: number): Pro
   const magic = head.toString("latin1");
   if (size === 0) throw damaged(path, "it is empty (0 bytes)");
   if (magic === ENCRYPTED_MAGIC) throw damaged(path, "it is encrypted, which is not supported; decrypt it first");
-  if (magic !== MAGIC) throw damaged(path, `it is no Parquet file: it begins with ${JSON.stringify(magic)}, not with "PAR1"`);
+  if (magic !== MAGIC)
+    throw damaged(path, `it is no Parquet file: it begins with ${JSON.stringify(magic)}, not with "PAR1"`);
   if (size < 12 || tail.toString("latin1", 4) !== MAGIC) throw damaged(path, "it is cut short: its footer is missing");
   const length = tail.readUInt32LE(0);
   if (length > size - 12) throw damaged(path, `its footer claims ${length} bytes, more than the file has`);
@@ -72,17 +73,29 @@ async function readMetadata(handle: FileHandle, path: string, size: number): Pro
   }
 }
 
-function chosen(present: readonly SchemaTree[], wanted: readonly string[] | undefined, path: string): readonly SchemaTree[] {
+function chosen(
+  present: readonly SchemaTree[],
+  wanted: readonly string[] | undefined,
+  path: string,
+): readonly SchemaTree[] {
   if (wanted === undefined) return present;
   return wanted.map((name) => {
     const column = present.find(({ element }) => element.name === name);
     if (column !== undefined) return column;
     const names = present.map(({ element }) => `"${element.name}"`).join(", ");
-    throw new MillraceError("INPUT_FORMAT", `${path} has no column "${name}"; it has ${names}. Correct the option columns`);
+    throw new MillraceError(
+      "INPUT_FORMAT",
+      `${path} has no column "${name}"; it has ${names}. Correct the option columns`,
+    );
   });
 }
 
-function checkGroup({ rowGroup, rows }: ParquetGroup, columns: readonly SchemaTree[], path: string, size: number): void {
+function checkGroup(
+  { rowGroup, rows }: ParquetGroup,
+  columns: readonly SchemaTree[],
+  path: string,
+  size: number,
+): void {
   if (!Number.isSafeInteger(rows) || rows < 0) throw damaged(path, `a row group claims ${rows} rows`);
   const names = new Set(columns.map(({ element }) => element.name));
   for (const { meta_data: chunk, file_path: elsewhere } of rowGroup.columns) {

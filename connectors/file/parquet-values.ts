@@ -22,7 +22,7 @@ export function parsersOf(timestamps: Timestamps): ParquetParsers {
 
 /** Rounds down, as before 1970 a division of bigints would round up. */
 function floored(value: bigint, unit: bigint): number {
-  return Number((value - ((value % unit) + unit) % unit) / unit);
+  return Number((value - (((value % unit) + unit) % unit)) / unit);
 }
 
 /** The conversion of a flat column's values. */

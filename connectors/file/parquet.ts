@@ -23,7 +23,7 @@ export interface ParquetOptions {
   readonly timestamps?: Timestamps;
 }
 
-/** The format's code is loaded by the jobs that use it: 80 ms at their start that the others do not pay. */
+/** The format's code is loaded by the jobs that use it: tens of milliseconds a thread that the others do not pay. */
 const open: typeof ParquetFile.open = async (path, options) => {
   const { ParquetFile } = await import("./parquet-file.ts");
   return await ParquetFile.open(path, options);

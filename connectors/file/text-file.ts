@@ -1,8 +1,8 @@
 /** What is true of every text file that is read here: UTF-8, perhaps with a byte order mark, and not packed. */
 
+import { isUtf8 } from "node:buffer";
 import { MillraceError } from "../../core/errors.ts";
 import { BadLineError } from "./bad-lines.ts";
-import { isUtf8 } from "node:buffer";
 import { openInput, readInto } from "./input-files.ts";
 
 const HEAD_BYTES = 64 * 1024;

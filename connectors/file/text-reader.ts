@@ -6,8 +6,8 @@
  * is read exactly once, however the file is divided.
  */
 
-import type { Gate, Push } from "../../core/operator.ts";
 import { MillraceError } from "../../core/errors.ts";
+import type { Gate, Push } from "../../core/operator.ts";
 import type { ReadStep, SourceReader } from "../../core/source.ts";
 import { NO_TIMESTAMP } from "../../core/time.ts";
 import { BadLineError, type BadLines } from "./bad-lines.ts";

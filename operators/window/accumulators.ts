@@ -53,7 +53,7 @@ function columnAdder(columns: readonly AggregateColumn<unknown>[], context: Oper
     const read = `x = of${c}(value); if (typeof x !== "number") refuse(${c}, x);`;
     if (column.op === "sum") return `${read} ${place} += x;`;
     const better = column.op === "min" ? "<" : ">";
-    return `${read} if (fresh || x ${better} ${place}) ${place} = x;`;
+    return `${read} if (fresh || x ${better} ${place} || x !== x) ${place} = x;`; // NaN stays, as with Math.min
   });
   const body = `"use strict"; return function (pane, slot, fresh, value) {
     const numbers = pane.numbers; let x;
@@ -78,7 +78,7 @@ function combineColumn(op: AggregateColumn<unknown>["op"], column: number, place
   for (let i = 1; i < places.count; i++) {
     const next = numberAt(places, i, column);
     if (op === "count" || op === "sum") combined += next;
-    else if (op === "min" ? next < combined : next > combined) combined = next;
+    else if (next !== next || (op === "min" ? next < combined : next > combined)) combined = next;
   }
   return combined;
 }

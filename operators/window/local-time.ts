@@ -2,8 +2,9 @@
  * Local time for windows: instants shifted by an offset, or read from the clock on the wall of a time zone.
  *
  * Windows are cut in local time, so a day in "Europe/Berlin" begins at its midnight and may have 23 or 25 hours.
- * Both directions are monotonic; a local time that a clock change skips maps to the instant of the change, one that it
- * repeats to the first of the two.
+ * Both directions are monotonic: a local time that a clock change skips maps to the instant of the change, one that it
+ * repeats to the first of the two, and while the clock repeats, local time stands still just before it goes on. So each
+ * window is one span of instants; the last one that ends with a repeated span contains all of it.
  */
 
 const quarterHourMs = 15 * 60_000;
@@ -24,6 +25,8 @@ class ZonedTime implements LocalTime {
   readonly #shiftMs: number;
   #cachedQuarter = Number.NaN;
   #cachedOffset = 0;
+  /** Of the cached quarter: the latest time that the clock has shown before. */
+  #cachedPeak = Number.NEGATIVE_INFINITY;
 
   constructor(timeZone: string, shiftMs: number) {
     this.#format = new Intl.DateTimeFormat("en-u-ca-iso8601", {
@@ -40,7 +43,8 @@ class ZonedTime implements LocalTime {
   }
 
   toLocal(instant: number): number {
-    return instant + this.#utcOffset(instant) - this.#shiftMs;
+    const offset = this.#utcOffset(instant);
+    return Math.max(instant + offset, this.#cachedPeak - 1) - this.#shiftMs;
   }
 
   toInstant(local: number): number {
@@ -72,8 +76,23 @@ class ZonedTime implements LocalTime {
     if (quarter !== this.#cachedQuarter) {
       this.#cachedQuarter = quarter;
       this.#cachedOffset = this.#readOffset(quarter * quarterHourMs);
+      this.#cachedPeak = this.#peakBefore(quarter);
     }
     return this.#cachedOffset;
+  }
+
+  /** What the clock showed when it was last set back, if that was within a day before: it changes once a day at most. */
+  #peakBefore(quarter: number): number {
+    let before = quarter - dayMs / quarterHourMs;
+    const offset = this.#readOffset(before * quarterHourMs);
+    if (offset <= this.#cachedOffset) return Number.NEGATIVE_INFINITY;
+    let after = quarter;
+    while (after - before > 1) {
+      const middle = Math.floor((after + before) / 2);
+      if (this.#readOffset(middle * quarterHourMs) === offset) before = middle;
+      else after = middle;
+    }
+    return after * quarterHourMs + offset;
   }
 
   #readOffset(instant: number): number {

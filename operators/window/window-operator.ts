@@ -8,11 +8,13 @@
  * lateness fires its ended windows again at once, for its key.
  *
  * State: table "panes", an accumulator for each pane and key, namespace = the pane's local start; table "fired", for each
- * key group the watermark up to which windows have fired, so that a restored operator fires none twice.
+ * key group the watermark up to which windows have fired, so that a restored operator fires none twice. When key groups
+ * of subtasks that had come differently far meet in one, those ahead keep silent until the others have caught up.
  * Cost: O(1) a record; firing a window costs its panes' keys, times the panes of a window when sliding.
  */
 
-import type { KeySelector } from "../../core/key.ts";
+import { hashKey, type Key, type KeySelector } from "../../core/key.ts";
+import { keyGroupOf } from "../../core/key-group.ts";
 import type { Aggregate } from "../../core/aggregate.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { Operator, OperatorContext } from "../../core/operator.ts";
@@ -41,6 +43,12 @@ interface Firing {
   slot: number;
 }
 
+/** The progress of restored key groups, and of the one that had come furthest. */
+interface Ahead {
+  readonly last: number;
+  readonly progress: ReadonlyMap<number, number>;
+}
+
 export class WindowOperator implements Operator {
   readonly #context: OperatorContext;
   readonly #key: KeySelector;
@@ -51,7 +59,9 @@ export class WindowOperator implements Operator {
   readonly #accumulators: Accumulators;
   readonly #table: StateTable;
   readonly #fired: StatePane;
-  #watermark = Number.NEGATIVE_INFINITY;
+  /** Restored key groups that are ahead of the others: their progress, as long as it matters. */
+  #ahead: Ahead | undefined;
+  #watermark: number;
   /** All windows that end at or before this watermark have fired: the watermark itself, or what was restored. */
   #firedUpTo: number;
   /** The watermark at which the next window fires. */
@@ -74,20 +84,22 @@ export class WindowOperator implements Operator {
     this.#accumulators = accumulators(options.aggregate, context);
     this.#table = context.state.table("panes", this.#accumulators.table);
     this.#fired = context.state.table("fired", { numbers: 1, values: false, keyGroup: "key" }).pane(0);
-    this.#firedUpTo = this.#restoredProgress();
+    this.#watermark = context.currentWatermark;
+    this.#firedUpTo = this.#restoreProgress();
     this.#nextFiring = this.#earliestFiring();
   }
 
   process(value: unknown, timestamp: number): void {
+    if (timestamp - timestamp !== 0) throw this.#noEventTime(value, timestamp);
     const start = this.#panes.paneOf(timestamp);
-    if (start !== this.#paneStart) this.#turnTo(start, timestamp);
-    if (this.#paneExpiresAt <= this.#watermark) {
+    if (start !== this.#paneStart) this.#turnTo(start);
+    if (this.#paneExpiresAt <= this.#watermark || (this.#ahead !== undefined && this.#isLateAhead(value))) {
       this.#dropLate(value, timestamp);
       return;
     }
     const pane = this.#pane ?? this.#openPane(start);
     const size = pane.size;
-    const slot = pane.slotOf(this.#keyOf(value));
+    const slot = this.#slotOf(pane, value);
     this.#accumulators.add(pane, slot, slot === size, value);
     if (this.#paneFiresAt <= this.#watermark) this.#fireAgain(start, pane, slot);
   }
@@ -104,24 +116,28 @@ export class WindowOperator implements Operator {
     const { first, last } = this.#context.state.keyGroups;
     for (let group = first; group <= last; group++) {
       const slot = this.#fired.slotOf(group);
-      (this.#fired.numbers[0] as Float64Array)[slot] = this.#firedUpTo;
+      const progress = Math.max(this.#firedUpTo, this.#ahead?.progress.get(group) ?? Number.NEGATIVE_INFINITY);
+      (this.#fired.numbers[0] as Float64Array)[slot] = progress;
     }
   }
 
-  #keyOf(value: unknown): ReturnType<KeySelector["select"]> {
+  #slotOf(pane: StatePane, value: unknown): number {
     try {
-      return this.#key.select(value);
+      return pane.slotOf(this.#key.select(value));
     } catch (error) {
       throw this.#context.failure(error, value);
     }
   }
 
+  #noEventTime(value: unknown, timestamp: number): MillraceError {
+    const { operator } = this.#context;
+    const came = timestamp === NO_TIMESTAMP ? "a record without event time" : `a record with the event time ${timestamp}`;
+    const message = `"${operator}" got ${came}, so it belongs to no window; call withTimestamps on the stream before keyBy`;
+    return this.#context.failure(new MillraceError("WRONG_SHAPE", message, { operator }), value);
+  }
+
   /** Looks at another pane than the latest record's; it is opened only if the record is not late. */
-  #turnTo(start: number, timestamp: number): void {
-    if (timestamp === NO_TIMESTAMP) {
-      const { operator } = this.#context;
-      throw new MillraceError("WRONG_SHAPE", `"${operator}" got a record without event time, so it belongs to no window; call withTimestamps on the stream before keyBy`, { operator });
-    }
+  #turnTo(start: number): void {
     this.#paneStart = start;
     this.#pane = this.#table.find(start);
     this.#paneExpiresAt = this.#panes.endOf(this.#panes.lastWindowOf(start)) - 1 + this.#latenessMs;
@@ -211,11 +227,12 @@ export class WindowOperator implements Operator {
     places.slots[0] = slot;
     places.count = 1;
     if (firing.panes.length > 1 && !this.#collectPlaces(firing, pane.keyAt(slot))) return;
+    if (this.#ahead !== undefined && this.#progressOf(pane.keyAt(slot)) >= firing.windowEnd - 1) return;
     this.#emit(pane, slot, firing.windowStart, firing.windowEnd);
   }
 
   /** Finds the key in the window's later panes; false if an earlier pane has it, so that it has been emitted. */
-  #collectPlaces(firing: Firing, key: ReturnType<StatePane["keyAt"]>): boolean {
+  #collectPlaces(firing: Firing, key: Key): boolean {
     for (let i = firing.pane - 1; i >= 0; i--) if ((firing.panes[i] as StatePane).find(key) >= 0) return false;
     const places = this.#places;
     for (let i = firing.pane + 1; i < firing.panes.length; i++) {
@@ -255,6 +272,7 @@ export class WindowOperator implements Operator {
   /** Remembers the progress and drops the panes that no window can need any more. */
   #markFired(watermark: number): void {
     this.#firedUpTo = watermark;
+    if (this.#ahead !== undefined && this.#ahead.last <= watermark) this.#ahead = undefined;
     for (const pane of this.#table.namespaces()) {
       if (this.#panes.endOf(this.#panes.lastWindowOf(pane)) - 1 + this.#latenessMs <= watermark) this.#table.drop(pane);
     }
@@ -262,10 +280,31 @@ export class WindowOperator implements Operator {
     this.#nextFiring = this.#earliestFiring();
   }
 
-  /** After restoring: the least progress of the own key groups. */
-  #restoredProgress(): number {
-    if (this.#fired.size === 0) return Number.NEGATIVE_INFINITY;
-    const progress = (this.#fired.numbers[0] as Float64Array).subarray(0, this.#fired.size);
-    return progress.reduce((least, watermark) => Math.min(least, watermark), Number.POSITIVE_INFINITY);
+  /** After restoring: the least progress of the own key groups; remembers those that are ahead of it. */
+  #restoreProgress(): number {
+    const { size } = this.#fired;
+    if (size === 0) return Number.NEGATIVE_INFINITY;
+    const progress = [...(this.#fired.numbers[0] as Float64Array).subarray(0, size)];
+    const least = Math.min(...progress);
+    const last = Math.max(...progress);
+    if (last > least) {
+      this.#ahead = { last, progress: new Map(progress.map((time, slot) => [this.#fired.keyAt(slot) as number, time])) };
+    }
+    return least;
+  }
+
+  /** The restored progress of a key's group. REQUIRES: some groups are ahead. */
+  #progressOf(key: Key): number {
+    const { operator, keyGroupCount } = this.#context;
+    const group = keyGroupOf(hashKey(key, operator), keyGroupCount);
+    return this.#ahead?.progress.get(group) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  #isLateAhead(value: unknown): boolean {
+    try {
+      return this.#paneExpiresAt <= this.#progressOf(this.#key.select(value));
+    } catch (error) {
+      throw this.#context.failure(error, value);
+    }
   }
 }

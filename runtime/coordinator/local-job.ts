@@ -4,7 +4,7 @@
  */
 
 import { MillraceError } from "../../core/errors.ts";
-import { COLLECT_ROWS_MAX } from "../../core/limits.ts";
+import { COLLECT_ROWS_MAX, SLOT_STOP_GRACE_MS } from "../../core/limits.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import { fromErrorReport } from "../error-report.ts";
 import { createDoorbells } from "../exchange/doorbell.ts";
@@ -13,13 +13,16 @@ import { CONTROL_BLOCK_BYTES } from "../exchange/shared-channel.ts";
 import type { ExecutionGraph } from "../graph/execution-graph.ts";
 import type { Plan } from "../graph/plan.ts";
 import type { FromSlot, SharedMemory, SlotDeployment, SlotPort, SubtaskReport, ToSlot } from "../protocol.ts";
-import { type JobEvent, type JobState, nextJobState } from "./job-state.ts";
+import { isFinal, type JobEvent, type JobState, nextJobState } from "./job-state.ts";
 import { SplitDealer } from "./split-dealer.ts";
 
 /** A slot that runs a deployment: a thread of the own process, or a place in the test's scheduler. */
 export interface StartedSlot {
   readonly port: SlotPort<ToSlot, FromSlot>;
+  /** Resolves when the slot's task has ended; rejects when its thread was lost. */
   readonly ended: Promise<void>;
+  /** Ends its thread, whatever it does. Absent where it has none of its own. */
+  kill?(): void;
 }
 
 export interface LocalJobOptions {
@@ -32,6 +35,8 @@ export interface LocalJobOptions {
   readonly startSlot: (deployment: SlotDeployment) => StartedSlot;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
   readonly onReport?: (() => void) | undefined;
+  /** Calls back after a time unless the returned function is called first. Absent: slots may take as long to stop as they like. */
+  readonly callAfter?: (ms: number, callback: () => void) => () => void;
 }
 
 export class LocalJob {
@@ -41,8 +46,11 @@ export class LocalJob {
   readonly #collected = new Map<string, unknown[]>();
   readonly #reports = new Map<number, readonly SubtaskReport[]>();
   readonly #busyMs = new Map<number, number>();
-  #slots: StartedSlot[] = [];
+  readonly #slots: StartedSlot[] = [];
+  readonly #endedSlots = new Set<number>();
   #state: JobState = { kind: "created" };
+  /** Takes back that slots which do not stop are killed. */
+  #spareSlots: (() => void) | undefined;
 
   constructor(options: LocalJobOptions) {
     this.#options = options;
@@ -69,14 +77,12 @@ export class LocalJob {
 
   /** Runs the job to its end. @throws what it failed with, or CANCELLED. */
   async run(): Promise<void> {
-    const { executionGraph } = this.#options.plan;
-    const memory = createSharedMemory(executionGraph);
-    this.#slots = Array.from({ length: executionGraph.slots }, (_, slot) => this.#start(slot, memory));
-    this.#apply({ kind: "started" });
+    this.#startSlots();
     this.#splits.ready().catch((cause: Error) => this.#fail(cause));
     await Promise.all(this.#slots.map((slot, index) => this.#untilEnded(slot, index)));
+    this.#spareSlots?.();
     this.#abort.abort();
-    await this.#splits.close();
+    await this.#splits.close().catch((cause: Error) => this.#fail(cause));
     this.#apply({ kind: "slotsEnded" });
     if (this.#state.kind === "failed") throw this.#state.cause;
     if (this.#state.kind === "cancelled") throw new MillraceError("CANCELLED", `job "${this.#options.jobName}" was cancelled`);
@@ -85,6 +91,19 @@ export class LocalJob {
   cancel(): void {
     this.#apply({ kind: "cancel" });
     this.#stopSlots();
+  }
+
+  #startSlots(): void {
+    const { executionGraph } = this.#options.plan;
+    try {
+      const memory = createSharedMemory(executionGraph);
+      for (let slot = 0; slot < executionGraph.slots; slot++) this.#slots.push(this.#start(slot, memory));
+      this.#apply({ kind: "started" });
+    } catch (cause) {
+      this.#fail(cause as Error);
+    }
+    // Cancelled before or while starting: those that started then have not heard of it.
+    if (this.#state.kind !== "running") this.#stopSlots();
   }
 
   #start(slot: number, memory: SharedMemory): StartedSlot {
@@ -103,7 +122,13 @@ export class LocalJob {
       freeze,
       memory,
     });
-    started.port.onMessage((message) => this.#receive(slot, message));
+    started.port.onMessage((message) => {
+      try {
+        this.#receive(slot, message);
+      } catch (cause) {
+        this.#fail(cause as Error);
+      }
+    });
     return started;
   }
 
@@ -111,9 +136,10 @@ export class LocalJob {
     try {
       await slot.ended;
     } catch (cause) {
-      this.#fail(new MillraceError("SLOT_LOST", `the thread of slot ${index + 1} of job "${this.#options.jobName}" ended unexpectedly: ${(cause as Error).message}`, { cause }));
+      this.#fail(new MillraceError("SLOT_LOST", `the thread of slot ${index + 1} of job "${this.#options.jobName}" ended unexpectedly: ${(cause as Error).message}; look for a function that calls process.exit, for an error that is thrown in a callback or a promise that nobody awaits, or give the slots more memory`, { cause }));
     }
     await slot.port.closed;
+    this.#endedSlots.add(index);
   }
 
   #receive(slot: number, message: FromSlot): void {
@@ -144,10 +170,10 @@ export class LocalJob {
   }
 
   #dealSplit(slot: number, { vertex, subtask }: Extract<FromSlot, { kind: "requestSplit" }>): void {
-    this.#splits.next(vertex, subtask).then(
-      (split) => this.#slots[slot]?.port.send({ kind: "split", vertex, subtask, split: split ?? null, none: split === undefined }),
-      (cause: Error) => this.#fail(cause),
-    );
+    this.#splits
+      .next(vertex, subtask)
+      .then((split) => this.#slots[slot]?.port.send({ kind: "split", vertex, subtask, split: split ?? null, none: split === undefined }))
+      .catch((cause: Error) => this.#fail(cause));
   }
 
   #collect(slot: number, message: Extract<FromSlot, { kind: "collect" }>): void {
@@ -162,13 +188,27 @@ export class LocalJob {
   }
 
   #fail(cause: Error): void {
+    const before = this.#state;
     this.#apply({ kind: "failure", cause });
+    // The outcome is decided by the first cause; what fails after it is at least written down.
+    if (this.#state === before) this.#options.log("info", "a failure of a job that ends anyway", { job: this.#options.jobName, error: cause.message });
     this.#stopSlots();
   }
 
   #stopSlots(): void {
+    if (isFinal(this.#state)) return;
     this.#abort.abort();
     for (const slot of this.#slots) slot.port.send({ kind: "cancel" });
+    this.#spareSlots ??= this.#options.callAfter?.(SLOT_STOP_GRACE_MS, () => this.#killSlots());
+  }
+
+  /** Slots that have not stopped in time: a function that never returns, or a close that never settles. */
+  #killSlots(): void {
+    for (const [index, slot] of this.#slots.entries()) {
+      if (this.#endedSlots.has(index)) continue;
+      this.#options.log("warn", `slot ${index + 1} did not stop within ${SLOT_STOP_GRACE_MS} ms; its thread is ended`, { job: this.#options.jobName });
+      slot.kill?.();
+    }
   }
 
   #apply(event: JobEvent): void {

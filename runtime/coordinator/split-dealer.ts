@@ -1,22 +1,27 @@
 /** Runs the enumerators of a job's sources and deals out their splits to the readers that ask. */
 
 import { MillraceError } from "../../core/errors.ts";
-import type { VertexId } from "../../core/ids.ts";
+import type { OperatorId, VertexId } from "../../core/ids.ts";
 import type { Source, SplitEnumerator } from "../../core/source.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 
 export class SplitDealer {
   readonly #enumerators = new Map<VertexId, Promise<SplitEnumerator<unknown>>>();
+  readonly #operators = new Map<VertexId, OperatorId>();
+  /** Those that have been made and not closed. */
+  readonly #open = new Map<OperatorId, SplitEnumerator<unknown>>();
+  #closed = false;
 
   constructor(graph: StreamGraph, jobGraph: JobGraph, signal: AbortSignal) {
     for (const vertex of jobGraph.vertices) {
       const head = graph.nodes.find((node) => node.id === vertex.operators[0]?.id);
       if (head?.spec.kind !== "source") continue;
-      const enumerator = startEnumerator(head.spec.source, head.id, vertex.parallelism, signal);
+      const enumerator = this.#start(head.spec.source, head.id, vertex.parallelism, signal);
       // Whoever asks for a split gets the failure; nobody may ask if the job fails earlier.
       enumerator.catch(() => {});
       this.#enumerators.set(vertex.id, enumerator);
+      this.#operators.set(vertex.id, head.id);
     }
   }
 
@@ -25,22 +30,62 @@ export class SplitDealer {
     await Promise.all(this.#enumerators.values());
   }
 
+  /** The next split for a subtask, undefined at the end. @throws the enumerator's failure. */
   async next(vertex: VertexId, subtask: number): Promise<unknown> {
     const enumerator = await (this.#enumerators.get(vertex) as Promise<SplitEnumerator<unknown>>);
-    return enumerator.next(subtask);
+    try {
+      const split = await enumerator.next(subtask);
+      checkPlain(split);
+      return split;
+    } catch (cause) {
+      throw failure(this.#operators.get(vertex) as OperatorId, "could not deal out what to read", cause);
+    }
   }
 
+  /**
+   * Closes every enumerator, even if some fail. One that is still looking at its input was told to stop and is closed
+   * when it comes back; nobody waits for that. @throws the first failure.
+   */
   async close(): Promise<void> {
-    const started = await Promise.allSettled(this.#enumerators.values());
-    await Promise.all(started.map((result) => (result.status === "fulfilled" ? result.value.close?.() : undefined)));
+    this.#closed = true;
+    const closings = await Promise.allSettled([...this.#open].map(([operator, enumerator]) => closeEnumerator(operator, enumerator)));
+    this.#open.clear();
+    const failed = closings.find((closing) => closing.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #start(source: Source<unknown>, operator: OperatorId, parallelism: number, signal: AbortSignal): Promise<SplitEnumerator<unknown>> {
+    let enumerator: SplitEnumerator<unknown>;
+    try {
+      enumerator = await source.enumerate({ parallelism, signal });
+    } catch (cause) {
+      throw failure(operator, "could not list what to read", cause);
+    }
+    if (this.#closed) await closeEnumerator(operator, enumerator);
+    else this.#open.set(operator, enumerator);
+    return enumerator;
   }
 }
 
-async function startEnumerator(source: Source<unknown>, operator: string, parallelism: number, signal: AbortSignal): Promise<SplitEnumerator<unknown>> {
+async function closeEnumerator(operator: OperatorId, enumerator: SplitEnumerator<unknown>): Promise<void> {
   try {
-    return await source.enumerate({ parallelism, signal });
+    await enumerator.close?.();
   } catch (cause) {
-    if (cause instanceof MillraceError) throw cause;
-    throw new MillraceError("USER_FUNCTION", `the source of "${operator}" could not list what to read: ${(cause as Error).message}`, { operator, cause });
+    throw failure(operator, "could not be closed", cause);
   }
+}
+
+/** Splits travel to slots, so they must be plain data. */
+function checkPlain(split: unknown): void {
+  try {
+    structuredClone(split);
+  } catch (cause) {
+    throw new MillraceError("WRONG_SHAPE", `a split must be plain data, as it travels to another thread: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function failure(operator: OperatorId, what: string, cause: unknown): MillraceError {
+  if (cause instanceof MillraceError && cause.operator !== undefined) return cause;
+  const code = cause instanceof MillraceError ? cause.code : "USER_FUNCTION";
+  return new MillraceError(code, `the source of "${operator}" ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { operator, cause });
 }

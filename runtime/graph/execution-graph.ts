@@ -1,8 +1,9 @@
 /**
  * The execution graph: every vertex as parallel subtasks, placed on slots, and every edge as channels between them.
  *
- * Placement: a slot holds at most one subtask of each vertex. Vertices with as many subtasks as there are slots put
- * subtask i on slot i, so that a forward edge stays in its slot; smaller ones go to the slots with the least work.
+ * Placement: a slot holds at most one subtask of each vertex, and a forward edge stays in its slot: vertices that such
+ * edges connect go to the same slots. Those with as many subtasks as there are slots have subtask i on slot i; smaller
+ * ones go to the slots with the least work.
  */
 
 import type { VertexId } from "../../core/ids.ts";
@@ -31,7 +32,7 @@ export interface ChannelPlacement {
 
 export function createExecutionGraph(graph: JobGraph): ExecutionGraph {
   const slots = Math.max(...graph.vertices.map((vertex) => vertex.parallelism));
-  const subtasks = placeSubtasks(graph.vertices, slots);
+  const subtasks = placeSubtasks(graph, slots);
   const slotOf = (vertex: VertexId, subtask: number): number =>
     (subtasks.find((placed) => placed.vertex === vertex && placed.subtask === subtask) as SubtaskPlacement).slot;
   const channels: ChannelPlacement[] = [];
@@ -50,19 +51,37 @@ export function createExecutionGraph(graph: JobGraph): ExecutionGraph {
   return { slots, subtasks, channels };
 }
 
-function placeSubtasks(vertices: readonly JobVertex[], slots: number): SubtaskPlacement[] {
+function placeSubtasks(graph: JobGraph, slots: number): SubtaskPlacement[] {
   const load = new Array<number>(slots).fill(0);
-  const placed: SubtaskPlacement[] = [];
-  const place = (vertex: JobVertex, subtask: number, slot: number): void => {
-    load[slot] = (load[slot] as number) + 1 / vertex.parallelism;
-    placed.push({ vertex: vertex.id, subtask, slot });
-  };
-  for (const vertex of vertices) {
-    const bySlotLoad = Array.from({ length: slots }, (_, slot) => slot);
-    if (vertex.parallelism < slots) bySlotLoad.sort((a, b) => (load[a] as number) - (load[b] as number) || a - b);
-    for (let subtask = 0; subtask < vertex.parallelism; subtask++) place(vertex, subtask, bySlotLoad[subtask] as number);
+  const slotsOf = new Map<VertexId, readonly number[]>();
+  for (const vertex of graph.vertices) {
+    const together = slotsOf.get(vertex.id);
+    const chosen = together ?? leastLoaded(load, vertex.parallelism);
+    if (together === undefined) for (const id of connectedByForward(vertex.id, graph)) slotsOf.set(id, chosen);
+    for (const slot of chosen) load[slot] = (load[slot] as number) + 1 / vertex.parallelism;
   }
-  return placed;
+  return graph.vertices.flatMap((vertex) =>
+    (slotsOf.get(vertex.id) as readonly number[]).map((slot, subtask) => ({ vertex: vertex.id, subtask, slot })),
+  );
+}
+
+function leastLoaded(load: readonly number[], count: number): readonly number[] {
+  const all = load.map((_, slot) => slot);
+  if (count === all.length) return all;
+  return all.sort((a, b) => (load[a] as number) - (load[b] as number) || a - b).slice(0, count);
+}
+
+/** The vertex and all that forward edges connect it to, in either direction. */
+function connectedByForward(vertex: VertexId, graph: JobGraph): ReadonlySet<VertexId> {
+  const connected = new Set([vertex]);
+  // A set is walked over with what is added on the way.
+  for (const id of connected) {
+    for (const { partitioning, from, to } of graph.edges) {
+      if (partitioning === "forward" && from === id) connected.add(to);
+      if (partitioning === "forward" && to === id) connected.add(from);
+    }
+  }
+  return connected;
 }
 
 /** Which subtasks an edge connects: [producer, consumer] pairs. */

@@ -99,7 +99,9 @@ function checkOptions(graph: StreamGraph, options: JobGraphOptions): void {
 
 function settledParallelism(node: StreamNode, options: JobGraphOptions): number {
   const wanted = node.parallelism ?? options.parallelism;
-  return node.spec.kind === "source" ? Math.min(wanted, node.spec.source.parallelismMax ?? wanted) : wanted;
+  const max = node.spec.kind === "source" ? (node.spec.source.parallelismMax ?? wanted) : wanted;
+  if (Number.isInteger(max) && max >= 1) return Math.min(wanted, max);
+  throw new MillraceError("PARALLELISM", `the parallelismMax of source "${node.id}" is ${max}; it must be a whole number of at least 1`, { operator: node.id });
 }
 
 function settleEdges(node: StreamNode, graph: StreamGraph, parallelism: ReadonlyMap<OperatorId, number>): SettledEdge[] {

@@ -3,13 +3,13 @@
  * Pure: the same job, parameters and options always give the same plan.
  */
 
-import { createHash } from "node:crypto";
 import { MillraceError } from "../../core/errors.ts";
 import { buildGraph, type Job, type Params, resolveParams } from "../../core/job.ts";
 import { KEY_GROUPS_DEFAULT } from "../../core/limits.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import { createExecutionGraph, type ExecutionGraph } from "./execution-graph.ts";
 import { createJobGraph, type JobGraph } from "./job-graph.ts";
+import { structuralHash } from "./structural-hash.ts";
 
 export interface Plan {
   readonly params: Params;
@@ -36,23 +36,4 @@ export function planJob(job: Job, options: PlanOptions = {}): Plan {
     keyGroups: job.options.keyGroups ?? KEY_GROUPS_DEFAULT,
   });
   return { params, graph, graphHash, jobGraph, executionGraph: createExecutionGraph(jobGraph) };
-}
-
-/** Equal exactly for graphs of the same operators, edges and plain parameters. Functions count by their source text. */
-export function structuralHash(graph: StreamGraph): string {
-  const hash = createHash("sha256");
-  for (const node of graph.nodes) hash.update(`${JSON.stringify(plain(node, 0))}\n`);
-  return hash.digest("hex").slice(0, 16);
-}
-
-const depthMax = 12;
-
-function plain(value: unknown, depth: number): unknown {
-  if (typeof value === "function") return `function ${value.toString()}`;
-  if (typeof value === "bigint") return `${value}n`;
-  if (value instanceof Date) return `date ${value.getTime()}`;
-  if (typeof value !== "object" || value === null) return value === undefined ? "undefined" : value;
-  if (depth > depthMax || ArrayBuffer.isView(value)) return Object.prototype.toString.call(value);
-  if (Array.isArray(value)) return value.map((inner) => plain(inner, depth + 1));
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner, depth + 1)]));
 }

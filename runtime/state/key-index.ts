@@ -8,12 +8,14 @@
 
 import { badKey, decodeKey, encodeKey, type Key } from "../../core/key.ts";
 import { flatten } from "./flatten.ts";
+import { IntTable } from "./int-table.ts";
 import { NumberTable } from "./number-table.ts";
 import { StringTable } from "./string-table.ts";
 
 export class KeyIndex {
   readonly #operator: string;
-  readonly #numbers = new NumberTable();
+  readonly #ints = new IntTable();
+  #numbers: NumberTable | undefined;
   #strings: StringTable | undefined;
   /** Bigints, booleans, dates and tuples, by `encodeKey`. */
   #encodings: StringTable | undefined;
@@ -40,7 +42,7 @@ export class KeyIndex {
   /** The slot of a key, made when it does not exist. @throws BAD_KEY */
   slotOf(key: Key): number {
     if (typeof key === "number") {
-      const slot = this.#numbers.find(key);
+      const slot = this.#findNumber(key);
       return slot >= 0 ? slot : this.#insertNumber(key);
     }
     if (typeof key === "string") return this.#slotOfString(key);
@@ -50,9 +52,9 @@ export class KeyIndex {
   /** The slot of a key, or -1. @throws BAD_KEY */
   find(key: Key): number {
     if (typeof key === "number") {
-      const slot = this.#numbers.find(key);
-      if (slot < 0 && key !== key) throw badKey(key, this.#operator);
-      return slot;
+      if ((key | 0) === key) return this.#ints.find(key);
+      if (key !== key) throw badKey(key, this.#operator);
+      return this.#findNumber(key);
     }
     if (typeof key === "string") return this.#strings === undefined ? -1 : this.#strings.find(key);
     const encoding = encodeKey(key, this.#operator);
@@ -72,8 +74,10 @@ export class KeyIndex {
   /** Forgets the key in a slot that is in use; the slot may be given to another key. */
   remove(slot: number): void {
     const key = this.#keys[slot] as Key;
-    if (typeof key === "number") this.#numbers.remove(key);
-    else if (typeof key === "string") this.#strings?.remove(key, slot);
+    if (typeof key === "number") {
+      if ((key | 0) === key) this.#ints.remove(key);
+      else this.#numbers?.remove(key);
+    } else if (typeof key === "string") this.#strings?.remove(key, slot);
     else {
       this.#encodings?.remove(this.#encodingOf[slot] as string, slot);
       this.#encodingOf[slot] = undefined;
@@ -86,8 +90,17 @@ export class KeyIndex {
   #insertNumber(key: number): number {
     if (key !== key) throw badKey(key, this.#operator);
     const slot = this.#keep(key + 0); // -0 + 0 is 0
-    this.#numbers.insert(key + 0, slot);
+    if ((key | 0) === key) this.#ints.insert(key | 0, slot);
+    else {
+      this.#numbers ??= new NumberTable();
+      this.#numbers.insert(key, slot);
+    }
     return slot;
+  }
+
+  #findNumber(key: number): number {
+    if ((key | 0) === key) return this.#ints.find(key); // -0 too: it is 0
+    return this.#numbers === undefined ? -1 : this.#numbers.find(key);
   }
 
   #slotOfString(key: string): number {

@@ -1,5 +1,6 @@
 /**
- * Numeric keys → slots: open addressing with linear probing in one typed array. Used by `key-index.ts` only.
+ * Numeric keys that are no 32-bit integers → slots: open addressing with linear probing in one typed array. Used by
+ * `key-index.ts` only; integers are in `int-table.ts`.
  *
  * A cell is 16 bytes, so a lookup costs one cache line: the key and slot + 1 (0: the cell is empty), both as float64. At
  * most half of the cells are in use. Removing shifts the cells behind back, so there are no tombstones.
@@ -7,6 +8,8 @@
  * Growth doubles the table and moves everything at once. The pause is not bounded: the longest insertion into a pane took
  * 8 ms on the way to 100,000 keys, 25 to 500,000 and 42 to a million (`bench/state.ts`). Moving in steps would bound it.
  */
+
+import { scatter } from "./scatter.ts";
 
 /** 64 bytes: V8 keeps typed arrays up to this size on its own heap, where they are cheap to make. */
 const CELLS_MIN = 4;
@@ -74,15 +77,6 @@ export class NumberTable {
 }
 
 function hashOf(key: number): number {
-  const int = key | 0;
-  if (int === key) return scatter(int); // -0 too: it is 0
   float[0] = key;
   return scatter(scatter(words[0] as number) ^ (words[1] as number));
-}
-
-/** murmur3's finaliser: every bit of the input reaches every bit of the output, whatever the stride of the keys. */
-function scatter(word: number): number {
-  let h = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
 }

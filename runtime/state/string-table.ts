@@ -2,7 +2,7 @@
  * String keys → slots: open addressing over hashes; the strings themselves stay with the caller. Used by `key-index.ts`.
  *
  * A cell is two int32: the hash, and slot + 1 (0: empty). A string is compared only where its whole hash agrees. On strings
- * fresh from a batch it takes 0.7 of a Map's CPU time at 20,000 and at a million keys (`bench/state.ts`); a prototype with
+ * fresh from a batch it takes 0.7 of a Map's CPU time at a million keys, 0.7 to 1 at 20,000 (`bench/state.ts`); a prototype with
  * the characters in an arena of its own was slower at 20,000 and equal at a million. Growth and removal as in
  * `number-table.ts`.
  */

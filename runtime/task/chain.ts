@@ -161,7 +161,7 @@ function createLink(chained: ChainedOperator, node: StreamNode, links: ReadonlyM
   }
   edges.push(...ownEdges);
   const combined = combine(mains, sideWatermarks(chained, links, ownEdges));
-  const main = environment.freeze ? { ...combined, push: guarded(combined.push, node.id) } : combined;
+  const main = environment.freeze ? guardedOutput(combined, node.id) : combined;
   if (environment.freeze) for (const [tag, push] of sides) sides.set(tag, guarded(push, node.id));
   const markIdle = (idle: boolean): void => {
     for (const edge of ownEdges) edge.idle(idle);
@@ -235,6 +235,10 @@ function fanOut(first: Push<unknown> | undefined, second: Push<unknown>): Push<u
     first(value, timestamp);
     second(value, timestamp);
   };
+}
+
+function guardedOutput(output: Output, operator: string): Output {
+  return { push: guarded(output.push, operator), watermark: (timestamp) => output.watermark(timestamp) };
 }
 
 /** For tests: refuses what could not travel to another subtask, and freezes the rest. */

@@ -19,7 +19,7 @@ import { SegmentPool } from "../exchange/segment-pool.ts";
 import { SharedInputChannel, SharedOutputChannel } from "../exchange/shared-channel.ts";
 import type { ChannelPlacement, SubtaskPlacement } from "../graph/execution-graph.ts";
 import type { JobEdge, JobVertex } from "../graph/job-graph.ts";
-import { structuralHash } from "../graph/plan.ts";
+import { structuralHash } from "../graph/structural-hash.ts";
 import type { SlotDeployment } from "../protocol.ts";
 import { Chain } from "./chain.ts";
 import { EdgeOutput } from "./edge-output.ts";

@@ -63,6 +63,11 @@ export class TimerQueue {
     return this.#event.size + this.#processing.size;
   }
 
+  /** Places kept for keys: no more than have ever had timers at one time. */
+  get keySlots(): number {
+    return this.#index.slots;
+  }
+
   /** Registers a timer; one that is registered already stays as it is. @throws BAD_KEY, STATE_MISUSE for a time that is NaN */
   register(key: Key, domain: TimerDomain, timestamp: number): void {
     if (timestamp !== timestamp) throw this.#noTime(key);

@@ -3,8 +3,9 @@
  */
 
 import { extname } from "node:path";
-import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { MessageChannel, type MessagePort, workerData } from "node:worker_threads";
 import { Piscina } from "piscina";
+import { MillraceError } from "../../core/errors.ts";
 import type { FromSlot, SlotDeployment, SlotPort, ToSlot } from "../protocol.ts";
 import type { SlotTask } from "./slot-entry.ts";
 
@@ -12,12 +13,31 @@ export interface RunningSlot {
   readonly port: SlotPort<ToSlot, FromSlot>;
   /** Resolves when the slot's task has ended; rejects when its thread was lost. */
   readonly ended: Promise<void>;
+  /** Ends the thread, whatever it does. */
+  kill(): void;
+}
+
+export interface SlotPoolOptions {
+  readonly slots: number;
+  /** How large the JavaScript heap of a slot may grow; absent: as Node decides. */
+  readonly slotHeapMb?: number | undefined;
+  /** Gets the error of a thread whose slot has ended already. */
+  readonly onStrayError: (error: Error) => void;
+}
+
+/** What the pool's threads know of themselves. */
+const threadMark = { millraceSlot: true };
+
+/** @throws BAD_JOB_MODULE in a slot's thread: there a job's module is imported to be run, not to run the job again. */
+export function refuseInSlot(jobName: string): void {
+  if ((workerData as Partial<typeof threadMark> | null)?.millraceSlot !== true) return;
+  throw new MillraceError("BAD_JOB_MODULE", `importing the module of job "${jobName}" runs a job, but every slot imports it; guard the call: if (import.meta.main) await run(job)`);
 }
 
 export class SlotPool {
   readonly #pool: Piscina<SlotTask, void>;
 
-  constructor(slots: number) {
+  constructor({ slots, slotHeapMb, onStrayError }: SlotPoolOptions) {
     this.#pool = new Piscina<SlotTask, void>({
       filename: new URL(`./slot-entry${extname(import.meta.filename)}`, import.meta.url).href,
       minThreads: slots,
@@ -26,13 +46,19 @@ export class SlotPool {
       idleTimeout: Number.POSITIVE_INFINITY,
       // The default waits for tasks in a blocking way, in which a task's own I/O would stand still.
       atomics: "disabled",
+      workerData: threadMark,
+      ...(slotHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: slotHeapMb } }),
     });
+    this.#pool.on("error", onStrayError);
   }
 
   start(deployment: SlotDeployment): RunningSlot {
     const { port1, port2 } = new MessageChannel();
-    const ended = this.#pool.run({ deployment, port: port2 }, { transferList: [port2] });
-    return { port: slotPort(port1), ended };
+    const killer = new AbortController();
+    const ended = this.#pool.run({ deployment, port: port2 }, { transferList: [port2], signal: killer.signal });
+    // A thread that was lost before it had its end of the port cannot close it. What it sent before comes first.
+    ended.catch(() => setImmediate(() => port1.close()));
+    return { port: slotPort(port1), ended, kill: () => killer.abort() };
   }
 
   async close(): Promise<void> {

@@ -55,7 +55,7 @@ function elementSuite(factory: ChannelFactory): void {
     expect(ends.input.poll()).toBe("batch");
     expect(ends.input.batch.rows).toBe(2);
     expect(ends.input.batch.deliver((value, timestamp) => taken.push([value, timestamp]), open)).toBe(true);
-    expect(taken).toEqual([["a", 1], ["b", 2]]); // prettier-ignore
+    expect(taken).toEqual([["a", 1], ["b", 2]]);
     ends.input.release();
     expect(ends.input.poll()).toBe(undefined);
   });
@@ -223,7 +223,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { arbitrary: fc.record({ kind: fc.constant("deliver" as const), blockAfter: fc.integer({ min: 1, max: 9 }) }), weight: 4 },
   ...(["flush", "drain", "poll", "release", "arrive"] as const).map((kind) => ({ arbitrary: fc.constant({ kind }), weight: 3 })),
   { arbitrary: fc.constant({ kind: "idle" as const }), weight: 1 },
-); // prettier-ignore
+);
 
 function randomUseSuite(factory: ChannelFactory): void {
   test("whatever the order of use, every element comes once, in its place", () => {

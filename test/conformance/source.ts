@@ -25,18 +25,25 @@ export function sourceConformance<T>(name: string, prepare: () => SourceCase<T> 
       expect(source.name).not.toBe("");
     });
 
-    test.each([1, 2, 3])("each record is read once by %i readers, whatever they are asked for and whenever they are blocked", async (parallelism) => {
-      const { source, expected } = await prepare();
-      const script = fc.record({ turns: fc.integer({ min: 1, max: 5 }), max: fc.integer({ min: 1, max: 9 }), blockAfter: fc.nat({ max: 9 }) });
-      await fc.assert(
-        fc.asyncProperty(fc.array(script, { minLength: 1, maxLength: 50 }), async (steps) => {
-          const read = await readAll(source, parallelism, steps);
-          if (parallelism === 1) expect(read.flat()).toEqual(expected);
-          else expect(sorted(read.flat())).toEqual(sorted(expected));
-        }),
-        { numRuns: 15 },
-      );
-    });
+    test.each([1, 2, 3])(
+      "each record is read once by %i readers, whatever they are asked for and whenever they are blocked",
+      async (parallelism) => {
+        const { source, expected } = await prepare();
+        const script = fc.record({
+          turns: fc.integer({ min: 1, max: 5 }),
+          max: fc.integer({ min: 1, max: 9 }),
+          blockAfter: fc.nat({ max: 9 }),
+        });
+        await fc.assert(
+          fc.asyncProperty(fc.array(script, { minLength: 1, maxLength: 50 }), async (steps) => {
+            const read = await readAll(source, parallelism, steps);
+            if (parallelism === 1) expect(read.flat()).toEqual(expected);
+            else expect(sorted(read.flat())).toEqual(sorted(expected));
+          }),
+          { numRuns: 15 },
+        );
+      },
+    );
 
     test("each reader's records keep the order of the source", async () => {
       const { source, expected } = await prepare();
@@ -166,10 +173,13 @@ export async function readAll<T>(source: Source<T>, parallelism: number, script:
 }
 
 /** All records of a source, read by one reader, and what it reported on the way. */
-export async function readSource<T>(source: Source<T>): Promise<{ records: T[]; context: ReturnType<typeof fakeContext> }> {
+export async function readSource<T>(
+  source: Source<T>,
+): Promise<{ records: T[]; context: ReturnType<typeof fakeContext> }> {
   const context = fakeContext();
   const records: T[] = [];
-  for (const split of await splitsOf(source, 1)) records.push(...(await readSplit(source, split, undefined, undefined, context)).records);
+  for (const split of await splitsOf(source, 1))
+    records.push(...(await readSplit(source, split, undefined, undefined, context)).records);
   return { records, context };
 }
 

@@ -7,8 +7,14 @@ const squares = Array.from({ length: 97 }, (_, index) => ({ index, square: index
 const record = (index: number): { index: number; square: number } => ({ index, square: index * index });
 
 sourceConformance("generate with a count", () => ({ source: generate({ count: 97, record }), expected: squares }));
-sourceConformance("generate with many splits", () => ({ source: generate({ count: 97, splits: 20, record }), expected: squares }));
-sourceConformance("generate at a rate", () => ({ source: generate({ count: 97, perSecond: 50, record }), expected: squares }));
+sourceConformance("generate with many splits", () => ({
+  source: generate({ count: 97, splits: 20, record }),
+  expected: squares,
+}));
+sourceConformance("generate at a rate", () => ({
+  source: generate({ count: 97, perSecond: 50, record }),
+  expected: squares,
+}));
 sourceConformance("generate of nothing", () => ({ source: generate({ count: 0, record }), expected: [] }));
 
 test("a stream without a count is unbounded: there is always a further range, right after the one before", async () => {
@@ -70,7 +76,9 @@ test.each([1, 2, 3])("the rate holds for %i subtasks together", async (paralleli
   const enumerator = await source.enumerate(enumeratorContext(parallelism));
   const clock = new ManualClock();
   const start = clock.ms;
-  const readers = Array.from({ length: parallelism }, (_, subtask) => source.reader(fakeContext({ subtask, parallelism, clock })));
+  const readers = Array.from({ length: parallelism }, (_, subtask) =>
+    source.reader(fakeContext({ subtask, parallelism, clock })),
+  );
   const begin = async (number: number): Promise<void> => {
     const split = await enumerator.next(number);
     if (split !== undefined) await readers[number]?.begin(split);

@@ -1,6 +1,5 @@
 /** The context that a source or sink gets, with everything that it reports kept for the test to look at. */
 
-
 import type { SinkContext } from "../../core/sink.ts";
 import type { SourceContext } from "../../core/source.ts";
 
@@ -62,4 +61,3 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
 
 /** A gate that is never blocked. */
 export const open = { blocked: false };
-

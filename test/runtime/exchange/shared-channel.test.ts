@@ -13,29 +13,34 @@ interface OpenOptions {
   readonly channels?: number;
   /** Where the counters of the control block begin. */
   readonly firstCount?: number;
+  /** Whether frames larger than a segment arrive before their descriptors, or when they are let arrive. */
+  readonly beside?: "before" | "later";
 }
 
 /** Channels of one producing slot to one consuming slot, both in this thread. Released segments are poisoned. */
-function openChannels({ channels = 1, firstCount = 0 }: OpenOptions = {}): ChannelEnds[] {
+function openChannels({ channels = 1, firstCount = 0, beside = "later" }: OpenOptions = {}): ChannelEnds[] {
   const doorbells = createDoorbells(2);
   const segments = createPoolBuffer(channels);
   const pool = new SegmentPool(segments, channels);
   return Array.from({ length: channels }, () => {
     const control = new SharedArrayBuffer(CONTROL_BLOCK_BYTES);
     new Int32Array(control).fill(firstCount, 0, 1).fill(firstCount, 16, 17);
-    const beside: [number, SharedArrayBuffer][] = [];
+    const arriving: [number, SharedArrayBuffer][] = [];
+    const arrive = (): void => {
+      for (const [serial, frame] of arriving.splice(0)) input.receiveOversize(serial, frame);
+    };
     const input = new SharedInputChannel({ operator: "consumer", control, segments, doorbell: new Doorbell(doorbells, 0) });
     const output = new SharedOutputChannel({
       operator: "producer",
       control,
       pool,
       doorbell: new Doorbell(doorbells, 1),
-      sendOversize: (serial, frame) => beside.push([serial, frame]),
+      sendOversize: (serial, frame) => {
+        arriving.push([serial, frame]);
+        if (beside === "before") arrive();
+      },
       fields: undefined,
     });
-    const arrive = (): void => {
-      for (const [serial, frame] of beside.splice(0)) input.receiveOversize(serial, frame);
-    };
     return { output, input: poisoning(input), arrive };
   });
 }
@@ -78,23 +83,7 @@ function takeBatch({ input }: ChannelEnds): unknown[] {
 channelSuite("shared", openChannel);
 channelSuite("shared, beside other channels of the pool", () => openChannels({ channels: 3 })[1] as ChannelEnds);
 channelSuite("shared, while the counters wrap around", () => openChannel({ firstCount: 2 ** 31 - 3 }));
-channelSuite("shared, frames beside the channel arriving before their descriptors", () => {
-  const ends = openChannel();
-  return { ...ends, input: { ...bound(ends.input), poll: () => (ends.arrive(), ends.input.poll()) } }; // prettier-ignore
-});
-
-function bound(input: InputChannel): InputChannel {
-  return {
-    poll: () => input.poll(),
-    get batch() {
-      return input.batch;
-    },
-    get watermarkRead() {
-      return input.watermarkRead;
-    },
-    release: () => input.release(),
-  };
-}
+channelSuite("shared, large frames arriving before their descriptors", () => openChannel({ beside: "before" }));
 
 describe("records larger than a segment", () => {
   const large = { text: "y".repeat(3 * SEGMENT_BYTES) };
@@ -188,28 +177,30 @@ test("a batch is not read after its release", () => {
 
 test("channels of one pool never share a segment", () => {
   const channels = openChannels({ channels: 3 });
-  let sent = 0;
-  const expected = channels.map((): number[] => []);
+  const sent = channels.map((): number[] => []);
   const taken = channels.map((): number[] => []);
+  const take = ({ input }: ChannelEnds, index: number): boolean => {
+    const element = input.poll();
+    if (element !== "batch") return element !== "end";
+    input.batch.deliver((value) => taken[index]?.push((value as { id: number }).id), open);
+    input.release();
+    return true;
+  };
+  let id = 0;
   for (let round = 0; round < 400; round++) {
-    for (const [index, { output, input }] of channels.entries()) {
-      if (!output.drain()) continue;
+    for (const [index, ends] of channels.entries()) {
+      if ((round + index) % 3 !== 0) take(ends, index);
+      if (!ends.output.drain()) continue;
       for (let i = 0; i <= (round * 7 + index) % 5; i++) {
-        expected[index]?.push(sent);
-        output.write({ id: sent++, filler: "x".repeat((round * 31) % 500) }, 0);
+        sent[index]?.push(id);
+        ends.output.write({ id: id++, filler: "x".repeat((round * 31) % 500) }, 0);
       }
-      output.flush();
-      if ((round + index) % 3 === 0 || input.poll() !== "batch") continue;
-      input.batch.deliver((value) => taken[index]?.push((value as { id: number }).id), open);
-      input.release();
+      ends.output.flush();
     }
   }
   for (const [index, ends] of channels.entries()) {
-    for (let element = ends.input.poll(); element === "batch" || !ends.output.drain(); element = ends.input.poll()) {
-      if (element !== "batch") continue;
-      ends.input.batch.deliver((value) => taken[index]?.push((value as { id: number }).id), open);
-      ends.input.release();
-    }
+    ends.output.end();
+    while (take(ends, index)) ends.output.drain();
   }
-  expect(taken).toEqual(expected);
+  expect(taken).toEqual(sent);
 });

@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 import { createDoorbells, Doorbell } from "../../../runtime/exchange/doorbell.ts";
 import { createPoolBuffer } from "../../../runtime/exchange/segment-pool.ts";
 import { CONTROL_BLOCK_BYTES, SharedInputChannel } from "../../../runtime/exchange/shared-channel.ts";
-import { explore, type Program, type Step } from "./explore.ts";
+import { explore, type Program } from "./explore.ts";
 import { newDigest, type ProducerSetup } from "./fixtures/stress-records.ts";
 
 const credit = 2;
@@ -111,7 +111,7 @@ function ringByFlag(who: string, side: Side): Program<Model> {
 }
 
 /** From `prepareSleep` to the end of `sleep`; `hasWork` is the look in between. */
-function sleep(side: Side, hasWork: Step<Model>, again: string, looksAgain: boolean): Program<Model> {
+function sleep(side: Side, hasWork: (s: Model) => boolean, again: string, looksAgain: boolean): Program<Model> {
   const own = side === "producer" ? "producerCount" : "consumerCount";
   return [
     [

@@ -52,11 +52,23 @@ test("the domains are separate", () => {
 test("a deleted timer does not fire, and takes a new place when it is registered again", () => {
   const timers = queue();
   for (const key of ["a", "b", "c"]) timers.register(key, "event", 1);
+  timers.register("a", "event", 9);
   timers.delete("a", "event", 1);
   timers.delete("c", "event", 1);
   timers.delete("unknown", "event", 1);
   timers.register("a", "event", 1);
-  expect(due(timers)).toEqual([["b", 1], ["a", 1]]);
+  expect(due(timers)).toEqual([["b", 1], ["a", 1], ["a", 9]]);
+});
+
+test("a key whose last timer has fired or was deleted is forgotten", () => {
+  const timers = queue();
+  for (let i = 0; i < 1000; i++) {
+    timers.register(i, "event", i);
+    timers.register(`deleted-${i}`, "processing", i);
+    timers.delete(`deleted-${i}`, "processing", i);
+    expect(due(timers, i)).toEqual([[i, i]]);
+  }
+  expect(timers.keySlots).toBeLessThanOrEqual(2);
 });
 
 test("timers that are registered while firing and already due fire too; those deleted do not", () => {
@@ -150,10 +162,10 @@ test("the same timers restored twice, or damaged ones, are refused", () => {
 });
 
 const step = fc.record({
-  do: fc.constantFrom("register", "register", "register", "delete", "advance", "restart"),
-  key: fc.constantFrom<Key[]>(0, 1, 2, "a", "b", 1n, [1, 2]),
-  domain: fc.constantFrom<TimerDomain[]>("event", "processing"),
-  time: fc.integer({ min: 0, max: 12 }),
+  do: fc.constantFrom("register", "register", "register", "register", "delete", "delete", "delete", "advance", "restart"),
+  key: fc.constantFrom<Key[]>(0, 1, "1", [1, 2]),
+  domain: fc.constantFrom<TimerDomain[]>("event", "event", "event", "processing"),
+  time: fc.integer({ min: 0, max: 3 }),
 });
 
 test("any use gives what a sorted list gives", () => {

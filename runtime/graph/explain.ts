@@ -1,0 +1,107 @@
+/**
+ * A plan as text for people: the program as it was written, its operators chained into vertices, and their subtasks on
+ * slots. The same plan always gives the same text.
+ */
+
+import type { OperatorSpec, StreamNode } from "../../core/node.ts";
+import type { Partitioning } from "../../core/partitioning.ts";
+import type { ExecutionGraph } from "./execution-graph.ts";
+import type { JobEdge, JobVertex } from "./job-graph.ts";
+import type { Plan } from "./plan.ts";
+
+export function explain(plan: Plan): string {
+  const { graph, graphHash, jobGraph, executionGraph } = plan;
+  return [
+    `Job "${graph.jobName}", graph ${graphHash}, ${count(jobGraph.keyGroups, "key group")}`,
+    "",
+    `Logical graph: ${count(graph.nodes.length, "operator")}`,
+    ...graph.nodes.flatMap((node) => logicalLines(node)),
+    "",
+    `Chained graph: ${count(jobGraph.vertices.length, "vertex", "vertices")}, ${count(jobGraph.edges.length, "edge")}`,
+    ...jobGraph.vertices.flatMap((vertex) => chainedLines(vertex, plan)),
+    "",
+    `Parallel graph: ${count(executionGraph.subtasks.length, "subtask")} in ${count(executionGraph.slots, "slot")}, ${channels(executionGraph)}`,
+    ...parallelLines(plan),
+    "",
+  ].join("\n");
+}
+
+function logicalLines(node: StreamNode): string[] {
+  const parallelism = node.parallelism === undefined ? "" : `, parallelism ${node.parallelism}`;
+  const inputs = node.inputs.map(
+    ({ from, side, partitioning }) => `    from ${from}${side === undefined ? "" : `, side output "${side}"`}: ${partitioningText(partitioning)}`,
+  );
+  return [`  ${node.id}: ${operatorText(node.spec)}${parallelism}`, ...inputs];
+}
+
+function chainedLines(vertex: JobVertex, { jobGraph }: Plan): string[] {
+  const chain = vertex.operators.map((operator) => operator.id).join(" → ");
+  const edges = jobGraph.edges.filter((edge) => edge.to === vertex.id).map((edge) => `    ${edgeText(edge)}`);
+  return [`  ${vertex.id}, parallelism ${vertex.parallelism}: ${chain}`, ...edges];
+}
+
+function edgeText(edge: JobEdge): string {
+  return `from ${edge.fromOperator}: ${edge.partitioning}, ${edge.fields === undefined ? "all fields" : `fields ${edge.fields.join(", ")}`}`;
+}
+
+function parallelLines({ jobGraph, executionGraph }: Plan): string[] {
+  return Array.from({ length: executionGraph.slots }, (_, slot) => {
+    const names = executionGraph.subtasks
+      .filter((placed) => placed.slot === slot)
+      .map((placed) => {
+        const vertex = jobGraph.vertices.find((candidate) => candidate.id === placed.vertex);
+        return `${placed.vertex} ${placed.subtask + 1}/${vertex?.parallelism}`;
+      });
+    return `  slot ${slot + 1}: ${names.join(", ")}`;
+  });
+}
+
+function channels({ channels }: ExecutionGraph): string {
+  const between = channels.filter((channel) => channel.fromSlot !== channel.toSlot).length;
+  return `${count(channels.length, "channel")} (${between} between slots)`;
+}
+
+function operatorText(spec: OperatorSpec): string {
+  switch (spec.kind) {
+    case "source":
+      return `source, ${spec.source.bounded ? "bounded" : "unbounded"}`;
+    case "window":
+      return `${spec.window.kind} window, ${durationText(spec.window.sizeMs)}${spec.window.kind === "sliding" ? ` every ${durationText(spec.window.slideMs)}` : ""}, keyed state`;
+    case "process":
+      return spec.key === undefined ? "process" : `process, ${stateText(Object.keys(spec.fn.state ?? {}))}`;
+    case "reduce":
+      return "reduce, keyed state";
+    case "custom":
+      return spec.keyed ? "custom, keyed state" : "custom";
+    case "mapBatches":
+      return `mapBatches, columns ${Object.keys(spec.fn.schema).join(", ")}`;
+    default:
+      return spec.kind;
+  }
+}
+
+function stateText(names: readonly string[]): string {
+  return names.length === 0 ? "no state" : `keyed state ${names.join(", ")}`;
+}
+
+function partitioningText(partitioning: Partitioning): string {
+  if (partitioning.kind !== "hash") return partitioning.kind === "custom" ? "by a function" : partitioning.kind;
+  return `hash by ${partitioning.key.fields?.join(", ") ?? "a function"}`;
+}
+
+const units = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1000],
+] as const;
+
+/** The duration in its largest unit without a fraction, as `durationMs` reads it. */
+function durationText(milliseconds: number): string {
+  const unit = units.find(([, size]) => milliseconds > 0 && milliseconds % size === 0);
+  return unit === undefined ? `${milliseconds}ms` : `${milliseconds / unit[1]}${unit[0]}`;
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
+}

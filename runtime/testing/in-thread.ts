@@ -1,0 +1,85 @@
+/**
+ * Running a job in the calling thread, many slots under one seeded scheduler and a virtual clock: for tests.
+ *
+ * The subtasks, the channels between slots with their codec, and the control plane are those of production. The job is
+ * passed in directly, so it may be defined anywhere; a seed that fails once fails again.
+ */
+
+import type { Job, Params } from "../../core/job.ts";
+import type { LogLevel } from "../../core/telemetry.ts";
+import { LocalJob } from "../coordinator/local-job.ts";
+import { planJob } from "../graph/plan.ts";
+import { type JobMetrics, summarise } from "../job-metrics.ts";
+import type { JobHandle } from "../run.ts";
+import { InThreadSlot } from "./in-thread-slot.ts";
+import { Scheduler } from "./scheduler.ts";
+import { SeededRandom } from "./seeded-random.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+export interface InThreadOptions {
+  /** Overrides the job's own parallelism. */
+  readonly parallelism?: number;
+  readonly params?: Params;
+  /** Decides who runs next; default 1. */
+  readonly seed?: number;
+  /** The time of the run; by default it begins at 0. It moves by itself when every slot sleeps. */
+  readonly clock?: VirtualClock;
+  /** Freezes records and state values and refuses records that could not travel, in chains too. Default true. */
+  readonly freeze?: boolean;
+  /** Cancels the job. */
+  readonly signal?: AbortSignal;
+  readonly log?: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+/**
+ * Starts the job; `await (await runInThread(job)).result` waits for its end. Same job, options and seed: same order of
+ * everything, as long as the job does nothing asynchronous of its own.
+ * @throws MillraceError when the program, its parameters or options are not valid.
+ */
+export async function runInThread<P extends Params>(job: Job<P>, options: InThreadOptions = {}): Promise<JobHandle> {
+  const anyJob = job as unknown as Job;
+  const plan = planJob(anyJob, options);
+  const random = new SeededRandom(options.seed ?? 1);
+  const clock = options.clock ?? new VirtualClock();
+  const startedAt = clock.now();
+  const scheduler = new Scheduler(random, clock);
+  const slots: InThreadSlot[] = [];
+  const jobId = `in-thread-${options.seed ?? 1}`;
+  const local = new LocalJob({
+    jobId,
+    jobName: job.name,
+    module: job.module,
+    plan,
+    showRecordsInErrors: job.options.showRecordsInErrors ?? false,
+    freeze: options.freeze ?? true,
+    startSlot: (deployment) => {
+      const slot = new InThreadSlot(anyJob, deployment, scheduler, random, clock);
+      slots.push(slot);
+      return slot;
+    },
+    log: options.log ?? (() => {}),
+  });
+  const metrics = (): JobMetrics => {
+    for (const slot of slots) slot.report();
+    const { reports, busyMs, state } = local;
+    return summarise({ jobName: job.name, state: state.kind, reports, busyMs, elapsedMs: clock.now() - startedAt });
+  };
+  const cancel = (): void => local.cancel();
+  options.signal?.addEventListener("abort", cancel, { once: true });
+  const result = runToEnd(local, scheduler).then(metrics);
+  // The caller may look at the result later, or only at the metrics.
+  result.catch(() => {}).finally(() => options.signal?.removeEventListener("abort", cancel));
+  if (options.signal?.aborted === true) cancel();
+  return { jobId, result, metrics, collect: <T>(name: string) => local.collected(name) as readonly T[], cancel };
+}
+
+async function runToEnd(local: LocalJob, scheduler: Scheduler): Promise<void> {
+  let ended = false;
+  const outcome = local.run().finally(() => {
+    ended = true;
+  });
+  const scheduled = scheduler.run(() => ended);
+  // The scheduler ends first only if it fails.
+  await Promise.race([outcome, scheduled.then(() => outcome)]);
+  await scheduled;
+}

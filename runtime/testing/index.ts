@@ -1,0 +1,14 @@
+/** "millrace/testing": tools to test jobs and operators with. */
+
+export { type InThreadOptions, runInThread } from "./in-thread.ts";
+export {
+  type HarnessOptions,
+  type HarnessSnapshot,
+  type LogLine,
+  type OperatorHarness,
+  openHarness,
+  openOperator,
+} from "./operator-harness.ts";
+export type { OutputElement } from "./recorded-output.ts";
+export { SeededRandom } from "./seeded-random.ts";
+export { VirtualClock } from "./virtual-clock.ts";

@@ -1,0 +1,326 @@
+/**
+ * One operator, or a few in a chain, driven by hand: records, watermarks and processing time go in; records, watermarks,
+ * side outputs, metrics and state are looked at. The chain, its gate and its state are those of production.
+ */
+
+import { assert } from "../../core/assert.ts";
+import type { DataStream } from "../../core/data-stream.ts";
+import { Environment } from "../../core/environment.ts";
+import type { OperatorId } from "../../core/ids.ts";
+import type { Key } from "../../core/key.ts";
+import { KEY_GROUPS_DEFAULT } from "../../core/limits.ts";
+import type { OperatorFactory } from "../../core/operator.ts";
+import type { OutputTag } from "../../core/side-output.ts";
+import type { Sink } from "../../core/sink.ts";
+import type { Source } from "../../core/source.ts";
+import type { StateDescriptor, StateHandle } from "../../core/state.ts";
+import type { StreamGraph } from "../../core/stream-graph.ts";
+import type { LogLevel } from "../../core/telemetry.ts";
+import { END_OF_TIME, NO_TIMESTAMP } from "../../core/time.ts";
+import { createJobGraph, type JobVertex } from "../graph/job-graph.ts";
+import { CallbackQueue } from "../task/callback-queue.ts";
+import { Chain } from "../task/chain.ts";
+import { EdgeOutput } from "../task/edge-output.ts";
+import type { OperatorHost, OperatorSnapshot, SubtaskEnvironment } from "../task/operator-host.ts";
+import type { OperatorMetrics } from "../task/metrics.ts";
+import { SubtaskGate } from "../task/subtask-gate.ts";
+import { mergeSnapshots } from "./merge-snapshots.ts";
+import { type OutputElement, RecordedOutput } from "./recorded-output.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+export interface HarnessOptions {
+  /** Which subtask of how many it is: 0 of 1. */
+  readonly subtask?: number;
+  readonly parallelism?: number;
+  readonly keyGroups?: number;
+  /** The processing time; by default it begins at 0. `advanceTime` moves it. */
+  readonly clock?: VirtualClock;
+  /** The side outputs to record. */
+  readonly sides?: readonly OutputTag<never>[];
+  /** Snapshots to begin with: of all subtasks, whatever their number was. */
+  readonly restore?: readonly HarnessSnapshot[];
+  /** The output has no credit after every n-th record, so that whatever can be suspended is. */
+  readonly blockEvery?: number;
+  /** Freezes records and state values and refuses records that could not travel. Default true. */
+  readonly freeze?: boolean;
+  /** What errors say of records: their contents, or by default their shape. */
+  readonly showRecordsInErrors?: boolean;
+  /** Which attempt the errors name; default 1. */
+  readonly attempt?: number;
+}
+
+export type HarnessSnapshot = ReadonlyMap<OperatorId, OperatorSnapshot>;
+
+/** What was logged. */
+export interface LogLine {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Opens what `build` appends to a stream, as one chain of a single subtask:
+ * `openHarness<Click, Result>((clicks) => clicks.keyBy("item").window(tumbling("1m")).aggregate("n", counting()))`.
+ * @throws what the operators' `open` throws.
+ */
+export async function openHarness<I, O = never>(
+  build: (input: DataStream<I>) => DataStream<O> | void,
+  options: HarnessOptions = {},
+): Promise<OperatorHarness<I, O>> {
+  const harness = new OperatorHarness<I, O>(build, options);
+  await harness.open();
+  return harness;
+}
+
+/** The same for an operator by the contract of `core/operator.ts`. */
+export function openOperator<I, O>(
+  factory: OperatorFactory<I, O>,
+  options: HarnessOptions = {},
+): Promise<OperatorHarness<I, O>> {
+  return openHarness((input) => input.transform("operator", factory), options);
+}
+
+export class OperatorHarness<I, O = never> {
+  readonly clock: VirtualClock;
+  readonly logs: LogLine[] = [];
+  /** What sinks have given to `collect`. */
+  readonly collected: unknown[] = [];
+  readonly #graph: StreamGraph;
+  readonly #chain: Chain;
+  readonly #gate: SubtaskGate;
+  readonly #callbacks = new CallbackQueue();
+  readonly #outputs = new Map<string, RecordedOutput<unknown>>();
+  readonly #abort = new AbortController();
+  #settled: (() => void) | undefined;
+
+  constructor(build: (input: DataStream<I>) => DataStream<O> | void, options: HarnessOptions) {
+    this.clock = options.clock ?? new VirtualClock();
+    this.#gate = new SubtaskGate(() => this.#settled?.());
+    this.#graph = graphOf(build, options.sides ?? []);
+    const keyGroups = options.keyGroups ?? KEY_GROUPS_DEFAULT;
+    const { vertices, edges } = createJobGraph(this.#graph, { parallelism: 1, keyGroups });
+    const restored = restoredFrom(options);
+    this.#chain = new Chain({
+      vertex: vertices[0] as JobVertex,
+      graph: this.#graph,
+      environment: this.#environment(options, keyGroups),
+      edgeOutput: (edge, host) => this.#edgeOutput(edges[edge]?.toOperator ?? "", options, host),
+      ...(restored === undefined ? {} : { restored }),
+    });
+  }
+
+  async open(): Promise<void> {
+    await this.#chain.open(this.#graph);
+    this.#letThrough();
+  }
+
+  /** One record, as a batch of its own. */
+  push(value: I, timestamp = NO_TIMESTAMP): void {
+    this.pushBatch([[value, timestamp]]);
+  }
+
+  /** Records as one batch: those behind a record that closes the gate come when it is open again. */
+  pushBatch(records: Iterable<readonly [value: I, timestamp: number]>): void {
+    for (const [value, timestamp] of records) {
+      this.#chain.push(value, timestamp);
+      this.#letThrough();
+      assert(!this.#gate.blocked, "the operator awaits a promise in the midst of a batch: push single records and await settled()");
+    }
+    this.#chain.batchEnd();
+    this.#letThrough();
+  }
+
+  watermark(timestamp: number): void {
+    this.#chain.watermark(timestamp);
+    this.#letThrough();
+  }
+
+  /** Moves processing time on by so much, through every moment at which something is due. */
+  advanceTime(ms: number): void {
+    const end = this.clock.now() + ms;
+    for (;;) {
+      const next = Math.min(end, this.#callbacks.next());
+      this.clock.advanceTo(Math.max(next, this.clock.now()));
+      const ran = this.#callbacks.runDue(this.clock.now());
+      this.#letThrough();
+      if (!ran && next >= end) return;
+    }
+  }
+
+  /** The input has nothing at the moment. */
+  pause(): void {
+    this.#chain.pause();
+    this.#letThrough();
+  }
+
+  /** All input has come. */
+  finish(): void {
+    this.watermark(END_OF_TIME);
+    for (const operator of this.#chain.finishers) {
+      operator.finish?.();
+      this.#letThrough();
+    }
+    this.#chain.end();
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.#chain.close(this.#graph);
+  }
+
+  /** Resolves when no operator awaits a promise any more. @throws what such a promise failed with. */
+  async settled(): Promise<void> {
+    while (this.#gate.waiting) {
+      const settled = Promise.withResolvers<void>();
+      this.#settled = settled.resolve;
+      await settled.promise;
+      this.#letThrough();
+    }
+  }
+
+  /** Whether input may come: no operator awaits a promise. */
+  get isOpen(): boolean {
+    return !this.#gate.blocked;
+  }
+
+  /** Everything that came out, in order. */
+  get elements(): readonly OutputElement<O>[] {
+    return this.#output("output").elements as OutputElement<O>[];
+  }
+
+  /** The records that came out. */
+  get records(): readonly O[] {
+    return this.elements.flatMap((element) => (element.kind === "record" ? [element.value] : []));
+  }
+
+  /** The watermarks that came out. */
+  get watermarks(): readonly number[] {
+    return this.elements.flatMap((element) => (element.kind === "watermark" ? [element.timestamp] : []));
+  }
+
+  /** The records of a side output; it has to be one of the option `sides`. */
+  side<T>(tag: OutputTag<T>): readonly T[] {
+    const { elements } = this.#output(sideName(tag));
+    return elements.flatMap((element) => (element.kind === "record" ? [element.value as T] : []));
+  }
+
+  /** The elements that came out since the last call. */
+  take(): readonly OutputElement<O>[] {
+    const output = this.#output("output");
+    const taken = output.elements;
+    output.elements = [];
+    return taken as OutputElement<O>[];
+  }
+
+  /** What an operator counts; without a name the last one. */
+  metrics(operator?: string): OperatorMetrics {
+    return this.#host(operator).metrics.read();
+  }
+
+  /** A state as the operator sees it under the key; without a name of the last operator. */
+  state<D extends StateDescriptor>(key: Key, name: string, descriptor: D, operator?: string): StateHandle<D> {
+    const { state } = this.#host(operator);
+    state.setCurrentKey(key);
+    return state.state(name, descriptor);
+  }
+
+  /** REQUIRES: the gate is open. */
+  snapshot(): HarnessSnapshot {
+    assert(!this.#gate.blocked, "a snapshot is taken between records: await settled() first");
+    return this.#chain.snapshot();
+  }
+
+  #host(operator: string | undefined): OperatorHost {
+    const { hosts } = this.#chain;
+    const host = operator === undefined ? hosts.at(-1) : hosts.find((candidate) => candidate.operator === operator);
+    assert(host !== undefined, `there is no operator "${operator}"`);
+    return host;
+  }
+
+  #output(name: string): RecordedOutput<unknown> {
+    const output = this.#outputs.get(name);
+    assert(output !== undefined, `there is no recorded output "${name}"`);
+    return output;
+  }
+
+  /** @throws what an awaited promise failed with. */
+  #letThrough(): void {
+    const drain = (): boolean => this.#chain.edges.every((edge) => edge.drain());
+    this.#gate.throwFailure();
+    for (let open = false; this.#gate.blocked && !open && !this.#gate.waiting; ) {
+      drain();
+      open = this.#gate.resume(drain);
+    }
+  }
+
+  #edgeOutput(toOperator: string, options: HarnessOptions, host: () => OperatorHost): EdgeOutput {
+    const output = new RecordedOutput<unknown>(options.blockEvery ?? Number.POSITIVE_INFINITY);
+    this.#outputs.set(toOperator, output);
+    return new EdgeOutput({
+      kind: "forward",
+      partitioning: { kind: "forward" },
+      channels: [output],
+      keyGroups: 1,
+      gate: this.#gate,
+      toOperator,
+      failure: (cause, value) => host().failure(cause, value),
+    });
+  }
+
+  #environment(options: HarnessOptions, keyGroups: number): SubtaskEnvironment {
+    return {
+      job: "harness",
+      subtask: options.subtask ?? 0,
+      parallelism: options.parallelism ?? 1,
+      attempt: options.attempt ?? 1,
+      keyGroups,
+      signal: this.#abort.signal,
+      clock: this.clock,
+      gate: this.#gate,
+      showRecordsInErrors: options.showRecordsInErrors ?? false,
+      freeze: options.freeze ?? true,
+      log: (level, message, fields) => void this.logs.push({ level, message, fields }),
+      callAt: (timeMs, callback) => this.#callbacks.add(timeMs, callback),
+      collect: (_operator, rows) => void this.collected.push(...rows),
+      arrow: async () => (await import("../exchange/arrow-adapter.ts")).arrowAdapter,
+    };
+  }
+}
+
+function sideName(tag: OutputTag<unknown>): string {
+  return `side output ${tag.name}`;
+}
+
+/** The operators between an input and outputs of another parallelism, so that these are edges and not chained. */
+function graphOf<I, O>(
+  build: (input: DataStream<I>) => DataStream<O> | void,
+  sides: readonly OutputTag<unknown>[],
+): StreamGraph {
+  const env = new Environment("harness");
+  const result = build(env.from(nowhere as Source<I>));
+  if (result !== undefined) {
+    result.to(anywhere, { name: "output", parallelism: 2 });
+    for (const tag of sides) result.sideOutput(tag).to(anywhere, { name: sideName(tag), parallelism: 2 });
+  }
+  return env.graph();
+}
+
+const nowhere: Source<never> = {
+  name: "input",
+  bounded: true,
+  enumerate: () => ({ next: () => undefined }),
+  reader: () => ({ begin() {}, read: () => "end", position: () => undefined }),
+};
+
+const anywhere: Sink<unknown> = { name: "output", writer: () => ({ write() {} }) };
+
+function restoredFrom({ restore, subtask = 0, parallelism = 1 }: HarnessOptions): HarnessSnapshot | undefined {
+  if (restore === undefined) return undefined;
+  const operators = new Set(restore.flatMap((snapshot) => [...snapshot.keys()]));
+  return new Map(
+    [...operators].map((operator) => {
+      const parts = restore.flatMap((snapshot) => snapshot.get(operator) ?? []);
+      return [operator, mergeSnapshots(parts, subtask, parallelism)];
+    }),
+  );
+}

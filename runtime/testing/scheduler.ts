@@ -1,0 +1,98 @@
+/**
+ * The scheduler of a run in one thread: decides by a seed which slot goes on next and which message arrives next.
+ *
+ *  1. Whatever can happen is a candidate: a slot that is not asleep or has been woken, the oldest message of a queue.
+ *  2. A candidate is drawn and done, with all that follows from it at once (promises that it settles).
+ *  3. When there is none, the outside world is waited for where something awaits it: files, timers of user code.
+ *  4. When that is quiet too, time moves to the next moment at which a slot wants to be woken.
+ *
+ * So a program that only works in memory runs in the same order whenever it has the same seed.
+ */
+
+import { AssertionFailure } from "../../core/assert.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+/** What the scheduler chooses from. */
+export interface Actor {
+  /** What it would do next, or undefined when it cannot do anything now. */
+  next(): (() => void) | undefined;
+  /** When it wants to be looked at again; Infinity for not by time. */
+  readonly wakeAt: number;
+  /** Whether it waits for something that the scheduler does not bring about: "surely", or only "perhaps". */
+  readonly awaitsOutside: "surely" | "perhaps" | "no";
+}
+
+export class Scheduler {
+  readonly #random: SeededRandom;
+  readonly #clock: VirtualClock;
+  readonly #actors: Actor[] = [];
+  readonly #outside = new OutsideWorld();
+
+  constructor(random: SeededRandom, clock: VirtualClock) {
+    this.#random = random;
+    this.#clock = clock;
+  }
+
+  add(actor: Actor): void {
+    this.#actors.push(actor);
+  }
+
+  /** Runs until `done` says so. @throws AssertionFailure when nothing can happen any more. */
+  async run(done: () => boolean): Promise<void> {
+    while (!done()) {
+      if (!this.#stepOnce()) await this.#pass(done);
+      await macrotask();
+    }
+  }
+
+  #stepOnce(): boolean {
+    const candidates = this.#actors.flatMap((actor) => actor.next() ?? []);
+    if (candidates.length === 0) return false;
+    this.#random.pick(candidates)();
+    return true;
+  }
+
+  /** Nothing can happen at this moment: lets the outside world go on, or else time. */
+  async #pass(done: () => boolean): Promise<void> {
+    await macrotask();
+    if (done() || this.#actors.some((actor) => actor.next() !== undefined)) return;
+    const waits = this.#actors.map((actor) => actor.awaitsOutside);
+    if (waits.includes("surely") || (waits.includes("perhaps") && this.#outside.busy)) {
+      await this.#outside.aMoment();
+      return;
+    }
+    const next = Math.min(...this.#actors.map((actor) => actor.wakeAt));
+    if (next < Number.POSITIVE_INFINITY) this.#clock.advanceTo(Math.max(next, this.#clock.now()));
+    else if (waits.includes("perhaps")) await this.#outside.aMoment();
+    else throw new AssertionFailure("every slot sleeps, no message is under way and nothing is due: the job stands still");
+  }
+}
+
+/** Everything of Node's that may call back later: files, sockets, timers; as far as it was not there at the start. */
+class OutsideWorld {
+  readonly #before = countResources();
+
+  get busy(): boolean {
+    return [...countResources()].some(([kind, count]) => count > (this.#before.get(kind) ?? 0));
+  }
+
+  aMoment(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** What is always there in a thread and brings nothing about by itself. */
+const standing = new Set(["Immediate", "MessagePort", "PipeWrap", "TTYWrap", "CloseReq"]);
+
+function countResources(): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const kind of process.getActiveResourcesInfo()) {
+    if (!standing.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function macrotask(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,130 @@
+/**
+ * Drives an operator through the same steps in every way that must not matter, and holds the outputs against each other:
+ * record by record, all records between two other steps in one batch, snapshotted and restored into a new operator after
+ * every step, and with an output that has no credit after every second record.
+ */
+
+import { expect } from "vitest";
+import type { DataStream, OutputTag } from "../../index.ts";
+import {
+  type HarnessOptions,
+  type OperatorHarness,
+  type OutputElement,
+  openHarness,
+  VirtualClock,
+} from "../../runtime/testing/index.ts";
+
+export type Step<I> =
+  | readonly [value: I, timestamp?: number]
+  | { readonly watermark: number }
+  | { readonly advanceTime: number };
+
+export type Build<I, O> = (input: DataStream<I>) => DataStream<O>;
+
+export interface DriveOptions extends HarnessOptions {
+  /** Whether watermarks have to be the same too; not where they are made anew after a restart, or batch by batch. */
+  readonly watermarks?: boolean;
+}
+
+export interface Driven<O> {
+  readonly records: readonly O[];
+  readonly timestamps: readonly number[];
+  readonly elements: readonly OutputElement<O>[];
+  /** What came out of a side output, by the tag's name. */
+  readonly sides: Readonly<Record<string, readonly unknown[]>>;
+}
+
+/** What came out, the same in every way. */
+export async function driveInEveryWay<I, O>(
+  build: Build<I, O>,
+  steps: readonly Step<I>[],
+  options: DriveOptions = {},
+): Promise<Driven<O>> {
+  const { watermarks = true, ...harness } = options;
+  const single = await drive(build, steps, harness);
+  const blocked = await drive(build, steps, { ...harness, blockEvery: 2 });
+  expect(blocked, "with a full output").toEqual(single);
+  const restored = await driveRestored(build, steps, harness);
+  if (watermarks) expect(restored, "restored after every step").toEqual(single);
+  else expect(withoutWatermarks(restored), "restored after every step").toEqual(withoutWatermarks(single));
+  const together = await driveTogether(build, steps, harness);
+  expect(withoutWatermarks(together), "all at once").toEqual(withoutWatermarks(single));
+  return single;
+}
+
+/** Record by record. */
+export async function drive<I, O>(
+  build: Build<I, O>,
+  steps: readonly Step<I>[],
+  options: HarnessOptions = {},
+): Promise<Driven<O>> {
+  const harness = await openHarness(build, { ...options, clock: new VirtualClock() });
+  for (const step of steps) {
+    take(harness, step);
+    await harness.settled();
+  }
+  await harness.close();
+  return driven(harness.elements, [harness], options.sides);
+}
+
+async function driveTogether<I, O>(build: Build<I, O>, steps: readonly Step<I>[], options: HarnessOptions): Promise<Driven<O>> {
+  const harness = await openHarness(build, { ...options, clock: new VirtualClock() });
+  let batch: (readonly [I, number])[] = [];
+  for (const step of steps) {
+    if (isRecord(step)) {
+      batch.push([step[0], step[1] ?? Number.NEGATIVE_INFINITY]);
+      continue;
+    }
+    harness.pushBatch(batch);
+    batch = [];
+    take(harness, step);
+  }
+  harness.pushBatch(batch);
+  await harness.settled();
+  await harness.close();
+  return driven(harness.elements, [harness], options.sides);
+}
+
+async function driveRestored<I, O>(build: Build<I, O>, steps: readonly Step<I>[], options: HarnessOptions): Promise<Driven<O>> {
+  const clock = new VirtualClock();
+  const harnesses = [await openHarness(build, { ...options, clock })];
+  const elements: OutputElement<O>[] = [];
+  for (const step of steps) {
+    const current = harnesses.at(-1) as OperatorHarness<I, O>;
+    take(current, step);
+    await current.settled();
+    elements.push(...current.elements);
+    const snapshot = current.snapshot();
+    await current.close();
+    harnesses.push(await openHarness(build, { ...options, clock, restore: [snapshot] }));
+  }
+  return driven(elements, harnesses, options.sides);
+}
+
+function take<I, O>(harness: OperatorHarness<I, O>, step: Step<I>): void {
+  if (isRecord(step)) harness.push(step[0], step[1]);
+  else if ("watermark" in step) harness.watermark(step.watermark);
+  else harness.advanceTime(step.advanceTime);
+}
+
+function isRecord<I>(step: Step<I>): step is readonly [I, number?] {
+  return Array.isArray(step);
+}
+
+function driven<I, O>(
+  elements: readonly OutputElement<O>[],
+  harnesses: readonly OperatorHarness<I, O>[],
+  sides: readonly OutputTag<never>[] = [],
+): Driven<O> {
+  const records = elements.filter((element) => element.kind === "record");
+  return {
+    records: records.map((record) => record.value),
+    timestamps: records.map((record) => record.timestamp),
+    elements,
+    sides: Object.fromEntries(sides.map((tag) => [tag.name, harnesses.flatMap((harness) => harness.side(tag))])),
+  };
+}
+
+function withoutWatermarks<O>(result: Driven<O>): Driven<O> {
+  return { ...result, elements: result.elements.filter((element) => element.kind === "record") };
+}
