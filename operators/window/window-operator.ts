@@ -26,6 +26,12 @@ import type { WindowResult, WindowSpec } from "../../core/window.ts";
 import { type Accumulators, accumulators } from "./accumulators.ts";
 import { Panes } from "./panes.ts";
 
+/**
+ * Records that are looked up together. One record's lookup waits for memory several times; the lookups of many records
+ * wait at the same time. With a million keys that is the difference between 450 and 200 ns a record.
+ */
+const GATHERED_MAX = 128;
+
 export interface WindowOperatorOptions {
   readonly key: KeySelector;
   readonly window: WindowSpec;
@@ -66,8 +72,16 @@ export class WindowOperator implements Operator {
   #firedUpTo: number;
   /** The watermark at which the next window fires. */
   #nextFiring = Number.POSITIVE_INFINITY;
+  // Records of the pane of the latest record that have not been added yet.
+  readonly #keys: unknown[] = new Array(GATHERED_MAX).fill(undefined);
+  readonly #values: unknown[] = new Array(GATHERED_MAX).fill(undefined);
+  readonly #slots = new Int32Array(GATHERED_MAX);
+  #gathered = 0;
   // The pane of the latest record, as consecutive records mostly share it.
   #paneStart = Number.NaN;
+  /** Instants from here to before there belong to that pane; where clocks are set back, others may too. */
+  #paneFrom = Number.POSITIVE_INFINITY;
+  #paneTo = Number.NEGATIVE_INFINITY;
   #pane: StatePane | undefined;
   #paneExpiresAt = Number.NEGATIVE_INFINITY;
   #paneFiresAt = Number.POSITIVE_INFINITY;
@@ -90,21 +104,27 @@ export class WindowOperator implements Operator {
   }
 
   process(value: unknown, timestamp: number): void {
-    if (timestamp - timestamp !== 0) throw this.#noEventTime(value, timestamp);
-    const start = this.#panes.paneOf(timestamp);
-    if (start !== this.#paneStart) this.#turnTo(start);
+    if (!(timestamp >= this.#paneFrom && timestamp < this.#paneTo)) this.#turnTo(timestamp, value);
     if (this.#paneExpiresAt <= this.#watermark || (this.#ahead !== undefined && this.#isLateAhead(value))) {
       this.#dropLate(value, timestamp);
       return;
     }
-    const pane = this.#pane ?? this.#openPane(start);
-    const size = pane.size;
-    const slot = this.#slotOf(pane, value);
-    this.#accumulators.add(pane, slot, slot === size, value);
-    if (this.#paneFiresAt <= this.#watermark) this.#fireAgain(start, pane, slot);
+    const at = this.#gathered;
+    this.#keys[at] = this.#keyOf(value);
+    this.#values[at] = value;
+    this.#gathered = at + 1;
+    if (this.#paneFiresAt <= this.#watermark) {
+      this.#addGathered();
+      this.#fireAgain(this.#paneStart, this.#pane as StatePane, this.#slots[at] as number);
+    } else if (this.#gathered === GATHERED_MAX) this.#addGathered();
+  }
+
+  batchEnd(): void {
+    this.#addGathered();
   }
 
   watermark(timestamp: number): void {
+    this.#addGathered();
     this.#watermark = timestamp;
     if (timestamp < this.#nextFiring) {
       if (timestamp > this.#firedUpTo) this.#firedUpTo = timestamp;
@@ -113,6 +133,7 @@ export class WindowOperator implements Operator {
   }
 
   beforeSnapshot(): void {
+    this.#addGathered();
     const { first, last } = this.#context.state.keyGroups;
     for (let group = first; group <= last; group++) {
       const slot = this.#fired.slotOf(group);
@@ -121,9 +142,35 @@ export class WindowOperator implements Operator {
     }
   }
 
-  #slotOf(pane: StatePane, value: unknown): number {
+  /** Adds the gathered records to their pane: looks all of them up first, then updates all. */
+  #addGathered(): void {
+    const count = this.#gathered;
+    if (count === 0) return;
+    this.#gathered = 0;
+    const pane = this.#pane ?? this.#openPane(this.#paneStart);
+    const firstFresh = pane.size;
+    for (let i = 0; i < count; i++) this.#slots[i] = this.#slotOf(pane, i);
+    // A slot is fresh for the first record that has it; slots are given out in order.
+    let nextFresh = firstFresh;
+    for (let i = 0; i < count; i++) {
+      const slot = this.#slots[i] as number;
+      const fresh = slot === nextFresh;
+      if (fresh) nextFresh++;
+      this.#accumulators.add(pane, slot, fresh, this.#values[i]);
+    }
+  }
+
+  #slotOf(pane: StatePane, gathered: number): number {
     try {
-      return pane.slotOf(this.#key.select(value));
+      return pane.slotOf(this.#keys[gathered] as Key);
+    } catch (error) {
+      throw this.#context.failure(error, this.#values[gathered]);
+    }
+  }
+
+  #keyOf(value: unknown): Key {
+    try {
+      return this.#key.select(value);
     } catch (error) {
       throw this.#context.failure(error, value);
     }
@@ -137,8 +184,13 @@ export class WindowOperator implements Operator {
   }
 
   /** Looks at another pane than the latest record's; it is opened only if the record is not late. */
-  #turnTo(start: number): void {
+  #turnTo(timestamp: number, value: unknown): void {
+    if (timestamp - timestamp !== 0) throw this.#noEventTime(value, timestamp);
+    this.#addGathered();
+    const start = this.#panes.paneOf(timestamp);
     this.#paneStart = start;
+    this.#paneFrom = this.#panes.startOf(start);
+    this.#paneTo = this.#panes.startOf(start + this.#panes.paneMs);
     this.#pane = this.#table.find(start);
     this.#paneExpiresAt = this.#panes.endOf(this.#panes.lastWindowOf(start)) - 1 + this.#latenessMs;
     this.#paneFiresAt = this.#panes.endOf(this.#panes.firstWindowOf(start)) - 1;
@@ -276,7 +328,7 @@ export class WindowOperator implements Operator {
     for (const pane of this.#table.namespaces()) {
       if (this.#panes.endOf(this.#panes.lastWindowOf(pane)) - 1 + this.#latenessMs <= watermark) this.#table.drop(pane);
     }
-    this.#paneStart = Number.NaN;
+    this.#paneFrom = Number.POSITIVE_INFINITY;
     this.#nextFiring = this.#earliestFiring();
   }
 

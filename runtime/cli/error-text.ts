@@ -42,10 +42,12 @@ export function errorText(error: unknown, options: ErrorTextOptions): string {
     if (error.origin?.record !== undefined) line("record", error.origin.record);
   }
   if (options.verbose || !(error instanceof MillraceError)) more(framesOf(error, options.verbose));
-  for (let [outer, cause] = [error, causeOf(error)]; cause !== undefined; [outer, cause] = [cause, causeOf(cause)]) {
-    // An error that was passed on under the same headline has said it already.
-    if (headline(cause) !== headline(outer)) line("cause", headline(cause));
-    more([...excerptOf(cause), ...framesOf(cause, options.verbose)]);
+  for (let cause = causeOf(error); cause !== undefined; cause = causeOf(cause)) {
+    const frames = [...excerptOf(cause), ...framesOf(cause, options.verbose)];
+    // An error that passes on another's message has said it already, unless there is a place to show.
+    if (frames.length === 0 && lines.some((text) => text.includes(messageOf(cause)))) continue;
+    line("cause", headline(cause));
+    more(frames);
   }
   return lines.join("\n");
 }
@@ -53,6 +55,10 @@ export function errorText(error: unknown, options: ErrorTextOptions): string {
 function headline(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error instanceof MillraceError ? `${error.code}: ${sentence(error)}` : `${error.name}: ${error.message}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The message without the place and record that the failing subtask appends: they get lines of their own. */

@@ -55,11 +55,10 @@ function kindOf(value: unknown): string {
 function checkCopy(path: string, job: Job): void {
   try {
     definedJob(job.module, job.name);
-  } catch (cause) {
+  } catch {
     throw new MillraceError(
       "BAD_JOB_MODULE",
       `the job of ${path} was defined by another copy of millrace than the one that this command belongs to; install millrace once, and start that copy's command`,
-      { cause },
     );
   }
 }

@@ -47,7 +47,7 @@ export function showProgress(options: ProgressOptions = {}): Progress {
     progressLine(metrics.job, figures, rowsPerSecond, extra?.(metrics));
   return {
     onProgress(metrics) {
-      const figures = figuresOf(metrics, sources, last?.figures.eventTime);
+      const figures = figuresOf(metrics, sources);
       last = { metrics, figures };
       const rowsPerSecond = rate.next(figures);
       if (rewrite) stream.write(`${clearLine}${cut(lineOf(metrics, figures, rowsPerSecond), stream.columns)}`);
@@ -87,8 +87,8 @@ export interface Figures {
   readonly lagMs: number | undefined;
 }
 
-/** A vertex without a watermark yet, or with the final one, says nothing on event time: the latest known then remains. */
-export function figuresOf(metrics: JobMetrics, sources?: readonly string[], lastEventTime?: number): Figures {
+/** A vertex without a watermark yet, or with the final one, says nothing on event time. */
+export function figuresOf(metrics: JobMetrics, sources?: readonly string[]): Figures {
   const { elapsedMs, vertices } = metrics;
   const read = sources === undefined ? vertices.slice(0, 1) : vertices.filter(({ vertex }) => sources.includes(vertex));
   const watermarks = vertices.map(({ watermark }) => watermark).filter(Number.isFinite);
@@ -96,7 +96,7 @@ export function figuresOf(metrics: JobMetrics, sources?: readonly string[], last
   return {
     elapsedMs,
     rows: read.reduce((sum, { recordsIn }) => sum + recordsIn, 0),
-    eventTime: known ? Math.max(...watermarks) : lastEventTime,
+    eventTime: known ? Math.max(...watermarks) : undefined,
     lagMs: known ? Math.max(...watermarks) - Math.min(...watermarks) : undefined,
   };
 }

@@ -91,6 +91,8 @@ export class OperatorHarness<I, O = never> {
   readonly #callbacks = new CallbackQueue();
   readonly #outputs = new Map<string, RecordedOutput<unknown>>();
   readonly #abort = new AbortController();
+  /** Input that has not been taken yet. */
+  readonly #waiting: (() => void)[] = [];
   #settled: (() => void) | undefined;
 
   constructor(build: (input: DataStream<I>) => DataStream<O> | void, options: HarnessOptions) {
@@ -119,19 +121,15 @@ export class OperatorHarness<I, O = never> {
     this.pushBatch([[value, timestamp]]);
   }
 
-  /** Records as one batch: those behind a record that closes the gate come when it is open again. */
+  /** Records as one batch. What comes while an operator awaits a promise waits as it would in a channel. */
   pushBatch(records: Iterable<readonly [value: I, timestamp: number]>): void {
-    for (const [value, timestamp] of records) {
-      this.#chain.push(value, timestamp);
-      this.#letThrough();
-      assert(!this.#gate.blocked, "the operator awaits a promise in the midst of a batch: push single records and await settled()");
-    }
-    this.#chain.batchEnd();
+    for (const [value, timestamp] of records) this.#waiting.push(() => this.#chain.push(value, timestamp));
+    this.#waiting.push(() => this.#chain.batchEnd());
     this.#letThrough();
   }
 
   watermark(timestamp: number): void {
-    this.#chain.watermark(timestamp);
+    this.#waiting.push(() => this.#chain.watermark(timestamp));
     this.#letThrough();
   }
 
@@ -168,8 +166,9 @@ export class OperatorHarness<I, O = never> {
     await this.#chain.close(this.#graph);
   }
 
-  /** Resolves when no operator awaits a promise any more. @throws what such a promise failed with. */
+  /** Resolves when all input has been taken and no operator awaits a promise any more. @throws what one failed with. */
   async settled(): Promise<void> {
+    this.#letThrough();
     while (this.#gate.waiting) {
       const settled = Promise.withResolvers<void>();
       this.#settled = settled.resolve;
@@ -243,13 +242,17 @@ export class OperatorHarness<I, O = never> {
     return output;
   }
 
-  /** @throws what an awaited promise failed with. */
+  /** Takes input as long as the gate opens for it. @throws what an awaited promise failed with. */
   #letThrough(): void {
     const drain = (): boolean => this.#chain.edges.every((edge) => edge.drain());
     this.#gate.throwFailure();
-    for (let open = false; this.#gate.blocked && !open && !this.#gate.waiting; ) {
-      drain();
-      open = this.#gate.resume(drain);
+    for (;;) {
+      if (this.#gate.waiting) return;
+      if (!this.#gate.blocked) {
+        const next = this.#waiting.shift();
+        if (next === undefined) return;
+        next();
+      } else if (drain()) this.#gate.resume(drain);
     }
   }
 

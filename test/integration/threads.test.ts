@@ -1,7 +1,7 @@
 /** Jobs on real slots: threads that import a module, exchange records by shared memory, fail, end and are lost. */
 
 import { describe, expect, test } from "vitest";
-import { type Job, type JobHandle, type JobMetrics, run, type RunOptions } from "../../index.ts";
+import { type Job, type JobHandle, type JobMetrics, type Params, run, type RunOptions } from "../../index.ts";
 import { makeJob } from "./fixtures/defined-late.ts";
 import misbehaves from "./fixtures/misbehaves.ts";
 import otherInSlots from "./fixtures/other-in-slots.ts";
@@ -14,13 +14,13 @@ interface Finished {
   readonly metrics: JobMetrics;
 }
 
-async function finish(job: Job, options: RunOptions): Promise<Finished> {
+async function finish<P extends Params>(job: Job<P>, options: RunOptions): Promise<Finished> {
   const handle = await run(job, options);
   return { handle, metrics: await handle.result };
 }
 
 /** What the job fails with. */
-async function failure(job: Job, options: RunOptions): Promise<unknown> {
+async function failure<P extends Params>(job: Job<P>, options: RunOptions): Promise<unknown> {
   return (await run(job, { logLevel: "silent", ...options })).result.then(
     () => "it finished",
     (error: unknown) => error,

@@ -225,8 +225,8 @@ test("process without a key emits any number of records and side outputs", async
     (input) =>
       input.process("split", {
         process(n, context) {
-          if (n % 2 === 0) return [n];
-          context.side(odd, n);
+          if (n % 2 !== 0) context.side(odd, n);
+          return n % 2 === 0 ? [n] : [];
         },
       }),
     [[1, 1], [2, 2], [3, 3], [4, 4]],

@@ -45,9 +45,12 @@ describe("the figures", () => {
     expect(figuresOf(without)).toMatchObject({ eventTime: undefined, lagMs: undefined });
   });
 
-  test("at the end of all input the latest known event time remains", () => {
-    const ended = metrics(1, vertex("read", 1, Number.POSITIVE_INFINITY));
-    expect(figuresOf(ended, undefined, noon)).toMatchObject({ eventTime: noon, lagMs: undefined });
+  test("vertices that have come to the end of time are left out too", () => {
+    const { POSITIVE_INFINITY } = Number;
+    const ending = metrics(1, vertex("read", 1, POSITIVE_INFINITY), vertex("window", 1, noon));
+    expect(figuresOf(ending)).toMatchObject({ eventTime: noon, lagMs: 0 });
+    const ended = metrics(1, vertex("read", 1, POSITIVE_INFINITY));
+    expect(figuresOf(ended)).toMatchObject({ eventTime: undefined, lagMs: undefined });
   });
 });
 
