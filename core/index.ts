@@ -11,7 +11,7 @@ export {
 } from "./data-stream.ts";
 export type { Environment, OperatorOptions } from "./environment.ts";
 export { type ErrorCode, errorCodes, MillraceError } from "./errors.ts";
-export { defineJob, type Job, type JobOptions, type Params } from "./job.ts";
+export { defineJob, type Job, type JobOptions, type Params, type ParamValue } from "./job.ts";
 export type { Key } from "./key.ts";
 export type {
   Gate,
@@ -40,6 +40,6 @@ export {
   valueState,
 } from "./state.ts";
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
-export { type Clock, type Duration, NO_TIMESTAMP } from "./time.ts";
+export { type Clock, type Duration, END_OF_TIME, NO_TIMESTAMP } from "./time.ts";
 export type { WatermarkGenerator, WatermarkOptions } from "./watermark.ts";
 export { sliding, tumbling, type WindowResult } from "./window.ts";

@@ -45,6 +45,9 @@ export const FLUSH_AFTER_MS = 20;
 /** How long a slot may take to stop once it was told to: closing files and connections takes less. Then its thread is ended. */
 export const SLOT_STOP_GRACE_MS = 10_000;
 
+/** How long a written record may stay invisible outside when its sink's subtask is always busy. */
+export const SINK_FLUSH_AFTER_MS = 200;
+
 /** How long an asynchronous batch function, source or sink may take when the job says nothing. */
 export const ASYNC_TIMEOUT_MS = 60_000;
 

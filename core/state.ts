@@ -7,12 +7,12 @@
 
 import type { Key } from "./key.ts";
 
-/** One value per key. */
-export interface ValueState<T> {
+/** One value per key. `Unset` is what it holds before it is set: undefined, or never when there is an initial value. */
+export interface ValueState<T, Unset = undefined> {
   /** The value of the current key, or the descriptor's initial value. */
-  get(): Readonly<T> | undefined;
+  get(): Readonly<T> | Unset;
   set(value: T): void;
-  update(change: (current: Readonly<T> | undefined) => T): void;
+  update(change: (current: Readonly<T> | Unset) => T): void;
   clear(): void;
 }
 
@@ -43,9 +43,11 @@ export interface ReducingState<T> {
   clear(): void;
 }
 
-export interface ValueStateDescriptor<T> {
+export interface ValueStateDescriptor<T, Unset = undefined> {
   readonly kind: "value";
   readonly initial: T | undefined;
+  /** Carries T and Unset for inference; never set. */
+  readonly of?: readonly [T, Unset];
 }
 
 export interface ListStateDescriptor<T> {
@@ -67,7 +69,7 @@ export interface ReducingStateDescriptor<T> {
 
 // biome-ignore-start lint/suspicious/noExplicitAny: a record of descriptors of any element types; handles infer them back
 export type StateDescriptor =
-  | ValueStateDescriptor<any>
+  | ValueStateDescriptor<any, any>
   | ListStateDescriptor<any>
   | MapStateDescriptor<any, any>
   | ReducingStateDescriptor<any>;
@@ -89,7 +91,9 @@ export type StateHandle<D> =
 
 export type StateHandles<S extends StateDeclaration> = { readonly [name in keyof S]: StateHandle<S[name]> };
 
-export function valueState<T>(initial?: T): ValueStateDescriptor<T> {
+export function valueState<T>(): ValueStateDescriptor<T>;
+export function valueState<T>(initial: T): ValueStateDescriptor<T, never>;
+export function valueState<T>(initial?: T): ValueStateDescriptor<T, undefined> | ValueStateDescriptor<T, never> {
   return Object.freeze({ kind: "value" as const, initial });
 }
 

@@ -9,9 +9,9 @@
  */
 
 import { parseArgs } from "node:util";
-import { collectTo, defineJob, inOrder, MillraceError, mergeAnswers, onlineRecommender, parquet, recommenderSchema, run, toJsonl } from "millrace";
-import { type Answer, metricsOutput, outcome, type Shopper, shoppersOutput, type WindowMetrics } from "./recommender/outcome.ts";
-import { currentHitRate, summaryOf } from "./recommender/report.ts";
+import { collectTo, defineJob, inOrder, MillraceError, mergeAnswers, onlineRecommender, parquet, recommenderSchema, run, showProgress, toJsonl } from "millrace";
+import { type Answer, firstListOutput, metricsOutput, outcome, type Shopper, shoppersOutput, type WindowMetrics } from "./recommender/outcome.ts";
+import { currentHitRate, firstListOf, summaryOf } from "./recommender/report.ts";
 import type { RetailRow, ShopperEvent } from "./recommender/rows.ts";
 import { visitKey, visits } from "./recommender/visits.ts";
 
@@ -43,6 +43,7 @@ const job = defineJob(
     served.to(toJsonl(`${params.output}/recommendations.jsonl`), { name: "recommendations" });
     served.sideOutput(metricsOutput).to(toJsonl(`${params.output}/recommender-metrics.jsonl`), { name: "recommender-metrics" });
     served.sideOutput(metricsOutput).to(collectTo("metrics"), { parallelism: 1 });
+    served.sideOutput(firstListOutput).to(collectTo("first-list"), { parallelism: 1 });
     served.sideOutput(shoppersOutput).to(collectTo("shoppers"), { parallelism: 1 });
   },
   { params: { input: "examples/data/online-retail.parquet", output: "out", shuffleBaskets: -1 }, parallelism: 2 },
@@ -54,32 +55,44 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       input: { type: "string" },
-      output: { type: "string" },
+      output: { type: "string", default: "out" },
       parallelism: { type: "string" },
       "shuffle-baskets": { type: "string" },
     },
   });
+  let firstListShown = false;
+  const progress = showProgress({ every: "2s", extra: currentHitRate });
   const handle = await run(job, {
     params: {
+      output: values.output,
       ...(values.input === undefined ? {} : { input: values.input }),
-      ...(values.output === undefined ? {} : { output: values.output }),
-      ...(values["shuffle-baskets"] === undefined ? {} : { shuffleBaskets: Number(values["shuffle-baskets"]) }),
+      ...(values["shuffle-baskets"] === undefined ? {} : { shuffleBaskets: wholeNumber(values["shuffle-baskets"], "--shuffle-baskets") }),
     },
-    ...(values.parallelism === undefined ? {} : { parallelism: Number(values.parallelism) }),
-    onProgress: (metrics) => process.stderr.write(`${currentHitRate(metrics)}\n`),
+    ...(values.parallelism === undefined ? {} : { parallelism: wholeNumber(values.parallelism, "--parallelism") }),
+    onProgress: (metrics) => {
+      const [first] = handle.collect<Shopper>("first-list");
+      if (first !== undefined && !firstListShown) process.stderr.write(`${firstListOf(first, performance.now())}\n`);
+      firstListShown ||= first !== undefined;
+      progress.onProgress(metrics);
+    },
   });
-  const metrics = await handle.result;
+  const metrics = await handle.result.finally(() => progress.done());
   const { user, system } = process.cpuUsage();
-  const output = values.output ?? "out";
   process.stdout.write(
     summaryOf({
       metrics,
       whole: handle.collect<WindowMetrics>("metrics").at(-1),
       shoppers: handle.collect<Shopper>("shoppers"),
       cpuSeconds: (user + system) / 1e6,
-      files: [`${output}/recommendations.jsonl`, `${output}/recommender-metrics.jsonl`],
+      files: [`${values.output}/recommendations.jsonl`, `${values.output}/recommender-metrics.jsonl`],
     }),
   );
+}
+
+function wholeNumber(text: string, option: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new MillraceError("BAD_OPTION", `${option} expects a whole number, got "${text}"`);
+  return value;
 }
 
 if (import.meta.main) {

@@ -1,6 +1,6 @@
 /** The operator around a sink's writer: hands records over, waits for what the writer waits for, flushes in pauses. */
 
-import { ASYNC_TIMEOUT_MS } from "../core/limits.ts";
+import { ASYNC_TIMEOUT_MS, SINK_FLUSH_AFTER_MS } from "../core/limits.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
 import type { Sink, SinkContext, SinkWriter } from "../core/sink.ts";
 import { positiveDurationMs } from "../core/time.ts";
@@ -9,6 +9,7 @@ export class SinkOperator implements Operator {
   readonly #context: OperatorContext;
   readonly #writer: SinkWriter<unknown>;
   readonly #timeoutMs: number;
+  #flushScheduled = false;
 
   constructor(sink: Sink<unknown>, context: OperatorContext & SinkContext) {
     this.#context = context;
@@ -28,6 +29,16 @@ export class SinkOperator implements Operator {
       throw this.#context.failure(error, value);
     }
     this.#await(wait, "write");
+    if (!this.#flushScheduled) this.#scheduleFlush();
+  }
+
+  /** A busy input never pauses, and yet what was written should be seen soon. */
+  #scheduleFlush(): void {
+    this.#flushScheduled = true;
+    this.#context.callAt(this.#context.clock.now() + SINK_FLUSH_AFTER_MS, () => {
+      this.#flushScheduled = false;
+      this.#flush();
+    });
   }
 
   /** The input pauses or has ended: what was written should be seen. */

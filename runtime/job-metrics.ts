@@ -16,6 +16,8 @@ export interface JobMetrics {
 
 export interface VertexMetrics {
   readonly vertex: string;
+  /** Whether it reads from a source: its recordsIn are what the job has read. */
+  readonly source: boolean;
   readonly recordsIn: number;
   readonly recordsOut: number;
   readonly bytesOut: number;
@@ -63,6 +65,7 @@ function summariseVertex(vertex: string, subtasks: readonly SubtaskReport[]): Ve
   const sum = (of: (report: SubtaskReport) => number): number => subtasks.reduce((total, report) => total + of(report), 0);
   return {
     vertex,
+    source: subtasks.some((report) => report.source),
     recordsIn: sum((report) => report.recordsIn),
     recordsOut: sum((report) => report.recordsOut),
     bytesOut: sum((report) => report.bytesOut),

@@ -67,6 +67,8 @@ export interface OperatorReport {
 export interface SubtaskReport {
   readonly vertex: VertexId;
   readonly subtask: number;
+  /** Whether it reads from a source instead of from other subtasks. */
+  readonly source: boolean;
   readonly phase: string;
   readonly recordsIn: number;
   readonly recordsOut: number;

@@ -73,8 +73,6 @@ export async function run<P extends Params>(job: Job<P>, options: RunOptions = {
   const cancel = (): void => local.cancel();
   options.signal?.addEventListener("abort", cancel, { once: true });
   const result = runToEnd(local, pool, metrics).finally(() => options.signal?.removeEventListener("abort", cancel));
-  // The caller may look at the result later, or only at the metrics.
-  result.catch(() => {});
   if (options.signal?.aborted === true) cancel();
   return { jobId, result, metrics, collect: <T>(name: string) => local.collected(name) as readonly T[], cancel };
 }

@@ -39,6 +39,8 @@ export interface Shopper {
   readonly recommended: readonly string[];
 }
 
+/** The first list that is served, so that whoever watches sees the model at work at once. */
+export const firstListOutput = outputTag<Shopper>("first-list");
 export const metricsOutput = outputTag<WindowMetrics>("metrics");
 export const shoppersOutput = outputTag<Shopper>("shoppers");
 
@@ -66,6 +68,7 @@ const state = {
   runLatency: mapState<number, number>(),
   lastTime: valueState<number>(),
   served: mapState<number, readonly number[]>(),
+  firstListServed: valueState(false),
   names: mapState<number, string>(),
   /** The shoppers served last, with what they had bought. */
   latest: valueState<readonly { readonly user: number; readonly items: readonly number[]; readonly list: readonly number[] }[]>([]),
@@ -91,7 +94,13 @@ export function outcome(): ProcessFunction<Answer, number, typeof state, Recomme
         countLatency(context.state.dayLatency, answer.ms);
         countLatency(context.state.runLatency, answer.ms);
       }
-      if (answer.item < 0) return [serve(answer, context)];
+      if (answer.item < 0) {
+        if (!context.state.firstListServed.get() && answer.list.length > 0) {
+          context.state.firstListServed.set(true);
+          context.side(firstListOutput, named({ user: answer.user, items: answer.items, list: answer.list }, context));
+        }
+        return [serve(answer, context)];
+      }
       if (!context.state.names.has(answer.item)) context.state.names.put(answer.item, answer.description);
       const hit = answer.wantsList && answer.list.includes(answer.item);
       if (answer.wantsList) scored.add();
@@ -110,7 +119,7 @@ export function outcome(): ProcessFunction<Answer, number, typeof state, Recomme
       const whole = run.get();
       if (timer.timestamp !== theEnd || whole === undefined) return;
       context.side(metricsOutput, toMetrics(whole, (lastTime.get() ?? whole.start) + 1, runLatency));
-      for (const shopper of latest.get() ?? []) context.side(shoppersOutput, named(shopper, context));
+      for (const shopper of latest.get()) context.side(shoppersOutput, named(shopper, context));
     },
   };
 }
@@ -155,7 +164,7 @@ function serve(answer: Answer, context: OutcomeContext): Recommendation {
   const list = answer.list.slice(0, listLength);
   count(context, (tally) => ({ ...tally, listsServed: tally.listsServed + 1 }));
   served.put(answer.user, list);
-  const others = (latest.get() ?? []).filter((shopper) => shopper.user !== answer.user);
+  const others = latest.get().filter((shopper) => shopper.user !== answer.user);
   latest.set([{ user: answer.user, items: answer.items, list }, ...others].slice(0, shoppersShown));
   return {
     user_id: answer.user,

@@ -26,8 +26,13 @@ export function summaryOf({ metrics, whole, shoppers, cpuSeconds, files }: RunSu
   ].join("\n");
 }
 
-export function rowsRead(metrics: JobMetrics): number {
-  return metrics.operators["purchases-log"]?.counters["rows"] ?? metrics.vertices[0]?.recordsIn ?? 0;
+function rowsRead(metrics: JobMetrics): number {
+  return metrics.vertices.reduce((rows, vertex) => rows + (vertex.source ? vertex.recordsIn : 0), 0);
+}
+
+/** The first list, after so many milliseconds since the program's start. */
+export function firstListOf(shopper: Shopper, ms: number): string {
+  return `First list after ${(ms / 1000).toFixed(2)} s: shopper ${shopper.user_id} gets ${shopper.recommended.slice(0, 3).map(title).join(", ")}`;
 }
 
 /** "hit rate 0.381" so far, for the progress line. */

@@ -22,8 +22,6 @@ export interface ProgressOptions {
   readonly rewrite?: boolean;
   /** How often a plain line is written at most. Default "5s". */
   readonly every?: Duration;
-  /** The vertices whose input counts as rows read. Default: the job's first one. */
-  readonly sources?: readonly string[];
   /** Further text for the line's end, such as a model's hit rate. */
   readonly extra?: (metrics: JobMetrics) => string | undefined;
 }
@@ -37,7 +35,7 @@ export interface Progress {
 
 /** Shows a job's progress: `run(job, { onProgress: progress.onProgress })`, and `progress.done()` at its end. */
 export function showProgress(options: ProgressOptions = {}): Progress {
-  const { stream = process.stderr, sources, extra } = options;
+  const { stream = process.stderr, extra } = options;
   const everyMs = positiveDurationMs(options.every ?? "5s", "every of showProgress");
   const rewrite = options.rewrite ?? stream.isTTY === true;
   const rate = new RowRate();
@@ -47,7 +45,7 @@ export function showProgress(options: ProgressOptions = {}): Progress {
     progressLine(metrics.job, figures, rowsPerSecond, extra?.(metrics));
   return {
     onProgress(metrics) {
-      const figures = figuresOf(metrics, sources);
+      const figures = figuresOf(metrics);
       last = { metrics, figures };
       const rowsPerSecond = rate.next(figures);
       if (rewrite) stream.write(`${clearLine}${cut(lineOf(metrics, figures, rowsPerSecond), stream.columns)}`);
@@ -88,14 +86,13 @@ export interface Figures {
 }
 
 /** A vertex without a watermark yet, or with the final one, says nothing on event time. */
-export function figuresOf(metrics: JobMetrics, sources?: readonly string[]): Figures {
+export function figuresOf(metrics: JobMetrics): Figures {
   const { elapsedMs, vertices } = metrics;
-  const read = sources === undefined ? vertices.slice(0, 1) : vertices.filter(({ vertex }) => sources.includes(vertex));
   const watermarks = vertices.map(({ watermark }) => watermark).filter(Number.isFinite);
   const known = watermarks.length > 0;
   return {
     elapsedMs,
-    rows: read.reduce((sum, { recordsIn }) => sum + recordsIn, 0),
+    rows: vertices.reduce((sum, { source, recordsIn }) => sum + (source ? recordsIn : 0), 0),
     eventTime: known ? Math.max(...watermarks) : undefined,
     lagMs: known ? Math.max(...watermarks) - Math.min(...watermarks) : undefined,
   };

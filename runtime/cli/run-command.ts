@@ -20,7 +20,7 @@ export async function runCommand(path: string, options: JobOptions): Promise<Exi
   const params = parseParams(job, options.param);
   const settings = { params, ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }) };
   const plan = planJob(job, settings);
-  const progress = showProgress({ sources: sourceVertices(plan), ...(sharesTerminal(plan) ? { rewrite: false } : {}) });
+  const progress = showProgress(sharesTerminal(plan) ? { rewrite: false } : {});
   using interruption = onInterrupt();
   const handle = await run(job, {
     ...settings,
@@ -65,11 +65,6 @@ function collected(handle: JobHandle, plan: Plan): [name: string, rows: readonly
   return sinks
     .map(({ id }): [string, readonly unknown[]] => [id, handle.collect(id)])
     .filter(([, rows]) => rows.length > 0);
-}
-
-function sourceVertices({ graph, jobGraph }: Plan): string[] {
-  const sources = new Set(graph.nodes.filter((node) => node.spec.kind === "source").map((node) => node.id));
-  return jobGraph.vertices.filter(({ operators: [head] }) => head && sources.has(head.id)).map(({ id }) => id);
 }
 
 /** Whether rows appear on the terminal of the progress: a line that is rewritten would be torn apart by them. */

@@ -216,9 +216,9 @@ export class LocalJob {
     this.#state = nextJobState(before, event);
     if (this.#state === before) return;
     const state = this.#state;
-    const level = state.kind === "failed" ? "error" : "info";
     const cause = "cause" in state ? { error: state.cause.message } : {};
-    this.#options.log(level, `job ${state.kind}`, { job: this.#options.jobName, jobId: this.#options.jobId, ...cause });
+    // Whoever runs the job gets the failure itself as a rejection.
+    this.#options.log("info", `job ${state.kind}`, { job: this.#options.jobName, jobId: this.#options.jobId, ...cause });
   }
 }
 

@@ -121,7 +121,7 @@ export class Chain {
   async close(nodes: StreamGraph): Promise<void> {
     const failures: unknown[] = [];
     for (const host of this.hosts) host.ended();
-    for (const host of this.#opened) {
+    for (const host of this.hosts.filter((each) => this.#opened.has(each))) {
       try {
         await host.close();
         await functionOf(host, nodes)?.close?.();

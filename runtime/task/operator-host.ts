@@ -230,14 +230,15 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   failure(cause: unknown, value: unknown): MillraceError {
     const { subtask, parallelism, attempt, showRecordsInErrors } = this.#environment;
     const known = cause instanceof MillraceError;
-    if (known && cause.origin !== undefined) return cause;
+    // What failed deeper in the chain has been named there already.
+    if (known && (cause.origin !== undefined || (cause.operator ?? this.operator) !== this.operator)) return cause;
     const record = value === undefined ? {} : { record: describeRecord(value, showRecordsInErrors) };
     const origin = { subtask, parallelism, attempt, ...record };
     const text = known ? cause.message : `a function of "${this.operator}" threw ${cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)}`;
     const on = "record" in origin ? `, on ${origin.record}` : "";
     return new MillraceError(known ? cause.code : "USER_FUNCTION", `${text} (subtask ${subtask + 1} of ${parallelism}, attempt ${attempt}${on})`, {
       operator: (known ? cause.operator : undefined) ?? this.operator,
-      cause: known ? (cause.cause ?? cause) : cause,
+      cause: known ? cause.cause : cause,
       origin,
     });
   }

@@ -8,6 +8,7 @@ export function reportSubtasks(deployed: readonly DeployedSubtask[]): SubtaskRep
   return deployed.map(({ placement, subtask }) => ({
     vertex: placement.vertex,
     subtask: placement.subtask,
+    source: subtask.isSource,
     phase: subtask.phase,
     recordsIn: subtask.recordsIn,
     recordsOut: subtask.recordsOut,

@@ -17,6 +17,7 @@ export interface SubtaskInput {
   /** Takes one batch or less. REQUIRES: the gate is open. */
   step(): InputStep;
   readonly records: number;
+  readonly isSource: boolean;
   close(): Promise<void>;
 }
 
@@ -31,6 +32,7 @@ export class ChannelInput implements SubtaskInput {
   #current = -1;
   #delivering = false;
   #idle = false;
+  readonly isSource = false;
   records = 0;
 
   constructor(channels: readonly InputChannel[], chain: Chain, gate: SubtaskGate) {
@@ -129,6 +131,7 @@ export class SourceInput implements SubtaskInput {
   /** What a promise of `read` gave, not acted on yet. */
   #settled: { readonly step: ReadStep } | undefined;
   #resumeAt = Number.NEGATIVE_INFINITY;
+  readonly isSource = true;
   records = 0;
 
   constructor(source: Source<unknown>, chain: Chain, gate: SubtaskGate, requestSplit: () => Promise<unknown>) {

@@ -60,6 +60,10 @@ export class Subtask {
     return this.#phase;
   }
 
+  get isSource(): boolean {
+    return this.#input.isSource;
+  }
+
   get recordsIn(): number {
     return this.#input.records;
   }

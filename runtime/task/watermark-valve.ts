@@ -1,9 +1,10 @@
 /**
  * The watermark of a subtask with several inputs.
  *
- *  1. It is the minimum over the inputs that are active: neither idle nor ended.
+ *  1. It is the minimum over the inputs that are active: neither idle nor at the end of their time.
  *  2. It never falls: an input that becomes active again behind it does not pull it back.
- *  3. While all inputs are idle or ended it stands still; when all have ended it is END_OF_TIME.
+ *  3. While no input is active it stands still: an idle one may become active again. When all are at the end of their
+ *     time, because they said so or because they have ended, it is END_OF_TIME.
  */
 
 import { END_OF_TIME } from "../../core/time.ts";
@@ -12,12 +13,15 @@ export class WatermarkValve {
   readonly #watermarks: Float64Array;
   readonly #idle: Uint8Array;
   readonly #ended: Uint8Array;
+  /** Inputs without further event time: ended, or about to. */
+  readonly #timeless: Uint8Array;
   #current = Number.NEGATIVE_INFINITY;
 
   constructor(inputs: number) {
     this.#watermarks = new Float64Array(inputs).fill(Number.NEGATIVE_INFINITY);
     this.#idle = new Uint8Array(inputs);
     this.#ended = new Uint8Array(inputs);
+    this.#timeless = new Uint8Array(inputs);
   }
 
   get current(): number {
@@ -35,6 +39,7 @@ export class WatermarkValve {
 
   /** Each returns true when the watermark has risen. */
   watermark(input: number, timestamp: number): boolean {
+    if (timestamp === END_OF_TIME) this.#timeless[input] = 1;
     if (timestamp > (this.#watermarks[input] as number)) this.#watermarks[input] = timestamp;
     return this.#advance();
   }
@@ -46,6 +51,7 @@ export class WatermarkValve {
 
   end(input: number): boolean {
     this.#ended[input] = 1;
+    this.#timeless[input] = 1;
     return this.#advance();
   }
 
@@ -57,19 +63,19 @@ export class WatermarkValve {
   }
 
   #active(): number[] {
-    return Array.from(this.#idle.keys()).filter((input) => this.#idle[input] === 0 && this.#ended[input] === 0);
+    return Array.from(this.#idle.keys()).filter((input) => this.#idle[input] === 0 && this.#timeless[input] === 0);
   }
 
   #advance(): boolean {
     let least = Number.POSITIVE_INFINITY;
     let active = 0;
     for (let input = 0; input < this.#watermarks.length; input++) {
-      if (this.#idle[input] === 1 || this.#ended[input] === 1) continue;
+      if (this.#idle[input] === 1 || this.#timeless[input] === 1) continue;
       active++;
       least = Math.min(least, this.#watermarks[input] as number);
     }
     if (active === 0) {
-      if (!this.allEnded) return false;
+      if (this.#timeless.includes(0)) return false;
       least = END_OF_TIME;
     }
     if (least <= this.#current) return false;

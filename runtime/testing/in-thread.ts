@@ -74,12 +74,14 @@ export async function runInThread<P extends Params>(job: Job<P>, options: InThre
 }
 
 async function runToEnd(local: LocalJob, scheduler: Scheduler): Promise<void> {
+  let outcome: Promise<void> = Promise.resolve();
   let ended = false;
-  const outcome = local.run().finally(() => {
-    ended = true;
-  });
-  const scheduled = scheduler.run(() => ended);
-  // The scheduler ends first only if it fails.
-  await Promise.race([outcome, scheduled.then(() => outcome)]);
-  await scheduled;
+  const start = (): void => {
+    outcome = local.run().finally(() => {
+      ended = true;
+    });
+    outcome.catch(() => {}); // thrown below, once the scheduler has ended
+  };
+  await scheduler.run(start, () => ended);
+  await outcome;
 }

@@ -10,6 +10,7 @@
  */
 
 import { AssertionFailure } from "../../core/assert.ts";
+import { OutsideWorld } from "./outside-world.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
@@ -27,7 +28,6 @@ export class Scheduler {
   readonly #random: SeededRandom;
   readonly #clock: VirtualClock;
   readonly #actors: Actor[] = [];
-  readonly #outside = new OutsideWorld();
 
   constructor(random: SeededRandom, clock: VirtualClock) {
     this.#random = random;
@@ -38,12 +38,19 @@ export class Scheduler {
     this.#actors.push(actor);
   }
 
-  /** Runs until `done` says so. @throws AssertionFailure when nothing can happen any more. */
-  async run(done: () => boolean): Promise<void> {
-    while (!done()) {
-      if (!this.#stepOnce()) await this.#pass(done);
-      await macrotask();
-    }
+  /**
+   * Starts the program and runs until `done` says so. What the program starts outside is told from what others start.
+   * @throws AssertionFailure when nothing can happen any more.
+   */
+  async run(start: () => void, done: () => boolean): Promise<void> {
+    using outside = new OutsideWorld();
+    await outside.enter(async () => {
+      start();
+      while (!done()) {
+        if (!this.#stepOnce()) await this.#pass(outside, done);
+        await macrotask();
+      }
+    });
   }
 
   #stepOnce(): boolean {
@@ -54,43 +61,19 @@ export class Scheduler {
   }
 
   /** Nothing can happen at this moment: lets the outside world go on, or else time. */
-  async #pass(done: () => boolean): Promise<void> {
+  async #pass(outside: OutsideWorld, done: () => boolean): Promise<void> {
     await macrotask();
     if (done() || this.#actors.some((actor) => actor.next() !== undefined)) return;
     const waits = this.#actors.map((actor) => actor.awaitsOutside);
-    if (waits.includes("surely") || (waits.includes("perhaps") && this.#outside.busy)) {
-      await this.#outside.aMoment();
+    if (waits.includes("surely") || (waits.includes("perhaps") && outside.busy)) {
+      await outside.aMoment();
       return;
     }
     const next = Math.min(...this.#actors.map((actor) => actor.wakeAt));
     if (next < Number.POSITIVE_INFINITY) this.#clock.advanceTo(Math.max(next, this.#clock.now()));
-    else if (waits.includes("perhaps")) await this.#outside.aMoment();
+    else if (waits.includes("perhaps")) await outside.aMoment();
     else throw new AssertionFailure("every slot sleeps, no message is under way and nothing is due: the job stands still");
   }
-}
-
-/** Everything of Node's that may call back later: files, sockets, timers; as far as it was not there at the start. */
-class OutsideWorld {
-  readonly #before = countResources();
-
-  get busy(): boolean {
-    return [...countResources()].some(([kind, count]) => count > (this.#before.get(kind) ?? 0));
-  }
-
-  aMoment(): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
-
-/** What is always there in a thread and brings nothing about by itself. */
-const standing = new Set(["Immediate", "MessagePort", "PipeWrap", "TTYWrap", "CloseReq"]);
-
-function countResources(): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const kind of process.getActiveResourcesInfo()) {
-    if (!standing.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  }
-  return counts;
 }
 
 function macrotask(): Promise<void> {

@@ -37,7 +37,8 @@ test("the same seed gives the same order of everything, another one another orde
   expect(await orderOf(7)).toEqual(first);
   const others = await Promise.all([1, 2, 3, 4].map((seed) => orderOf(seed)));
   expect(others.some((order) => order.join() !== first.join())).toBe(true);
-  for (const order of others) expect(order.toSorted()).toEqual(first.toSorted());
+  const second = (order: readonly string[]): string[] => order.filter((line) => line.startsWith("second")).toSorted();
+  for (const order of others) expect(second(order)).toEqual(second(first));
 });
 
 test("records between slots go through the codec: they are equal, but not the same", async () => {
@@ -55,29 +56,35 @@ test("records between slots go through the codec: they are equal, but not the sa
   expect(arrived.every((record) => Object.isFrozen(record) && Object.isFrozen(record.inner))).toBe(true);
 });
 
-/** Emits the clock's time every 10 s. */
-const ticks: Source<number, number> = {
-  name: "ticks",
-  bounded: true,
-  enumerate: () => ({ next: (subtask) => (subtask === 0 && !dealt.has(subtask) ? dealt.add(subtask).size : undefined) }),
-  reader: ({ clock }) => {
-    let left = 5;
-    return {
-      begin() {},
-      read(push) {
-        push(clock.now(), clock.now());
-        return --left === 0 ? "end" : 10_000;
-      },
-      position: () => left,
-    };
-  },
-};
-const dealt = new Set<number>();
+/** The clock's time, every 10 s. */
+function ticks(times: number): Source<number, number> {
+  return {
+    name: "ticks",
+    bounded: true,
+    parallelismMax: 1,
+    enumerate: () => {
+      const splits = [times];
+      return { next: () => splits.pop() };
+    },
+    reader: ({ clock }) => {
+      let left = 0;
+      return {
+        begin(count) {
+          left = count;
+        },
+        read(push) {
+          push(clock.now(), clock.now());
+          return --left === 0 ? "end" : 10_000;
+        },
+        position: () => left,
+      };
+    },
+  };
+}
 
 test("time stands still while there is work, and moves by itself to what is due next", async () => {
-  dealt.clear();
   const clock = new VirtualClock(1_000_000);
-  const job = defineJob(import.meta, "ticking", (env) => env.from(ticks).to(collectTo("out")));
+  const job = defineJob(import.meta, "ticking", (env) => env.from(ticks(5)).to(collectTo("out")));
   const handle = await runInThread(job, { parallelism: 2, clock });
   const metrics = await handle.result;
   expect(handle.collect("out")).toEqual([1_000_000, 1_010_000, 1_020_000, 1_030_000, 1_040_000]);
@@ -154,15 +161,22 @@ test("a record that is changed after it was emitted is found", async () => {
   }))).result).rejects.toMatchObject({ code: "USER_FUNCTION", operator: "map" });
 });
 
-test("an idle input does not hold windows back", async () => {
-  const silent: Source<number> = { name: "silent", bounded: false, enumerate: () => ({ next: () => new Promise(() => {}) }), reader: () => ({ begin() {}, read: () => "end", position: () => 0 }) };
+test("an idle input does not hold back the windows of the others", async () => {
+  const silent: Source<number> = {
+    name: "silent",
+    bounded: false,
+    enumerate: () => ({ next: () => new Promise(() => {}) }),
+    reader: () => ({ begin() {}, read: () => "end", position: () => undefined }),
+  };
   const job = defineJob(import.meta, "idle", (env) => {
-    const live = env.from(fromArray(numbers)).withTimestamps((n) => n, { outOfOrderness: "1d" });
-    const none = env.from(silent).withTimestamps((n) => n, { idleAfter: "1m", name: "none" });
+    const live = env.from(ticks(20)).withTimestamps((time) => time);
+    const none = env.from(silent).withTimestamps((time) => time, { idleAfter: "1m", name: "none" });
     live.union(none).keyBy(() => 0).window(tumbling("1s")).aggregate("count", counting()).to(collectTo("out"));
   });
-  const handle = await runInThread(job, { parallelism: 2 });
-  await expect.poll(() => handle.collect("out").length, { timeout: 20_000 }).toBe(0);
-  handle.cancel();
-  await expect(handle.result).rejects.toMatchObject({ code: "CANCELLED" });
+  for (const parallelism of [1, 2, 3]) {
+    const handle = await runInThread(job, { parallelism });
+    await expect.poll(() => handle.collect("out").length).toBe(19);
+    handle.cancel();
+    await expect(handle.result).rejects.toMatchObject({ code: "CANCELLED" });
+  }
 });

@@ -1,0 +1,41 @@
+/**
+ * What a program has under way outside of memory: reads of files, connections, timers. Told from what others in the same
+ * thread have under way by the asynchronous context in which it was begun.
+ */
+
+import { AsyncLocalStorage, createHook } from "node:async_hooks";
+
+/** The kinds of Node's resources that call back by themselves. Open handles of files, for instance, do not. */
+const callsBack = /REQ|CONNECT|TCPWRAP|TLSWRAP|UDPWRAP|PROCESSWRAP|ZLIB|^Timeout$/;
+
+const contexts = new AsyncLocalStorage<OutsideWorld>();
+
+export class OutsideWorld {
+  readonly #underWay = new Set<number>();
+  readonly #hook = createHook({
+    init: (id, kind) => {
+      if (callsBack.test(kind) && contexts.getStore() === this) this.#underWay.add(id);
+    },
+    after: (id) => void this.#underWay.delete(id),
+    destroy: (id) => void this.#underWay.delete(id),
+  });
+
+  /** Runs the program; everything that it begins counts. */
+  enter<T>(program: () => Promise<T>): Promise<T> {
+    this.#hook.enable();
+    return contexts.run(this, program);
+  }
+
+  get busy(): boolean {
+    return this.#underWay.size > 0;
+  }
+
+  /** Gives it a moment to go on. */
+  aMoment(): Promise<void> {
+    return contexts.exit(() => new Promise((resolve) => setTimeout(resolve, 1)));
+  }
+
+  [Symbol.dispose](): void {
+    this.#hook.disable();
+  }
+}
