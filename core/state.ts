@@ -43,11 +43,10 @@ export interface ReducingState<T> {
   clear(): void;
 }
 
-export interface ValueStateDescriptor<T, Unset = undefined> {
+export interface ValueStateDescriptor<T, HasInitial extends boolean = boolean> {
   readonly kind: "value";
   readonly initial: T | undefined;
-  /** Carries T and Unset for inference; never set. */
-  readonly of?: readonly [T, Unset];
+  readonly hasInitial: HasInitial;
 }
 
 export interface ListStateDescriptor<T> {
@@ -79,9 +78,9 @@ export type StateDescriptor =
 export type StateDeclaration = Readonly<Record<string, StateDescriptor>>;
 
 export type StateHandle<D> =
-  D extends ValueStateDescriptor<infer T>
-    ? ValueState<T>
-    : D extends ListStateDescriptor<infer T>
+  D extends ValueStateDescriptor<infer T, infer HasInitial>
+  ? ValueState<T, HasInitial extends true ? never : undefined>
+  : D extends ListStateDescriptor<infer T>
       ? ListState<T>
       : D extends MapStateDescriptor<infer K, infer V>
         ? MapState<K, V>
@@ -91,10 +90,10 @@ export type StateHandle<D> =
 
 export type StateHandles<S extends StateDeclaration> = { readonly [name in keyof S]: StateHandle<S[name]> };
 
-export function valueState<T>(): ValueStateDescriptor<T>;
-export function valueState<T>(initial: T): ValueStateDescriptor<T, never>;
-export function valueState<T>(initial?: T): ValueStateDescriptor<T, undefined> | ValueStateDescriptor<T, never> {
-  return Object.freeze({ kind: "value" as const, initial });
+export function valueState<T>(): ValueStateDescriptor<T, false>;
+export function valueState<T>(initial: T): ValueStateDescriptor<T, true>;
+export function valueState<T>(...initial: readonly [T?]): ValueStateDescriptor<T> {
+  return Object.freeze({ kind: "value" as const, initial: initial[0], hasInitial: initial.length > 0 });
 }
 
 export function listState<T>(): ListStateDescriptor<T> {

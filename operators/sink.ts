@@ -10,6 +10,8 @@ export class SinkOperator implements Operator {
   readonly #writer: SinkWriter<unknown>;
   readonly #timeoutMs: number;
   #flushScheduled = false;
+  /** Steps of the writer that have not settled. */
+  #awaited = 0;
 
   constructor(sink: Sink<unknown>, context: OperatorContext & SinkContext) {
     this.#context = context;
@@ -37,7 +39,9 @@ export class SinkOperator implements Operator {
     this.#flushScheduled = true;
     this.#context.callAt(this.#context.clock.now() + SINK_FLUSH_AFTER_MS, () => {
       this.#flushScheduled = false;
-      this.#flush();
+      // The writer takes one step after the other: what it waits for now comes first.
+      if (this.#awaited > 0) this.#scheduleFlush();
+      else this.#flush();
     });
   }
 
@@ -66,6 +70,11 @@ export class SinkOperator implements Operator {
 
   #await(returned: void | Promise<void>, what: string): void {
     // Writers without types may return anything; only what can settle is waited for.
-    if (typeof returned?.then === "function") this.#context.wait(returned, this.#timeoutMs, what);
+    if (typeof returned?.then !== "function") return;
+    this.#awaited++;
+    const settled = returned.then(() => {
+      this.#awaited--;
+    });
+    this.#context.wait(settled, this.#timeoutMs, what);
   }
 }

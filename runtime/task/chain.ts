@@ -93,7 +93,9 @@ export class Chain {
 
   /** The failure with the place of this subtask, unless it has one already. Failed assertions stay as they are. */
   located(error: unknown): unknown {
-    return error instanceof MillraceError ? this.head.failure(error, undefined) : error;
+    if (!(error instanceof MillraceError)) return error;
+    const host = this.hosts.find((each) => each.operator === error.operator) ?? this.head;
+    return host.failure(error, undefined);
   }
 
   watermark(timestamp: number): void {
