@@ -127,8 +127,8 @@ export class DataStream<T> {
   }
 
   /** Brings all records of a key to the same subtask. Named fields travel alone where nothing else is read. */
-  keyBy<F extends KeyField<T>>(field: F): KeyedStream<T, T[F] & Key>;
-  keyBy<const N extends readonly KeyField<T>[]>(fields: N): KeyedStream<T, TupleOf<T, N> & Key>;
+  keyBy<F extends KeyField<T>>(field: F): KeyedStream<T, Extract<T[F], Key>>;
+  keyBy<const N extends readonly KeyField<T>[]>(fields: N): KeyedStream<T, Extract<TupleOf<T, N>, Key>>;
   keyBy<K extends Key>(select: (value: T) => K): KeyedStream<T, K>;
   keyBy(by: string | readonly string[] | ((value: T) => Key)): KeyedStream<T, Key> {
     return new KeyedStream(this.env, this.origins, keySelector(by));
@@ -137,7 +137,7 @@ export class DataStream<T> {
   /** A function without key: side outputs and any number of results, but no keyed state and no timers. */
   process<O>(
     name: string,
-    fn: ProcessFunction<T, never, Record<never, never>, O>,
+    fn: ProcessFunction<T, never, Record<string, never>, O>,
     options: OperatorOptions = {},
   ): DataStream<O> {
     return this.append({ kind: "process", key: undefined, fn }, { ...options, name });
@@ -255,11 +255,12 @@ export class DataStream<T> {
 
 /** A stream whose records have a key: what follows may keep state per key. */
 export class KeyedStream<T, K extends Key> extends DataStream<T> {
-  readonly #key: KeySelector<T, K>;
+  // Without T, as everywhere in this file, so that a stream of clicks is a stream of unknown records too.
+  readonly #key: KeySelector;
 
   constructor(env: Environment, origins: readonly EdgeSpec[], key: KeySelector<T, K>) {
     super(env, repartitioned(origins, { kind: "hash", key: key as KeySelector }));
-    this.#key = key;
+    this.#key = key as KeySelector;
   }
 
   /** A function with state and timers per key. */
@@ -271,13 +272,13 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
   ): DataStream<O> {
     for (const method of ["process", "onTimer"] as const)
       if (isAsyncFunction(fn[method])) throw promiseReturned(name, method);
-    return this.append({ kind: "process", key: this.#key as KeySelector, fn }, { ...options, name });
+    return this.append({ kind: "process", key: this.#key, fn }, { ...options, name });
   }
 
   /** The running combination of all records of a key, emitted with every record. */
   reduce(name: string, reduce: (sum: Readonly<T>, value: T) => T, options: OperatorOptions = {}): DataStream<T> {
     if (isAsyncFunction(reduce)) throw promiseReturned(name, "reduce");
-    return this.append({ kind: "reduce", key: this.#key as KeySelector, reduce }, { ...options, name });
+    return this.append({ kind: "reduce", key: this.#key, reduce }, { ...options, name });
   }
 
   /** An operator of one's own with keyed state, by the contract in `core/operator.ts`. */
@@ -287,23 +288,23 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
 
   /** Groups each key's records by windows over event time. */
   window(window: WindowSpec, options: WindowOptions<T> = {}): WindowedStream<T, K> {
-    return new WindowedStream(this.env, this.origins, this.#key, window, options);
+    return new WindowedStream(this.env, this.origins, this.#key, window, options as WindowOptions<unknown>);
   }
 }
 
 /** A keyed stream cut into windows: what is missing is what to make of each window. */
 export class WindowedStream<T, K extends Key> {
   readonly #stream: WindowAppender;
-  readonly #key: KeySelector<T, K>;
+  readonly #key: KeySelector;
   readonly #window: WindowSpec;
-  readonly #options: WindowOptions<T>;
+  readonly #options: WindowOptions<unknown>;
 
   constructor(
     env: Environment,
     origins: readonly EdgeSpec[],
-    key: KeySelector<T, K>,
+    key: KeySelector,
     window: WindowSpec,
-    options: WindowOptions<T>,
+    options: WindowOptions<unknown>,
   ) {
     this.#stream = new WindowAppender(env, origins);
     this.#key = key;
@@ -325,7 +326,7 @@ export class WindowedStream<T, K extends Key> {
     return this.#stream.appendWindow(
       {
         kind: "window",
-        key: this.#key as KeySelector,
+        key: this.#key,
         window: this.#window,
         aggregate,
         allowedLatenessMs: durationMs(this.#options.allowedLateness ?? "0s", `allowedLateness of "${name}"`),

@@ -9,9 +9,9 @@
  */
 
 import { MillraceError } from "../core/errors.ts";
-import { promiseReturned } from "../core/user-function.ts";
-import type { OperatorContext, Push } from "../core/operator.ts";
 import type { UserFunction } from "../core/node.ts";
+import type { OperatorContext, Push } from "../core/operator.ts";
+import { promiseReturned } from "../core/user-function.ts";
 
 export interface FusedStep {
   readonly kind: "map" | "filter";
@@ -34,7 +34,8 @@ export function fuse(steps: readonly FusedStep[], push: Push<unknown>): Push<unk
   const make = new Function(...names, "push", "refuse", "fail", code);
   const refuse = (step: number, returned: unknown): never => {
     const { kind, context } = steps[step] as FusedStep;
-    if (typeof (returned as { then?: unknown } | null | undefined)?.then === "function") throw promiseReturned(context.operator, kind);
+    if (typeof (returned as { then?: unknown } | null | undefined)?.then === "function")
+      throw promiseReturned(context.operator, kind);
     const message = `the filter function of "${context.operator}" returned ${returned === null ? "null" : typeof returned}; it must return true to keep the record or false to drop it`;
     throw new MillraceError("WRONG_SHAPE", message, { operator: context.operator });
   };

@@ -35,7 +35,11 @@ class InOrderOperator implements Operator {
 
   constructor(options: InOrderOptions<unknown>, context: OperatorContext) {
     if (context.parallelism !== 1) {
-      throw new MillraceError("PARALLELISM", `"${context.operator}" has parallelism ${context.parallelism}, but one order needs one subtask: give it { parallelism: 1 }`, { operator: context.operator });
+      throw new MillraceError(
+        "PARALLELISM",
+        `"${context.operator}" has parallelism ${context.parallelism}, but one order needs one subtask: give it { parallelism: 1 }`,
+        { operator: context.operator },
+      );
     }
     this.#context = context;
     this.#watermark = context.currentWatermark;
@@ -46,7 +50,8 @@ class InOrderOperator implements Operator {
   }
 
   process(value: unknown, timestamp: number): void {
-    if (timestamp === NO_TIMESTAMP) throw this.#refused("got a record without event time; call withTimestamps first", value);
+    if (timestamp === NO_TIMESTAMP)
+      throw this.#refused("got a record without event time; call withTimestamps first", value);
     if (timestamp <= this.#watermark) {
       this.#late.add();
       return;
@@ -64,7 +69,10 @@ class InOrderOperator implements Operator {
   #combined(first: unknown, second: unknown): unknown {
     if (this.#combine !== undefined) return this.#combine(first, second);
     const position = String(this.#position(second));
-    throw this.#refused(`got two records with the position ${position}; each needs its own, or give { combine }`, second);
+    throw this.#refused(
+      `got two records with the position ${position}; each needs its own, or give { combine }`,
+      second,
+    );
   }
 
   #refused(what: string, value: unknown): MillraceError {
@@ -74,7 +82,12 @@ class InOrderOperator implements Operator {
 
   watermark(timestamp: number): void {
     this.#watermark = timestamp;
-    this.#release(timestamp, this.#table.namespaces().filter((time) => time <= timestamp), 0, []);
+    this.#release(
+      timestamp,
+      this.#table.namespaces().filter((time) => time <= timestamp),
+      0,
+      [],
+    );
   }
 
   /** Pushes the records of the times from `next` on, beginning with `rest`. True when done or suspended anew. */

@@ -16,8 +16,15 @@ import { TimestampsOperator } from "./timestamps.ts";
 import { WindowOperator } from "./window/window-operator.ts";
 
 export { type FusedStep, fuse } from "./fused.ts";
-export { mergeAnswers, onlineRecommender, type RankedList, type RecommenderInput, type RecommenderOptions, recommenderSchema } from "./ml/recommender/operator.ts";
-export { inOrder, type InOrderOptions } from "./in-order.ts";
+export { type InOrderOptions, inOrder } from "./in-order.ts";
+export {
+  mergeAnswers,
+  onlineRecommender,
+  type RankedList,
+  type RecommenderInput,
+  type RecommenderOptions,
+  recommenderSchema,
+} from "./ml/recommender/operator.ts";
 
 export function createOperator(node: StreamNode, context: OperatorContext & SinkContext): Operator {
   const { spec } = node;
@@ -27,7 +34,11 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
     case "timestamps":
       return new TimestampsOperator(spec, context);
     case "process":
-      return new ProcessOperator(spec.fn as ProcessFunction<unknown, Key, StateDeclaration, unknown>, spec.key, context);
+      return new ProcessOperator(
+        spec.fn as ProcessFunction<unknown, Key, StateDeclaration, unknown>,
+        spec.key,
+        context,
+      );
     case "reduce":
       return new ReduceOperator(spec.key, spec.reduce, context);
     case "window":

@@ -107,11 +107,21 @@ export class MapBatchesOperator implements Operator {
     const { operator } = this.#context;
     const rows = this.#adapter.isBatch(returned) ? this.#adapter.rowsOf(returned) : returned;
     if (typeof rows !== "object" || rows === null || !(Symbol.iterator in rows)) {
-      const came = rows === null || rows === undefined ? String(rows) : typeof rows === "object" ? "an object" : `a ${typeof rows}`;
+      const came =
+        rows === null || rows === undefined
+          ? String(rows)
+          : typeof rows === "object"
+            ? "an object"
+            : `a ${typeof rows}`;
       const message = `the batch function of "${operator}" returned ${came}; it must return an array of records or an Arrow RecordBatch`;
       throw this.#context.failure(new MillraceError("WRONG_SHAPE", message, { operator }), undefined);
     }
-    const results = { rows: (rows as Iterable<unknown>)[Symbol.iterator](), rowsIn, emitted: 0, timestampOf: this.#timestamper(timestamps) };
+    const results = {
+      rows: (rows as Iterable<unknown>)[Symbol.iterator](),
+      rowsIn,
+      emitted: 0,
+      timestampOf: this.#timestamper(timestamps),
+    };
     return this.#drain(results);
   }
 

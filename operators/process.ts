@@ -4,8 +4,8 @@
  * State: what the function declares, by name, plus its timers. Complexity: that of the function.
  */
 
-import type { Key, KeySelector } from "../core/key.ts";
 import { MillraceError } from "../core/errors.ts";
+import type { Key, KeySelector } from "../core/key.ts";
 import type { Operator, OperatorContext, Timer } from "../core/operator.ts";
 import type { ProcessContext, ProcessFunction } from "../core/process.ts";
 import type { OutputTag } from "../core/side-output.ts";
@@ -80,7 +80,12 @@ class UserContext implements ProcessContext {
     this.runtime = context;
     const names = Object.keys(declared);
     if (key === undefined && names.length > 0) throw keyNeeded(context.operator, `state ${names.join(", ")}`);
-    if (names.includes("")) throw new MillraceError("MISSING_NAME", `"${context.operator}" declares a state with an empty name; give it one: it identifies the state over upgrades`, { operator: context.operator });
+    if (names.includes(""))
+      throw new MillraceError(
+        "MISSING_NAME",
+        `"${context.operator}" declares a state with an empty name; give it one: it identifies the state over upgrades`,
+        { operator: context.operator },
+      );
     this.state = Object.fromEntries(
       Object.entries(declared).map(([name, descriptor]) => [name, context.state.state(name, descriptor)]),
     ) as StateHandles<StateDeclaration>;
@@ -106,5 +111,7 @@ class UserContext implements ProcessContext {
 }
 
 function keyNeeded(operator: string, what: string): MillraceError {
-  return new MillraceError("STATE_MISUSE", `"${operator}" uses ${what}, which needs a key; call keyBy before process`, { operator });
+  return new MillraceError("STATE_MISUSE", `"${operator}" uses ${what}, which needs a key; call keyBy before process`, {
+    operator,
+  });
 }

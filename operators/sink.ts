@@ -16,7 +16,10 @@ export class SinkOperator implements Operator {
   constructor(sink: Sink<unknown>, context: OperatorContext & SinkContext) {
     this.#context = context;
     this.#writer = sink.writer(context);
-    this.#timeoutMs = sink.timeout === undefined ? ASYNC_TIMEOUT_MS : positiveDurationMs(sink.timeout, `timeout of sink "${sink.name}"`);
+    this.#timeoutMs =
+      sink.timeout === undefined
+        ? ASYNC_TIMEOUT_MS
+        : positiveDurationMs(sink.timeout, `timeout of sink "${sink.name}"`);
   }
 
   open(): void | Promise<void> {

@@ -73,7 +73,11 @@ export class TimestampsOperator implements Operator {
     if (typeof timestamp === "number" && timestamp - timestamp === 0) return timestamp;
     const { operator } = this.#context;
     throw this.#context.failure(
-      new MillraceError("WRONG_SHAPE", `the timestamp function of "${operator}" returned ${String(timestamp)}; it must return the event time as a finite number of epoch milliseconds. Drop records without time by filter first`, { operator }),
+      new MillraceError(
+        "WRONG_SHAPE",
+        `the timestamp function of "${operator}" returned ${String(timestamp)}; it must return the event time as a finite number of epoch milliseconds. Drop records without time by filter first`,
+        { operator },
+      ),
       value,
     );
   }

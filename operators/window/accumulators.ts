@@ -27,7 +27,9 @@ export interface Accumulators {
 type AnyAggregate = Aggregate<unknown, unknown, unknown>;
 
 export function accumulators(aggregate: AnyAggregate, context: OperatorContext): Accumulators {
-  return aggregate.columns === undefined ? valueAccumulators(aggregate, context) : columnAccumulators(aggregate, context);
+  return aggregate.columns === undefined
+    ? valueAccumulators(aggregate, context)
+    : columnAccumulators(aggregate, context);
 }
 
 function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, context: OperatorContext): Accumulators {
@@ -60,7 +62,11 @@ function columnAdder(columns: readonly AggregateColumn<unknown>[], context: Oper
     try { ${lines.join("\n")} } catch (error) { fail(error, value); }
   };`;
   const refuse = (column: number, came: unknown): never => {
-    throw new MillraceError("WRONG_SHAPE", `the aggregate of "${context.operator}" (${(columns[column] as AggregateColumn<unknown>).op}) got ${describe(came)} instead of a number; filter such records out or convert the field`, { operator: context.operator });
+    throw new MillraceError(
+      "WRONG_SHAPE",
+      `the aggregate of "${context.operator}" (${(columns[column] as AggregateColumn<unknown>).op}) got ${describe(came)} instead of a number; filter such records out or convert the field`,
+      { operator: context.operator },
+    );
   };
   const fail = (error: unknown, value: unknown): never => {
     throw context.failure(error, value);
@@ -88,7 +94,10 @@ function numberAt(places: Places, place: number, column: number): number {
   return numbers[places.slots[place] as number] as number;
 }
 
-function valueAccumulators(aggregate: ValueAggregate<unknown, unknown, unknown>, context: OperatorContext): Accumulators {
+function valueAccumulators(
+  aggregate: ValueAggregate<unknown, unknown, unknown>,
+  context: OperatorContext,
+): Accumulators {
   return {
     table: { numbers: 0, values: true },
     add: (pane, slot, fresh, value) => {
@@ -125,6 +134,7 @@ function call(context: OperatorContext, what: string, run: () => unknown): unkno
 }
 
 function synchronous<V>(value: V, context: OperatorContext, what: string): V {
-  if (typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function") throw promiseReturned(context.operator, what);
+  if (typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function")
+    throw promiseReturned(context.operator, what);
   return value;
 }

@@ -98,6 +98,8 @@ class ZonedTime implements LocalTime {
   #readOffset(instant: number): number {
     const parts = new Map(this.#format.formatToParts(instant).map((part) => [part.type, Number(part.value)]));
     const part = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type) as number;
-    return Date.UTC(part("year"), part("month") - 1, part("day"), part("hour"), part("minute"), part("second")) - instant;
+    return (
+      Date.UTC(part("year"), part("month") - 1, part("day"), part("hour"), part("minute"), part("second")) - instant
+    );
   }
 }

@@ -13,10 +13,10 @@
  * Cost: O(1) a record; firing a window costs its panes' keys, times the panes of a window when sliding.
  */
 
-import { hashKey, type Key, type KeySelector } from "../../core/key.ts";
-import { keyGroupOf } from "../../core/key-group.ts";
 import type { Aggregate } from "../../core/aggregate.ts";
 import { MillraceError } from "../../core/errors.ts";
+import { hashKey, type Key, type KeySelector } from "../../core/key.ts";
+import { keyGroupOf } from "../../core/key-group.ts";
 import type { Operator, OperatorContext } from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
 import type { StatePane, StateTable } from "../../core/state-backend.ts";
@@ -178,7 +178,8 @@ export class WindowOperator implements Operator {
 
   #noEventTime(value: unknown, timestamp: number): MillraceError {
     const { operator } = this.#context;
-    const came = timestamp === NO_TIMESTAMP ? "a record without event time" : `a record with the event time ${timestamp}`;
+    const came =
+      timestamp === NO_TIMESTAMP ? "a record without event time" : `a record with the event time ${timestamp}`;
     const message = `"${operator}" got ${came}, so it belongs to no window; call withTimestamps on the stream before keyBy`;
     return this.#context.failure(new MillraceError("WRONG_SHAPE", message, { operator }), value);
   }
@@ -218,7 +219,9 @@ export class WindowOperator implements Operator {
   }
 
   #earliestFiring(): number {
-    return this.#table.namespaces().reduce((earliest, pane) => Math.min(earliest, this.#firstFiringOf(pane)), Number.POSITIVE_INFINITY);
+    return this.#table
+      .namespaces()
+      .reduce((earliest, pane) => Math.min(earliest, this.#firstFiringOf(pane)), Number.POSITIVE_INFINITY);
   }
 
   /** The local starts of the windows that fire at this watermark, in order of their ends. */
@@ -340,7 +343,10 @@ export class WindowOperator implements Operator {
     const least = Math.min(...progress);
     const last = Math.max(...progress);
     if (last > least) {
-      this.#ahead = { last, progress: new Map(progress.map((time, slot) => [this.#fired.keyAt(slot) as number, time])) };
+      this.#ahead = {
+        last,
+        progress: new Map(progress.map((time, slot) => [this.#fired.keyAt(slot) as number, time])),
+      };
     }
     return least;
   }

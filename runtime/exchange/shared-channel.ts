@@ -11,6 +11,10 @@
  *     +4,+5 float64: the watermark behind the batch, NaN if none
  * A descriptor is written before head moves past it, and reused only after tail has; so each side reads what the other
  * has finished writing. head - tail never exceeds CHANNEL_CREDIT: this is the credit.
+ *
+ * A producer can wait for three things only, and a release rings its doorbell only when it may bring one: credit, when
+ * all of it was used; a segment, when the channel held its floor; memory for large records, when one is released. What
+ * was used before is counted after the tail is written, so that a producer that still saw the old tail is rung.
  */
 
 import type { Gate, Push } from "../../core/operator.ts";
@@ -18,6 +22,7 @@ import {
   BATCH_BYTES_TARGET,
   BATCH_ROWS_MAX,
   CHANNEL_CREDIT,
+  CHANNEL_FLOOR_SEGMENTS,
   OVERSIZE_BYTES_UNDER_WAY,
   RECORD_BYTES_MAX,
   SEGMENT_BYTES,
@@ -343,9 +348,12 @@ export class SharedInputChannel implements InputChannel {
   }
 
   #advance(): void {
-    this.#tail = (this.#tail + 1) | 0;
+    const released = this.#tail;
+    const kind = this.#words[ringWord + (released & ringMask) * wordsPerDescriptor];
+    this.#tail = (released + 1) | 0;
     Atomics.store(this.#words, tailWord, this.#tail);
-    this.#doorbell.ring();
+    const used = (Atomics.load(this.#words, headWord) - released) | 0;
+    if (used === CHANNEL_CREDIT || used === CHANNEL_FLOOR_SEGMENTS || kind === kinds.transferred) this.#doorbell.ring();
   }
 }
 

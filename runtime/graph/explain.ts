@@ -29,7 +29,8 @@ export function explain(plan: Plan): string {
 function logicalLines(node: StreamNode): string[] {
   const parallelism = node.parallelism === undefined ? "" : `, parallelism ${node.parallelism}`;
   const inputs = node.inputs.map(
-    ({ from, side, partitioning }) => `    from ${from}${side === undefined ? "" : `, side output "${side}"`}: ${partitioningText(partitioning)}`,
+    ({ from, side, partitioning }) =>
+      `    from ${from}${side === undefined ? "" : `, side output "${side}"`}: ${partitioningText(partitioning)}`,
   );
   return [`  ${node.id}: ${operatorText(node.spec)}${parallelism}`, ...inputs];
 }

@@ -39,8 +39,10 @@ function taggedObject(value: object, seen: Map<object, number>): unknown {
   if (Array.isArray(value)) return ["array", ...value.map((element) => tagged(element, seen))];
   if (value instanceof Date) return ["date", String(value.getTime())];
   if (value instanceof RegExp) return ["regexp", String(value)];
-  if (value instanceof Map || value instanceof Set) return [value instanceof Map ? "map" : "set", ...Array.from(value, (entry) => tagged(entry, seen))];
-  if (ArrayBuffer.isView(value)) return [value.constructor.name, Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64")];
+  if (value instanceof Map || value instanceof Set)
+    return [value instanceof Map ? "map" : "set", ...Array.from(value, (entry) => tagged(entry, seen))];
+  if (ArrayBuffer.isView(value))
+    return [value.constructor.name, Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64")];
   const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return ["object", classOf(value), ...fields.map(([name, field]) => [name, tagged(field, seen)])];
 }

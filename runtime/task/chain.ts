@@ -141,12 +141,20 @@ function functionOf(host: OperatorHost, graph: StreamGraph): UserFunction | unde
   return spec?.kind === "map" || spec?.kind === "filter" || spec?.kind === "flatMap" ? spec.fn : undefined;
 }
 
-function framePush(operator: (Operator & { processFrame?: FrameOperator["processFrame"] | undefined }) | undefined): Chain["pushFrame"] {
+function framePush(
+  operator: (Operator & { processFrame?: FrameOperator["processFrame"] | undefined }) | undefined,
+): Chain["pushFrame"] {
   if (operator?.processFrame === undefined) return undefined;
   return (frame) => operator.processFrame?.(frame);
 }
 
-function createLink(chained: ChainedOperator, node: StreamNode, links: ReadonlyMap<OperatorId, Link>, edges: EdgeOutput[], options: ChainOptions): Link {
+function createLink(
+  chained: ChainedOperator,
+  node: StreamNode,
+  links: ReadonlyMap<OperatorId, Link>,
+  edges: EdgeOutput[],
+  options: ChainOptions,
+): Link {
   const { environment } = options;
   const sides = new Map<string, Push<unknown>>();
   const mains: Output[] = [];
@@ -155,7 +163,10 @@ function createLink(chained: ChainedOperator, node: StreamNode, links: ReadonlyM
   let host: OperatorHost | undefined;
   const ownEdges: EdgeOutput[] = [];
   for (const output of chained.outputs) {
-    const target = output.to.kind === "chained" ? chainedTarget(links.get(output.to.operator) as Link) : options.edgeOutput(output.to.edge, () => host as OperatorHost);
+    const target =
+      output.to.kind === "chained"
+        ? chainedTarget(links.get(output.to.operator) as Link)
+        : options.edgeOutput(output.to.edge, () => host as OperatorHost);
     if (output.to.kind === "edge") ownEdges.push(target as EdgeOutput);
     if (output.side === undefined) mains.push(target);
     else sides.set(output.side, fanOut(sides.get(output.side), target.push));
@@ -212,10 +223,17 @@ function chainedTarget(link: Link): Output {
 }
 
 /** Consumers of side outputs get the operator's watermarks too. */
-function sideWatermarks(chained: ChainedOperator, links: ReadonlyMap<OperatorId, Link>, edges: readonly EdgeOutput[]): readonly Output[] {
+function sideWatermarks(
+  chained: ChainedOperator,
+  links: ReadonlyMap<OperatorId, Link>,
+  edges: readonly EdgeOutput[],
+): readonly Output[] {
   let edge = 0;
   return chained.outputs.flatMap((output) => {
-    const target = output.to.kind === "chained" ? chainedTarget(links.get(output.to.operator) as Link) : (edges[edge++] as EdgeOutput);
+    const target =
+      output.to.kind === "chained"
+        ? chainedTarget(links.get(output.to.operator) as Link)
+        : (edges[edge++] as EdgeOutput);
     return output.side === undefined ? [] : [target];
   });
 }

@@ -6,11 +6,22 @@
 import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { keyGroupsOfSubtask } from "../../core/key-group.ts";
-import type { ArrowAdapter, Operator, OperatorContext, OperatorState, OperatorStateMode, Output, Push, Timer, TimerDomain, Timers } from "../../core/operator.ts";
+import type {
+  ArrowAdapter,
+  Operator,
+  OperatorContext,
+  OperatorState,
+  OperatorStateMode,
+  Output,
+  Push,
+  Timer,
+  TimerDomain,
+  Timers,
+} from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
 import type { SinkContext } from "../../core/sink.ts";
 import type { KeyedStateBackend, StateSnapshot } from "../../core/state-backend.ts";
-import type { LogLevel, Logger } from "../../core/telemetry.ts";
+import type { Logger, LogLevel } from "../../core/telemetry.ts";
 import type { Clock } from "../../core/time.ts";
 import { createMemoryBackend } from "../state/memory-backend.ts";
 import { describeRecord } from "./describe-record.ts";
@@ -82,7 +93,12 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   #held: (() => void)[] = [];
   #ended = false;
 
-  constructor(operator: string, environment: SubtaskEnvironment, targets: OutputTargets, restored: OperatorSnapshot | undefined) {
+  constructor(
+    operator: string,
+    environment: SubtaskEnvironment,
+    targets: OutputTargets,
+    restored: OperatorSnapshot | undefined,
+  ) {
     this.operator = operator;
     this.output = targets.main;
     this.gate = environment.gate;
@@ -230,17 +246,23 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   failure(cause: unknown, value: unknown): MillraceError {
     const { subtask, parallelism, attempt, showRecordsInErrors } = this.#environment;
     const known = cause instanceof MillraceError;
-    // What failed deeper in the chain has been named there already.
-    if (known && (cause.origin !== undefined || (cause.operator ?? this.operator) !== this.operator)) return cause;
+    // What failed deeper in the chain has its place already, or keeps at least its operator's name.
+    if (known && cause.origin !== undefined) return cause;
     const record = value === undefined ? {} : { record: describeRecord(value, showRecordsInErrors) };
     const origin = { subtask, parallelism, attempt, ...record };
-    const text = known ? cause.message : `a function of "${this.operator}" threw ${cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)}`;
+    const text = known
+      ? cause.message
+      : `a function of "${this.operator}" threw ${cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)}`;
     const on = "record" in origin ? `, on ${origin.record}` : "";
-    return new MillraceError(known ? cause.code : "USER_FUNCTION", `${text} (subtask ${subtask + 1} of ${parallelism}, attempt ${attempt}${on})`, {
-      operator: (known ? cause.operator : undefined) ?? this.operator,
-      cause: known ? cause.cause : cause,
-      origin,
-    });
+    return new MillraceError(
+      known ? cause.code : "USER_FUNCTION",
+      `${text} (subtask ${subtask + 1} of ${parallelism}, attempt ${attempt}${on})`,
+      {
+        operator: (known ? cause.operator : undefined) ?? this.operator,
+        cause: known ? cause.cause : cause,
+        origin,
+      },
+    );
   }
 
   // Timers of the current key.
@@ -323,7 +345,12 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   snapshot(): OperatorSnapshot {
     this.instance?.beforeSnapshot?.();
     const lists = [...this.#lists].map(([name, { mode, read }]) => [name, { mode, elements: read() }] as const);
-    return { watermark: this.currentWatermark, keyed: this.#backend?.snapshot(), timers: this.#timerQueue?.snapshot(), lists: new Map(lists) };
+    return {
+      watermark: this.currentWatermark,
+      keyed: this.#backend?.snapshot(),
+      timers: this.#timerQueue?.snapshot(),
+      lists: new Map(lists),
+    };
   }
 
   async close(): Promise<void> {

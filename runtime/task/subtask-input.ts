@@ -2,8 +2,8 @@
 
 import { AssertionFailure } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
-import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
 import { ASYNC_TIMEOUT_MS, SOURCE_BATCH_RECORDS } from "../../core/limits.ts";
+import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
 import { positiveDurationMs } from "../../core/time.ts";
 import type { InputChannel } from "../exchange/channel.ts";
 import type { Chain } from "./chain.ts";
@@ -139,7 +139,10 @@ export class SourceInput implements SubtaskInput {
     this.#gate = gate;
     this.#reader = createReader(source, chain);
     this.#requestSplit = requestSplit;
-    this.#timeoutMs = source.timeout === undefined ? ASYNC_TIMEOUT_MS : positiveDurationMs(source.timeout, `timeout of source "${source.name}"`);
+    this.#timeoutMs =
+      source.timeout === undefined
+        ? ASYNC_TIMEOUT_MS
+        : positiveDurationMs(source.timeout, `timeout of source "${source.name}"`);
     const { push } = chain;
     this.#push = (value, timestamp) => {
       this.records++;
@@ -199,7 +202,11 @@ export class SourceInput implements SubtaskInput {
       this.#resumeAt = head.clock.now() + step;
       head.callAt(this.#resumeAt, () => {});
     } else {
-      throw new MillraceError("WRONG_SHAPE", `read of the source "${head.operator}" returned ${String(step)}; it must return "more", "end", a number of milliseconds, or a promise of one of these`, { operator: head.operator });
+      throw new MillraceError(
+        "WRONG_SHAPE",
+        `read of the source "${head.operator}" returned ${String(step)}; it must return "more", "end", a number of milliseconds, or a promise of one of these`,
+        { operator: head.operator },
+      );
     }
   }
 

@@ -72,7 +72,8 @@ export class Scheduler {
     const next = Math.min(...this.#actors.map((actor) => actor.wakeAt));
     if (next < Number.POSITIVE_INFINITY) this.#clock.advanceTo(Math.max(next, this.#clock.now()));
     else if (waits.includes("perhaps")) await outside.aMoment();
-    else throw new AssertionFailure("every slot sleeps, no message is under way and nothing is due: the job stands still");
+    else
+      throw new AssertionFailure("every slot sleeps, no message is under way and nothing is due: the job stands still");
   }
 }
 

@@ -38,7 +38,11 @@ async function importJob(deployment: SlotDeployment): Promise<Job> {
   try {
     await import(deployment.module);
   } catch (cause) {
-    throw new MillraceError("BAD_JOB_MODULE", `the module of job "${deployment.jobName}" could not be imported in a worker thread: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new MillraceError(
+      "BAD_JOB_MODULE",
+      `the module of job "${deployment.jobName}" could not be imported in a worker thread: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
   return definedJob(deployment.module, deployment.jobName);
 }

@@ -1,7 +1,17 @@
 /** Functions that throw, wait, or return something else fail by the name of their operator, wherever they stand. */
 
 import { describe, expect, test } from "vitest";
-import { collectTo, counting, type DataStream, defineJob, fromArray, summing, tumbling } from "../../index.ts";
+import {
+  collectTo,
+  counting,
+  type DataStream,
+  defineJob,
+  type Environment,
+  fromArray,
+  type MillraceError,
+  summing,
+  tumbling,
+} from "../../index.ts";
 import { runInThread } from "../../runtime/testing/index.ts";
 
 interface Row {
@@ -22,27 +32,67 @@ const places: readonly (readonly [string, Place])[] = [
   [
     "timer",
     (s, fn) =>
-      s.withTimestamps(({ n }) => n).keyBy("n").process<unknown>("here", { process: (_, { timers, timestamp }) => timers.register("event", timestamp), onTimer: asAny(fn) }),
+      s
+        .withTimestamps(({ n }) => n)
+        .keyBy("n")
+        .process<unknown>("here", {
+          process: (_, { timers, timestamp }) => timers.register("event", timestamp),
+          onTimer: asAny(fn),
+        }),
   ],
   ["timestamps", (s, fn) => s.withTimestamps(asAny(fn), { name: "here" }) as unknown as DataStream<unknown>],
-  ["key", (s, fn) => s.keyBy(asAny(fn) as (row: Row) => number).reduce("here", (a) => a) as unknown as DataStream<unknown>],
-  ["partitionBy", (s, fn) => s.partitionBy(asAny(fn)).map((row) => row, { name: "here" }) as unknown as DataStream<unknown>],
+  [
+    "key",
+    (s, fn) => s.keyBy(asAny(fn) as (row: Row) => number).reduce("here", (a) => a) as unknown as DataStream<unknown>,
+  ],
+  [
+    "partitionBy",
+    (s, fn) => s.partitionBy(asAny(fn)).map((row) => row, { name: "here" }) as unknown as DataStream<unknown>,
+  ],
   ["reduce", (s, fn) => s.keyBy(() => 0).reduce("here", asAny(fn)) as unknown as DataStream<unknown>],
-  ["sum", (s, fn) => s.withTimestamps(({ n }) => n).keyBy("n").window(tumbling("1m")).aggregate("here", summing<Row>(asAny(fn))) as unknown as DataStream<unknown>],
+  [
+    "sum",
+    (s, fn) =>
+      s
+        .withTimestamps(({ n }) => n)
+        .keyBy("n")
+        .window(tumbling("1m"))
+        .aggregate("here", summing<Row>(asAny(fn))) as unknown as DataStream<unknown>,
+  ],
   [
     "aggregate",
     (s, fn) =>
-      s.withTimestamps(({ n }) => n).keyBy("n").window(tumbling("1m")).aggregate("here", { create: () => 0, add: asAny(fn), merge: (a: number) => a, result: (a: number) => a }) as unknown as DataStream<unknown>,
+      s
+        .withTimestamps(({ n }) => n)
+        .keyBy("n")
+        .window(tumbling("1m"))
+        .aggregate("here", {
+          create: () => 0,
+          add: asAny(fn),
+          merge: (a: number) => a,
+          result: (a: number) => a,
+        }) as unknown as DataStream<unknown>,
   ],
   [
     "result of an aggregate",
     (s, fn) =>
-      s.withTimestamps(({ n }) => n).keyBy("n").window(tumbling("1m")).aggregate("here", { create: () => 0, add: (a: number) => a, merge: (a: number) => a, result: asAny(fn) }) as unknown as DataStream<unknown>,
+      s
+        .withTimestamps(({ n }) => n)
+        .keyBy("n")
+        .window(tumbling("1m"))
+        .aggregate("here", {
+          create: () => 0,
+          add: (a: number) => a,
+          merge: (a: number) => a,
+          result: asAny(fn),
+        }) as unknown as DataStream<unknown>,
   ],
 ];
 
 async function failureAt(place: Place, fn: (...args: never[]) => unknown, parallelism: number) {
-  const job = defineJob(import.meta, "bad", (env) => place(env.from(fromArray([{ n: 1 }, { n: 2 }])), fn as never).to(collectTo("out")));
+  const job = defineJob(import.meta, "bad", (env) =>
+    place(env.from(fromArray([{ n: 1 }, { n: 2 }])), fn as never).to(collectTo("out")),
+  );
   const handle = await runInThread(job, { parallelism });
   return handle.result.then(
     () => undefined,
@@ -51,52 +101,115 @@ async function failureAt(place: Place, fn: (...args: never[]) => unknown, parall
 }
 
 describe.each([1, 2])("with parallelism %i", (parallelism) => {
-  test.each(places)("%s that throws", async (_, place) => {
-    const failure = await failureAt(place, function faulty() {
-      throw new RangeError("out of range");
-    }, parallelism);
+  test.each(places)("%s that throws", async (name, place) => {
+    if (name === "partitionBy" && parallelism === 1) return; // one subtask is no choice, so it is not asked
+    const failure = await failureAt(
+      place,
+      function faulty() {
+        throw new RangeError("out of range");
+      },
+      parallelism,
+    );
     // The partitioning belongs to the edge, which fails in the name of the operator before it.
     expect(failure).toMatchObject({
       code: "USER_FUNCTION",
       message: expect.stringMatching(/a function of ".*" threw RangeError: out of range \(subtask \d of \d, attempt 1/),
       origin: { parallelism: expect.any(Number), attempt: 1 },
-      cause: { name: "RangeError", message: "out of range", stack: expect.stringContaining("at faulty") },
+      cause: { name: "RangeError", message: "out of range", stack: expect.stringMatching(/at (\w+\.)?faulty/) },
     });
   });
 
   // An async function is refused before the job runs; one that only returns a promise, when it does.
-  test.each(places.filter(([name]) => !["timestamps", "key", "partitionBy", "sum"].includes(name)))("%s that returns a promise", async (_, place) => {
-    expect(await failureAt(place, () => Promise.resolve(1), parallelism)).toMatchObject({
-      code: "PROMISE_RETURNED",
-      operator: "here",
-      message: expect.stringMatching(/function of "here" returned a promise, but it must be synchronous; use asyncMap/),
-    });
-  });
+  test.each(places.filter(([name]) => !["timestamps", "key", "partitionBy", "sum"].includes(name)))(
+    "%s that returns a promise",
+    async (_, place) => {
+      expect(await failureAt(place, () => Promise.resolve(1), parallelism)).toMatchObject({
+        code: "PROMISE_RETURNED",
+        operator: "here",
+        message: expect.stringMatching(
+          /function of "here" returned a promise, but it must be synchronous; use asyncMap/,
+        ),
+      });
+    },
+  );
 
-  test.each(["filter", "flatMap", "process", "keyed process", "timer"])("%s that returns the wrong shape", async (name) => {
-    const [, place] = places.find(([each]) => each === name) as (typeof places)[number];
-    expect(await failureAt(place, () => 42, parallelism)).toMatchObject({
-      code: "WRONG_SHAPE",
-      operator: "here",
-      message: expect.stringMatching(/function of "here" returned (a )?number; it must return/),
-    });
-  });
+  test.each(["filter", "flatMap", "process", "keyed process", "timer"])(
+    "%s that returns the wrong shape",
+    async (name) => {
+      const [, place] = places.find(([each]) => each === name) as (typeof places)[number];
+      expect(await failureAt(place, () => 42, parallelism)).toMatchObject({
+        code: "WRONG_SHAPE",
+        operator: "here",
+        message: expect.stringMatching(/function of "here" returned (a )?number; it must return/),
+      });
+    },
+  );
 
-  test.each([["undefined", undefined], ["NaN", Number.NaN], ["a text", "2026-01-01"], ["a Date", new Date(0)], ["infinity", Number.POSITIVE_INFINITY]])("an event time that is %s", async (_, time) => {
-    expect(await failureAt((s) => s.withTimestamps(() => time as number, { name: "here" }) as unknown as DataStream<unknown>, () => 0, parallelism)).toMatchObject({
+  test.each([
+    ["undefined", undefined],
+    ["NaN", Number.NaN],
+    ["a text", "2026-01-01"],
+    ["a Date", new Date(0)],
+    ["infinity", Number.POSITIVE_INFINITY],
+  ])("an event time that is %s", async (_, time) => {
+    expect(
+      await failureAt(
+        (s) => s.withTimestamps(() => time as number, { name: "here" }) as unknown as DataStream<unknown>,
+        () => 0,
+        parallelism,
+      ),
+    ).toMatchObject({
       code: "WRONG_SHAPE",
       operator: "here",
       message: expect.stringMatching(/the timestamp function of "here" returned .*finite number of epoch milliseconds/),
     });
   });
 
-  test.each([["a text", "1"], ["undefined", undefined], ["a bigint", 1n]])("a sum of %s", async (_, value) => {
-    expect(await failureAt((s) => s.withTimestamps(({ n }) => n).keyBy("n").window(tumbling("1m")).aggregate("here", summing(() => value as number)) as unknown as DataStream<unknown>, () => 0, parallelism)).toMatchObject({
+  test.each([
+    ["a text", "1"],
+    ["undefined", undefined],
+    ["a bigint", 1n],
+  ])("a sum of %s", async (_, value) => {
+    expect(
+      await failureAt(
+        (s) =>
+          s
+            .withTimestamps(({ n }) => n)
+            .keyBy("n")
+            .window(tumbling("1m"))
+            .aggregate(
+              "here",
+              summing(() => value as unknown as number),
+            ) as unknown as DataStream<unknown>,
+        () => 0,
+        parallelism,
+      ),
+    ).toMatchObject({
       code: "WRONG_SHAPE",
       operator: "here",
       message: expect.stringMatching(/the aggregate of "here" \(sum\) got .* instead of a number/),
     });
   });
+});
+
+test("a record's contents are shown only where the job asks for it", async () => {
+  const messages: string[] = [];
+  for (const showRecordsInErrors of [false, true]) {
+    const build = (env: Environment): void => {
+      const payments = env.from(fromArray([{ card: "4000-0012", amount: 5 }]));
+      const charge = (): number => {
+        throw new Error("declined");
+      };
+      payments.map(charge, { name: "charge" }).to(collectTo("out"));
+    };
+    const handle = await runInThread(defineJob(import.meta, "payments", build, { showRecordsInErrors }));
+    const { message, origin } = (await handle.result.catch((error: unknown) => error)) as MillraceError;
+    messages.push(message);
+    expect(message).toContain(`attempt 1, on ${origin?.record}`);
+  }
+  expect(messages[0]).toContain("{ card: string, amount: number }");
+  expect(messages[0]).not.toContain("4000");
+  expect(messages[1]).toContain("{ card: '4000-0012', amount: 5 }");
 });
 
 describe("a key that cannot be one is refused, whether the records travel or not", () => {
@@ -113,7 +226,12 @@ describe("a key that cannot be one is refused, whether the records travel or not
     const operators: Place[] = [
       (s) => s.keyBy(() => key as number).reduce("here", (a) => a) as unknown as DataStream<unknown>,
       (s) => s.keyBy(() => key as number).process("here", { process: () => [1] }) as unknown as DataStream<unknown>,
-      (s) => s.withTimestamps(({ n }) => n).keyBy(() => key as number).window(tumbling("1m")).aggregate("here", counting()) as unknown as DataStream<unknown>,
+      (s) =>
+        s
+          .withTimestamps(({ n }) => n)
+          .keyBy(() => key as number)
+          .window(tumbling("1m"))
+          .aggregate("here", counting()) as unknown as DataStream<unknown>,
     ];
     for (const parallelism of [1, 2]) {
       for (const place of operators) {
@@ -128,8 +246,21 @@ describe("a key that cannot be one is refused, whether the records travel or not
   });
 });
 
-test.each([["a fraction", 0.5], ["too many", 2], ["negative", -1], ["a promise", Promise.resolve(0)], ["nothing", undefined]])("a partition that is %s", async (_, partition) => {
-  expect(await failureAt((s) => s.partitionBy(() => partition as number).map((row) => row, { name: "here" }) as unknown as DataStream<unknown>, () => 0, 2)).toMatchObject({
+test.each([
+  ["a fraction", 0.5],
+  ["too many", 2],
+  ["negative", -1],
+  ["a promise", Promise.resolve(0)],
+  ["nothing", undefined],
+])("a partition that is %s", async (_, partition) => {
+  expect(
+    await failureAt(
+      (s) =>
+        s.partitionBy(() => partition as number).map((row) => row, { name: "here" }) as unknown as DataStream<unknown>,
+      () => 0,
+      2,
+    ),
+  ).toMatchObject({
     code: "WRONG_SHAPE",
     message: expect.stringMatching(/the partitionBy function in front of "here" returned .*whole number from 0 to 1/),
   });
@@ -138,8 +269,13 @@ test.each([["a fraction", 0.5], ["too many", 2], ["negative", -1], ["a promise",
 test("an async function is refused before anything runs", async () => {
   for (const [name, place] of places) {
     if (["timestamps", "key", "partitionBy", "sum"].includes(name)) continue;
-    const job = defineJob(import.meta, "bad", (env) => place(env.from(fromArray([{ n: 1 }])), (async () => 1) as never).to(collectTo("out")));
-    await expect(runInThread(job).then((handle) => handle.result), name).rejects.toMatchObject({ code: "PROMISE_RETURNED", operator: "here" });
+    const job = defineJob(import.meta, "bad", (env) =>
+      place(env.from(fromArray([{ n: 1 }])), (async () => 1) as never).to(collectTo("out")),
+    );
+    await expect(
+      runInThread(job).then((handle) => handle.result),
+      name,
+    ).rejects.toMatchObject({ code: "PROMISE_RETURNED", operator: "here" });
   }
 });
 
@@ -155,10 +291,22 @@ describe("records that could not travel are refused by name, in chains too", () 
     ["a Set", () => new Set(), /got a Set; send \[\.\.\.set\]/],
     ["a function", () => ({ run: () => 1 }), /record\.run emitted by "make".*got the function run; send data/],
     ["a symbol", () => Symbol("s"), /got the symbol Symbol\(s\)/],
-    ["a cycle", () => { const a: { self?: unknown } = {}; a.self = a; return a; }, /record\.self.*contains itself/],
+    [
+      "a cycle",
+      () => {
+        const a: { self?: unknown } = {};
+        a.self = a;
+        return a;
+      },
+      /record\.self.*contains itself/,
+    ],
   ])("%s", async (_, make, sentence) => {
     for (const parallelism of [1, 2]) {
-      const failure = await failureAt((s) => s.map<unknown>(make as never, { name: "make" }) as DataStream<unknown>, () => 0, parallelism);
+      const failure = await failureAt(
+        (s) => s.map<unknown>(make as never, { name: "make" }) as DataStream<unknown>,
+        () => 0,
+        parallelism,
+      );
       expect(failure).toMatchObject({ code: "BAD_RECORD", operator: "make", message: expect.stringMatching(sentence) });
     }
   });

@@ -1,9 +1,17 @@
 /** Programs that cannot be run are refused when they are submitted, by code and in a sentence that says what to do. */
 
 import { describe, expect, test } from "vitest";
-import { collectTo, type DataStream, defineJob, type Environment, fromArray, type Job, valueState } from "../../index.ts";
 import type { StreamNode } from "../../core/node.ts";
 import { validateGraph } from "../../core/stream-graph.ts";
+import {
+  collectTo,
+  type DataStream,
+  defineJob,
+  type Environment,
+  fromArray,
+  type Job,
+  valueState,
+} from "../../index.ts";
 import { runInThread } from "../../runtime/testing/index.ts";
 
 const out = collectTo<unknown>("out");
@@ -27,11 +35,25 @@ describe("the graph", () => {
     ],
     [
       "with one name for two operators",
-      (env) => env.from(fromArray([1])).map((n) => n, { name: "twice" }).map((n) => n, { name: "twice" }).to(out),
+      (env) =>
+        env
+          .from(fromArray([1]))
+          .map((n) => n, { name: "twice" })
+          .map((n) => n, { name: "twice" })
+          .to(out),
       "DUPLICATE_NAME",
       /two operators named "twice"; give one of them another name/,
     ],
-    ["with an empty operator name", (env) => env.from(fromArray([1])).map((n) => n, { name: "" }).to(out), "MISSING_NAME", /a map operator of job "bad" has an empty name; give it one/],
+    [
+      "with an empty operator name",
+      (env) =>
+        env
+          .from(fromArray([1]))
+          .map((n) => n, { name: "" })
+          .to(out),
+      "MISSING_NAME",
+      /a map operator of job "bad" has an empty name; give it one/,
+    ],
     [
       "with a state without a name",
       (env) =>
@@ -52,16 +74,33 @@ describe("the graph", () => {
       "BAD_OPTION",
       /sideOutput\("late"\) must be called on the stream that an operator returned/,
     ],
-    ["with a window that is no duration", (env) => env.from(fromArray([1]), { parallelism: 0 }).to(out), "PARALLELISM", /the parallelism of "array" is 0; it must be a whole number from 1/],
+    [
+      "with a window that is no duration",
+      (env) => env.from(fromArray([1]), { parallelism: 0 }).to(out),
+      "PARALLELISM",
+      /the parallelism of "array" is 0; it must be a whole number from 1/,
+    ],
   ])("%s", async (_, build, code, sentence) => {
-    await expect(submitted(build).then((handle) => handle.result)).rejects.toMatchObject({ code, message: expect.stringMatching(sentence) });
+    await expect(submitted(build).then((handle) => handle.result)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(sentence),
+    });
   });
 
   test("with a cycle, which the message shows", () => {
     const node = (id: string, from: string): StreamNode =>
-      ({ id, spec: { kind: "map" }, inputs: [{ from, side: undefined, partitioning: { kind: "forward" } }] }) as unknown as StreamNode;
+      ({
+        id,
+        spec: { kind: "map" },
+        inputs: [{ from, side: undefined, partitioning: { kind: "forward" } }],
+      }) as unknown as StreamNode;
     const graph = { jobName: "bad", nodes: [node("a", "c"), node("b", "a"), node("c", "b")] };
-    expect(() => validateGraph(graph)).toThrow(expect.objectContaining({ code: "GRAPH_CYCLE", message: expect.stringMatching(/"a" → "b" → "c" → "a".*cannot feed itself/) }));
+    expect(() => validateGraph(graph)).toThrow(
+      expect.objectContaining({
+        code: "GRAPH_CYCLE",
+        message: expect.stringMatching(/"a" → "b" → "c" → "a".*cannot feed itself/),
+      }),
+    );
   });
 
   test("with a stream of another job", async () => {
@@ -70,14 +109,30 @@ describe("the graph", () => {
       kept = env.from(fromArray([1]));
       kept.to(out);
     });
-    const other = submitted((env) => env.from(fromArray([2])).union(kept as DataStream<number>).to(out));
-    await expect(other).rejects.toMatchObject({ code: "FOREIGN_STREAM", message: expect.stringMatching(/one build of one job only/) });
+    const other = submitted((env) =>
+      env
+        .from(fromArray([2]))
+        .union(kept as DataStream<number>)
+        .to(out),
+    );
+    await expect(other).rejects.toMatchObject({
+      code: "FOREIGN_STREAM",
+      message: expect.stringMatching(/one build of one job only/),
+    });
   });
 
   test("that is not the same at every build", async () => {
     let builds = 0;
-    const unsteady = submitted((env) => env.from(fromArray([1])).map((n) => n, { name: `build ${builds++}` }).to(out));
-    await expect(unsteady).rejects.toMatchObject({ code: "GRAPH_NOT_DETERMINISTIC", message: expect.stringMatching(/job "bad".*must not read the clock.*params/) });
+    const unsteady = submitted((env) =>
+      env
+        .from(fromArray([1]))
+        .map((n) => n, { name: `build ${builds++}` })
+        .to(out),
+    );
+    await expect(unsteady).rejects.toMatchObject({
+      code: "GRAPH_NOT_DETERMINISTIC",
+      message: expect.stringMatching(/job "bad".*must not read the clock.*params/),
+    });
   });
 
   test("with a job without a name", () => {
@@ -86,13 +141,18 @@ describe("the graph", () => {
 });
 
 describe("parameters", () => {
-  const job = defineJob(import.meta, "with params", (env, params) => env.from(fromArray([params.limit])).to(out), { params: { limit: 10, path: "a.txt" } }) as unknown as Job;
+  const job = defineJob(import.meta, "with params", (env, params) => env.from(fromArray([params.limit])).to(out), {
+    params: { limit: 10, path: "a.txt" },
+  }) as unknown as Job;
 
   test.each<[string, Record<string, string | number>, RegExp]>([
     ["that the job does not have", { limt: 5 }, /job "with params" has no parameter "limt"; it has: limit, path/],
     ["of another type", { limit: "5" }, /parameter "limit" of job "with params" is a number, got a string/],
   ])("%s", async (_, params, sentence) => {
-    await expect(runInThread(job, { params })).rejects.toMatchObject({ code: "BAD_OPTION", message: expect.stringMatching(sentence) });
+    await expect(runInThread(job, { params })).rejects.toMatchObject({
+      code: "BAD_OPTION",
+      message: expect.stringMatching(sentence),
+    });
   });
 });
 
@@ -104,5 +164,8 @@ test.each([
   [5, /asks for parallelism 5 but has 4 key groups.*lower the parallelism, or set keyGroups/],
 ])("a parallelism of %s", async (parallelism, sentence) => {
   const job = defineJob(import.meta, "bad", (env) => env.from(fromArray([1])).to(out), { keyGroups: 4 });
-  await expect(runInThread(job, { parallelism })).rejects.toMatchObject({ code: "PARALLELISM", message: expect.stringMatching(sentence) });
+  await expect(runInThread(job, { parallelism })).rejects.toMatchObject({
+    code: "PARALLELISM",
+    message: expect.stringMatching(sentence),
+  });
 });

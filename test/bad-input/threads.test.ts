@@ -2,8 +2,18 @@
 
 import { afterEach, describe, expect, test } from "vitest";
 import { collectTo, defineJob, fromArray, type Job, run } from "../../index.ts";
-import { endlessJob, failingJob, instancesJob, largeRecordBytes, largeRecordJob, silentJob, stuckJob, unsteadyJob } from "./fixtures/jobs.ts";
+import {
+  endlessJob,
+  failingJob,
+  instancesJob,
+  largeRecordBytes,
+  largeRecordJob,
+  silentJob,
+  stuckJob,
+  unsteadyJob,
+} from "./fixtures/jobs.ts";
 
+/** The ends of channels to threads that are open. */
 const ports = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "MessagePort").length;
 const before = ports();
 
@@ -30,8 +40,12 @@ describe("a job is cancelled by a signal", () => {
           if (++reports === afterReports) abort.abort();
         },
       });
+      expect(ports()).toBeGreaterThan(before);
       if (afterReports === 0) abort.abort();
-      await expect(handle.result).rejects.toMatchObject({ code: "CANCELLED", message: expect.stringContaining(job.name) });
+      await expect(handle.result).rejects.toMatchObject({
+        code: "CANCELLED",
+        message: expect.stringContaining(job.name),
+      });
       expect(handle.metrics().state).toBe("cancelled");
     }
   });
@@ -56,7 +70,11 @@ test("a failure carries operator, place and the user's own stack, and the record
     code: "USER_FUNCTION",
     operator: "charge",
     origin: { subtask: expect.any(Number), parallelism: 2, attempt: 1, record: "{ user: string, card: string }" },
-    cause: { name: "RangeError", message: "no money for object", stack: expect.stringMatching(/at charge .*fixtures\/jobs\.ts/) },
+    cause: {
+      name: "RangeError",
+      message: "no money for object",
+      stack: expect.stringMatching(/at charge .*fixtures\/jobs\.ts/),
+    },
   });
   expect(String(failure)).not.toContain("4000-0012");
 });
@@ -72,11 +90,19 @@ test("a record that cannot travel is refused at the exchange", async () => {
 
 test("a thread that builds another graph refuses to run it", async () => {
   const handle = await run(unsteadyJob, silent);
-  await expect(handle.result).rejects.toMatchObject({ code: "GRAPH_NOT_DETERMINISTIC", message: expect.stringMatching(/job "unsteady" gave another graph in this thread.*params/) });
+  await expect(handle.result).rejects.toMatchObject({
+    code: "GRAPH_NOT_DETERMINISTIC",
+    message: expect.stringMatching(/job "unsteady" gave another graph in this thread.*params/),
+  });
 });
 
 test("a job that its module does not define at the top is not found in a thread", async () => {
-  const hidden = defineJob({ url: new URL("./fixtures/jobs.ts", import.meta.url).href }, "hidden", (env) => env.from(fromArray([1])).to(collectTo("out")));
+  const hidden = defineJob({ url: new URL("./fixtures/jobs.ts", import.meta.url).href }, "hidden", (env) =>
+    env.from(fromArray([1])).to(collectTo("out")),
+  );
   const handle = await run(hidden, silent);
-  await expect(handle.result).rejects.toMatchObject({ code: "BAD_JOB_MODULE", message: expect.stringMatching(/does not define a job "hidden".*top level/) });
+  await expect(handle.result).rejects.toMatchObject({
+    code: "BAD_JOB_MODULE",
+    message: expect.stringMatching(/does not define a job "hidden".*top level/),
+  });
 });

@@ -112,7 +112,9 @@ export class ChannelModel {
 
   /** It was put in, no record that was put in before it is still to come, and it replaces those before it. */
   #watermarkCame(timestamp: number): void {
-    const index = this.#queue.findIndex((expected) => expected.kind === "watermark" && expected.timestamp === timestamp);
+    const index = this.#queue.findIndex(
+      (expected) => expected.kind === "watermark" && expected.timestamp === timestamp,
+    );
     expect(index, `watermark ${timestamp} was given and comes once`).toBeGreaterThanOrEqual(0);
     expect(this.#queue.slice(0, index).every((expected) => expected.kind === "watermark")).toBe(true);
     this.#queue.splice(0, index + 1);

@@ -55,7 +55,10 @@ function elementSuite(factory: ChannelFactory): void {
     expect(ends.input.poll()).toBe("batch");
     expect(ends.input.batch.rows).toBe(2);
     expect(ends.input.batch.deliver((value, timestamp) => taken.push([value, timestamp]), open)).toBe(true);
-    expect(taken).toEqual([["a", 1], ["b", 2]]);
+    expect(taken).toEqual([
+      ["a", 1],
+      ["b", 2],
+    ]);
     ends.input.release();
     expect(ends.input.poll()).toBe(undefined);
   });
@@ -199,7 +202,9 @@ function creditSuite(factory: ChannelFactory): void {
       ends.output.drain();
     }
     expect(kinds.at(-1)).toBe("end");
-    expect(records).toEqual(Array.from({ length: batches }, (_, batch) => fullBatch.map((index) => ({ batch, index }))).flat());
+    expect(records).toEqual(
+      Array.from({ length: batches }, (_, batch) => fullBatch.map((index) => ({ batch, index }))).flat(),
+    );
   });
 }
 
@@ -218,10 +223,22 @@ const record = fc.oneof(
 );
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  { arbitrary: fc.record({ kind: fc.constant("write" as const), values: fc.array(record, { maxLength: 12 }) }), weight: 6 },
-  { arbitrary: fc.record({ kind: fc.constant("watermark" as const), step: fc.integer({ min: 1, max: 9 }) }), weight: 2 },
-  { arbitrary: fc.record({ kind: fc.constant("deliver" as const), blockAfter: fc.integer({ min: 1, max: 9 }) }), weight: 4 },
-  ...(["flush", "drain", "poll", "release", "arrive"] as const).map((kind) => ({ arbitrary: fc.constant({ kind }), weight: 3 })),
+  {
+    arbitrary: fc.record({ kind: fc.constant("write" as const), values: fc.array(record, { maxLength: 12 }) }),
+    weight: 6,
+  },
+  {
+    arbitrary: fc.record({ kind: fc.constant("watermark" as const), step: fc.integer({ min: 1, max: 9 }) }),
+    weight: 2,
+  },
+  {
+    arbitrary: fc.record({ kind: fc.constant("deliver" as const), blockAfter: fc.integer({ min: 1, max: 9 }) }),
+    weight: 4,
+  },
+  ...(["flush", "drain", "poll", "release", "arrive"] as const).map((kind) => ({
+    arbitrary: fc.constant({ kind }),
+    weight: 3,
+  })),
   { arbitrary: fc.constant({ kind: "idle" as const }), weight: 1 },
 );
 
@@ -239,14 +256,8 @@ function randomUseSuite(factory: ChannelFactory): void {
 }
 
 function act(model: ChannelModel, action: Action): void {
-  switch (action.kind) {
-    case "write":
-      return model.write(action.values);
-    case "watermark":
-      return model.watermark(action.step);
-    case "deliver":
-      return model.deliver(action.blockAfter);
-    default:
-      return model[action.kind]();
-  }
+  if (action.kind === "write") model.write(action.values);
+  else if (action.kind === "watermark") model.watermark(action.step);
+  else if (action.kind === "deliver") model.deliver(action.blockAfter);
+  else model[action.kind]();
 }

@@ -1,7 +1,7 @@
 /** Jobs on real slots: threads that import a module, exchange records by shared memory, fail, end and are lost. */
 
 import { describe, expect, test } from "vitest";
-import { type Job, type JobHandle, type JobMetrics, type Params, run, type RunOptions } from "../../index.ts";
+import { type Job, type JobHandle, type JobMetrics, type Params, type RunOptions, run } from "../../index.ts";
 import { makeJob } from "./fixtures/defined-late.ts";
 import misbehaves from "./fixtures/misbehaves.ts";
 import otherInSlots from "./fixtures/other-in-slots.ts";
@@ -62,12 +62,17 @@ describe("results", () => {
     expect(metrics.state).toBe("finished");
     expect(vertex("timestamps").recordsIn).toBe(vertex("old").recordsOut + vertex("recent").recordsOut);
     expect(vertex("counts").recordsIn + vertex("sums").recordsIn).toBe(vertex("timestamps").recordsOut);
-    expect(metrics.vertices.flatMap(({ subtasks }) => subtasks.map(({ phase }) => phase))).toEqual(new Array(15).fill("finished"));
+    expect(metrics.vertices.flatMap(({ subtasks }) => subtasks.map(({ phase }) => phase))).toEqual(
+      new Array(15).fill("finished"),
+    );
     expect(metrics.busyMs.every((busyMs) => busyMs > 0)).toBe(true);
   });
 
   test("two jobs run at once without noticing each other", async () => {
-    const [one, two] = await Promise.all([finish(twoWindows, { parallelism: 2 }), finish(twoWindows, { parallelism: 3 })]);
+    const [one, two] = await Promise.all([
+      finish(twoWindows, { parallelism: 2 }),
+      finish(twoWindows, { parallelism: 3 }),
+    ]);
     expect(one.handle.jobId).not.toBe(two.handle.jobId);
     expect(sorted(one.handle.collect("counts-out"))).toEqual(sorted(two.handle.collect("counts-out")));
   });
@@ -90,9 +95,12 @@ describe("functions that misbehave", () => {
     });
   });
 
-  test.each(["rejects", "throws later"])("one that %s where nobody catches it ends its slot and the job", async (act) => {
-    expect(await failure(misbehaves, { parallelism: 2, params: { act } })).toMatchObject({ code: "SLOT_LOST" });
-  });
+  test.each(["rejects", "throws later"])(
+    "one that %s where nobody catches it ends its slot and the job",
+    async (act) => {
+      expect(await failure(misbehaves, { parallelism: 2, params: { act } })).toMatchObject({ code: "SLOT_LOST" });
+    },
+  );
 
   test("one that fills the heap ends its slot and the job, not the process", async () => {
     const options = { parallelism: 2, slotHeapMb: 64, params: { act: "fills the heap" } };

@@ -72,7 +72,11 @@ export async function drive<I, O>(
   return driven(harness.elements, [harness], options.sides);
 }
 
-async function driveTogether<I, O>(build: Build<I, O>, steps: readonly Step<I>[], options: HarnessOptions): Promise<Driven<O>> {
+async function driveTogether<I, O>(
+  build: Build<I, O>,
+  steps: readonly Step<I>[],
+  options: HarnessOptions,
+): Promise<Driven<O>> {
   const harness = await openHarness(build, { ...options, clock: new VirtualClock() });
   let batch: (readonly [I, number])[] = [];
   for (const step of steps) {
@@ -90,7 +94,11 @@ async function driveTogether<I, O>(build: Build<I, O>, steps: readonly Step<I>[]
   return driven(harness.elements, [harness], options.sides);
 }
 
-async function driveRestored<I, O>(build: Build<I, O>, steps: readonly Step<I>[], options: HarnessOptions): Promise<Driven<O>> {
+async function driveRestored<I, O>(
+  build: Build<I, O>,
+  steps: readonly Step<I>[],
+  options: HarnessOptions,
+): Promise<Driven<O>> {
   const clock = new VirtualClock();
   const harnesses = [await openHarness(build, { ...options, clock })];
   const elements: OutputElement<O>[] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ArrowBatch, DataStream, MapBatchesOptions } from "../../index.ts";
 import { openHarness } from "../../runtime/testing/index.ts";
-import { drive, type Driven, type Step } from "./drive.ts";
+import { type Driven, drive, type Step } from "./drive.ts";
 
 interface Row {
   readonly x: number;
@@ -19,19 +19,38 @@ function mapped(options: Partial<MapBatchesOptions<Row>> & Pick<MapBatchesOption
   return (input: DataStream<Row>) => input.mapBatches<Row>("model", { schema, ...options });
 }
 
-const steps: readonly Step<Row>[] = [[{ x: 1 }, 10], [{ x: 2 }, 20], { watermark: 20 }, [{ x: 3 }, 30], { watermark: 30 }];
-const short = <O extends Row>({ elements }: Driven<O>) => elements.map((element) => (element.kind === "record" ? element.value.x : "timestamp" in element ? `w${element.timestamp}` : element.kind));
+const steps: readonly Step<Row>[] = [
+  [{ x: 1 }, 10],
+  [{ x: 2 }, 20],
+  { watermark: 20 },
+  [{ x: 3 }, 30],
+  { watermark: 30 },
+];
+const short = <O extends Row>({ elements }: Driven<O>) =>
+  elements.map((element) =>
+    element.kind === "record" ? element.value.x : "timestamp" in element ? `w${element.timestamp}` : element.kind,
+  );
 
 describe.each([
   ["that returns rows", doubled],
-  ["that returns a generator", function* (batch: ArrowBatch) { yield* doubled(batch); }],
+  [
+    "that returns a generator",
+    function* (batch: ArrowBatch) {
+      yield* doubled(batch);
+    },
+  ],
   ["that returns a promise of rows", (batch: ArrowBatch) => soon(doubled(batch))],
   ["that returns the batch", (batch: ArrowBatch) => batch],
 ])("a function %s", (name, process) => {
   const expected = name.endsWith("the batch") ? [1, 2, "w20", 3, "w30"] : [2, 4, "w20", 6, "w30"];
 
-  test.each([["with room", undefined], ["with a full output", 1]])("emits in order, %s", async (_, blockEvery) => {
-    expect(short(await drive(mapped({ process }), steps, blockEvery === undefined ? {} : { blockEvery }))).toEqual(expected);
+  test.each([
+    ["with room", undefined],
+    ["with a full output", 1],
+  ])("emits in order, %s", async (_, blockEvery) => {
+    expect(short(await drive(mapped({ process }), steps, blockEvery === undefined ? {} : { blockEvery }))).toEqual(
+      expected,
+    );
   });
 });
 
@@ -52,22 +71,44 @@ test("a batch ends when it is full, at a watermark, at the end of the input's ba
 });
 
 test("results have the time of the latest record of their batch, and of no earlier one", async () => {
-  const { timestamps } = await drive(mapped({ process: doubled }), [[{ x: 1 }, 50], [{ x: 2 }, 20], [{ x: 3 }, 30]]);
+  const { timestamps } = await drive(mapped({ process: doubled }), [
+    [{ x: 1 }, 50],
+    [{ x: 2 }, 20],
+    [{ x: 3 }, 30],
+  ]);
   expect(timestamps).toEqual([50, 20, 30]);
   const harness = await openHarness<Row, Row>(mapped({ process: doubled }));
-  harness.pushBatch([[{ x: 1 }, 5], [{ x: 2 }, 9], [{ x: 3 }, 7]]);
+  harness.pushBatch([
+    [{ x: 1 }, 5],
+    [{ x: 2 }, 9],
+    [{ x: 3 }, 7],
+  ]);
   expect(harness.elements).toMatchObject([{ timestamp: 9 }, { timestamp: 9 }, { timestamp: 9 }]);
 });
 
 test("a row-wise function's results have the times of their rows", async () => {
   const harness = await openHarness<Row, Row>(mapped({ rowWise: true, process: doubled }));
-  harness.pushBatch([[{ x: 1 }, 5], [{ x: 2 }, 9], [{ x: 3 }, 7]]);
+  harness.pushBatch([
+    [{ x: 1 }, 5],
+    [{ x: 2 }, 9],
+    [{ x: 3 }, 7],
+  ]);
   expect(harness.elements).toMatchObject([{ timestamp: 5 }, { timestamp: 9 }, { timestamp: 7 }]);
 });
 
-test.each([["too few", 1], ["too many", 3]])("a row-wise function with %s results is refused", async (_, results) => {
-  const harness = await openHarness<Row, Row>(mapped({ rowWise: true, process: () => Array.from({ length: results }, () => ({ x: 0 })) }));
-  expect(() => harness.pushBatch([[{ x: 1 }, 5], [{ x: 2 }, 9]])).toThrow(/row-wise batch function of "model" returned .* for 2 rows; it must return exactly one/);
+test.each([
+  ["too few", 1],
+  ["too many", 3],
+])("a row-wise function with %s results is refused", async (_, results) => {
+  const harness = await openHarness<Row, Row>(
+    mapped({ rowWise: true, process: () => Array.from({ length: results }, () => ({ x: 0 })) }),
+  );
+  expect(() =>
+    harness.pushBatch([
+      [{ x: 1 }, 5],
+      [{ x: 2 }, 9],
+    ]),
+  ).toThrow(/row-wise batch function of "model" returned .* for 2 rows; it must return exactly one/);
 });
 
 test("nothing comes in, and nothing goes by, until a promise settles", async () => {
@@ -89,7 +130,11 @@ test("nothing comes in, and nothing goes by, until a promise settles", async () 
   first.resolve([{ x: 100 }]);
   await harness.settled();
   expect(started).toEqual([[1], [2]]);
-  expect(harness.elements.map((element) => (element.kind === "record" ? element.value.x : element.kind))).toEqual([100, 4, "watermark"]);
+  expect(harness.elements.map((element) => (element.kind === "record" ? element.value.x : element.kind))).toEqual([
+    100,
+    4,
+    "watermark",
+  ]);
 });
 
 test("a promise that never settles fails at the timeout, by the function's name", async () => {
@@ -129,10 +174,14 @@ test.each([
   ["a single record", { x: 1 }, "an object"],
 ])("a function that returns %s is told what to return", async (_, returned, came) => {
   const harness = await openHarness<Row, Row>(mapped({ process: () => returned as never }));
-  expect(() => harness.push({ x: 1 })).toThrow(new RegExp(`the batch function of "model" returned ${came}; it must return an array`));
+  expect(() => harness.push({ x: 1 })).toThrow(
+    new RegExp(`the batch function of "model" returned ${came}; it must return an array`),
+  );
 });
 
 test("records that do not fit the schema are refused by the field", async () => {
   const harness = await openHarness<Row, Row>(mapped({ process: doubled }));
-  expect(() => harness.push({ x: "text" as never })).toThrow(/field "x" of a record for "model" is a string, but its schema declares float64/);
+  expect(() => harness.push({ x: "text" as never })).toThrow(
+    /field "x" of a record for "model" is a string, but its schema declares float64/,
+  );
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { listState, mapState, outputTag, type ProcessFunction, reducingState, valueState } from "../../index.ts";
-import { openHarness, type OperatorHarness, VirtualClock } from "../../runtime/testing/index.ts";
+import { type OperatorHarness, openHarness, VirtualClock } from "../../runtime/testing/index.ts";
 import { driveInEveryWay, type Step } from "./drive.ts";
 
 interface Click {
@@ -83,7 +83,10 @@ describe("state belongs to the key", () => {
         },
       }),
     );
-    harness.pushBatch([[{ user: "a", page: "x" }, 1], [{ user: "a", page: "y" }, 2]]);
+    harness.pushBatch([
+      [{ user: "a", page: "x" }, 1],
+      [{ user: "a", page: "y" }, 2],
+    ]);
     expect(harness.state("a", "count", count).get()).toBe(2);
     expect(harness.state("b", "count", count).get()).toBeUndefined();
   });
@@ -105,7 +108,10 @@ describe("state belongs to the key", () => {
 });
 
 /** Remembers each record's page and emits it at a timer. */
-function later(domain: "event" | "processing", delayMs: number): ProcessFunction<Click, string, { pages: ReturnType<typeof listState<string>> }, string> {
+function later(
+  domain: "event" | "processing",
+  delayMs: number,
+): ProcessFunction<Click, string, { pages: ReturnType<typeof listState<string>> }, string> {
   return {
     state: { pages: listState<string>() },
     process({ page }, { state, timers, timestamp, runtime }) {
@@ -121,43 +127,52 @@ function later(domain: "event" | "processing", delayMs: number): ProcessFunction
 
 describe("timers", () => {
   test("of event time fire when the watermark has come to them, in order, before it goes on", async () => {
-    const { elements } = await driveInEveryWay<Click, string>((input) => input.keyBy("user").process("later", later("event", 10)), [
-      click("a", "x", 5),
-      click("b", "y", 1),
-      click("a", "z", 2),
-      { watermark: 10 },
-      { watermark: 11 },
-      { watermark: 30 },
-    ]);
-    expect(elements.map((element) => (element.kind === "record" ? [element.value, element.timestamp] : "timestamp" in element ? element.timestamp : element.kind))).toEqual([
-      10,
-      ["b:y@11", 11],
-      11,
-      ["a:x@12", 12],
-      ["a:z@12", 12],
-      30,
-    ]);
+    const { elements } = await driveInEveryWay<Click, string>(
+      (input) => input.keyBy("user").process("later", later("event", 10)),
+      [
+        click("a", "x", 5),
+        click("b", "y", 1),
+        click("a", "z", 2),
+        { watermark: 10 },
+        { watermark: 11 },
+        { watermark: 30 },
+      ],
+    );
+    expect(
+      elements.map((element) =>
+        element.kind === "record"
+          ? [element.value, element.timestamp]
+          : "timestamp" in element
+            ? element.timestamp
+            : element.kind,
+      ),
+    ).toEqual([10, ["b:y@11", 11], 11, ["a:x@12", 12], ["a:z@12", 12], 30]);
   });
 
   test("of processing time fire when the clock has come to them", async () => {
-    const { records } = await driveInEveryWay<Click, string>((input) => input.keyBy("user").process("later", later("processing", 10)), [
-      click("a", "x", 0),
-      { advanceTime: 5 },
-      click("b", "y", 0),
-      { advanceTime: 5 },
-      click("a", "z", 0),
-      { advanceTime: 100 },
-    ]);
+    const { records } = await driveInEveryWay<Click, string>(
+      (input) => input.keyBy("user").process("later", later("processing", 10)),
+      [
+        click("a", "x", 0),
+        { advanceTime: 5 },
+        click("b", "y", 0),
+        { advanceTime: 5 },
+        click("a", "z", 0),
+        { advanceTime: 100 },
+      ],
+    );
     expect(records).toEqual(["a:x@10", "b:y@15", "a:z@20"]);
   });
 
   test("an earlier timer fires first, and each only once", async () => {
     const { records } = await driveInEveryWay<number, string>(
       (input) =>
-        input.keyBy(() => "all").process("ring", {
-          process: (at, { timers }) => timers.register("processing", at),
-          onTimer: ({ timestamp }, { runtime }) => [`${timestamp} at ${runtime.clock.now()}`],
-        }),
+        input
+          .keyBy(() => "all")
+          .process("ring", {
+            process: (at, { timers }) => timers.register("processing", at),
+            onTimer: ({ timestamp }, { runtime }) => [`${timestamp} at ${runtime.clock.now()}`],
+          }),
       [[30], [20], [30], [10], { advanceTime: 15 }, [25], { advanceTime: 100 }],
     );
     expect(records).toEqual(["10 at 10", "20 at 20", "25 at 25", "30 at 30"]);
@@ -166,13 +181,15 @@ describe("timers", () => {
   test("a timer may register the next one", async () => {
     const { records } = await driveInEveryWay<number, number>(
       (input) =>
-        input.keyBy(() => "all").process("tick", {
-          process: (_, { timers, timestamp }) => timers.register("event", timestamp),
-          onTimer({ timestamp }, { timers }) {
-            if (timestamp < 30) timers.register("event", timestamp + 10);
-            return [timestamp];
-          },
-        }),
+        input
+          .keyBy(() => "all")
+          .process("tick", {
+            process: (_, { timers, timestamp }) => timers.register("event", timestamp),
+            onTimer({ timestamp }, { timers }) {
+              if (timestamp < 30) timers.register("event", timestamp + 10);
+              return [timestamp];
+            },
+          }),
       [[0, 5], { watermark: 20 }, { watermark: 100 }],
     );
     expect(records).toEqual([5, 15, 25, 35]);
@@ -181,17 +198,20 @@ describe("timers", () => {
   test("a deleted timer does not fire", async () => {
     const { records } = await driveInEveryWay<"set" | "unset", number>(
       (input) =>
-        input.keyBy(() => "all").process("ring", {
-          process: (what, { timers }) => timers[what === "set" ? "register" : "delete"]("event", 10),
-          onTimer: ({ timestamp }) => [timestamp],
-        }),
+        input
+          .keyBy(() => "all")
+          .process("ring", {
+            process: (what, { timers }) => timers[what === "set" ? "register" : "delete"]("event", 10),
+            onTimer: ({ timestamp }) => [timestamp],
+          }),
       [["set"], ["unset"], { watermark: 20 }, ["set"], { watermark: 21 }],
     );
     expect(records).toEqual([10]);
   });
 
   test("those of processing time are not forgotten over a restart in which nothing comes", async () => {
-    const build = (input: Parameters<Parameters<typeof openHarness<Click, string>>[0]>[0]) => input.keyBy("user").process("later", later("processing", 10));
+    const build = (input: Parameters<Parameters<typeof openHarness<Click, string>>[0]>[0]) =>
+      input.keyBy("user").process("later", later("processing", 10));
     const clock = new VirtualClock();
     const before = await openHarness<Click, string>(build, { clock });
     before.push({ user: "a", page: "x" });
@@ -229,7 +249,12 @@ test("process without a key emits any number of records and side outputs", async
           return n % 2 === 0 ? [n] : [];
         },
       }),
-    [[1, 1], [2, 2], [3, 3], [4, 4]],
+    [
+      [1, 1],
+      [2, 2],
+      [3, 3],
+      [4, 4],
+    ],
     { sides: [odd as never] },
   );
   expect(records).toEqual([2, 4]);
@@ -238,8 +263,13 @@ test("process without a key emits any number of records and side outputs", async
 
 test("what goes into a side output that nobody reads is counted", async () => {
   const lost = outputTag<number>("lost");
-  const harness = await openHarness<number, number>((input) => input.process("drop", { process: (n, context) => context.side(lost, n) }));
-  harness.pushBatch([[1, 0], [2, 0]]);
+  const harness = await openHarness<number, number>((input) =>
+    input.process("drop", { process: (n, context) => context.side(lost, n) }),
+  );
+  harness.pushBatch([
+    [1, 0],
+    [2, 0],
+  ]);
   expect(harness.metrics().counters).toEqual({ "unread.lost": 2 });
 });
 
@@ -252,10 +282,16 @@ test("the context knows the watermark", async () => {
 });
 
 test("state and timers move with their key groups to another parallelism", async () => {
-  const build = (input: Parameters<Parameters<typeof openHarness<Click, string>>[0]>[0]) => input.keyBy("user").process("later", later("event", 100));
+  const build = (input: Parameters<Parameters<typeof openHarness<Click, string>>[0]>[0]) =>
+    input.keyBy("user").process("later", later("event", 100));
   const users = Array.from({ length: 40 }, (_, i) => `user ${i}`);
   const open = (subtask: number, parallelism: number, restore: readonly OperatorHarness<Click, string>[]) =>
-    openHarness<Click, string>(build, { subtask, parallelism, keyGroups: 8, restore: restore.map((harness) => harness.snapshot()) });
+    openHarness<Click, string>(build, {
+      subtask,
+      parallelism,
+      keyGroups: 8,
+      restore: restore.map((harness) => harness.snapshot()),
+    });
   const single = await openHarness<Click, string>(build, { keyGroups: 8 });
   single.pushBatch(users.map((user) => [{ user, page: "x" }, 0]));
 

@@ -16,7 +16,10 @@ const seeds = [1, 2, 3, 4] as const;
 let jobs = 0;
 
 /** REQUIRES: the builder is that of a job: it makes the same graph whenever it is called. */
-export async function runEverywhere(build: (env: Environment) => void, check: (outcome: Outcome) => void): Promise<void> {
+export async function runEverywhere(
+  build: (env: Environment) => void,
+  check: (outcome: Outcome) => void,
+): Promise<void> {
   const job = defineJob(import.meta, `job ${jobs++}`, build);
   for (const parallelism of parallelisms) {
     for (const seed of seeds) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { WatermarkGenerator } from "../../index.ts";
-import { openHarness, type OutputElement } from "../../runtime/testing/index.ts";
+import { type OutputElement, openHarness } from "../../runtime/testing/index.ts";
 import { drive, driveInEveryWay } from "./drive.ts";
 
 interface Event {
@@ -9,22 +9,41 @@ interface Event {
 }
 
 const events = (...times: number[]) => times.map((at) => [{ at }] as const);
-const short = (elements: readonly OutputElement<Event>[]) => elements.map((element) => (element.kind === "record" ? `r${element.timestamp}` : element.kind === "watermark" ? `w${element.timestamp}` : element.kind));
+const short = (elements: readonly OutputElement<Event>[]) =>
+  elements.map((element) =>
+    element.kind === "record"
+      ? `r${element.timestamp}`
+      : element.kind === "watermark"
+        ? `w${element.timestamp}`
+        : element.kind,
+  );
 
 test("records get the time that the function reads", async () => {
-  const { timestamps } = await driveInEveryWay<Event, Event>((input) => input.withTimestamps(({ at }) => at), events(5, 3, 8), { watermarks: false });
+  const { timestamps } = await driveInEveryWay<Event, Event>(
+    (input) => input.withTimestamps(({ at }) => at),
+    events(5, 3, 8),
+    { watermarks: false },
+  );
   expect(timestamps).toEqual([5, 3, 8]);
 });
 
 test("a bounded watermark follows the latest record at its distance, batch by batch, and never falls", async () => {
-  const harness = await openHarness<Event, Event>((input) => input.withTimestamps(({ at }) => at, { outOfOrderness: "10ms" }));
-  harness.pushBatch([[{ at: 100 }, 0], [{ at: 120 }, 0]]);
+  const harness = await openHarness<Event, Event>((input) =>
+    input.withTimestamps(({ at }) => at, { outOfOrderness: "10ms" }),
+  );
+  harness.pushBatch([
+    [{ at: 100 }, 0],
+    [{ at: 120 }, 0],
+  ]);
   harness.pushBatch([[{ at: 90 }, 0]]);
   harness.pushBatch([[{ at: 121 }, 0]]);
   expect(short(harness.elements)).toEqual(["r100", "r120", "w109", "r90", "r121", "w110"]);
 });
 
-test.each([["with room", {}], ["with a full output", { blockEvery: 1 }]])("a punctuated watermark goes out behind the record that carries it, %s", async (_, options) => {
+test.each([
+  ["with room", {}],
+  ["with a full output", { blockEvery: 1 }],
+])("a punctuated watermark goes out behind the record that carries it, %s", async (_, options) => {
   const { elements } = await drive<Event, Event>(
     (input) =>
       input
@@ -50,8 +69,14 @@ test("a generator of one's own decides at records and at ends of batches", async
       return this.#latest - 50;
     }
   }
-  const harness = await openHarness<Event, Event>((input) => input.withTimestamps(({ at }) => at, { custom: () => new EverySecond() }));
-  harness.pushBatch([[{ at: 200 }, 0], [{ at: 210 }, 0], [{ at: 220 }, 0]]);
+  const harness = await openHarness<Event, Event>((input) =>
+    input.withTimestamps(({ at }) => at, { custom: () => new EverySecond() }),
+  );
+  harness.pushBatch([
+    [{ at: 200 }, 0],
+    [{ at: 210 }, 0],
+    [{ at: 220 }, 0],
+  ]);
   expect(short(harness.elements)).toEqual(["r200", "r210", "w110", "r220", "w170"]);
 });
 

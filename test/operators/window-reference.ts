@@ -33,7 +33,12 @@ export function referenceWindows(steps: readonly Step<Reading>[], windows: Refer
   const isGone = (start: number): boolean => isOver(start, watermark - windows.allowedLatenessMs);
   const fire = (start: number, key: string): void => {
     const values = kept.filter(({ reading, timestamp }) => reading.key === key && startsOf(timestamp).includes(start));
-    out.push(`${key} [${start}, ${start + windows.sizeMs}) ${values.map(({ reading }) => reading.value).sort((a, b) => a - b).join()}`);
+    out.push(
+      `${key} [${start}, ${start + windows.sizeMs}) ${values
+        .map(({ reading }) => reading.value)
+        .sort((a, b) => a - b)
+        .join()}`,
+    );
   };
 
   for (const step of steps) {
@@ -42,7 +47,9 @@ export function referenceWindows(steps: readonly Step<Reading>[], windows: Refer
       watermark = step.watermark;
       const starts = [...new Set(kept.flatMap(({ timestamp }) => startsOf(timestamp)))].sort((a, b) => a - b);
       for (const start of starts.filter((each) => isOver(each, watermark) && !isOver(each, before))) {
-        const keys = new Set(kept.filter(({ timestamp }) => startsOf(timestamp).includes(start)).map(({ reading }) => reading.key));
+        const keys = new Set(
+          kept.filter(({ timestamp }) => startsOf(timestamp).includes(start)).map(({ reading }) => reading.key),
+        );
         for (const key of [...keys].sort()) fire(start, key);
       }
     } else if ("advanceTime" in step) continue;

@@ -24,7 +24,10 @@ function windowed({ sizeMs, slideMs, offsetMs, allowedLatenessMs }: ReferenceWin
   const size = { milliseconds: sizeMs };
   const spec = sizeMs === slideMs ? tumbling(size, alignment) : sliding(size, { milliseconds: slideMs }, alignment);
   return (input: DataStream<Reading>) =>
-    input.keyBy("key").window(spec, { late, allowedLateness: { milliseconds: allowedLatenessMs } }).aggregate("values", values);
+    input
+      .keyBy("key")
+      .window(spec, { late, allowedLateness: { milliseconds: allowedLatenessMs } })
+      .aggregate("values", values);
 }
 
 test("a window fires when the watermark has passed its end, with the time of its last millisecond", async () => {
@@ -36,29 +39,44 @@ test("a window fires when the watermark has passed its end, with the time of its
     { watermark: 9 },
     { watermark: 25 },
   ]);
-  expect(elements.map((element) => (element.kind === "record" ? [describeResult(element.value), element.timestamp] : "timestamp" in element && element.timestamp))).toEqual([
-    8,
-    ["a [0, 10) 1,1", 9],
-    9,
-    ["a [10, 20) 1", 19],
-    25,
-  ]);
+  expect(
+    elements.map((element) =>
+      element.kind === "record"
+        ? [describeResult(element.value), element.timestamp]
+        : "timestamp" in element && element.timestamp,
+    ),
+  ).toEqual([8, ["a [0, 10) 1,1", 9], 9, ["a [10, 20) 1", 19], 25]);
 });
 
 test("windows before 1970 are windows too", async () => {
-  const { records } = await driveInEveryWay(windowed({ sizeMs: 10, slideMs: 5, offsetMs: 3, allowedLatenessMs: 0 }), [at(-1), { watermark: 100 }]);
+  const { records } = await driveInEveryWay(windowed({ sizeMs: 10, slideMs: 5, offsetMs: 3, allowedLatenessMs: 0 }), [
+    at(-1),
+    { watermark: 100 },
+  ]);
   expect(records.map(describeResult)).toEqual(["a [-7, 3) 1", "a [-2, 8) 1"]);
 });
 
 test("a record that is in several windows is in each of them", async () => {
-  const { records } = await driveInEveryWay(windowed({ sizeMs: 10, slideMs: 4, offsetMs: 0, allowedLatenessMs: 0 }), [at(8), { watermark: 100 }]);
+  const { records } = await driveInEveryWay(windowed({ sizeMs: 10, slideMs: 4, offsetMs: 0, allowedLatenessMs: 0 }), [
+    at(8),
+    { watermark: 100 },
+  ]);
   expect(records.map(describeResult)).toEqual(["a [0, 10) 1", "a [4, 14) 1", "a [8, 18) 1"]);
 });
 
 test("a late record fires its windows again while it is allowed, and then goes to the late output", async () => {
   const { records, sides } = await driveInEveryWay(
     windowed({ sizeMs: 10, slideMs: 10, offsetMs: 0, allowedLatenessMs: 5 }),
-    [at(1), { watermark: 9 }, at(2, "a", 2), at(3, "b", 3), { watermark: 13 }, at(4, "a", 4), { watermark: 14 }, at(5, "a", 5)],
+    [
+      at(1),
+      { watermark: 9 },
+      at(2, "a", 2),
+      at(3, "b", 3),
+      { watermark: 13 },
+      at(4, "a", 4),
+      { watermark: 14 },
+      at(5, "a", 5),
+    ],
     { sides: [late as never] },
   );
   expect(records.map(describeResult)).toEqual(["a [0, 10) 1", "a [0, 10) 1,2", "b [0, 10) 3", "a [0, 10) 1,2,4"]);
@@ -66,14 +84,18 @@ test("a late record fires its windows again while it is allowed, and then goes t
 });
 
 test("late records are counted, also when nobody reads them", async () => {
-  const harness = await openHarness<Reading, WindowResult<string, number>>((input) => input.keyBy("key").window(tumbling("10ms")).aggregate("count", counting()));
+  const harness = await openHarness<Reading, WindowResult<string, number>>((input) =>
+    input.keyBy("key").window(tumbling("10ms")).aggregate("count", counting()),
+  );
   harness.watermark(20);
   harness.push({ key: "a", value: 1 }, 5);
   expect(harness.metrics().counters["lateRecords"]).toBe(1);
 });
 
 test("the end of the input fires what is open", async () => {
-  const harness = await openHarness<Reading, WindowResult<string, number>>((input) => input.keyBy("key").window(tumbling("1h")).aggregate("count", counting()));
+  const harness = await openHarness<Reading, WindowResult<string, number>>((input) =>
+    input.keyBy("key").window(tumbling("1h")).aggregate("count", counting()),
+  );
   harness.push({ key: "a", value: 1 }, 5);
   harness.finish();
   expect(harness.records).toEqual([{ key: "a", windowStart: 0, windowEnd: 3_600_000, value: 1 }]);
@@ -81,7 +103,11 @@ test("the end of the input fires what is open", async () => {
 
 test("reduce combines the records of a window", async () => {
   const { records } = await driveInEveryWay<Reading, WindowResult<string, Reading>>(
-    (input) => input.keyBy("key").window(sliding("10ms", "5ms")).reduce("largest", (a, b) => (b.value > a.value ? b : a)),
+    (input) =>
+      input
+        .keyBy("key")
+        .window(sliding("10ms", "5ms"))
+        .reduce("largest", (a, b) => (b.value > a.value ? b : a)),
     [at(1, "a", 3), at(2, "a", 7), at(6, "a", 5), at(11, "a", 1), { watermark: 100 }],
   );
   expect(records.map(({ windowStart, value }) => [windowStart, value.value])).toEqual([
@@ -94,25 +120,45 @@ test("reduce combines the records of a window", async () => {
 
 describe("results equal those of a plain reference", () => {
   const shapes = fc
-    .record({ slideMs: fc.integer({ min: 1, max: 12 }), times: fc.constantFrom(1, 1.5, 2, 3), offsetMs: fc.nat(20), allowedLatenessMs: fc.constantFrom(0, 0, 1, 7, 30) })
+    .record({
+      slideMs: fc.integer({ min: 1, max: 12 }),
+      times: fc.constantFrom(1, 1.5, 2, 3),
+      offsetMs: fc.nat(20),
+      allowedLatenessMs: fc.constantFrom(0, 0, 1, 7, 30),
+    })
     .map(({ slideMs, times, ...rest }) => ({ sizeMs: Math.ceil(slideMs * times), slideMs, ...rest }));
-  const record = fc.tuple(fc.record({ key: fc.constantFrom("a", "b", "c"), value: fc.integer({ min: 0, max: 9 }) }), fc.integer({ min: -20, max: 60 }));
+  const record = fc.tuple(
+    fc.record({ key: fc.constantFrom("a", "b", "c"), value: fc.integer({ min: 0, max: 9 }) }),
+    fc.integer({ min: -20, max: 60 }),
+  );
   const watermark = fc.record({ rise: fc.nat(15) });
-  const streams = fc.array(fc.oneof({ weight: 3, arbitrary: record }, { weight: 1, arbitrary: watermark }), { maxLength: 25 }).map((elements) => {
-    let time = -25;
-    return [...elements, { rise: 1000 }].map((element): Step<Reading> => {
-      if (Array.isArray(element)) return element as [Reading, number];
-      time += (element as { rise: number }).rise;
-      return { watermark: time };
+  const streams = fc
+    .array(fc.oneof({ weight: 3, arbitrary: record }, { weight: 1, arbitrary: watermark }), { maxLength: 25 })
+    .map((elements) => {
+      let time = -25;
+      return [...elements, { rise: 1000 }].map((element): Step<Reading> => {
+        if (Array.isArray(element)) return element as [Reading, number];
+        time += (element as { rise: number }).rise;
+        return { watermark: time };
+      });
     });
-  });
 
   test("for any windows, streams and watermarks, driven in every way", async () => {
     await fc.assert(
       fc.asyncProperty(shapes, streams, async (shape, steps) => {
-        const rising = steps.filter((step, i) => !("watermark" in step) || !steps.slice(0, i).some((before) => "watermark" in before && before.watermark >= step.watermark));
-        const { records, sides } = await driveInEveryWay(windowed(shape), rising, { sides: [late as never], keysInAnyOrder: true });
-        const seen = [...records.map(describeResult), ...(sides["late"] as Reading[]).map(({ key, value }) => `late ${key} ${value}`)];
+        const rising = steps.filter(
+          (step, i) =>
+            !("watermark" in step) ||
+            !steps.slice(0, i).some((before) => "watermark" in before && before.watermark >= step.watermark),
+        );
+        const { records, sides } = await driveInEveryWay(windowed(shape), rising, {
+          sides: [late as never],
+          keysInAnyOrder: true,
+        });
+        const seen = [
+          ...records.map(describeResult),
+          ...(sides["late"] as Reading[]).map(({ key, value }) => `late ${key} ${value}`),
+        ];
         expect(seen.sort()).toEqual(referenceWindows(rising, shape).sort());
       }),
       { numRuns: 40 },
@@ -140,7 +186,9 @@ test("key groups that had come differently far meet without firing a window twic
   const keys = Array.from({ length: 20 }, (_, i) => `key ${i}`);
   const whole = await openHarness(build, { keyGroups: 8 });
   for (const key of keys) whole.push({ key, value: 1 }, 15);
-  const halves = await Promise.all([0, 1].map((subtask) => openHarness(build, { keyGroups: 8, subtask, parallelism: 2, restore: [whole.snapshot()] })));
+  const halves = await Promise.all(
+    [0, 1].map((subtask) => openHarness(build, { keyGroups: 8, subtask, parallelism: 2, restore: [whole.snapshot()] })),
+  );
   halves[0]?.watermark(22); // fires [0, 20), of these keys only
   const again = await openHarness(build, { keyGroups: 8, restore: halves.map((half) => half.snapshot()) });
   again.watermark(21);
@@ -150,7 +198,9 @@ test("key groups that had come differently far meet without firing a window twic
 });
 
 test("state of windows that are over is given back", async () => {
-  const harness = await openHarness<Reading, WindowResult<string, number>>((input) => input.keyBy("key").window(sliding("20ms", "10ms")).aggregate("sum", summing("value")));
+  const harness = await openHarness<Reading, WindowResult<string, number>>((input) =>
+    input.keyBy("key").window(sliding("20ms", "10ms")).aggregate("sum", summing("value")),
+  );
   const sizes: number[] = [];
   for (let time = 0; time < 1000; time += 10) {
     for (const key of ["a", "b", "c"]) harness.push({ key, value: time }, time);
@@ -160,7 +210,9 @@ test("state of windows that are over is given back", async () => {
   expect(sizes.at(-1)).toBeLessThanOrEqual((sizes[5] as number) + 64);
 });
 
-function bytesOf(snapshot: ReadonlyMap<unknown, { readonly keyed: ReadonlyMap<number, readonly Uint8Array[]> | undefined }>): number {
+function bytesOf(
+  snapshot: ReadonlyMap<unknown, { readonly keyed: ReadonlyMap<number, readonly Uint8Array[]> | undefined }>,
+): number {
   const blocks = [...snapshot.values()].flatMap(({ keyed }) => [...(keyed?.values() ?? [])].flat());
   return blocks.reduce((sum, block) => sum + block.length, 0);
 }

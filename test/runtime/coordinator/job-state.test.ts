@@ -25,7 +25,11 @@ describe("the life of a job", () => {
     ["it may fail before it runs", [failure, started, slotsEnded], { kind: "failed", cause: first }],
     ["a failure while it is cancelled changes nothing", [started, cancel, failure, slotsEnded], { kind: "cancelled" }],
     ["a failing job is not cancelled", [started, failure, cancel, slotsEnded], { kind: "failed", cause: first }],
-    ["the first cause counts", [started, failure, { kind: "failure", cause: second }], { kind: "failing", cause: first }],
+    [
+      "the first cause counts",
+      [started, failure, { kind: "failure", cause: second }],
+      { kind: "failing", cause: first },
+    ],
   ])("%s", (_, events, state) => {
     expect(after(...events)).toEqual(state);
   });

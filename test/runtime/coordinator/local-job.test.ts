@@ -84,7 +84,14 @@ function start({ source = {}, slotFailsToStart, onReport, beforeRun }: StartOpti
     jobId: "id",
     jobName: "test",
     module: "file:///job.ts",
-    plan: planOf((env) => env.from({ ...items(), ...source } as Source<Item>).rebalance().to(nothing), wanted),
+    plan: planOf(
+      (env) =>
+        env
+          .from({ ...items(), ...source } as Source<Item>)
+          .rebalance()
+          .to(nothing),
+      wanted,
+    ),
     showRecordsInErrors: false,
     freeze: false,
     startSlot: (deployment) => {
@@ -118,7 +125,14 @@ function report(subtask: number, recordsIn: number): Extract<FromSlot, { kind: "
 }
 
 function failed(message: string): FromSlot {
-  const nothingElse = { code: undefined, name: "Error", stack: undefined, operator: undefined, origin: undefined, cause: undefined };
+  const nothingElse = {
+    code: undefined,
+    name: "Error",
+    stack: undefined,
+    operator: undefined,
+    origin: undefined,
+    cause: undefined,
+  };
   return { kind: "failed", error: { ...nothingElse, message } };
 }
 
@@ -223,7 +237,10 @@ describe("failures", () => {
   test.each<[string, Partial<Source<Item>>]>([
     ["throws", { enumerate: () => Promise.reject(new Error("enumerator")) }],
     ["throws at a split", { enumerate: () => ({ next: () => Promise.reject(new Error("enumerator")) }) }],
-    ["throws at its close", { enumerate: () => ({ next: () => undefined, close: () => Promise.reject(new Error("enumerator")) }) }],
+    [
+      "throws at its close",
+      { enumerate: () => ({ next: () => undefined, close: () => Promise.reject(new Error("enumerator")) }) },
+    ],
   ])("an enumerator that %s fails the job by name", async (_, source) => {
     const started = start({ source });
     await new Promise(setImmediate);
@@ -232,7 +249,10 @@ describe("failures", () => {
       await new Promise(setImmediate);
     }
     for (const slot of started.slots) slot.end();
-    expect(await started.result).toMatchObject({ code: "USER_FUNCTION", message: expect.stringContaining("enumerator") });
+    expect(await started.result).toMatchObject({
+      code: "USER_FUNCTION",
+      message: expect.stringContaining("enumerator"),
+    });
     expect(started.job.state.kind).toBe("failed");
   });
 

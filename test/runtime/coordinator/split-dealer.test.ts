@@ -11,7 +11,9 @@ interface Made {
 }
 
 /** The dealer of a job with one source of two subtasks. */
-function dealerOf(enumerate: (context: EnumeratorContext) => SplitEnumerator<unknown> | Promise<SplitEnumerator<unknown>>): Made {
+function dealerOf(
+  enumerate: (context: EnumeratorContext) => SplitEnumerator<unknown> | Promise<SplitEnumerator<unknown>>,
+): Made {
   const source = { ...items(), enumerate } as unknown as Source<Item>;
   const { graph, jobGraph } = planOf((env) => env.from(source).to(nothing));
   const abort = new AbortController();
@@ -39,7 +41,11 @@ test("an enumerator that cannot list its input fails by name, when it is looked 
   const { dealer, next } = dealerOf(() => {
     throw new Error("no such folder");
   });
-  const failure = expect.objectContaining({ code: "USER_FUNCTION", operator: "items", message: expect.stringContaining("no such folder") });
+  const failure = expect.objectContaining({
+    code: "USER_FUNCTION",
+    operator: "items",
+    message: expect.stringContaining("no such folder"),
+  });
   await expect(dealer.ready()).rejects.toEqual(failure);
   await expect(next(0)).rejects.toEqual(failure);
   await dealer.close();
@@ -47,7 +53,11 @@ test("an enumerator that cannot list its input fails by name, when it is looked 
 
 test("an enumerator that throws something else than an error fails by name too", async () => {
   const { next } = dealerOf(() => ({ next: () => Promise.reject("text") }));
-  await expect(next(0)).rejects.toMatchObject({ code: "USER_FUNCTION", operator: "items", message: expect.stringContaining("text") });
+  await expect(next(0)).rejects.toMatchObject({
+    code: "USER_FUNCTION",
+    operator: "items",
+    message: expect.stringContaining("text"),
+  });
 });
 
 test("a split that cannot travel to a slot is refused by name", async () => {

@@ -1,9 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { CHANNEL_CREDIT, CHANNEL_FLOOR_SEGMENTS, OVERSIZE_BYTES_UNDER_WAY, POOL_SHARED_SEGMENTS, SEGMENT_BYTES } from "../../../core/limits.ts";
+import {
+  CHANNEL_CREDIT,
+  CHANNEL_FLOOR_SEGMENTS,
+  OVERSIZE_BYTES_UNDER_WAY,
+  POOL_SHARED_SEGMENTS,
+  SEGMENT_BYTES,
+} from "../../../core/limits.ts";
 import type { InputChannel } from "../../../runtime/exchange/channel.ts";
 import { createDoorbells, Doorbell } from "../../../runtime/exchange/doorbell.ts";
 import { createPoolBuffer, SegmentPool } from "../../../runtime/exchange/segment-pool.ts";
-import { CONTROL_BLOCK_BYTES, SharedInputChannel, SharedOutputChannel } from "../../../runtime/exchange/shared-channel.ts";
+import {
+  CONTROL_BLOCK_BYTES,
+  SharedInputChannel,
+  SharedOutputChannel,
+} from "../../../runtime/exchange/shared-channel.ts";
 import { type ChannelEnds, channelSuite } from "../../conformance/channel.ts";
 
 const open = { blocked: false };
@@ -29,7 +39,12 @@ function openChannels({ channels = 1, firstCount = 0, beside = "later" }: OpenOp
     const arrive = (): void => {
       for (const [serial, frame] of arriving.splice(0)) input.receiveOversize(serial, frame);
     };
-    const input = new SharedInputChannel({ operator: "consumer", control, segments, doorbell: new Doorbell(doorbells, 0) });
+    const input = new SharedInputChannel({
+      operator: "consumer",
+      control,
+      segments,
+      doorbell: new Doorbell(doorbells, 0),
+    });
     const output = new SharedOutputChannel({
       operator: "producer",
       control,
@@ -151,7 +166,8 @@ describe("the pool of segments", () => {
     const [last, ...others] = channels as [ChannelEnds, ...ChannelEnds[]];
     for (const hog of others) while (!hog.output.blocked) sendBatch(hog);
     // The consumers take everything; of the producers, only the last one sends again.
-    for (const hog of others) for (let i = 0; i < CHANNEL_CREDIT && hog.input.poll() === "batch"; i++) hog.input.release();
+    for (const hog of others)
+      for (let i = 0; i < CHANNEL_CREDIT && hog.input.poll() === "batch"; i++) hog.input.release();
     for (let i = 0; i < CHANNEL_CREDIT; i++) sendBatch(last);
     expect(last.output.blocked).toBe(false);
   });

@@ -39,6 +39,8 @@ interface Model {
   consumerCount: number;
   raisedBy: Record<string, number>;
   read: number;
+  /** Descriptors in use when one was released. */
+  used: number;
 }
 
 type Side = "producer" | "consumer";
@@ -48,6 +50,7 @@ interface Variant {
   readonly looksAgain?: boolean;
   readonly publishesFirst?: boolean;
   readonly releasesFirst?: boolean;
+  readonly countsFirst?: boolean;
   readonly credit?: number;
 }
 
@@ -64,6 +67,7 @@ function initial(): Model {
     consumerCount: 0,
     raisedBy: {},
     read: -1,
+    used: 0,
   };
 }
 
@@ -197,6 +201,14 @@ function consumer(variant: Variant): Program<Model> {
       },
     ],
   ];
+  const count: Program<Model> = [
+    [
+      "count what was used before the release",
+      (s) => {
+        s.used = (s.head - ((s.consumed + firstCount) | 0)) | 0;
+      },
+    ],
+  ];
   const release: Program<Model> = [
     [
       "release",
@@ -205,11 +217,14 @@ function consumer(variant: Variant): Program<Model> {
       },
     ],
   ];
+  const releaseAndCount = variant.countsFirst === true ? [...count, ...release] : [...release, ...count];
   return [
     ["look for an element", (s) => (s.consumed === items ? "end" : hasElement(s) ? "take" : undefined)],
     ...sleep("consumer", hasElement, "look for an element", variant.looksAgain ?? true),
     ["take", () => {}],
-    ...(variant.releasesFirst === true ? [...release, ...read] : [...read, ...release]),
+    ...(variant.releasesFirst === true ? [...releaseAndCount, ...read] : [...read, ...releaseAndCount]),
+    // The producer may wait for credit only if all of it was used.
+    ["ring only then", (s) => (s.used === credit ? undefined : "next element")],
     ...(variant.ring ?? ring)("consumer", "producer"),
     [
       "next element",
@@ -246,6 +261,7 @@ test.each<[string, Variant, string]>([
   ["nobody looks again before sleeping", { looksAgain: false }, "stuck"],
   ["the head is published before its descriptor", { publishesFirst: true }, "read what is not published"],
   ["a descriptor is released before it is read", { releasesFirst: true }, "read what is not published"],
+  ["what is used is counted before the release", { countsFirst: true }, "stuck"],
   ["there is one credit too many", { credit: credit + 1 }, "a descriptor that was not released is overwritten"],
 ])("the protocol breaks when %s", (_, variant, why) => {
   expect(check(variant).failure?.why).toBe(why);

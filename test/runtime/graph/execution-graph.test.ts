@@ -36,27 +36,39 @@ const sizes = [1, 2, 3, 4];
 const shapes = sizes.flatMap((producers) => sizes.map((consumers) => [producers, consumers] as const));
 
 describe("channels", () => {
-  test.each(shapes)("from %i to %i subtasks, hash, rebalance, broadcast and custom connect all with all", (from, to) => {
-    const all = Array.from({ length: from * to }, (_, at) => `${Math.floor(at / to)}→${at % to}`);
-    for (const kind of ["hash", "rebalance", "broadcast", "custom"] as const) {
-      expect(pairs(createExecutionGraph(graphOf([from, to], [[0, 1, kind]])))).toEqual(all);
-    }
-  });
+  test.each(shapes)(
+    "from %i to %i subtasks, hash, rebalance, broadcast and custom connect all with all",
+    (from, to) => {
+      const all = Array.from({ length: from * to }, (_, at) => `${Math.floor(at / to)}→${at % to}`);
+      for (const kind of ["hash", "rebalance", "broadcast", "custom"] as const) {
+        expect(pairs(createExecutionGraph(graphOf([from, to], [[0, 1, kind]])))).toEqual(all);
+      }
+    },
+  );
 
   test.each(shapes)("from %i to %i subtasks, global connects all with the first", (from, to) => {
     const first = Array.from({ length: from }, (_, producer) => `${producer}→0`);
     expect(pairs(createExecutionGraph(graphOf([from, to], [[0, 1, "global"]])))).toEqual(first);
   });
 
-  test.each(shapes)("from %i to %i subtasks, rescale gives each of the larger side one near partner, evenly", (from, to) => {
-    const { channels } = createExecutionGraph(graphOf([from, to], [[0, 1, "rescale"]]));
-    expect(channels.length).toBe(Math.max(from, to));
-    for (const [side, size] of [["fromSubtask", from], ["toSubtask", to]] as const) {
-      const counts = Array.from({ length: size }, (_, subtask) => channels.filter((channel) => channel[side] === subtask).length);
-      expect(Math.min(...counts)).toBeGreaterThanOrEqual(1);
-      expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
-    }
-  });
+  test.each(shapes)(
+    "from %i to %i subtasks, rescale gives each of the larger side one near partner, evenly",
+    (from, to) => {
+      const { channels } = createExecutionGraph(graphOf([from, to], [[0, 1, "rescale"]]));
+      expect(channels.length).toBe(Math.max(from, to));
+      for (const [side, size] of [
+        ["fromSubtask", from],
+        ["toSubtask", to],
+      ] as const) {
+        const counts = Array.from(
+          { length: size },
+          (_, subtask) => channels.filter((channel) => channel[side] === subtask).length,
+        );
+        expect(Math.min(...counts)).toBeGreaterThanOrEqual(1);
+        expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+      }
+    },
+  );
 
   test.each(sizes)("between %i subtasks, forward connects those of the same number, within a slot", (size) => {
     const graph = createExecutionGraph(graphOf([size, size], [[0, 1, "forward"]]));
@@ -65,7 +77,15 @@ describe("channels", () => {
   });
 
   test("channels are numbered in order, and their slots are those of their subtasks", () => {
-    const graph = createExecutionGraph(graphOf([2, 3, 3], [[0, 1, "hash"], [1, 2, "rescale"]]));
+    const graph = createExecutionGraph(
+      graphOf(
+        [2, 3, 3],
+        [
+          [0, 1, "hash"],
+          [1, 2, "rescale"],
+        ],
+      ),
+    );
     expect(graph.channels.map((channel) => channel.index)).toEqual(graph.channels.map((_, at) => at));
     const slotOf = (vertex: string, subtask: number): number | undefined =>
       graph.subtasks.find((placed) => placed.vertex === vertex && placed.subtask === subtask)?.slot;
@@ -81,7 +101,11 @@ describe("placement", () => {
     fc.record({
       parallelisms: fc.constant(parallelisms),
       edges: fc.array(
-        fc.tuple(fc.nat(parallelisms.length - 1), fc.nat(parallelisms.length - 1), fc.constantFrom<Kind>("forward", "hash", "rescale")),
+        fc.tuple(
+          fc.nat(parallelisms.length - 1),
+          fc.nat(parallelisms.length - 1),
+          fc.constantFrom<Kind>("forward", "hash", "rescale"),
+        ),
         { maxLength: 10 },
       ),
     }),
@@ -93,13 +117,17 @@ describe("placement", () => {
         const valid = edges
           .filter(([from, to]) => from < to)
           .map(([from, to, kind]) =>
-            kind === "forward" && parallelisms[from] !== parallelisms[to] ? ([from, to, "rebalance"] as const) : ([from, to, kind] as const),
+            kind === "forward" && parallelisms[from] !== parallelisms[to]
+              ? ([from, to, "rebalance"] as const)
+              : ([from, to, kind] as const),
           );
         const graph = createExecutionGraph(graphOf(parallelisms, valid));
         expect(graph.slots).toBe(Math.max(...parallelisms));
         for (const [at, parallelism] of parallelisms.entries()) {
           const own = graph.subtasks.filter((placed) => placed.vertex === `v${at}`);
-          expect(own.map((placed) => placed.subtask)).toEqual(Array.from({ length: parallelism }, (_, subtask) => subtask));
+          expect(own.map((placed) => placed.subtask)).toEqual(
+            Array.from({ length: parallelism }, (_, subtask) => subtask),
+          );
           expect(new Set(own.map((placed) => placed.slot)).size).toBe(parallelism);
           expect(own.every(({ slot }) => slot >= 0 && slot < graph.slots)).toBe(true);
         }
@@ -111,7 +139,9 @@ describe("placement", () => {
 
   test("small vertices go to the slots with the least work", () => {
     const graph = createExecutionGraph(graphOf([3, 1, 1, 2, 1], []));
-    const slots = [1, 2, 3, 4].map((at) => graph.subtasks.filter((placed) => placed.vertex === `v${at}`).map(({ slot }) => slot));
+    const slots = [1, 2, 3, 4].map((at) =>
+      graph.subtasks.filter((placed) => placed.vertex === `v${at}`).map(({ slot }) => slot),
+    );
     expect(slots).toEqual([[0], [1], [2, 0], [2]]);
   });
 
@@ -119,7 +149,11 @@ describe("placement", () => {
     const graph = jobGraphOf((env) => {
       const one = env.from(items("one"), { parallelism: 2 });
       const two = env.from(items("two"), { parallelism: 2 });
-      one.union(two).map((item) => item.id, { parallelism: 2 }).rebalance().to(nothing);
+      one
+        .union(two)
+        .map((item) => item.id, { parallelism: 2 })
+        .rebalance()
+        .to(nothing);
     }, 4);
     const execution = createExecutionGraph(graph);
     const between = execution.channels.filter((channel) => channel.fromSlot !== channel.toSlot);

@@ -10,7 +10,11 @@ test("the program, its chains and its subtasks are shown, with what travels betw
   const plan = planOf((env) => {
     const late = outputTag<Item>("late");
     const source = env.from(items("clicks", 1)).withTimestamps((item) => item.id);
-    source.keyBy("group").window(tumbling("90s")).aggregate("counts", counting()).to(nothing, { name: "out", parallelism: 1 });
+    source
+      .keyBy("group")
+      .window(tumbling("90s"))
+      .aggregate("counts", counting())
+      .to(nothing, { name: "out", parallelism: 1 });
     const trend = source
       .keyBy((item) => item.id)
       .window(sliding("1h", "250ms"), { late })
@@ -22,7 +26,9 @@ test("the program, its chains and its subtasks are shown, with what travels betw
       .process("sessions", { state: { open: valueState<number>() }, process: () => {} })
       .to(nothing, { name: "sessions-out" });
   }, 2);
-  expect(explain({ ...plan, graphHash: "0123456789abcdef" })).toBe(`Job "program", graph 0123456789abcdef, 128 key groups
+  expect(
+    explain({ ...plan, graphHash: "0123456789abcdef" }),
+  ).toBe(`Job "program", graph 0123456789abcdef, 128 key groups
 
 Logical graph: 9 operators
   clicks: source, bounded

@@ -56,7 +56,10 @@ describe("chaining", () => {
   test("with one subtask on both sides every edge chains, whatever its partitioning", () => {
     const graph = jobGraphOf((env) => {
       const keyed = env.from(items()).keyBy("id");
-      keyed.reduce("sum", (sum) => sum).broadcast().to(nothing);
+      keyed
+        .reduce("sum", (sum) => sum)
+        .broadcast()
+        .to(nothing);
     }, 1);
     expect(chainsOf(graph)).toEqual([["items", "sum", "nothing"]]);
   });
@@ -73,7 +76,10 @@ describe("chaining", () => {
       counts.to(nothing);
       counts.sideOutput(late).to(nothing, { name: "too-late" });
     });
-    expect(chainsOf(graph)).toEqual([["items", "timestamps"], ["counts", "nothing", "too-late"]]);
+    expect(chainsOf(graph)).toEqual([
+      ["items", "timestamps"],
+      ["counts", "nothing", "too-late"],
+    ]);
     expect(graph.vertices[1]?.operators[0]?.outputs).toEqual([
       { side: undefined, to: { kind: "chained", operator: "nothing" } },
       { side: "late", to: { kind: "chained", operator: "too-late" } },
@@ -99,7 +105,11 @@ describe("chaining", () => {
     const graph = jobGraphOf((env) => {
       const source = env.from(items()).withTimestamps((item) => item.id);
       source.keyBy("group").window(tumbling("1s")).aggregate("known", counting()).to(nothing, { name: "a" });
-      source.keyBy((item) => item.group).window(tumbling("1s")).aggregate("unknown", counting()).to(nothing, { name: "b" });
+      source
+        .keyBy((item) => item.group)
+        .window(tumbling("1s"))
+        .aggregate("unknown", counting())
+        .to(nothing, { name: "b" });
     });
     expect(graph.edges.map(({ to, fields }) => [to, fields])).toEqual([
       ["known", ["group"]],
@@ -125,7 +135,14 @@ describe("parallelism", () => {
   });
 
   test("a source has no more subtasks than make sense, and what follows is spread again", () => {
-    const graph = jobGraphOf((env) => env.from(items("few", 2)).map((item) => item.id).to(nothing), 3);
+    const graph = jobGraphOf(
+      (env) =>
+        env
+          .from(items("few", 2))
+          .map((item) => item.id)
+          .to(nothing),
+      3,
+    );
     expect(graph.vertices.map((vertex) => [vertex.id, vertex.parallelism])).toEqual([
       ["few", 2],
       ["map", 3],

@@ -65,18 +65,59 @@ test.each(programs)("other %s give another hash", (_, left, right) => {
 });
 
 test("parameters that reach the program's data change the hash", () => {
-  const job = defineJob(import.meta, "sized", (env, { size }) => env.from({ ...items(), size } as Source<Item>).to(nothing), {
-    params: { size: 1 },
-  }) as unknown as Job;
+  const job = defineJob(
+    import.meta,
+    "sized",
+    (env, { size }) => env.from({ ...items(), size } as Source<Item>).to(nothing),
+    {
+      params: { size: 1 },
+    },
+  ) as unknown as Job;
   expect(planJob(job, { params: { size: 1 } }).graphHash).toBe(planJob(job).graphHash);
   expect(planJob(job, { params: { size: 2 } }).graphHash).not.toBe(planJob(job).graphHash);
 });
 
 const different: readonly unknown[] = [
-  undefined, null, "undefined", "null", 0, -0, Number.NaN, Number.POSITIVE_INFINITY, "0", "NaN", 5, 5n, "5n", true, "true",
-  new Date(5), "date 5", /a/, /a/g, [], {}, [1], { 0: 1 }, new Map([[1, 2]]), new Map([[1, 3]]), new Set([1]), new Set([2]),
-  Uint8Array.of(1), Uint8Array.of(2), Int8Array.of(1), new Settings(1), new Settings(2), new OtherSettings(1), { size: 1 },
-  () => 1, () => 2, "() => 1", Symbol.iterator, cyclic(1), cyclic(2),
+  undefined,
+  null,
+  "undefined",
+  "null",
+  0,
+  -0,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  "0",
+  "NaN",
+  5,
+  5n,
+  "5n",
+  true,
+  "true",
+  new Date(5),
+  "date 5",
+  /a/,
+  /a/g,
+  [],
+  {},
+  [1],
+  { 0: 1 },
+  new Map([[1, 2]]),
+  new Map([[1, 3]]),
+  new Set([1]),
+  new Set([2]),
+  Uint8Array.of(1),
+  Uint8Array.of(2),
+  Int8Array.of(1),
+  new Settings(1),
+  new Settings(2),
+  new OtherSettings(1),
+  { size: 1 },
+  () => 1,
+  () => 2,
+  "() => 1",
+  Symbol.iterator,
+  cyclic(1),
+  cyclic(2),
 ];
 
 test("values that differ in kind or content give different hashes", () => {

@@ -7,13 +7,15 @@ test("callbacks run in order of time, and those of one time in order of adding",
     fc.property(fc.array(fc.nat(10)), fc.array(fc.nat(12)), (times, stops) => {
       const queue = new CallbackQueue();
       const ran: [number, number][] = [];
-      times.forEach((time, i) => queue.add(time, () => ran.push([time, i])));
+      for (const [i, time] of times.entries()) queue.add(time, () => ran.push([time, i]));
       for (const stop of stops.toSorted((a, b) => a - b)) {
         queue.runDue(stop);
         expect(queue.next()).toBe(Math.min(Number.POSITIVE_INFINITY, ...times.filter((time) => time > stop)));
       }
       queue.runDue(20);
-      expect(ran).toEqual(times.map((time, i): [number, number] => [time, i]).toSorted(([a, i], [b, j]) => a - b || i - j));
+      expect(ran).toEqual(
+        times.map((time, i): [number, number] => [time, i]).toSorted(([a, i], [b, j]) => a - b || i - j),
+      );
     }),
   );
 });

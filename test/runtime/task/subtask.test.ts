@@ -13,7 +13,10 @@ function life(name: string, calls: string[], failing?: string) {
 
 function sinkOf(calls: string[], failing?: string): Sink<number> {
   const { open, close, note } = life("sink", calls, failing);
-  return { name: "sink", writer: () => ({ open, close, write: (value) => note(`write ${value}`)(), flush: note("flush") }) };
+  return {
+    name: "sink",
+    writer: () => ({ open, close, write: (value) => note(`write ${value}`)(), flush: note("flush") }),
+  };
 }
 
 function jobOf(calls: string[], failing: { map?: string; sink?: string } = {}) {
@@ -46,7 +49,10 @@ test("what was opened is closed once, whatever fails", async () => {
   for (const failing of [{ sink: "write 1" }, { sink: "flush" }, { map: "open" }, { sink: "close" }]) {
     const calls: string[] = [];
     const handle = await runInThread(jobOf(calls, failing));
-    await expect(handle.result).rejects.toMatchObject({ code: "USER_FUNCTION", message: expect.stringContaining(`cannot ${Object.values(failing)[0]}`) });
+    await expect(handle.result).rejects.toMatchObject({
+      code: "USER_FUNCTION",
+      message: expect.stringContaining(`cannot ${Object.values(failing)[0]}`),
+    });
     expect(calls.filter((call) => call.endsWith("close")).toSorted()).toEqual(["map close", "sink close"]);
   }
 });
@@ -58,7 +64,10 @@ test("what was never opened is not closed", async () => {
 });
 
 /** Deals out its splits one at a time; each is an array that is read in one step which returns `step` of its index. */
-function source<T>(splits: readonly (readonly T[])[], step: (split: number) => number | "end" | Promise<"end">): Source<T, number> {
+function source<T>(
+  splits: readonly (readonly T[])[],
+  step: (split: number) => number | "end" | Promise<"end">,
+): Source<T, number> {
   return {
     name: "source",
     bounded: true,
@@ -90,7 +99,7 @@ describe("a source", () => {
   test.each<[string, (split: number) => number | "end" | Promise<"end">]>([
     ["that ends a split at once", () => "end"],
     ["that wants to be called later", () => 1000],
-    ["that answers with a promise", async () => "end"],
+    ["that answers with a promise", async (): Promise<"end"> => "end"],
   ])("%s is read to its end", async (_, step) => {
     const job = defineJob(import.meta, "read", (env) => env.from(source([[1, 2], [], [3]], step)).to(collectTo("out")));
     for (const parallelism of [1, 2, 3]) {
@@ -169,9 +178,19 @@ describe("a source", () => {
     await handle.result.catch(() => {});
   });
 
-  test.each([["undefined", undefined], ["a text", "later"], ["a negative number", -1]])("that returns %s is told what to return", async (_, step) => {
-    const job = defineJob(import.meta, "odd", (env) => env.from(source([[1]], () => step as never)).to(collectTo("out")));
-    await expect((await runInThread(job)).result).rejects.toMatchObject({ code: "WRONG_SHAPE", operator: "source", message: expect.stringMatching(/read of the source "source" returned .*must return "more", "end"/) });
+  test.each([
+    ["undefined", undefined],
+    ["a text", "later"],
+    ["a negative number", -1],
+  ])("that returns %s is told what to return", async (_, step) => {
+    const job = defineJob(import.meta, "odd", (env) =>
+      env.from(source([[1]], () => step as never)).to(collectTo("out")),
+    );
+    await expect((await runInThread(job)).result).rejects.toMatchObject({
+      code: "WRONG_SHAPE",
+      operator: "source",
+      message: expect.stringMatching(/read of the source "source" returned .*must return "more", "end"/),
+    });
   });
 });
 

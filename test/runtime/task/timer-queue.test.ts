@@ -11,7 +11,11 @@ const KEY_GROUPS = 16;
 const open = { blocked: false };
 
 function queue(subtask = 0, parallelism = 1, snapshots: readonly StateSnapshot[] = []): TimerQueue {
-  const made = new TimerQueue({ operator: "op", keyGroups: keyGroupsOfSubtask(subtask, KEY_GROUPS, parallelism), keyGroupCount: KEY_GROUPS });
+  const made = new TimerQueue({
+    operator: "op",
+    keyGroups: keyGroupsOfSubtask(subtask, KEY_GROUPS, parallelism),
+    keyGroupCount: KEY_GROUPS,
+  });
   for (const snapshot of snapshots) made.restore(snapshot);
   return made;
 }
@@ -24,12 +28,26 @@ function due(timers: TimerQueue, time = Number.POSITIVE_INFINITY, domain: TimerD
 
 test("timers fire in order of time, ties in order of registration", () => {
   const timers = queue();
-  for (const [key, time] of [["b", 20], ["a", 10], ["c", 20], [1, 10], [[1, "x"], 5]] as const) timers.register(key, "event", time);
+  for (const [key, time] of [
+    ["b", 20],
+    ["a", 10],
+    ["c", 20],
+    [1, 10],
+    [[1, "x"], 5],
+  ] as const)
+    timers.register(key, "event", time);
   expect(timers.next("event")).toBe(5);
-  expect(due(timers, 10)).toEqual([[[1, "x"], 5], ["a", 10], [1, 10]]);
+  expect(due(timers, 10)).toEqual([
+    [[1, "x"], 5],
+    ["a", 10],
+    [1, 10],
+  ]);
   expect(due(timers, 19)).toEqual([]);
   expect(timers.next("event")).toBe(20);
-  expect(due(timers, 20)).toEqual([["b", 20], ["c", 20]]);
+  expect(due(timers, 20)).toEqual([
+    ["b", 20],
+    ["c", 20],
+  ]);
   expect([timers.next("event"), timers.size]).toEqual([Number.POSITIVE_INFINITY, 0]);
 });
 
@@ -57,7 +75,11 @@ test("a deleted timer does not fire, and takes a new place when it is registered
   timers.delete("c", "event", 1);
   timers.delete("unknown", "event", 1);
   timers.register("a", "event", 1);
-  expect(due(timers)).toEqual([["b", 1], ["a", 1], ["a", 9]]);
+  expect(due(timers)).toEqual([
+    ["b", 1],
+    ["a", 1],
+    ["a", 9],
+  ]);
 });
 
 test("a key whose last timer has fired or was deleted is forgotten", () => {
@@ -86,7 +108,11 @@ test("timers that are registered while firing and already due fire too; those de
     }
   };
   expect(timers.advance("event", 50, fire, open)).toBe(true);
-  expect(fired).toEqual([["a", 10], ["b", 5], ["c", 20]]);
+  expect(fired).toEqual([
+    ["a", 10],
+    ["b", 5],
+    ["c", 20],
+  ]);
   expect(timers.next("event")).toBe(100);
 });
 
@@ -134,10 +160,12 @@ test("moving a timer again and again does not grow the heap", () => {
 
 test("a restored queue fires exactly as the one that was saved, which may go on meanwhile", () => {
   const timers = queue();
-  for (let i = 0; i < 5000; i++) timers.register(i % 2 === 0 ? i : `key-${i}`, i % 3 === 0 ? "processing" : "event", (i * 7919) % 50);
+  for (let i = 0; i < 5000; i++)
+    timers.register(i % 2 === 0 ? i : `key-${i}`, i % 3 === 0 ? "processing" : "event", (i * 7919) % 50);
   const snapshot = timers.snapshot();
   const copy = queue(0, 1, [snapshot]);
-  for (const domain of ["event", "processing"] as const) expect(due(copy, 100, domain)).toEqual(due(timers, 100, domain));
+  for (const domain of ["event", "processing"] as const)
+    expect(due(copy, 100, domain)).toEqual(due(timers, 100, domain));
   expect(queue(0, 1, [snapshot]).size).toBe(5000);
 });
 
@@ -145,8 +173,19 @@ test("rescaling from 1 to 3 to 2 subtasks loses and doubles no timer", () => {
   const timers = queue();
   for (let i = 0; i < 1000; i++) timers.register(i, "event", i % 10);
   const three = [0, 1, 2].map((subtask) => queue(subtask, 3, [timers.snapshot()]));
-  const two = [0, 1].map((subtask) => queue(subtask, 2, three.map((each) => each.snapshot())));
-  expect(two.flatMap((each) => due(each)).map(([key]) => key as number).sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
+  const two = [0, 1].map((subtask) =>
+    queue(
+      subtask,
+      2,
+      three.map((each) => each.snapshot()),
+    ),
+  );
+  expect(
+    two
+      .flatMap((each) => due(each))
+      .map(([key]) => key as number)
+      .sort((a, b) => a - b),
+  ).toEqual(Array.from({ length: 1000 }, (_, i) => i));
 });
 
 test("the same timers restored twice, or damaged ones, are refused", () => {
@@ -162,7 +201,17 @@ test("the same timers restored twice, or damaged ones, are refused", () => {
 });
 
 const step = fc.record({
-  do: fc.constantFrom("register", "register", "register", "register", "delete", "delete", "delete", "advance", "restart"),
+  do: fc.constantFrom(
+    "register",
+    "register",
+    "register",
+    "register",
+    "delete",
+    "delete",
+    "delete",
+    "advance",
+    "restart",
+  ),
   key: fc.constantFrom<Key[]>(0, 1, "1", [1, 2]),
   domain: fc.constantFrom<TimerDomain[]>("event", "event", "event", "processing"),
   time: fc.integer({ min: 0, max: 3 }),
@@ -174,7 +223,8 @@ test("any use gives what a sorted list gives", () => {
       let timers = queue();
       let model: Timer[] = [];
       for (const { do: what, key, domain, time } of steps) {
-        const same = (timer: Timer) => timer.domain === domain && timer.timestamp === time && encodeKey(timer.key, "op") === encodeKey(key, "op");
+        const same = (timer: Timer) =>
+          timer.domain === domain && timer.timestamp === time && encodeKey(timer.key, "op") === encodeKey(key, "op");
         const isDue = (timer: Timer) => timer.domain === domain && timer.timestamp <= time;
         if (what === "register") {
           timers.register(key, domain, time);
@@ -191,7 +241,9 @@ test("any use gives what a sorted list gives", () => {
         }
         expect(timers.size).toBe(model.length);
         for (const each of ["event", "processing"] as const) {
-          expect(timers.next(each)).toBe(Math.min(...model.filter((timer) => timer.domain === each).map((timer) => timer.timestamp)));
+          expect(timers.next(each)).toBe(
+            Math.min(...model.filter((timer) => timer.domain === each).map((timer) => timer.timestamp)),
+          );
         }
       }
     }),

@@ -2,7 +2,11 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { WatermarkValve } from "../../../runtime/task/watermark-valve.ts";
 
-type Event = { readonly input: number } & ({ readonly watermark: number } | { readonly idle: boolean } | { readonly end: true });
+type Event = { readonly input: number } & (
+  | { readonly watermark: number }
+  | { readonly idle: boolean }
+  | { readonly end: true }
+);
 
 function valveAfter(inputs: number, events: readonly Event[]): WatermarkValve {
   const valve = new WatermarkValve(inputs);
@@ -16,18 +20,105 @@ function apply(valve: WatermarkValve, event: Event): boolean {
 }
 
 test.each<[string, readonly Event[], number]>([
-  ["waits for the slowest active input", [{ input: 0, watermark: 10 }, { input: 1, watermark: 5 }], 5],
+  [
+    "waits for the slowest active input",
+    [
+      { input: 0, watermark: 10 },
+      { input: 1, watermark: 5 },
+    ],
+    5,
+  ],
   ["waits for an input that has said nothing yet", [{ input: 0, watermark: 10 }], Number.NEGATIVE_INFINITY],
-  ["does not wait for an idle input", [{ input: 0, watermark: 10 }, { input: 1, idle: true }], 10],
-  ["does not wait for an input that has ended", [{ input: 0, watermark: 10 }, { input: 1, end: true }], 10],
-  ["stands still while no input is active", [{ input: 0, watermark: 10 }, { input: 1, watermark: 20 }, { input: 0, idle: true }, { input: 1, idle: true }], 20],
-  ["does not rise for what an idle input says", [{ input: 0, watermark: 10 }, { input: 1, watermark: 5 }, { input: 0, idle: true }, { input: 0, watermark: 50 }], 5],
-  ["is not pulled back by an input that becomes active behind it", [{ input: 0, watermark: 10 }, { input: 1, idle: true }, { input: 1, idle: false }, { input: 1, watermark: 3 }], 10],
-  ["waits again for an input that has become active", [{ input: 0, watermark: 10 }, { input: 1, idle: true }, { input: 1, idle: false }, { input: 0, watermark: 20 }], 10],
-  ["is the end of time when all inputs have ended", [{ input: 0, end: true }, { input: 1, end: true }], Number.POSITIVE_INFINITY],
-  ["is the end of time when all inputs say so", [{ input: 0, watermark: Number.POSITIVE_INFINITY }, { input: 1, end: true }], Number.POSITIVE_INFINITY],
-  ["does not jump to the end of time while an input is idle only", [{ input: 1, idle: true }, { input: 0, watermark: 5 }, { input: 0, watermark: Number.POSITIVE_INFINITY }], 5],
-  ["is not the end of time while one is idle only", [{ input: 0, watermark: 10 }, { input: 0, end: true }, { input: 1, idle: true }], Number.NEGATIVE_INFINITY],
+  [
+    "does not wait for an idle input",
+    [
+      { input: 0, watermark: 10 },
+      { input: 1, idle: true },
+    ],
+    10,
+  ],
+  [
+    "does not wait for an input that has ended",
+    [
+      { input: 0, watermark: 10 },
+      { input: 1, end: true },
+    ],
+    10,
+  ],
+  [
+    "stands still while no input is active",
+    [
+      { input: 0, watermark: 10 },
+      { input: 1, watermark: 20 },
+      { input: 0, idle: true },
+      { input: 1, idle: true },
+    ],
+    20,
+  ],
+  [
+    "does not rise for what an idle input says",
+    [
+      { input: 0, watermark: 10 },
+      { input: 1, watermark: 5 },
+      { input: 0, idle: true },
+      { input: 0, watermark: 50 },
+    ],
+    5,
+  ],
+  [
+    "is not pulled back by an input that becomes active behind it",
+    [
+      { input: 0, watermark: 10 },
+      { input: 1, idle: true },
+      { input: 1, idle: false },
+      { input: 1, watermark: 3 },
+    ],
+    10,
+  ],
+  [
+    "waits again for an input that has become active",
+    [
+      { input: 0, watermark: 10 },
+      { input: 1, idle: true },
+      { input: 1, idle: false },
+      { input: 0, watermark: 20 },
+    ],
+    10,
+  ],
+  [
+    "is the end of time when all inputs have ended",
+    [
+      { input: 0, end: true },
+      { input: 1, end: true },
+    ],
+    Number.POSITIVE_INFINITY,
+  ],
+  [
+    "is the end of time when all inputs say so",
+    [
+      { input: 0, watermark: Number.POSITIVE_INFINITY },
+      { input: 1, end: true },
+    ],
+    Number.POSITIVE_INFINITY,
+  ],
+  [
+    "does not jump to the end of time while an input is idle only",
+    [
+      { input: 1, idle: true },
+      { input: 0, watermark: 5 },
+      { input: 0, watermark: Number.POSITIVE_INFINITY },
+    ],
+    5,
+  ],
+  [
+    "is not the end of time while one is idle only",
+    [
+      { input: 0, watermark: 10 },
+      { input: 0, end: true },
+      { input: 1, idle: true },
+    ],
+    Number.NEGATIVE_INFINITY,
+  ],
 ])("the watermark %s", (_, events, expected) => {
   expect(valveAfter(2, events).current).toBe(expected);
 });
@@ -42,18 +133,25 @@ test("each step tells whether the watermark has risen", () => {
 });
 
 test("it names the inputs that hold it back", () => {
-  const valve = valveAfter(4, [{ input: 0, watermark: 10 }, { input: 1, watermark: 5 }, { input: 2, watermark: 5 }, { input: 3, idle: true }]);
+  const valve = valveAfter(4, [
+    { input: 0, watermark: 10 },
+    { input: 1, watermark: 5 },
+    { input: 2, watermark: 5 },
+    { input: 3, idle: true },
+  ]);
   expect(valve.slowest()).toEqual([1, 2]);
 });
 
 test("it is the highest minimum over the active inputs that there ever was", () => {
-  const event = fc.record({ input: fc.nat(2) }).chain(({ input }) =>
-    fc.oneof(
-      { weight: 4, arbitrary: fc.integer({ min: -50, max: 50 }).map((watermark): Event => ({ input, watermark })) },
-      { weight: 2, arbitrary: fc.boolean().map((idle): Event => ({ input, idle })) },
-      { weight: 1, arbitrary: fc.constant<Event>({ input, end: true }) },
-    ),
-  );
+  const event = fc
+    .record({ input: fc.nat(2) })
+    .chain(({ input }) =>
+      fc.oneof(
+        { weight: 4, arbitrary: fc.integer({ min: -50, max: 50 }).map((watermark): Event => ({ input, watermark })) },
+        { weight: 2, arbitrary: fc.boolean().map((idle): Event => ({ input, idle })) },
+        { weight: 1, arbitrary: fc.constant<Event>({ input, end: true }) },
+      ),
+    );
   fc.assert(
     fc.property(fc.array(event), (events) => {
       const valve = new WatermarkValve(3);

@@ -2,7 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { collectTo, type DataStream, defineJob, fromArray, jsonl, type Source, tumbling, counting } from "../../../index.ts";
+import {
+  collectTo,
+  counting,
+  type DataStream,
+  defineJob,
+  fromArray,
+  jsonl,
+  type Source,
+  tumbling,
+} from "../../../index.ts";
 import { runInThread, VirtualClock } from "../../../runtime/testing/index.ts";
 
 const numbers = Array.from({ length: 5000 }, (_, i) => i);
@@ -20,7 +29,10 @@ function traced(source: (n: readonly number[]) => Source<number>) {
       },
     });
   const job = defineJob(import.meta, "traced", (env) => {
-    see(see(env.from(source(numbers)), "first").keyBy((n) => n % 17), "second").to(collectTo("out"));
+    see(
+      see(env.from(source(numbers)), "first").keyBy((n) => n % 17),
+      "second",
+    ).to(collectTo("out"));
   });
   return { job, seen };
 }
@@ -45,10 +57,17 @@ test("records between slots go through the codec: they are equal, but not the sa
   const original = { inner: { n: 1 } };
   const arrived: (typeof original)[] = [];
   const job = defineJob(import.meta, "copied", (env) => {
-    env.from(fromArray([original]), { parallelism: 1 }).broadcast().map((record) => {
-      arrived.push(record);
-      return record.inner.n;
-    }, { parallelism: 2 }).to(collectTo("out"));
+    env
+      .from(fromArray([original]), { parallelism: 1 })
+      .broadcast()
+      .map(
+        (record) => {
+          arrived.push(record);
+          return record.inner.n;
+        },
+        { parallelism: 2 },
+      )
+      .to(collectTo("out"));
   });
   await (await runInThread(job)).result;
   expect(arrived).toEqual([original, original]);
@@ -95,24 +114,34 @@ describe("what is really asynchronous is waited for", () => {
   test("files", async () => {
     const path = join(folder, "numbers.jsonl");
     writeFileSync(path, numbers.map((n) => JSON.stringify({ n })).join("\n"));
-    const job = defineJob(import.meta, "files", (env) => env.from(jsonl<{ n: number }>(path, { splitBytes: 5000 })).to(collectTo("out")));
+    const job = defineJob(import.meta, "files", (env) =>
+      env.from(jsonl<{ n: number }>(path, { splitBytes: 5000 })).to(collectTo("out")),
+    );
     for (const parallelism of [1, 2, 3]) {
       const handle = await runInThread(job, { parallelism });
       await handle.result;
-      expect(handle.collect<{ n: number }>("out").map(({ n }) => n).toSorted((a, b) => a - b)).toEqual(numbers);
+      expect(
+        handle
+          .collect<{ n: number }>("out")
+          .map(({ n }) => n)
+          .toSorted((a, b) => a - b),
+      ).toEqual(numbers);
     }
   });
 
   test("timers of user code, instead of letting their time-out pass", async () => {
     const job = defineJob(import.meta, "slow model", (env) => {
-      env.from(fromArray([{ n: 1 }, { n: 2 }])).mapBatches("model", {
-        schema: { n: "float64" },
-        timeout: "1s",
-        process: async (batch) => {
-          await new Promise((resolve) => setTimeout(resolve, 20));
-          return [batch.numRows];
-        },
-      }).to(collectTo("out"));
+      env
+        .from(fromArray([{ n: 1 }, { n: 2 }]))
+        .mapBatches("model", {
+          schema: { n: "float64" },
+          timeout: "1s",
+          process: async (batch) => {
+            await new Promise((resolve) => setTimeout(resolve, 20));
+            return [batch.numRows];
+          },
+        })
+        .to(collectTo("out"));
     });
     const handle = await runInThread(job, { parallelism: 2 });
     await handle.result;
@@ -122,10 +151,16 @@ describe("what is really asynchronous is waited for", () => {
 
 test("a promise that never settles runs into its time-out without waiting for it", async () => {
   const job = defineJob(import.meta, "stuck model", (env) => {
-    env.from(fromArray([{ n: 1 }])).mapBatches("model", { schema: { n: "float64" }, timeout: "1h", process: () => new Promise(() => {}) }).to(collectTo("out"));
+    env
+      .from(fromArray([{ n: 1 }]))
+      .mapBatches("model", { schema: { n: "float64" }, timeout: "1h", process: () => new Promise<number[]>(() => {}) })
+      .to(collectTo("out"));
   });
   const clock = new VirtualClock();
-  await expect((await runInThread(job, { clock })).result).rejects.toMatchObject({ code: "TIMEOUT", operator: "model" });
+  await expect((await runInThread(job, { clock })).result).rejects.toMatchObject({
+    code: "TIMEOUT",
+    operator: "model",
+  });
   expect(clock.now()).toBe(3_600_000);
 });
 
@@ -134,7 +169,9 @@ test("a job can be cancelled, by the handle or by a signal, before or while it r
   const handle = await runInThread(job, { parallelism: 2 });
   handle.cancel();
   await expect(handle.result).rejects.toMatchObject({ code: "CANCELLED" });
-  await expect((await runInThread(job, { signal: AbortSignal.abort() })).result).rejects.toMatchObject({ code: "CANCELLED" });
+  await expect((await runInThread(job, { signal: AbortSignal.abort() })).result).rejects.toMatchObject({
+    code: "CANCELLED",
+  });
 });
 
 test("metrics can be looked at while it runs and when it has ended", async () => {
@@ -148,17 +185,32 @@ test("metrics can be looked at while it runs and when it has ended", async () =>
 
 test("a record that is changed after it was emitted is found", async () => {
   const job = defineJob(import.meta, "changed", (env) => {
-    env.from(fromArray([{ n: 1 }])).map((record) => Object.assign(record, { n: 2 })).to(collectTo("out"));
+    env
+      .from(fromArray([{ n: 1 }]))
+      .map((record) => Object.assign(record, { n: 2 }))
+      .to(collectTo("out"));
   });
-  await expect((await runInThread(job)).result).rejects.toMatchObject({ code: "USER_FUNCTION", message: expect.stringContaining("read only") });
-  await expect((await runInThread(defineJob(import.meta, "frozen too late", (env) => {
-    const kept: { n: number }[] = [];
-    env.from(fromArray([1, 2])).map((n) => {
-      for (const record of kept) record.n++;
-      kept.push({ n });
-      return kept.at(-1);
-    }).to(collectTo("out"));
-  }))).result).rejects.toMatchObject({ code: "USER_FUNCTION", operator: "map" });
+  await expect((await runInThread(job)).result).rejects.toMatchObject({
+    code: "USER_FUNCTION",
+    message: expect.stringContaining("read only"),
+  });
+  await expect(
+    (
+      await runInThread(
+        defineJob(import.meta, "frozen too late", (env) => {
+          const kept: { n: number }[] = [];
+          env
+            .from(fromArray([1, 2]))
+            .map((n) => {
+              for (const record of kept) record.n++;
+              kept.push({ n });
+              return kept.at(-1);
+            })
+            .to(collectTo("out"));
+        }),
+      )
+    ).result,
+  ).rejects.toMatchObject({ code: "USER_FUNCTION", operator: "map" });
 });
 
 test("an idle input does not hold back the windows of the others", async () => {
@@ -171,7 +223,12 @@ test("an idle input does not hold back the windows of the others", async () => {
   const job = defineJob(import.meta, "idle", (env) => {
     const live = env.from(ticks(20)).withTimestamps((time) => time);
     const none = env.from(silent).withTimestamps((time) => time, { idleAfter: "1m", name: "none" });
-    live.union(none).keyBy(() => 0).window(tumbling("1s")).aggregate("count", counting()).to(collectTo("out"));
+    live
+      .union(none)
+      .keyBy(() => 0)
+      .window(tumbling("1s"))
+      .aggregate("count", counting())
+      .to(collectTo("out"));
   });
   for (const parallelism of [1, 2, 3]) {
     const handle = await runInThread(job, { parallelism });

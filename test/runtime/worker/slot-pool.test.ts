@@ -1,0 +1,61 @@
+import { expect, onTestFinished, test } from "vitest";
+import type { Job, Params } from "../../../core/job.ts";
+import { LocalJob, type StartedSlot } from "../../../runtime/coordinator/local-job.ts";
+import { planJob } from "../../../runtime/graph/plan.ts";
+import type { SlotDeployment } from "../../../runtime/protocol.ts";
+import { SlotPool } from "../../../runtime/worker/slot-pool.ts";
+import leavesATimer from "./fixtures/leaves-a-timer.ts";
+import neverReturns from "./fixtures/never-returns.ts";
+
+interface Pooled {
+  readonly job: LocalJob;
+  readonly slots: StartedSlot[];
+  /** The first error of a thread whose slot has ended. */
+  readonly strayError: Promise<Error>;
+  /** What the job asked to be called back for. */
+  readonly timers: Set<() => void>;
+}
+
+function pooled<P extends Params>(given: Job<P>, slotCount: number): Pooled {
+  const strayError = Promise.withResolvers<Error>();
+  const slots: StartedSlot[] = [];
+  const timers = new Set<() => void>();
+  const pool = new SlotPool({ slots: slotCount, onStrayError: strayError.resolve });
+  onTestFinished(() => pool.close());
+  const job = new LocalJob({
+    jobId: "id",
+    jobName: given.name,
+    module: given.module,
+    plan: planJob(given as unknown as Job, { parallelism: slotCount }),
+    showRecordsInErrors: false,
+    freeze: false,
+    startSlot: (deployment: SlotDeployment) => {
+      const slot = pool.start(deployment);
+      slots.push(slot);
+      return slot;
+    },
+    log: () => {},
+    callAfter: (_, callback) => {
+      timers.add(callback);
+      return () => timers.delete(callback);
+    },
+  });
+  return { job, slots, strayError: strayError.promise, timers };
+}
+
+test("a thread that never returns from the user's code is ended, and its port with it", async () => {
+  const { job, slots, timers } = pooled(neverReturns, 2);
+  const result = job.run();
+  job.cancel();
+  expect(slots).toHaveLength(2);
+  for (const timer of timers) timer();
+  await expect(result).rejects.toMatchObject({ code: "CANCELLED" });
+  for (const slot of slots) await slot.port.closed;
+});
+
+test("an error in a thread whose slot has ended is told to whoever owns the pool, and ends neither job nor process", async () => {
+  const { job, strayError } = pooled(leavesATimer, 1);
+  await job.run();
+  expect(job.state.kind).toBe("finished");
+  expect(await strayError).toMatchObject({ message: "nobody is left to catch this" });
+});
