@@ -150,7 +150,7 @@ export class DataStream<T> {
         kind: "mapBatches",
         fn: Object.freeze({
           schema: Object.freeze({ ...options.schema }),
-          maxRows: options.maxRows ?? ARROW_BATCH_ROWS,
+          maxRows: checkedMaxRows(options.maxRows ?? ARROW_BATCH_ROWS, name),
           rowWise: options.rowWise ?? false,
           timeoutMs:
             options.timeout === undefined
@@ -281,7 +281,10 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
     return this.append({ kind: "reduce", key: this.#key, reduce }, { ...options, name });
   }
 
-  /** An operator of one's own with keyed state, by the contract in `core/operator.ts`. */
+  /**
+   * An operator of one's own with keyed state, by the contract in `core/operator.ts`. It finds the key itself: handles
+   * follow `context.state.setCurrentKey`, tables are addressed by key.
+   */
   override transform<O>(name: string, factory: OperatorFactory<T, O>, options: TransformOptions = {}): DataStream<O> {
     return this.append({ kind: "custom", factory, keyed: true }, { ...options, name }, { reads: options.reads });
   }
@@ -356,6 +359,12 @@ export class WindowedStream<T, K extends Key> {
       options,
     );
   }
+}
+
+function checkedMaxRows(maxRows: number, operator: string): number {
+  if (Number.isInteger(maxRows) && maxRows >= 1) return maxRows;
+  const message = `maxRows of "${operator}" is ${maxRows}; it must be a whole number of at least 1`;
+  throw new MillraceError("BAD_OPTION", message, { operator });
 }
 
 class WindowAppender extends DataStream<unknown> {

@@ -105,9 +105,10 @@ class UserContext implements ProcessContext {
     return this.runtime.timers;
   }
 
-  side<T>(tag: OutputTag<T>, value: T): void {
+  /** A property, not a method: user functions take the context apart. */
+  readonly side = <T>(tag: OutputTag<T>, value: T): void => {
     this.runtime.side(tag, value, this.timestamp);
-  }
+  };
 }
 
 function keyNeeded(operator: string, what: string): MillraceError {

@@ -66,6 +66,16 @@ describe("the graph", () => {
       /"count" declares a state with an empty name; give it one/,
     ],
     [
+      "with batches of no rows",
+      (env) =>
+        env
+          .from(fromArray([{ n: 1 }]))
+          .mapBatches("model", { schema: { n: "float64" }, maxRows: 0, process: (batch) => batch })
+          .to(out),
+      "BAD_OPTION",
+      /maxRows of "model" is 0; it must be a whole number of at least 1/,
+    ],
+    [
       "with a side output of a union",
       (env) => {
         const source = env.from(fromArray([1]));
@@ -75,7 +85,7 @@ describe("the graph", () => {
       /sideOutput\("late"\) must be called on the stream that an operator returned/,
     ],
     [
-      "with a window that is no duration",
+      "with a parallelism of nothing",
       (env) => env.from(fromArray([1]), { parallelism: 0 }).to(out),
       "PARALLELISM",
       /the parallelism of "array" is 0; it must be a whole number from 1/,

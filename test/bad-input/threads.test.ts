@@ -18,7 +18,7 @@ const ports = (): number => process.getActiveResourcesInfo().filter((kind) => ki
 const before = ports();
 
 afterEach(async () => {
-  await expect.poll(ports).toBe(before);
+  await expect.poll(ports, { timeout: 20_000 }).toBe(before);
 });
 
 const silent = { logLevel: "silent" } as const;

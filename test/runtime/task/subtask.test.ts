@@ -133,7 +133,7 @@ describe("a source", () => {
       env.from(paused, { parallelism: 1 }).to(collectTo("out"));
     });
     const handle = await runInThread(job);
-    await expect.poll(() => seen.length).toBeGreaterThan(0);
+    await expect.poll(() => seen.length, { timeout: 20_000 }).toBeGreaterThan(0);
     handle.cancel();
     expect(seen[0]).toBe(1);
     await handle.result.catch(() => {});
@@ -173,7 +173,7 @@ describe("a source", () => {
         .to(collectTo("out"));
     });
     const handle = await runInThread(job);
-    await expect.poll(() => handle.collect("out")).toEqual([60_000]);
+    await expect.poll(() => handle.collect("out"), { timeout: 20_000 }).toEqual([60_000]);
     handle.cancel();
     await handle.result.catch(() => {});
   });
@@ -223,7 +223,7 @@ test("batches that wait for an asynchronous operator reach sinks in the same cha
     model(env.from(once)).to(collectTo("out"));
   });
   const handle = await runInThread(job);
-  await expect.poll(() => handle.collect("out")).toEqual([1]);
+  await expect.poll(() => handle.collect("out"), { timeout: 20_000 }).toEqual([1]);
   handle.cancel();
   await handle.result.catch(() => {});
 });
