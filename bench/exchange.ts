@@ -2,15 +2,13 @@
 
 import { type BenchCase, benchOptions, runBench } from "./repeat.ts";
 
-const events = "6000000";
-
 const cases: BenchCase[] = [
   { label: "structured clone, batches of 1000, 1 → 1", script: "./structured-clone.ts", args: ["3000000"] },
   ...["20000", "1000000"].flatMap((keys) =>
     ["full", "projected"].map((columns) => ({
       label: `millrace 2 → 2, ${keys} keys, ${columns === "full" ? "all fields" : "projected"}`,
       script: "./run-case.ts",
-      args: [keys, "2", columns, events],
+      args: [keys, "2", columns, columns === "full" ? "10000000" : "20000000"],
     })),
   ),
 ];

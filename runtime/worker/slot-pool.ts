@@ -7,7 +7,7 @@ import { MessageChannel, type MessagePort, workerData } from "node:worker_thread
 import { Piscina } from "piscina";
 import { MillraceError } from "../../core/errors.ts";
 import type { FromSlot, SlotDeployment, SlotPort, ToSlot } from "../protocol.ts";
-import type { SlotTask } from "./slot-entry.ts";
+import type { SlotTask } from "./slot-task.ts";
 
 export interface RunningSlot {
   readonly port: SlotPort<ToSlot, FromSlot>;

@@ -1,0 +1,77 @@
+/**
+ * What a slot's thread does: one long piscina task that imports the job's module, builds the slot's share of the job
+ * and runs it until it has finished, failed or been cancelled.
+ */
+
+import type { MessagePort } from "node:worker_threads";
+import { MillraceError } from "../../core/errors.ts";
+import { definedJob, type Job } from "../../core/job.ts";
+import { REPORT_EVERY_MS } from "../../core/limits.ts";
+import { systemClock } from "../clock.ts";
+import { Doorbell } from "../exchange/doorbell.ts";
+import type { FromSlot, SlotDeployment, ToSlot } from "../protocol.ts";
+import { runSlot } from "../task/run-slot.ts";
+import type { SlotHost } from "../task/slot.ts";
+
+export interface SlotTask {
+  readonly deployment: SlotDeployment;
+  readonly port: MessagePort;
+}
+
+/** Ends when the slot's subtasks have ended; failures are reported by the port, not thrown. */
+export default async function runSlotTask({ deployment, port }: SlotTask): Promise<void> {
+  try {
+    await runSlot(deployment, {
+      host: new ThreadHost(new Doorbell(deployment.memory.doorbells, deployment.slot)),
+      reportEveryMs: REPORT_EVERY_MS,
+      loadJob: () => importJob(deployment),
+      send: (message: FromSlot) => port.postMessage(message),
+      // The port keeps the thread alive: a pending wait on the doorbell does not.
+      onMessage: (receive: (message: ToSlot) => void) => port.on("message", receive),
+    });
+  } finally {
+    port.close();
+  }
+}
+
+async function importJob(deployment: SlotDeployment): Promise<Job> {
+  try {
+    await import(deployment.module);
+  } catch (cause) {
+    throw new MillraceError(
+      "BAD_JOB_MODULE",
+      `the module of job "${deployment.jobName}" could not be imported in a worker thread: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+  return definedJob(deployment.module, deployment.jobName);
+}
+
+/** A thread of its own: sleeps on the slot's doorbell in shared memory. */
+class ThreadHost implements SlotHost {
+  readonly clock = systemClock;
+  readonly #doorbell: Doorbell;
+  #count = 0;
+
+  constructor(doorbell: Doorbell) {
+    this.#doorbell = doorbell;
+  }
+
+  yield(): Promise<void> {
+    this.#doorbell.awake();
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
+  prepareSleep(): void {
+    this.#count = this.#doorbell.prepareSleep();
+  }
+
+  async sleep(timeoutMs: number): Promise<void> {
+    await this.#doorbell.sleep(this.#count, timeoutMs);
+    this.#doorbell.awake();
+  }
+
+  wake(): void {
+    this.#doorbell.ring();
+  }
+}
