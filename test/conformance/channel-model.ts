@@ -23,9 +23,9 @@ export class ChannelModel {
     this.#ends = ends;
   }
 
-  /** As much as one input record makes; nothing while the output is blocked, as no input is taken then. */
-  write(values: readonly unknown[]): void {
-    if (this.#ends.output.blocked) return;
+  /** While the output is blocked no input is taken, but what an input record has begun to make goes on. */
+  write(values: readonly unknown[], inputGoesOn: boolean): void {
+    if (this.#ends.output.blocked && !inputGoesOn) return;
     for (const value of values) {
       this.#queue.push({ kind: "record", value, timestamp: this.#time });
       this.#ends.output.write(value, this.#time);

@@ -188,6 +188,32 @@ function creditSuite(factory: ChannelFactory): void {
     expect(records.at(-1)).toBe("last");
   });
 
+  test("a batch never overtakes those that wait for credit", () => {
+    const ends = factory();
+    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    const records: unknown[] = [];
+    takeAll(ends, records);
+    writeBatches(ends.output, 1);
+    ends.output.write("last", 0);
+    ends.output.drain();
+    ends.output.end();
+    takeAll(ends, records);
+    const batches = [...Array(CHANNEL_CREDIT + 1).keys(), 0];
+    expect(records).toEqual([...batches.flatMap((batch) => fullBatch.map((index) => ({ batch, index }))), "last"]);
+  });
+
+  test("a watermark waits for credit behind its batch", () => {
+    const ends = factory();
+    writeBatches(ends.output, CHANNEL_CREDIT);
+    ends.output.watermark(3);
+    writeBatches(ends.output, 1);
+    expect(takeAll(ends)).toEqual(new Array(CHANNEL_CREDIT).fill("batch"));
+    ends.output.drain();
+    ends.output.flush();
+    expect(takeAll(ends)).toEqual(["batch", "watermark"]);
+    expect(ends.input.watermarkRead).toBe(3);
+  });
+
   test("what one input record makes may exceed the credit many times, and drains in order", () => {
     const ends = factory();
     const batches = 3 * CHANNEL_CREDIT + 2;
@@ -209,7 +235,7 @@ function creditSuite(factory: ChannelFactory): void {
 }
 
 type Action =
-  | { readonly kind: "write"; readonly values: readonly unknown[] }
+  | { readonly kind: "write"; readonly values: readonly unknown[]; readonly inputGoesOn: boolean }
   | { readonly kind: "watermark"; readonly step: number }
   | { readonly kind: "deliver"; readonly blockAfter: number }
   | { readonly kind: "idle" | "flush" | "drain" | "poll" | "release" | "arrive" };
@@ -224,7 +250,11 @@ const record = fc.oneof(
 
 const action: fc.Arbitrary<Action> = fc.oneof(
   {
-    arbitrary: fc.record({ kind: fc.constant("write" as const), values: fc.array(record, { maxLength: 12 }) }),
+    arbitrary: fc.record({
+      kind: fc.constant("write" as const),
+      values: fc.array(record, { maxLength: 12 }),
+      inputGoesOn: fc.boolean(),
+    }),
     weight: 6,
   },
   {
@@ -256,7 +286,7 @@ function randomUseSuite(factory: ChannelFactory): void {
 }
 
 function act(model: ChannelModel, action: Action): void {
-  if (action.kind === "write") model.write(action.values);
+  if (action.kind === "write") model.write(action.values, action.inputGoesOn);
   else if (action.kind === "watermark") model.watermark(action.step);
   else if (action.kind === "deliver") model.deliver(action.blockAfter);
   else model[action.kind]();

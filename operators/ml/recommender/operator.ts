@@ -18,10 +18,10 @@ import { ASYNC_TIMEOUT_MS } from "../../../core/limits.ts";
 import type { StatePane } from "../../../core/state-backend.ts";
 import { MapBatchesOperator } from "../../map-batches.ts";
 import { DEFAULTS, type RecommenderConfig } from "./config.ts";
-import { ReadWeights } from "./evidence.ts";
+import { Exclusion } from "./exclusion.ts";
 import { Shard } from "./shard.ts";
 import { newShardState, type ShardState } from "./shard-state.ts";
-import { mergeTop, TopList } from "./top-list.ts";
+import { TopList } from "./top-list.ts";
 import type { Context, Purchase } from "./user-context.ts";
 
 /** What the recommender reads of an event. */
@@ -116,8 +116,8 @@ class ModelSubtask {
   readonly #states: StatePane;
   /** Where each shard's entry is in `#states`. */
   readonly #slots: readonly number[];
-  readonly #lists: readonly TopList[];
-  readonly #merged = new TopList(listLength);
+  /** All shards offer to one list: its order is total, so their order does not matter. */
+  readonly #list = new TopList(listLength);
 
   constructor(config: RecommenderConfig, context: OperatorContext) {
     if (context.parallelism > config.shards) {
@@ -125,11 +125,10 @@ class ModelSubtask {
     }
     this.#context = context;
     this.#states = context.state.table("model", { numbers: 1, values: true, keyGroup: "key" }).pane(0);
-    const read = new ReadWeights(config);
+    const exclusion = new Exclusion();
     const own = this.#ownShards(config);
     this.#slots = own.map(([, group]) => this.#states.slotOf(group));
-    this.#shards = own.map(([shard], at) => new Shard(this.#stateOf(shard, this.#slots[at] as number, config), read, config));
-    this.#lists = this.#shards.map(() => new TopList(listLength));
+    this.#shards = own.map(([shard], at) => new Shard(shard, exclusion, config, this.#stateOf(shard, this.#slots[at] as number, config)));
   }
 
   #stateOf(shard: number, slot: number, config: RecommenderConfig): ShardState {
@@ -154,25 +153,22 @@ class ModelSubtask {
     return readEvents(batch as RecordBatch).map((event) => {
       const started = clock.monotonicMs();
       const modelVersion = this.#learnt;
-      const purchase: Purchase = { ...event, timeSec: event.time / 1000 };
-      const context = contextOf(event);
-      if (event.wantsList) this.#score(purchase, context);
-      else this.#merged.clear();
-      const ms = clock.monotonicMs() - started;
-      if (event.item >= 0) this.#learn(purchase, context);
-      return { ...event, ...listsOf(this.#merged), modelVersion, ms };
+      this.#testThenTrain(event);
+      return { ...event, ...listsOf(this.#list), modelVersion, ms: clock.monotonicMs() - started };
     });
   }
 
-  #score(purchase: Purchase, context: Context): void {
-    for (let at = 0; at < this.#shards.length; at++) (this.#shards[at] as Shard).score(purchase, context, this.#lists[at] as TopList);
-    mergeTop(this.#lists, this.#merged);
-  }
-
-  #learn(purchase: Purchase, context: Context): void {
+  /** Shard by shard, as a shard learns from what it has just scored. */
+  #testThenTrain(event: RecommenderInput): void {
+    const purchase: Purchase = { ...event, timeSec: event.time / 1000 };
+    const context = contextOf(event);
     const learnt = this.#states.numbers[0] as Float64Array;
+    this.#list.clear();
     for (let at = 0; at < this.#shards.length; at++) {
-      (this.#shards[at] as Shard).learn(purchase, context);
+      const shard = this.#shards[at] as Shard;
+      if (event.wantsList) shard.score(purchase, context, this.#list);
+      if (event.item < 0) continue;
+      shard.learn(purchase, context);
       const slot = this.#slots[at] as number;
       learnt[slot] = (learnt[slot] as number) + 1;
     }
@@ -186,7 +182,7 @@ class ModelSubtask {
 
 function contextOf(event: RecommenderInput): Context {
   return {
-    items: Int32Array.from(event.items),
+    items: event.items,
     length: event.items.length,
     inBasket: event.inBasket,
     opensBasket: event.inBasket === 0,

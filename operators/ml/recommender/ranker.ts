@@ -5,9 +5,8 @@
  */
 import type { RecommenderConfig } from "./config.ts";
 
-/** forward, backward, near, broad, textNear, textBroad | popularity, count, idle. The first six are accumulated. */
-export const ACCUMULATED = 6;
-export const FEATURES = 9;
+/** forward, near, broad, text, popularity, count, idle. */
+export const FEATURES = 7;
 
 export type RankerState = { weights: Float64Array[]; squares: Float64Array[] };
 

@@ -2,6 +2,7 @@
  * All that one logical shard remembers: plain columns. What an event touches is one owned list, the columns of one
  * source, up to pairDistanceMax pair rows (its own item) and one more (the reverse), one candidate, and the weights.
  */
+import type { BasketSums } from "./basket-sums.ts";
 import type { RecommenderConfig } from "./config.ts";
 import { deflate, newPairRows, type PairRows } from "./pair-rows.ts";
 import { newRanker, type RankerState } from "./ranker.ts";
@@ -10,7 +11,8 @@ import { newTextState, type TextState } from "./text-rows.ts";
 /** Items that belong to this shard and may be recommended by it, in order of first occurrence. */
 export type Candidates = {
   length: number;
-  items: Int32Array;
+  /** Item ids as they came in. */
+  items: Float64Array;
   /** First purchases (one per user). */
   counts: Int32Array;
   /** Purchases, inflated like pair weights. */
@@ -18,16 +20,15 @@ export type Candidates = {
   /** Time of the last first purchase. */
   lastSec: Float64Array;
   /** Derived from counts: the power of it in the shortlist score. */
-  shortlistFactor: Float64Array;
+  shortlistFactor: Float32Array;
 };
 
 /** Every item of the catalogue as a source of pairs: the same in all shards, as every shard sees every event. */
 export type Sources = {
-  /** Decayed uses as of lastSec; 0 means never seen. */
+  /** Item id -> ordinal, in order of first occurrence; every other column and row is by ordinal. */
+  ordinals: Map<number, number>;
+  /** Purchases, inflated like pair weights. */
   uses: Float64Array;
-  lastSec: Float64Array;
-  /** Derived from uses. */
-  norm: Float64Array;
   /** Index in the shard's candidates plus 1, or 0 when the item belongs to another shard. */
   local: Int32Array;
 };
@@ -42,8 +43,8 @@ export type ShardState = {
   /** User -> own candidates the user has had. */
   owned: Map<number, number[]>;
   ranker: RankerState;
-  trending: number[];
-  purchasesSinceTrending: number;
+  /** User -> running sums, in order of opening. */
+  baskets: Map<number, BasketSums>;
   text: TextState;
 };
 
@@ -51,9 +52,9 @@ export function newShardState(shard: number, config: RecommenderConfig): ShardSt
   const doubles = () => new Float64Array(0);
   return {
     shard, epochSec: NaN,
-    candidates: { length: 0, items: new Int32Array(0), counts: new Int32Array(0), popularity: doubles(), lastSec: doubles(), shortlistFactor: doubles() },
-    sources: { uses: doubles(), lastSec: doubles(), norm: doubles(), local: new Int32Array(0) },
-    pairs: newPairRows(), owned: new Map(), ranker: newRanker(config), trending: [], purchasesSinceTrending: 0,
+    candidates: { length: 0, items: doubles(), counts: new Int32Array(0), popularity: doubles(), lastSec: doubles(), shortlistFactor: new Float32Array(0) },
+    sources: { ordinals: new Map(), uses: doubles(), local: new Int32Array(0) },
+    pairs: newPairRows(config), owned: new Map(), ranker: newRanker(config), baskets: new Map(),
     text: newTextState(config),
   };
 }
@@ -64,6 +65,8 @@ export const INFLATION_LOG2_MAX = 40;
 /** Moves the epoch to `timeSec`; every inflated number is divided by what its factor had become. */
 export function moveEpoch(state: ShardState, timeSec: number, pairFactor: number, popularityFactor: number): void {
   deflate(state.pairs, pairFactor);
+  const { uses } = state.sources;
+  for (let at = 0; at < uses.length; at++) uses[at]! /= pairFactor;
   const { popularity } = state.candidates;
   for (let at = 0; at < popularity.length; at++) popularity[at]! /= popularityFactor;
   state.epochSec = timeSec;

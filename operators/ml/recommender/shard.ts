@@ -7,11 +7,12 @@
  * learn: 1. ranking weights (from the sums of the score just made)  2. new item  3. pairs  4. counters
  */
 import { DAY_SEC, hash32, shardOf, type RecommenderConfig } from "./config.ts";
-import { Evidence, type ReadWeights } from "./evidence.ts";
+import { addItem, basketFor, newBasketSums, pushItem, SUMS, type BasketSums } from "./basket-sums.ts";
+import type { Exclusion } from "./exclusion.ts";
 import { grown } from "./columns.ts";
-import { addPair, reserveRows } from "./pair-rows.ts";
-import { ACCUMULATED, bucketOf, dot, FEATURES, learnRanking, logInPlace } from "./ranker.ts";
-import { INFLATION_LOG2_MAX, moveEpoch, type ShardState } from "./shard-state.ts";
+import { addPair, relinkRows, reserveRows } from "./pair-rows.ts";
+import { bucketOf, dot, FEATURES, learnRanking, logInPlace } from "./ranker.ts";
+import { INFLATION_LOG2_MAX, moveEpoch, newShardState, type ShardState } from "./shard-state.ts";
 import { addText } from "./text-rows.ts";
 import { Shortlist } from "./shortlist.ts";
 import { TopList } from "./top-list.ts";
@@ -20,27 +21,31 @@ import type { Context, Purchase } from "./user-context.ts";
 export class Shard {
   readonly state: ShardState;
   readonly #config: RecommenderConfig;
-  readonly #read: ReadWeights;
   readonly #learnAt: { broad: Float64Array; sharp: Float64Array };
 
   // Scratch: meaningless between events.
-  readonly #evidence = new Evidence();
+  readonly #exclusion: Exclusion;
   readonly #shortlist: Shortlist;
   readonly #features: Float32Array;
   readonly #featureBits: Int32Array;
   readonly #mass: Float64Array;
   readonly #scores: Float64Array;
   readonly #gradient = new Float64Array(FEATURES);
+  readonly #mix = new Float64Array(SUMS);
   #scored = -1;
+  #basket: BasketSums = newBasketSums(0);
+  #inflatedSec = NaN;
   #pairInflation = 1;
   #popularityInflation = 1;
 
-  constructor(state: ShardState, read: ReadWeights, config: RecommenderConfig) {
+  /** `exclusion` is shared by the shards of a thread: scratch that stays in the L1 cache. `state`: restored, when there is one. */
+  constructor(shard: number, exclusion: Exclusion, config: RecommenderConfig, state: ShardState = newShardState(shard, config)) {
     this.state = state;
+    relinkRows(state.pairs);
     this.#config = config;
-    this.#read = read;
+    this.#exclusion = exclusion;
     const powers = (exponent: number) => Float64Array.from({ length: config.contextLength }, (_, q) => (q + 1) ** -exponent);
-    this.#learnAt = { broad: powers(config.broadLearnExponent), sharp: powers(config.sharpLearnExponent) };
+    this.#learnAt = { broad: powers(config.broadLearnExponent), sharp: powers(config.sharpLearnExponent).fill(0, config.sharpDistanceMax) };
     const rows = config.shortlist + config.randomNegatives + 1;
     this.#shortlist = new Shortlist(config.shortlist);
     this.#features = new Float32Array(rows * FEATURES);
@@ -49,47 +54,51 @@ export class Shard {
     this.#scores = new Float64Array(rows);
   }
 
-  /** ENSURES `into` holds the shard's best candidates, best first. Changes no state but, once in years, the epoch. */
+  /** Offers the shard's best candidates to `into`. Changes no state but the opening of a basket and, once in years, the epoch. */
   score(event: Purchase, context: Context, into: TopList): void {
     const { state } = this;
-    const evidence = this.#evidence;
     const shortlist = this.#shortlist;
-    into.clear();
     this.#moveTo(event.timeSec);
-    evidence.begin(state.candidates.length);
+    this.#exclusion.begin(state.candidates.length);
     const owned = state.owned.get(event.user);
-    if (owned !== undefined) for (let at = 0; at < owned.length; at++) evidence.exclude(owned[at]!);
-    for (const candidate of state.trending) evidence.touch(candidate);
-    evidence.addTexts(context, state.text.rows, this.#read, this.#config.textRowMax);
-    evidence.addPairs(context, state.pairs, state.sources, this.#read, this.#config.rowLengthMax);
-    this.#fillShortlist();
-    for (let row = 0; row < shortlist.length; row++) this.#fillFeatures(shortlist.candidates[row]!, row, event.timeSec);
-    logInPlace(this.#features, this.#featureBits, 0, shortlist.length * FEATURES);
+    if (owned !== undefined) this.#exclusion.addAll(owned);
+    this.#basket = basketFor(state, event.user, context, this.#pairInflation, this.#config);
+    this.#select(this.#basket);
+    const { length } = shortlist;
+    for (let row = 0; row < length; row++) this.#fillFeatures(shortlist.candidates[row]!, row, event.timeSec, this.#basket);
+    logInPlace(this.#features, this.#featureBits, 0, length * FEATURES);
     const weights = state.ranker.weights[bucketOf(context.inBasket, this.#config)]!;
-    for (let row = 0; row < shortlist.length; row++) {
+    for (let row = 0; row < length; row++) {
       into.offer(state.candidates.items[shortlist.candidates[row]!]!, dot(weights, this.#features, row));
     }
     this.#scored = event.position;
   }
 
+  /** REQUIRES that no other shard of the thread has scored since this one did: they share the exclusion. */
   learn(event: Purchase, context: Context): void {
     const { state } = this;
     const own = shardOf(event.item, this.#config.shards) === state.shard;
     this.#moveTo(event.timeSec);
-    const known = event.item < state.sources.uses.length && state.sources.uses[event.item]! > 0;
-    if (own && known && !context.repeat && this.#scored === event.position) this.#learnRanking(event, context);
-    if (!known) this.#addItem(event, own);
-    if (!context.repeat) this.#learnPairs(event, context, own);
-    this.#countUse(event);
-    if (own) this.#countPurchase(event, context);
+    const scored = this.#scored === event.position;
+    const basket = scored ? this.#basket : basketFor(state, event.user, context, this.#pairInflation, this.#config);
+    let ordinal = state.sources.ordinals.get(event.item);
+    if (ordinal === undefined) ordinal = this.#addItem(event, own);
+    else if (own && scored) this.#learnRanking(event, context, state.sources.local[ordinal]! - 1);
+    if (!context.repeat) this.#learnPairs(basket, ordinal);
+    state.sources.uses[ordinal]! += this.#pairInflation;
+    addItem(state, basket, ordinal, 1, this.#pairInflation, this.#config);
+    pushItem(basket, ordinal, context.repeat, this.#config.pairDistanceMax);
+    if (own) this.#countPurchase(event, context, state.sources.local[ordinal]! - 1);
   }
 
   /** Inflation factors at this time; moves the epoch before they leave the range of a Float32. */
   #moveTo(timeSec: number): void {
+    if (timeSec === this.#inflatedSec) return;
     const { state } = this;
     const { pairHalfLifeDays, popularityHalfLifeDays } = this.#config;
     if (Number.isNaN(state.epochSec)) state.epochSec = timeSec;
     const ageDays = (timeSec - state.epochSec) / DAY_SEC;
+    this.#inflatedSec = timeSec;
     this.#pairInflation = 2 ** (ageDays / pairHalfLifeDays);
     this.#popularityInflation = 2 ** (ageDays / popularityHalfLifeDays);
     if (ageDays < INFLATION_LOG2_MAX * Math.min(pairHalfLifeDays, popularityHalfLifeDays)) return;
@@ -97,55 +106,109 @@ export class Shard {
     this.#pairInflation = this.#popularityInflation = 1;
   }
 
-  /** Everything a row of the context reached, and what is popular, thinned to the best. */
-  #fillShortlist(): void {
-    const factors = this.state.candidates.shortlistFactor;
-    const evidence = this.#evidence;
-    const { sums, touched } = evidence;
+  /** The best of the touched candidates that the user has not had, by a cheap mix of the running sums. */
+  #select(basket: BasketSums): void {
     const shortlist = this.#shortlist;
-    const { shortlistMix: mix, shortlistFloor } = this.#config;
-    const [sharp, near, broad, textNear, textBroad] = evidence.totals;
-    const pair = 1 / this.#pairInflation;
-    const m0 = (mix[0]! * pair) / (sharp! + 1e-9), m1 = (mix[1]! * pair) / (sharp! + 1e-9);
-    const m2 = (mix[2]! * pair) / (near! + 1e-9), m3 = (mix[3]! * pair) / (broad! + 1e-9);
-    const m4 = mix[4]! / (textNear! + 1e-9), m5 = mix[5]! / (textBroad! + 1e-9);
+    const { shortlist: capacity, scanEvery, poolShare } = this.#config;
+    if (basket.sinceScan > 0) this.#offerPool(basket);
+    if (basket.sinceScan === 0 || shortlist.length < capacity) {
+      const guess = basket.floor * poolShare;
+      this.#offerAll(basket, guess);
+      // The guess was too high: what it kept out has to be seen.
+      if (guess > 0 && shortlist.length < capacity) this.#offerAll(basket, 0);
+      basket.sinceScan = 0;
+    }
+    // Without a floor everything is in the pool, so that the next scan is of all again.
+    basket.sinceScan = basket.floor === 0 || basket.sinceScan + 1 >= scanEvery ? 0 : basket.sinceScan + 1;
+    basket.floor = shortlist.length === capacity ? shortlist.scores[0]! : 0;
+    if (shortlist.length < capacity) this.#fillUp(basket);
+  }
+
+  #weigh({ scale, totals }: BasketSums): void {
+    const { shortlistMix } = this.#config;
+    for (let s = 0; s < SUMS; s++) this.#mix[s] = (shortlistMix[s]! * scale[s]!) / (totals[s]! + 1e-9);
+  }
+
+  /** Scans all touched candidates; the pool is then what reaches `guess`. */
+  #offerAll(basket: BasketSums, guess: number): void {
+    const { length, candidates, cells, pool, pooled } = basket;
+    const { shortlistFactor } = this.state.candidates;
+    const exclusion = this.#exclusion;
+    const shortlist = this.#shortlist;
+    const { shortlistFloor } = this.#config;
+    this.#weigh(basket);
+    const forward = this.#mix[0]!, near = this.#mix[1]!, broad = this.#mix[2]!, text = this.#mix[3]!;
     shortlist.clear();
-    for (let t = 0; t < evidence.touchedLength; t++) {
-      const candidate = touched[t]!;
-      const at = candidate * ACCUMULATED;
-      const sum = m0 * sums[at]! + m1 * sums[at + 1]! + m2 * sums[at + 2]! + m3 * sums[at + 3]!
-        + m4 * sums[at + 4]! + m5 * sums[at + 5]! + shortlistFloor;
-      const score = sum * factors[candidate]!;
-      if (score >= shortlist.floor && !evidence.isExcluded(candidate)) shortlist.offer(candidate, score);
+    pooled.fill(0);
+    let pools = 0;
+    let floor = guess;
+    for (let slot = 1, at = SUMS; slot < length; slot++, at += SUMS) {
+      const candidate = candidates[slot]!;
+      const sum = forward * cells[at]! + near * cells[at + 1]! + broad * cells[at + 2]! + text * cells[at + 3]!;
+      const score = (sum + shortlistFloor) * shortlistFactor[candidate]!;
+      if (score < guess || exclusion.has(candidate)) continue;
+      pooled[slot] = 1;
+      pool[pools++] = slot;
+      if (score < floor) continue;
+      const worst = shortlist.offer(candidate, score);
+      if (worst > floor) floor = worst;
+    }
+    basket.poolLength = pools;
+  }
+
+  #offerPool(basket: BasketSums): void {
+    const { poolLength, candidates, cells, pool } = basket;
+    const { shortlistFactor } = this.state.candidates;
+    const exclusion = this.#exclusion;
+    const shortlist = this.#shortlist;
+    const { shortlistFloor } = this.#config;
+    this.#weigh(basket);
+    const forward = this.#mix[0]!, near = this.#mix[1]!, broad = this.#mix[2]!, text = this.#mix[3]!;
+    shortlist.clear();
+    let floor = 0;
+    for (let p = 0; p < poolLength; p++) {
+      const slot = pool[p]!;
+      const candidate = candidates[slot]!;
+      const at = slot * SUMS;
+      const sum = forward * cells[at]! + near * cells[at + 1]! + broad * cells[at + 2]! + text * cells[at + 3]!;
+      const score = (sum + shortlistFloor) * shortlistFactor[candidate]!;
+      if (score < floor || exclusion.has(candidate)) continue;
+      const worst = shortlist.offer(candidate, score);
+      if (worst > floor) floor = worst;
+    }
+  }
+
+  /** Too little is touched: the oldest others. */
+  #fillUp({ slots }: BasketSums): void {
+    const { length } = this.state.candidates;
+    const shortlist = this.#shortlist;
+    for (let candidate = 0; candidate < length && shortlist.length < this.#config.shortlist; candidate++) {
+      if (candidate < slots.length && slots[candidate] !== 0) continue;
+      if (!this.#exclusion.has(candidate)) shortlist.offer(candidate, this.#config.shortlistFloor * this.state.candidates.shortlistFactor[candidate]!);
     }
   }
 
   /** Writes one row of the feature table, before the logarithm. */
-  #fillFeatures(candidate: number, row: number, timeSec: number): void {
-    const { sums, totals } = this.#evidence;
+  #fillFeatures(candidate: number, row: number, timeSec: number, { slots, cells, scale, totals }: BasketSums): void {
     const { pairFloor, textFloor, popularityFloor, idleFloorDays } = this.#config;
     const { counts, popularity, lastSec } = this.state.candidates;
     const table = this.#features;
-    const pair = 1 / this.#pairInflation;
-    const from = candidate * ACCUMULATED;
+    const from = candidate < slots.length ? slots[candidate]! * SUMS : 0;
     const to = row * FEATURES;
-    table[to] = (sums[from]! * pair) / (totals[0]! + 1e-9) + pairFloor;
-    table[to + 1] = (sums[from + 1]! * pair) / (totals[0]! + 1e-9) + pairFloor;
-    table[to + 2] = (sums[from + 2]! * pair) / (totals[1]! + 1e-9) + pairFloor;
-    table[to + 3] = (sums[from + 3]! * pair) / (totals[2]! + 1e-9) + pairFloor;
-    table[to + 4] = sums[from + 4]! / (totals[3]! + 1e-9) + textFloor;
-    table[to + 5] = sums[from + 5]! / (totals[4]! + 1e-9) + textFloor;
-    table[to + 6] = popularity[candidate]! / this.#popularityInflation + popularityFloor;
-    table[to + 7] = counts[candidate]! + 1;
-    table[to + 8] = Math.max(0, timeSec - lastSec[candidate]!) / DAY_SEC + idleFloorDays;
+    table[to] = (cells[from]! * scale[0]!) / (totals[0]! + 1e-9) + pairFloor;
+    table[to + 1] = (cells[from + 1]! * scale[1]!) / (totals[1]! + 1e-9) + pairFloor;
+    table[to + 2] = (cells[from + 2]! * scale[2]!) / (totals[2]! + 1e-9) + pairFloor;
+    table[to + 3] = (cells[from + 3]! * scale[3]!) / (totals[3]! + 1e-9) + textFloor;
+    table[to + 4] = popularity[candidate]! / this.#popularityInflation + popularityFloor;
+    table[to + 5] = counts[candidate]! + 1;
+    table[to + 6] = Math.max(0, timeSec - lastSec[candidate]!) / DAY_SEC + idleFloorDays;
   }
 
   /** The bought item against the shortlist and a few random candidates that stand for the rest. */
-  #learnRanking(event: Purchase, context: Context): void {
+  #learnRanking(event: Purchase, context: Context, bought: number): void {
     const { state } = this;
     const config = this.#config;
     const shortlist = this.#shortlist;
-    const bought = state.sources.local[event.item]! - 1;
     const rest = state.candidates.length - shortlist.length;
     const drawn = rest > 0 ? config.randomNegatives : 0;
     let rows = shortlist.length;
@@ -157,15 +220,13 @@ export class Shard {
     if (positive < 0) {
       positive = rows;
       this.#mass[rows] = 1;
-      this.#evidence.touch(bought);
-      this.#fillFeatures(bought, rows++, event.timeSec);
+      this.#fillFeatures(bought, rows++, event.timeSec, this.#basket);
     }
     for (let draw = 0; draw < drawn; draw++) {
       const candidate = hash32(config.seed, event.position, draw) % state.candidates.length;
-      if (candidate === bought || this.#evidence.isExcluded(candidate) || this.#isShortlisted(candidate)) continue;
+      if (candidate === bought || this.#exclusion.has(candidate) || this.#isShortlisted(candidate)) continue;
       this.#mass[rows] = rest / drawn;
-      this.#evidence.touch(candidate);
-      this.#fillFeatures(candidate, rows++, event.timeSec);
+      this.#fillFeatures(candidate, rows++, event.timeSec, this.#basket);
     }
     logInPlace(this.#features, this.#featureBits, shortlist.length * FEATURES, rows * FEATURES);
     const bucket = bucketOf(context.inBasket, config);
@@ -178,15 +239,14 @@ export class Shard {
     return false;
   }
 
-  #addItem(event: Purchase, own: boolean): void {
+  #addItem(event: Purchase, own: boolean): number {
     const { state } = this;
     const { candidates, sources } = state;
-    const length = event.item + 1;
-    sources.uses = grown(sources.uses, length);
-    sources.lastSec = grown(sources.lastSec, length);
-    sources.norm = grown(sources.norm, length);
-    sources.local = grown(sources.local, length);
-    reserveRows(state.pairs, length, this.#config);
+    const ordinal = sources.ordinals.size;
+    sources.ordinals.set(event.item, ordinal);
+    sources.uses = grown(sources.uses, ordinal + 1);
+    sources.local = grown(sources.local, ordinal + 1);
+    reserveRows(state.pairs, ordinal + 1);
     if (own) {
       const local = candidates.length++;
       candidates.items = grown(candidates.items, candidates.length);
@@ -195,40 +255,31 @@ export class Shard {
       candidates.lastSec = grown(candidates.lastSec, candidates.length);
       candidates.shortlistFactor = grown(candidates.shortlistFactor, candidates.length);
       candidates.items[local] = event.item;
-      sources.local[event.item] = local + 1;
+      sources.local[ordinal] = local + 1;
     }
-    sources.lastSec[event.item] = event.timeSec;
-    addText(state.text, event.item, event.description, (item) => sources.local[item]! - 1, this.#config);
+    addText(state.text, event.description, sources.local, this.#config);
+    return ordinal;
   }
 
   /** Own item: it followed the basket's items. Any item: own candidates in the basket came before it. */
-  #learnPairs({ item: bought }: Purchase, context: Context, own: boolean): void {
+  #learnPairs({ items }: BasketSums, bought: number): void {
     const { pairs, sources } = this.state;
-    const config = this.#config;
-    const length = Math.min(context.inBasket, config.pairDistanceMax);
-    for (let q = 0; q < length; q++) {
-      const before = context.items[q]!;
-      const candidate = sources.local[before]! - 1;
-      if (!own && candidate < 0) continue;
-      const broad = this.#learnAt.broad[q]! * this.#pairInflation;
-      const sharp = q < config.sharpDistanceMax ? this.#learnAt.sharp[q]! * this.#pairInflation : 0;
-      if (own) addPair(pairs, before, sources.local[bought]! - 1, broad, sharp, pairs.forward, config);
-      if (candidate >= 0) addPair(pairs, bought, candidate, broad, sharp, pairs.backward, config);
+    const { broad, sharp } = this.#learnAt;
+    const inflation = this.#pairInflation;
+    const { local } = sources;
+    const own = local[bought]! - 1;
+    const length = Math.min(items.length, this.#config.pairDistanceMax);
+    for (let q = 0, at = items.length - 1; q < length; q++, at--) {
+      const before = items[at]!;
+      const candidate = local[before]! - 1;
+      if (own >= 0) addPair(pairs, before, own, broad[q]! * inflation, sharp[q]! * inflation);
+      if (candidate >= 0) addPair(pairs, bought, candidate, broad[q]! * inflation, 0);
     }
   }
 
-  #countUse({ item, timeSec }: Purchase): void {
-    const { uses, lastSec, norm } = this.state.sources;
-    const { pairHalfLifeDays, rowNormExponent } = this.#config;
-    uses[item] = uses[item]! * 2 ** ((lastSec[item]! - timeSec) / DAY_SEC / pairHalfLifeDays) + 1;
-    lastSec[item] = timeSec;
-    norm[item] = (uses[item]! + 1) ** -rowNormExponent;
-  }
-
-  #countPurchase({ user, item, timeSec }: Purchase, context: Context): void {
+  #countPurchase({ user, timeSec }: Purchase, context: Context, local: number): void {
     const { state } = this;
     const { counts, popularity, lastSec, shortlistFactor } = state.candidates;
-    const local = state.sources.local[item]! - 1;
     popularity[local]! += this.#popularityInflation;
     if (context.repeat) return;
     counts[local]!++;
@@ -237,14 +288,5 @@ export class Shard {
     const owned = state.owned.get(user);
     if (owned === undefined) state.owned.set(user, [local]);
     else owned.push(local);
-    if (++state.purchasesSinceTrending >= this.#config.trendingRefresh) this.#renewTrending();
-  }
-
-  #renewTrending(): void {
-    const { state } = this;
-    const top = new TopList(this.#config.trendingLength);
-    for (let local = 0; local < state.candidates.length; local++) top.offer(local, state.candidates.popularity[local]!);
-    state.trending = [...top.items.subarray(0, top.length)];
-    state.purchasesSinceTrending = 0;
   }
 }

@@ -6,8 +6,6 @@ export class Shortlist {
   readonly candidates: Int32Array;
   readonly scores: Float64Array;
   length = 0;
-  /** Offers below this are lost for certain. */
-  floor = -Infinity;
 
   constructor(capacity: number) {
     this.candidates = new Int32Array(capacity);
@@ -16,17 +14,17 @@ export class Shortlist {
 
   clear(): void {
     this.length = 0;
-    this.floor = -Infinity;
   }
 
-  offer(candidate: number, score: number): void {
+  /** Returns the score that a later offer of a higher candidate must exceed. REQUIRES score > 0. */
+  offer(candidate: number, score: number): number {
     const { candidates, scores } = this;
     if (this.length < candidates.length) {
       this.#up(this.length++, candidate, score);
     } else if (worse(scores[0]!, candidates[0]!, score, candidate)) {
       this.#down(candidate, score);
-    } else return;
-    if (this.length === candidates.length) this.floor = scores[0]!;
+    }
+    return this.length === candidates.length ? scores[0]! : 0;
   }
 
   #up(from: number, candidate: number, score: number): void {

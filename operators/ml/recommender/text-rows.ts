@@ -9,20 +9,24 @@ import type { RecommenderConfig } from "./config.ts";
 /** Row r is the cells [r * textRowMax, + lengths[r]). */
 export type TextRows = { lengths: Int32Array; candidates: Uint16Array; cosines: Float32Array };
 
+/** Parallel lists: item ordinals and their tf-idf (unit vectors). */
+type Posting = { ordinals: number[]; values: number[] };
+
 export type TextState = {
-  /** Known items in order of first occurrence, with their words. */
-  items: number[];
-  words: string[][];
+  /** The words of every known item, by ordinal: ids in order of first occurrence. */
+  words: number[][];
+  wordIds: Map<string, number>;
   /** In how many descriptions a word occurs. */
-  frequency: Map<string, number>;
+  frequency: number[];
   nextRebuild: number;
-  /** Derived, rebuilt from the above: word -> parallel lists of item ordinals and their tf-idf (unit vectors). */
-  postings: Map<string, { ordinals: number[]; values: number[] }>;
+  /** Derived, rebuilt from the above: by word, the items of this shard and those of the others. */
+  own: Posting[];
+  foreign: Posting[];
   rows: TextRows;
 };
 
 export function newTextState(config: RecommenderConfig): TextState {
-  return { items: [], words: [], frequency: new Map(), nextRebuild: config.textFirstRebuild, postings: new Map(), rows: newTextRows() };
+  return { words: [], wordIds: new Map(), frequency: [], nextRebuild: config.textFirstRebuild, own: [], foreign: [], rows: newTextRows() };
 }
 
 function newTextRows(): TextRows {
@@ -31,50 +35,72 @@ function newTextRows(): TextRows {
 
 const tokens = (description: string): string[] => description.toLowerCase().match(/[a-z0-9']+/g) ?? [];
 
-/** Takes in an item at its first occurrence. `localOf(item)` is its candidate index, or -1 in another shard. */
-export function addText(state: TextState, item: number, description: string, localOf: (item: number) => number, config: RecommenderConfig): void {
-  const words = tokens(description);
-  state.items.push(item);
-  state.words.push(words);
-  for (const word of new Set(words)) state.frequency.set(word, (state.frequency.get(word) ?? 0) + 1);
-  if (state.items.length < state.nextRebuild) return link(state, state.items.length - 1, localOf, config);
-  state.nextRebuild = Math.ceil(state.items.length * config.textRebuildGrowth);
-  state.postings.clear();
-  state.rows.lengths.fill(0);
-  for (let ordinal = 0; ordinal < state.items.length; ordinal++) link(state, ordinal, localOf, config);
+// Scratch: meaningless between calls.
+let cosines = new Float64Array(0);
+const touched: number[] = [];
+
+/** Takes in the next ordinal at its first occurrence. `locals[ordinal]` is its candidate index plus 1, or 0 in another shard. */
+export function addText(state: TextState, description: string, locals: Int32Array, config: RecommenderConfig): void {
+  const { words, wordIds, frequency, rows } = state;
+  const ids = tokens(description).map((word) => {
+    let id = wordIds.get(word);
+    if (id === undefined) {
+      wordIds.set(word, (id = wordIds.size));
+      frequency.push(0);
+      state.own.push({ ordinals: [], values: [] });
+      state.foreign.push({ ordinals: [], values: [] });
+    }
+    return id;
+  });
+  words.push(ids);
+  for (const id of new Set(ids)) frequency[id]!++;
+  rows.lengths = grown(rows.lengths, words.length);
+  rows.candidates = grown(rows.candidates, rows.lengths.length * config.textRowMax);
+  rows.cosines = grown(rows.cosines, rows.lengths.length * config.textRowMax);
+  if (words.length < state.nextRebuild) return link(state, words.length - 1, locals, config);
+  state.nextRebuild = Math.ceil(words.length * config.textRebuildGrowth);
+  for (const posting of [...state.own, ...state.foreign]) posting.ordinals.length = posting.values.length = 0;
+  rows.lengths.fill(0);
+  for (let ordinal = 0; ordinal < words.length; ordinal++) link(state, ordinal, locals, config);
 }
 
-/** Finds the cosine of one item with all that were linked before it, and files both directions. */
-function link(state: TextState, ordinal: number, localOf: (item: number) => number, config: RecommenderConfig): void {
-  const item = state.items[ordinal]!;
-  const local = localOf(item);
-  const cosines = new Map<number, number>();
+/** Finds the cosine of one item with those linked before it (of this shard, unless it is itself), and files both directions. */
+function link(state: TextState, ordinal: number, locals: Int32Array, config: RecommenderConfig): void {
+  const local = locals[ordinal]! - 1;
+  if (cosines.length <= ordinal) cosines = grown(cosines, ordinal + 1);
+  touched.length = 0;
   for (const [word, value] of unitVector(state, state.words[ordinal]!)) {
-    let posting = state.postings.get(word);
-    if (posting === undefined) state.postings.set(word, (posting = { ordinals: [], values: [] }));
-    for (let at = 0; at < posting.ordinals.length; at++) {
-      const other = posting.ordinals[at]!;
-      cosines.set(other, (cosines.get(other) ?? 0) + value * posting.values[at]!);
-    }
+    collect(state.own[word]!, value);
+    if (local >= 0) collect(state.foreign[word]!, value);
+    const posting = (local >= 0 ? state.own : state.foreign)[word]!;
     posting.ordinals.push(ordinal);
     posting.values.push(value);
   }
-  for (const [other, cosine] of cosines) {
-    if (cosine < config.textCosineMin) continue;
-    const otherItem = state.items[other]!;
-    const otherLocal = localOf(otherItem);
-    if (otherLocal >= 0) file(state, item, otherLocal, cosine, config);
-    if (local >= 0) file(state, otherItem, local, cosine, config);
+  for (const other of touched) {
+    const cosine = cosines[other]!;
+    cosines[other] = 0;
+    if (cosine < config.textCosineMin || other === ordinal) continue;
+    const otherLocal = locals[other]! - 1;
+    if (otherLocal >= 0) file(state, ordinal, otherLocal, cosine, config);
+    if (local >= 0) file(state, other, local, cosine, config);
   }
 }
 
-function unitVector(state: TextState, words: string[]): [string, number][] {
-  const counts = new Map<string, number>();
+function collect({ ordinals, values }: Posting, value: number): void {
+  for (let at = 0; at < ordinals.length; at++) {
+    const other = ordinals[at]!;
+    if (cosines[other] === 0) touched.push(other);
+    cosines[other]! += value * values[at]!;
+  }
+}
+
+function unitVector(state: TextState, words: number[]): [number, number][] {
+  const counts = new Map<number, number>();
   for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-  const vector: [string, number][] = [];
+  const vector: [number, number][] = [];
   let squares = 0;
   for (const [word, count] of counts) {
-    const value = count * (Math.log((1 + state.items.length) / (1 + state.frequency.get(word)!)) + 1);
+    const value = count * (Math.log((1 + state.words.length) / (1 + state.frequency[word]!)) + 1);
     vector.push([word, value]);
     squares += value * value;
   }
@@ -84,11 +110,6 @@ function unitVector(state: TextState, words: string[]): [string, number][] {
 
 /** Keeps the textRowMax largest cosines of a row; among equals the earlier stays. */
 function file({ rows }: TextState, source: number, candidate: number, cosine: number, config: RecommenderConfig): void {
-  if (source >= rows.lengths.length) {
-    rows.lengths = grown(rows.lengths, source + 1);
-    rows.candidates = grown(rows.candidates, rows.lengths.length * config.textRowMax);
-    rows.cosines = grown(rows.cosines, rows.lengths.length * config.textRowMax);
-  }
   const from = source * config.textRowMax;
   const length = rows.lengths[source]!;
   let at = from + length;

@@ -1,11 +1,11 @@
 /** A bounded list ordered by (score descending, item ascending), and the merge of the shards' lists. */
 export class TopList {
-  readonly items: Int32Array;
+  readonly items: Float64Array;
   readonly scores: Float64Array;
   length = 0;
 
   constructor(capacity: number) {
-    this.items = new Int32Array(capacity);
+    this.items = new Float64Array(capacity);
     this.scores = new Float64Array(capacity);
   }
 

@@ -4,7 +4,7 @@ export interface Purchase {
   /** Unique and rising: the counter of all random draws. */
   readonly position: number;
   readonly user: number;
-  /** A non-negative index. */
+  /** Any safe integer: shards intern it, so memory does not grow with its size. */
   readonly item: number;
   readonly timeSec: number;
   readonly description: string;
@@ -12,7 +12,7 @@ export interface Purchase {
 
 export interface Context {
   /** Distinct items of the user, newest first; a repeat purchase moves its item to the front. */
-  readonly items: Int32Array;
+  readonly items: readonly number[];
   readonly length: number;
   /** The first `inBasket` of them belong to the current basket. */
   readonly inBasket: number;

@@ -38,8 +38,13 @@ class FakeSlot implements StartedSlot {
   }
 
   end(): void {
+    this.endTask();
+    this.close();
+  }
+
+  /** The task has ended; what it sent is still under way. */
+  endTask(): void {
     this.#ended.resolve();
-    this.#closed.resolve();
   }
 
   /** The thread is gone; what it sent is still under way. */
@@ -154,8 +159,11 @@ describe("a job on local slots", () => {
     const [first, second] = started.slots as [FakeSlot, FakeSlot];
     first.say(report(0, 1));
     second.end();
-    first.end();
+    first.endTask();
+    await new Promise(setImmediate);
+    expect(started.job.state.kind).toBe("running");
     first.say(report(0, 5));
+    first.close();
     expect(await started.result).toBe("finished");
     expect(started.job.reports.map(({ recordsIn }) => recordsIn)).toEqual([5]);
     expect(started.job.busyMs).toEqual([7, 0]);

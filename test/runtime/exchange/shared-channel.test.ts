@@ -172,6 +172,28 @@ describe("the pool of segments", () => {
     expect(last.output.blocked).toBe(false);
   });
 
+  test("after any use the pool deals out as much as at the start", () => {
+    const channels = openChannels({ channels: hogs });
+    const fill = (): number[] =>
+      channels.map((hog) => {
+        let sent = 0;
+        for (; !hog.output.blocked; sent++) sendBatch(hog);
+        return sent;
+      });
+    const empty = ({ input, output }: ChannelEnds): void => {
+      for (;;) {
+        if (input.poll() === "batch") input.release();
+        else if (output.blocked) output.drain();
+        else return;
+      }
+    };
+    const atFirst = fill();
+    for (let round = 0; round < 20; round++) {
+      for (const hog of channels) empty(hog);
+      expect(fill()).toEqual(atFirst);
+    }
+  });
+
   test("control elements need no segment", () => {
     const channels = openChannels({ channels: hogs + 1 });
     const [last, ...others] = channels as [ChannelEnds, ...ChannelEnds[]];

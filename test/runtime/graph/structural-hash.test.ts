@@ -124,6 +124,11 @@ test("values that differ in kind or content give different hashes", () => {
   expect(new Set(different.map(hashWith)).size).toBe(different.length);
 });
 
+test("which of two equal-looking parts is held again counts", () => {
+  const [one, two] = [{ size: 1 }, { size: 2 }];
+  expect(hashWith([one, two, one])).not.toBe(hashWith([one, two, two]));
+});
+
 test("the order in which an object's fields were set does not count", () => {
   expect(hashWith({ a: 1, b: 2 })).toBe(hashWith({ b: 2, a: 1 }));
 });
