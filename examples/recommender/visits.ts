@@ -69,8 +69,7 @@ export function visits(shuffleSeed: number | null): Visits {
     const seen = new Set<string>();
     const purchases: Purchase[] = [];
     for (const row of rows) {
-      const { position: _, ...columns } = row;
-      const signature = JSON.stringify(columns);
+      const signature = signatureOf(row);
       if (seen.has(signature)) dropped.duplicate.add();
       else if (row.user_id === null) dropped.nullUser.add();
       else if (row.item_id === null) dropped.nullItem.add();
@@ -80,6 +79,11 @@ export function visits(shuffleSeed: number | null): Visits {
     }
     return purchases;
   }
+}
+
+/** Equal exactly for rows of one shopper and instant that are equal in all columns. */
+function signatureOf({ user_id, item_id, quantity, unit_price, country, description }: RetailRow): string {
+  return `${user_id}|${item_id}|${quantity}|${unit_price}|${country === null ? "" : country.length}|${country}${description === null ? "" : `|${description}`}`;
 }
 
 interface Purchase {

@@ -75,6 +75,9 @@ export interface RecommenderOptions {
 
 const listLength = DEFAULTS.listLength;
 
+/** An event with its list; the subtasks behind the first one answer with their part of the list alone. */
+export type RecommenderAnswer = RecommenderInput & RankedList;
+
 /**
  * For `events.broadcast().transform("model", onlineRecommender(), { reads: … })`.
  * REQUIRES: events in order of their positions, and at most as many subtasks as the model has shards.
@@ -98,11 +101,12 @@ export function onlineRecommender(options: RecommenderOptions = {}): OperatorFac
   };
 }
 
-/** The answer of two subtasks to one event as one: the best of both lists. */
+/** The answers of two subtasks to one event as one: the whole event, with the best of both lists. */
 export function mergeAnswers<T extends RankedList>(first: T, second: T): T {
   const merged = new TopList(listLength);
   for (const { list, scores } of [first, second]) list.forEach((item, rank) => merged.offer(item, scores[rank] as number));
-  return { ...first, ...listsOf(merged), ms: Math.max(first.ms, second.ms) };
+  const whole = "user" in first ? first : second;
+  return { ...whole, ...listsOf(merged), ms: Math.max(first.ms, second.ms) };
 }
 
 function listsOf(top: TopList): { list: number[]; scores: number[] } {
@@ -148,13 +152,14 @@ class ModelSubtask {
     return shards;
   }
 
-  answer(batch: ArrowBatch): (RecommenderInput & RankedList)[] {
-    const { clock } = this.#context;
+  answer(batch: ArrowBatch): readonly (RecommenderAnswer | (RankedList & { readonly position: number }))[] {
+    const { clock, subtask } = this.#context;
     return readEvents(batch as RecordBatch).map((event) => {
       const started = clock.monotonicMs();
       const modelVersion = this.#learnt;
       this.#testThenTrain(event);
-      return { ...event, ...listsOf(this.#list), modelVersion, ms: clock.monotonicMs() - started };
+      const ranked = { ...listsOf(this.#list), modelVersion, ms: clock.monotonicMs() - started };
+      return subtask === 0 ? { ...event, ...ranked } : { position: event.position, ...ranked };
     });
   }
 
