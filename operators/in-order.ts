@@ -25,6 +25,22 @@ export function inOrder<T>(options: InOrderOptions<T>): OperatorFactory<T, T> {
   return (context) => new InOrderOperator(options as InOrderOptions<unknown>, context as OperatorContext);
 }
 
+/** A watermark may release weeks of records; so that consumers need not wait for the last, it is passed on in steps. */
+const WATERMARK_EVERY_RECORDS = 512;
+
+/** The records that one watermark lets go, and how far that has come. */
+interface Release {
+  readonly watermark: number;
+  /** The timestamps to release, ascending. */
+  readonly times: readonly number[];
+  next: number;
+  /** The timestamp of `records`, of which those before `at` have been pushed. */
+  time: number;
+  records: readonly unknown[];
+  at: number;
+  sinceWatermark: number;
+}
+
 class InOrderOperator implements Operator {
   readonly #context: OperatorContext;
   readonly #position: (value: unknown) => number;
@@ -82,30 +98,35 @@ class InOrderOperator implements Operator {
 
   watermark(timestamp: number): void {
     this.#watermark = timestamp;
-    this.#release(
-      timestamp,
-      this.#table.namespaces().filter((time) => time <= timestamp),
-      0,
-      [],
-    );
+    const times = this.#table.namespaces().filter((time) => time <= timestamp);
+    this.#goOn({ watermark: timestamp, times, next: 0, time: timestamp, records: [], at: 0, sinceWatermark: 0 });
   }
 
-  /** Pushes the records of the times from `next` on, beginning with `rest`. True when done or suspended anew. */
-  #release(watermark: number, times: readonly number[], next: number, rest: readonly unknown[]): boolean {
-    let records = rest;
-    for (let i = next; i <= times.length; i++) {
-      const time = times[i - 1];
-      for (let r = 0; r < records.length; r++) {
-        this.#context.output.push(records[r], time as number);
-        if (this.#context.gate.blocked) {
-          const remaining = records.slice(r + 1);
-          this.#context.suspend(() => this.#release(watermark, times, i, remaining));
-          return true;
-        }
+  /** Pushes what is left of a release, until it is done or consumers have no room. Always true: it suspends itself. */
+  #goOn(release: Release): boolean {
+    const { output, gate } = this.#context;
+    for (;;) {
+      while (release.at < release.records.length) {
+        output.push(release.records[release.at++], release.time);
+        if (gate.blocked) return this.#goOnLater(release);
       }
-      if (i < times.length) records = this.#take(times[i] as number);
+      if (release.next === release.times.length) break;
+      if (release.sinceWatermark >= WATERMARK_EVERY_RECORDS) {
+        release.sinceWatermark = 0;
+        output.watermark(release.time);
+        if (gate.blocked) return this.#goOnLater(release);
+      }
+      release.time = release.times[release.next++] as number;
+      release.records = this.#take(release.time);
+      release.at = 0;
+      release.sinceWatermark += release.records.length;
     }
-    this.#context.output.watermark(watermark);
+    output.watermark(release.watermark);
+    return true;
+  }
+
+  #goOnLater(release: Release): boolean {
+    this.#context.suspend(() => this.#goOn(release));
     return true;
   }
 

@@ -10,6 +10,7 @@ export class SinkOperator implements Operator {
   readonly #writer: SinkWriter<unknown>;
   readonly #timeoutMs: number;
   #flushScheduled = false;
+  #flushedAt = Number.NEGATIVE_INFINITY;
   /** Steps of the writer that have not settled. */
   #awaited = 0;
 
@@ -40,8 +41,10 @@ export class SinkOperator implements Operator {
   /** A busy input never pauses, and yet what was written should be seen soon. */
   #scheduleFlush(): void {
     this.#flushScheduled = true;
-    this.#context.callAt(this.#context.clock.now() + SINK_FLUSH_AFTER_MS, () => {
+    const now = this.#context.clock.now();
+    this.#context.callAt(Math.max(now, this.#flushedAt + SINK_FLUSH_AFTER_MS), () => {
       this.#flushScheduled = false;
+      this.#flushedAt = this.#context.clock.now();
       // The writer takes one step after the other: what it waits for now comes first.
       if (this.#awaited > 0) this.#scheduleFlush();
       else this.#flush();
