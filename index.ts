@@ -8,6 +8,7 @@ export {
   mergeAnswers,
   onlineRecommender,
   type RankedList,
+  type RecommenderAnswer,
   type RecommenderInput,
   type RecommenderOptions,
   recommenderSchema,

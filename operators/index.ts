@@ -21,6 +21,7 @@ export {
   mergeAnswers,
   onlineRecommender,
   type RankedList,
+  type RecommenderAnswer,
   type RecommenderInput,
   type RecommenderOptions,
   recommenderSchema,

@@ -3,11 +3,10 @@
  * often served lists led to purchases, and the lists themselves.
  */
 
-import { type Counter, type MapState, mapState, outputTag, type ProcessContext, type ProcessFunction, type RankedList, type RuntimeContext, valueState } from "millrace";
-import type { ShopperEvent } from "./rows.ts";
+import { type Counter, type MapState, mapState, outputTag, type ProcessContext, type ProcessFunction, type RecommenderAnswer, type RuntimeContext, valueState } from "millrace";
 
-/** A model's answer to a shopper's event. */
-export type Answer = ShopperEvent & RankedList;
+/** The model's answer to a shopper's event. */
+export type Answer = RecommenderAnswer;
 
 export interface Recommendation {
   readonly user_id: number;
@@ -48,6 +47,7 @@ const dayMs = 86_400_000;
 const theEnd = Number.MAX_SAFE_INTEGER;
 const listLength = 20;
 const shoppersShown = 3;
+const boughtShown = 5;
 
 interface Tally {
   readonly start: number;
@@ -68,10 +68,12 @@ const state = {
   runLatency: mapState<number, number>(),
   lastTime: valueState<number>(),
   served: mapState<number, readonly number[]>(),
+  /** The latest items of each shopper, newest first. */
+  bought: mapState<number, readonly number[]>(),
   firstListServed: valueState(false),
   names: mapState<number, string>(),
   /** The shoppers served last, with what they had bought. */
-  latest: valueState<readonly { readonly user: number; readonly items: readonly number[]; readonly list: readonly number[] }[]>([]),
+  latest: valueState<readonly { readonly user: number; readonly list: readonly number[] }[]>([]),
 };
 
 type OutcomeContext = ProcessContext<number, typeof state>;
@@ -97,11 +99,13 @@ export function outcome(): ProcessFunction<Answer, number, typeof state, Recomme
       if (answer.item < 0) {
         if (!context.state.firstListServed.get() && answer.list.length > 0) {
           context.state.firstListServed.set(true);
-          context.side(firstListOutput, named({ user: answer.user, items: answer.items, list: answer.list }, context));
+          context.side(firstListOutput, named(answer, context));
         }
         return [serve(answer, context)];
       }
       if (!context.state.names.has(answer.item)) context.state.names.put(answer.item, answer.description);
+      const others = (context.state.bought.get(answer.user) ?? []).filter((item) => item !== answer.item);
+      context.state.bought.put(answer.user, [answer.item, ...others.slice(0, boughtShown - 1)]);
       const hit = answer.wantsList && answer.list.includes(answer.item);
       if (answer.wantsList) scored.add();
       if (hit) hits.add();
@@ -165,7 +169,7 @@ function serve(answer: Answer, context: OutcomeContext): Recommendation {
   count(context, (tally) => ({ ...tally, listsServed: tally.listsServed + 1 }));
   served.put(answer.user, list);
   const others = latest.get().filter((shopper) => shopper.user !== answer.user);
-  latest.set([{ user: answer.user, items: answer.items, list }, ...others].slice(0, shoppersShown));
+  latest.set([{ user: answer.user, list }, ...others].slice(0, shoppersShown));
   return {
     user_id: answer.user,
     items: list.map((item_id, rank) => ({ item_id, score: answer.scores[rank] as number })),
@@ -209,7 +213,7 @@ function latencyQuantile(latency: MapState<number, number>, share: number): numb
   return null;
 }
 
-function named(shopper: { readonly user: number; readonly items: readonly number[]; readonly list: readonly number[] }, { state: { names } }: OutcomeContext): Shopper {
+function named(shopper: { readonly user: number; readonly list: readonly number[] }, { state: { names, bought } }: OutcomeContext): Shopper {
   const nameOf = (item: number): string => names.get(item) ?? `item ${item}`;
-  return { user_id: shopper.user, bought: shopper.items.slice(0, 5).map(nameOf), recommended: shopper.list.slice(0, 8).map(nameOf) };
+  return { user_id: shopper.user, bought: (bought.get(shopper.user) ?? []).map(nameOf), recommended: shopper.list.slice(0, 8).map(nameOf) };
 }

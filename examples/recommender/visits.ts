@@ -9,7 +9,8 @@
 import { type Counter, listState, mapState, type ProcessContext, type ProcessFunction, type RuntimeContext, valueState } from "millrace";
 import type { RetailRow, ShopperEvent } from "./rows.ts";
 
-const contextLength = 50;
+/** The model keeps open baskets itself; it needs older items only when a visit opens. */
+const contextLength = 24;
 const visitGapMs = 1_800_000;
 
 interface Recent {

@@ -75,14 +75,17 @@ export interface RecommenderOptions {
 
 const listLength = DEFAULTS.listLength;
 
-/** An event with its list; the subtasks behind the first one answer with their part of the list alone. */
-export type RecommenderAnswer = RecommenderInput & RankedList;
+/** What of an event is in its answer: all but what only the model needs. */
+export type AnsweredEvent = Omit<RecommenderInput, "items" | "repeat">;
+
+/** An event with its list. The subtasks behind the first one answer with their part of the list alone. */
+export type RecommenderAnswer = AnsweredEvent & RankedList;
 
 /**
  * For `events.broadcast().transform("model", onlineRecommender(), { reads: … })`.
  * REQUIRES: events in order of their positions, and at most as many subtasks as the model has shards.
  */
-export function onlineRecommender(options: RecommenderOptions = {}): OperatorFactory<RecommenderInput, RecommenderInput & RankedList> {
+export function onlineRecommender(options: RecommenderOptions = {}): OperatorFactory<RecommenderInput, RecommenderAnswer> {
   const config = options.config ?? DEFAULTS;
   return (context) => {
     const model = new ModelSubtask(config, context as OperatorContext);
@@ -172,7 +175,7 @@ class ModelSubtask {
       const { items, scores, length } = this.#list;
       const ms = clock.monotonicMs() - started;
       const ranked: RankedList = { list: prefix(items, length), scores: prefix(scores, length), modelVersion, ms };
-      return subtask === 0 ? { ...event, ...ranked } : { position: event.position, ...ranked };
+      return subtask === 0 ? answerTo(event, ranked) : { position: event.position, ...ranked };
     });
   }
 
@@ -196,6 +199,10 @@ class ModelSubtask {
   get #learnt(): number {
     return (this.#states.numbers[0] as Float64Array)[0] as number;
   }
+}
+
+function answerTo({ position, user, item, time, description, inBasket, wantsList }: RecommenderInput, ranked: RankedList): RecommenderAnswer {
+  return { position, user, item, time, description, inBasket, wantsList, ...ranked };
 }
 
 function contextOf(event: RecommenderInput): Context {
