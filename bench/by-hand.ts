@@ -41,4 +41,6 @@ const cpu = process.cpuUsage(cpuBefore);
 const wallS = (performance.now() - before) / 1000;
 const cpuS = (cpu.user + cpu.system) / 1e6;
 if (counted < 0.999 * events) throw new Error(`${counted} of ${events} events were counted`);
-process.stdout.write(`${JSON.stringify({ keys, parallelism: 1, baseline: "by hand", events, results, wall_s: wallS, cpu_s: cpuS, events_per_s: events / wallS, events_per_cpu_s: events / cpuS, peak_rss_mb: process.resourceUsage().maxRSS / 1024 })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ keys, parallelism: 1, baseline: "by hand", events, results, wall_s: wallS, cpu_s: cpuS, events_per_s: events / wallS, events_per_cpu_s: events / cpuS, peak_rss_mb: process.resourceUsage().maxRSS / 1024 })}\n`,
+);

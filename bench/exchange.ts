@@ -13,4 +13,8 @@ const cases: BenchCase[] = [
   ),
 ];
 
-runBench("Exchange: bids of 140 bytes between two slots, all to all, counted in 10 s windows", cases, benchOptions(process.argv));
+runBench(
+  "Exchange: bids of 140 bytes between two slots, all to all, counted in 10 s windows",
+  cases,
+  benchOptions(process.argv),
+);

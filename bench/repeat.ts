@@ -38,16 +38,24 @@ export function runBench(title: string, cases: readonly BenchCase[], options: Be
       (runs[i] as Figures[]).push(runOnce(bench));
     });
   }
-  if (!options.json) process.stdout.write(`${title}\nNode ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, ${options.repeats} runs each: median (least … most)\n\n`);
+  if (!options.json)
+    process.stdout.write(
+      `${title}\nNode ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, ${options.repeats} runs each: median (least … most)\n\n`,
+    );
   cases.forEach((bench, i) => {
     const figures = runs[i] as Figures[];
-    process.stdout.write(options.json ? `${JSON.stringify(medianRun(figures))}\n` : `${lineOf(bench, figures, runs[0] as Figures[])}\n`);
+    process.stdout.write(
+      options.json ? `${JSON.stringify(medianRun(figures))}\n` : `${lineOf(bench, figures, runs[0] as Figures[])}\n`,
+    );
   });
 }
 
 function runOnce(bench: BenchCase): Figures {
   const script = fileURLToPath(new URL(bench.script, import.meta.url));
-  const child = spawnSync(process.execPath, [script, ...bench.args], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawnSync(process.execPath, [script, ...bench.args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   if (child.status !== 0) throw new Error(`${bench.label} failed with status ${child.status}`);
   return JSON.parse(child.stdout) as Figures;
 }
@@ -61,7 +69,8 @@ function medianRun(figures: readonly Figures[]): Figures {
 function lineOf(bench: BenchCase, figures: readonly Figures[], baseline: readonly Figures[]): string {
   const perCpu = spread(figures.map((run) => run.events / run.cpu_s / 1e6));
   const perSecond = spread(figures.map((run) => run.events / run.wall_s / 1e6));
-  const ratio = median(figures.map((run) => run.events / run.cpu_s)) / median(baseline.map((run) => run.events / run.cpu_s));
+  const ratio =
+    median(figures.map((run) => run.events / run.cpu_s)) / median(baseline.map((run) => run.events / run.cpu_s));
   const memory = median(figures.map((run) => run.peak_rss_mb)).toFixed(0);
   return `${bench.label.padEnd(46)} ${perCpu} M events/CPU-s   ${perSecond} M events/s   ${ratio.toFixed(2).padStart(5)} × first   ${memory.padStart(5)} MB`;
 }

@@ -22,7 +22,8 @@ const cpuS = (cpu.user + cpu.system) / 1e6;
 
 const { results = 0, events: counted = 0 } = metrics.operators["counted"]?.counters ?? {};
 const late = metrics.operators["count"]?.counters["lateRecords"] ?? 0;
-if (late > 0 || counted < 0.999 * params.events) throw new Error(`${counted} of ${params.events} events were counted, ${late} were late`);
+if (late > 0 || counted < 0.999 * params.events)
+  throw new Error(`${counted} of ${params.events} events were counted, ${late} were late`);
 
 process.stdout.write(
   `${JSON.stringify({

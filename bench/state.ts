@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /**
  * ns per operation of keyed state, beside a plain JavaScript Map in the same process. Run: node bench/state.ts [filter]
  *
@@ -51,7 +53,8 @@ function overStrings(count: number, use: (key: string) => void): Run {
   return () => {
     for (let done = 0; done < OPERATIONS; done += BATCH_ROWS) {
       const { text, offsets } = batches[at++ % batches.length] as (typeof batches)[number];
-      for (let row = 0; row < BATCH_ROWS; row++) use(text.substring(offsets[row] as number, offsets[row + 1] as number));
+      for (let row = 0; row < BATCH_ROWS; row++)
+        use(text.substring(offsets[row] as number, offsets[row + 1] as number));
     }
     return OPERATIONS;
   };
@@ -216,7 +219,9 @@ function measurePause(count: number): void {
     pane.slotOf(key * 7 + 1);
     longestMs = Math.max(longestMs, performance.now() - before);
   }
-  console.log(`${"longest insertion while growing".padEnd(46)} ${String(count).padStart(8)} keys ${longestMs.toFixed(1).padStart(5)} ms`);
+  console.log(
+    `${"longest insertion while growing".padEnd(46)} ${String(count).padStart(8)} keys ${longestMs.toFixed(1).padStart(5)} ms`,
+  );
 }
 
 const [name = "", count] = process.argv.slice(2);

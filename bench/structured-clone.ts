@@ -31,7 +31,9 @@ async function measure(events: number): Promise<void> {
   const wallS = (performance.now() - before) / 1000;
   const cpuS = (cpu.user + cpu.system) / 1e6;
   if (counted < 0.999 * events || touched === 0) throw new Error(`${counted} of ${events} events arrived`);
-  process.stdout.write(`${JSON.stringify({ baseline: "structured clone", parallelism: 1, events, wall_s: wallS, cpu_s: cpuS, events_per_s: events / wallS, events_per_cpu_s: events / cpuS, peak_rss_mb: process.resourceUsage().maxRSS / 1024 })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ baseline: "structured clone", parallelism: 1, events, wall_s: wallS, cpu_s: cpuS, events_per_s: events / wallS, events_per_cpu_s: events / cpuS, peak_rss_mb: process.resourceUsage().maxRSS / 1024 })}\n`,
+  );
 }
 
 function send(events: number): void {

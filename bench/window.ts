@@ -6,8 +6,16 @@ import { type BenchCase, benchOptions, runBench } from "./repeat.ts";
 const cases: BenchCase[] = ["20000", "1000000"].flatMap((keys) => [
   { label: `by hand, ${keys} keys`, script: "./by-hand.ts", args: [keys, "20000000"] },
   { label: `millrace, ${keys} keys, parallelism 1`, script: "./run-case.ts", args: [keys, "1", "full", "40000000"] },
-  { label: `millrace, ${keys} keys, parallelism 2, projected`, script: "./run-case.ts", args: [keys, "2", "projected", "20000000"] },
-  { label: `millrace, ${keys} keys, parallelism 2, all fields`, script: "./run-case.ts", args: [keys, "2", "full", "10000000"] },
+  {
+    label: `millrace, ${keys} keys, parallelism 2, projected`,
+    script: "./run-case.ts",
+    args: [keys, "2", "projected", "20000000"],
+  },
+  {
+    label: `millrace, ${keys} keys, parallelism 2, all fields`,
+    script: "./run-case.ts",
+    args: [keys, "2", "full", "10000000"],
+  },
 ]);
 
 runBench("Windows: bids of 140 bytes, 10 s tumbling count by auction", cases, benchOptions(process.argv));

@@ -20,11 +20,13 @@ interface ErrorCodeEntry {
 
 /** The registry: code → who must act, whether a retry helps, and what it means in one line. */
 export const errorCodes = {
-  BAD_DURATION: user("A duration is not of the form \"5s\" or { seconds: 5 }."),
+  BAD_DURATION: user('A duration is not of the form "5s" or { seconds: 5 }.'),
   BAD_JOB_MODULE: user("The module does not default-export a job made by defineJob."),
   BAD_OPTION: user("An option has a value outside of what it accepts."),
   BAD_KEY: user("A key is NaN, null, undefined, an object, or of another kind that has no canonical encoding."),
-  BAD_RECORD: user("A record holds a value that cannot travel between subtasks, such as a class instance or a function."),
+  BAD_RECORD: user(
+    "A record holds a value that cannot travel between subtasks, such as a class instance or a function.",
+  ),
   BATCH_SCHEMA_MISMATCH: user("A batch function's records do not fit the schema that it declares."),
   CANCELLED: user("The job was cancelled."),
   DUPLICATE_NAME: user("Two operators of one job have the same name."),

@@ -70,7 +70,8 @@ export function encodeKey(key: unknown, operator: string): string {
 
 function encodeTuple(parts: readonly unknown[], operator: string): string {
   let text = "t";
-  for (const part of parts) { // for…of, unlike map and some, visits the holes of a sparse array, which are refused
+  for (const part of parts) {
+    // for…of, unlike map and some, visits the holes of a sparse array, which are refused
     if (Array.isArray(part)) throw badKey(parts, operator);
     const encoding = encodeKey(part, operator);
     text += `${encoding.length}:${encoding}`;

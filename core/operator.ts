@@ -9,13 +9,13 @@
  *  4. `watermark` is forwarded only after everything due at it has been pushed.
  */
 
+import type { MillraceError } from "./errors.ts";
 import type { Key } from "./key.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
-import type { Clock } from "./time.ts";
-import type { KeyedStateBackend } from "./state-backend.ts";
 import type { OutputTag } from "./side-output.ts";
+import type { KeyedStateBackend } from "./state-backend.ts";
 import type { Logger, MetricGroup } from "./telemetry.ts";
-import type { MillraceError } from "./errors.ts";
+import type { Clock } from "./time.ts";
 
 /** Hands one record on, with its event time in epoch milliseconds or NO_TIMESTAMP beside it. */
 export type Push<T> = (value: T, timestamp: number) => void;

@@ -79,8 +79,8 @@ export type StateDeclaration = Readonly<Record<string, StateDescriptor>>;
 
 export type StateHandle<D> =
   D extends ValueStateDescriptor<infer T, infer HasInitial>
-  ? ValueState<T, HasInitial extends true ? never : undefined>
-  : D extends ListStateDescriptor<infer T>
+    ? ValueState<T, HasInitial extends true ? never : undefined>
+    : D extends ListStateDescriptor<infer T>
       ? ListState<T>
       : D extends MapStateDescriptor<infer K, infer V>
         ? MapState<K, V>

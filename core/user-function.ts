@@ -55,7 +55,10 @@ function bound<A extends readonly unknown[]>(
 }
 
 /** The method bound to its object. Its text stays the method's own, as two builds of a job are compared by it. */
-export function boundMethod<A extends readonly unknown[], R>(object: object, method: (...args: A) => R): (...args: A) => R {
+export function boundMethod<A extends readonly unknown[], R>(
+  object: object,
+  method: (...args: A) => R,
+): (...args: A) => R {
   const bound = method.bind(object) as (...args: A) => R;
   return Object.defineProperty(bound, "toString", { value: () => method.toString() });
 }

@@ -9,8 +9,28 @@
  */
 
 import { parseArgs } from "node:util";
-import { collectTo, defineJob, inOrder, MillraceError, mergeAnswers, onlineRecommender, parquet, recommenderSchema, run, showProgress, toJsonl } from "millrace";
-import { type Answer, firstListOutput, metricsOutput, outcome, type Shopper, shoppersOutput, type WindowMetrics } from "./recommender/outcome.ts";
+import {
+  collectTo,
+  defineJob,
+  inOrder,
+  MillraceError,
+  mergeAnswers,
+  onlineRecommender,
+  parquet,
+  recommenderSchema,
+  run,
+  showProgress,
+  toJsonl,
+} from "millrace";
+import {
+  type Answer,
+  firstListOutput,
+  metricsOutput,
+  outcome,
+  type Shopper,
+  shoppersOutput,
+  type WindowMetrics,
+} from "./recommender/outcome.ts";
 import { currentHitRate, firstListOf, summaryOf } from "./recommender/report.ts";
 import type { RetailRow, ShopperEvent } from "./recommender/rows.ts";
 import { visitKey, visits } from "./recommender/visits.ts";
@@ -36,12 +56,16 @@ const job = defineJob(
       .broadcast()
       .transform<Answer>("model", onlineRecommender(), { reads: Object.keys(recommenderSchema) })
       .keyBy(() => 0)
-      .transform<Answer>("merge", inOrder({ position: (answer) => answer.position, combine: mergeAnswers }), { parallelism: 1 });
+      .transform<Answer>("merge", inOrder({ position: (answer) => answer.position, combine: mergeAnswers }), {
+        parallelism: 1,
+      });
 
     const served = answers.keyBy(() => 0).process("outcome", outcome(), { parallelism: 1 });
 
     served.to(toJsonl(`${params.output}/recommendations.jsonl`), { name: "recommendations" });
-    served.sideOutput(metricsOutput).to(toJsonl(`${params.output}/recommender-metrics.jsonl`), { name: "recommender-metrics" });
+    served
+      .sideOutput(metricsOutput)
+      .to(toJsonl(`${params.output}/recommender-metrics.jsonl`), { name: "recommender-metrics" });
     served.sideOutput(metricsOutput).to(collectTo("metrics"), { parallelism: 1 });
     served.sideOutput(firstListOutput).to(collectTo("first-list"), { parallelism: 1 });
     served.sideOutput(shoppersOutput).to(collectTo("shoppers"), { parallelism: 1 });
@@ -66,7 +90,9 @@ async function main(): Promise<void> {
     params: {
       output: values.output,
       ...(values.input === undefined ? {} : { input: values.input }),
-      ...(values["shuffle-baskets"] === undefined ? {} : { shuffleBaskets: wholeNumber(values["shuffle-baskets"], "--shuffle-baskets") }),
+      ...(values["shuffle-baskets"] === undefined
+        ? {}
+        : { shuffleBaskets: wholeNumber(values["shuffle-baskets"], "--shuffle-baskets") }),
     },
     ...(values.parallelism === undefined ? {} : { parallelism: wholeNumber(values.parallelism, "--parallelism") }),
     onProgress: (metrics) => {
@@ -91,7 +117,8 @@ async function main(): Promise<void> {
 
 function wholeNumber(text: string, option: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new MillraceError("BAD_OPTION", `${option} expects a whole number, got "${text}"`);
+  if (!Number.isInteger(value) || value < 0)
+    throw new MillraceError("BAD_OPTION", `${option} expects a whole number, got "${text}"`);
   return value;
 }
 
@@ -99,7 +126,9 @@ if (import.meta.main) {
   try {
     await main();
   } catch (error) {
-    process.stderr.write(`${error instanceof MillraceError ? `${error.code}: ${error.message}` : String((error as Error).stack)}\n`);
+    process.stderr.write(
+      `${error instanceof MillraceError ? `${error.code}: ${error.message}` : String((error as Error).stack)}\n`,
+    );
     process.exitCode = 1;
   }
 }

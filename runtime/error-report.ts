@@ -7,7 +7,15 @@ const causeDepthMax = 8;
 
 export function toErrorReport(error: unknown, depth = 0): ErrorReport {
   if (!(error instanceof Error)) {
-    return { code: undefined, name: "Error", message: String(error), stack: undefined, operator: undefined, origin: undefined, cause: undefined };
+    return {
+      code: undefined,
+      name: "Error",
+      message: String(error),
+      stack: undefined,
+      operator: undefined,
+      origin: undefined,
+      cause: undefined,
+    };
   }
   const known = error instanceof MillraceError ? error : undefined;
   return {

@@ -62,7 +62,8 @@ export function summarise(input: MetricsInput): JobMetrics {
 }
 
 function summariseVertex(vertex: string, subtasks: readonly SubtaskReport[]): VertexMetrics {
-  const sum = (of: (report: SubtaskReport) => number): number => subtasks.reduce((total, report) => total + of(report), 0);
+  const sum = (of: (report: SubtaskReport) => number): number =>
+    subtasks.reduce((total, report) => total + of(report), 0);
   return {
     vertex,
     source: subtasks.some((report) => report.source),
@@ -75,14 +76,28 @@ function summariseVertex(vertex: string, subtasks: readonly SubtaskReport[]): Ve
 }
 
 function summariseOperators(reports: readonly SubtaskReport[]): Record<string, OperatorSummary> {
-  const operators = Map.groupBy(reports.flatMap((report) => report.operators), (report) => report.operator as string);
+  const operators = Map.groupBy(
+    reports.flatMap((report) => report.operators),
+    (report) => report.operator as string,
+  );
   return Object.fromEntries(
     [...operators].map(([name, all]) => {
-      const histograms = mergeBy(all.map((report) => report.histograms), mergeHistograms);
+      const histograms = mergeBy(
+        all.map((report) => report.histograms),
+        mergeHistograms,
+      );
       const summary: OperatorSummary = {
-        counters: mergeBy(all.map((report) => report.counters), add),
-        gauges: mergeBy(all.map((report) => report.gauges), add),
-        histograms: Object.fromEntries(Object.entries(histograms).map(([metric, histogram]) => [metric, viewOf(histogram)])),
+        counters: mergeBy(
+          all.map((report) => report.counters),
+          add,
+        ),
+        gauges: mergeBy(
+          all.map((report) => report.gauges),
+          add,
+        ),
+        histograms: Object.fromEntries(
+          Object.entries(histograms).map(([metric, histogram]) => [metric, viewOf(histogram)]),
+        ),
       };
       return [name, summary];
     }),

@@ -4,10 +4,10 @@
  * All of it is plain data. A deployment goes to a slot once; messages go both ways while it runs.
  */
 
-import type { LogLevel } from "../core/telemetry.ts";
 import type { ErrorCode, ErrorOrigin } from "../core/errors.ts";
-import type { Params } from "../core/job.ts";
 import type { OperatorId, VertexId } from "../core/ids.ts";
+import type { Params } from "../core/job.ts";
+import type { LogLevel } from "../core/telemetry.ts";
 import type { ExecutionGraph } from "./graph/execution-graph.ts";
 import type { JobGraph } from "./graph/job-graph.ts";
 
@@ -79,7 +79,13 @@ export interface SubtaskReport {
 }
 
 export type ToSlot =
-  | { readonly kind: "split"; readonly vertex: VertexId; readonly subtask: number; readonly split: unknown; readonly none: boolean }
+  | {
+      readonly kind: "split";
+      readonly vertex: VertexId;
+      readonly subtask: number;
+      readonly split: unknown;
+      readonly none: boolean;
+    }
   | { readonly kind: "oversize"; readonly channel: number; readonly serial: number; readonly frame: SharedArrayBuffer }
   | { readonly kind: "collected"; readonly serial: number }
   | { readonly kind: "cancel" };
@@ -87,10 +93,21 @@ export type ToSlot =
 export type FromSlot =
   | { readonly kind: "running" }
   | { readonly kind: "requestSplit"; readonly vertex: VertexId; readonly subtask: number }
-  | { readonly kind: "oversize"; readonly toSlot: number; readonly channel: number; readonly serial: number; readonly frame: SharedArrayBuffer }
+  | {
+      readonly kind: "oversize";
+      readonly toSlot: number;
+      readonly channel: number;
+      readonly serial: number;
+      readonly frame: SharedArrayBuffer;
+    }
   | { readonly kind: "collect"; readonly operator: string; readonly rows: readonly unknown[]; readonly serial: number }
   | { readonly kind: "report"; readonly subtasks: readonly SubtaskReport[]; readonly busyMs: number }
-  | { readonly kind: "log"; readonly level: LogLevel; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }
+  | {
+      readonly kind: "log";
+      readonly level: LogLevel;
+      readonly message: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    }
   | { readonly kind: "failed"; readonly error: ErrorReport };
 
 /** A port of one slot, as both sides see it. */

@@ -17,11 +17,19 @@ export function runEmbedded(job: Job, options: RunOptions): JobHandle {
   const pool = new SlotPool({
     slots: plan.executionGraph.slots,
     slotHeapMb: options.slotHeapMb,
-    onStrayError: (error) => log("error", "an error in a thread whose slot had ended", { job: job.name, error: error.message }),
+    onStrayError: (error) =>
+      log("error", "an error in a thread whose slot had ended", { job: job.name, error: error.message }),
   });
   const jobId = randomUUID();
   const startedAt = Date.now();
-  const metrics = (): JobMetrics => summarise({ jobName: job.name, state: local.state.kind, reports: local.reports, busyMs: local.busyMs, elapsedMs: Date.now() - startedAt });
+  const metrics = (): JobMetrics =>
+    summarise({
+      jobName: job.name,
+      state: local.state.kind,
+      reports: local.reports,
+      busyMs: local.busyMs,
+      elapsedMs: Date.now() - startedAt,
+    });
   const local = new LocalJob({
     jobId,
     jobName: job.name,

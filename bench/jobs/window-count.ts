@@ -35,7 +35,9 @@ export const windowCount = defineJob(
   (env, { keys, events, projected }) => {
     const perSecond = perSecondOf(keys);
     const bids = env
-      .from(generate<Bid>({ count: events, record: bidMaker(keys, perSecond), timestamp: (bid) => bid.dateTime }), { name: "bids" })
+      .from(generate<Bid>({ count: events, record: bidMaker(keys, perSecond), timestamp: (bid) => bid.dateTime }), {
+        name: "bids",
+      })
       .withTimestamps((bid) => bid.dateTime, { outOfOrderness: "10s" })
       .filter((bid) => bid.price > 100);
     // By its name the engine knows which field the key is, so that only that one travels.

@@ -3,7 +3,17 @@
  * often served lists led to purchases, and the lists themselves.
  */
 
-import { type Counter, type MapState, mapState, outputTag, type ProcessContext, type ProcessFunction, type RecommenderAnswer, type RuntimeContext, valueState } from "millrace";
+import {
+  type Counter,
+  type MapState,
+  mapState,
+  outputTag,
+  type ProcessContext,
+  type ProcessFunction,
+  type RecommenderAnswer,
+  type RuntimeContext,
+  valueState,
+} from "millrace";
 
 /** The model's answer to a shopper's event. */
 export type Answer = RecommenderAnswer;
@@ -213,7 +223,14 @@ function latencyQuantile(latency: MapState<number, number>, share: number): numb
   return null;
 }
 
-function named(shopper: { readonly user: number; readonly list: readonly number[] }, { state: { names, bought } }: OutcomeContext): Shopper {
+function named(
+  shopper: { readonly user: number; readonly list: readonly number[] },
+  { state: { names, bought } }: OutcomeContext,
+): Shopper {
   const nameOf = (item: number): string => names.get(item) ?? `item ${item}`;
-  return { user_id: shopper.user, bought: (bought.get(shopper.user) ?? []).map(nameOf), recommended: shopper.list.slice(0, 8).map(nameOf) };
+  return {
+    user_id: shopper.user,
+    bought: (bought.get(shopper.user) ?? []).map(nameOf),
+    recommended: shopper.list.slice(0, 8).map(nameOf),
+  };
 }

@@ -57,7 +57,14 @@ function evaluationOf(whole: WindowMetrics | undefined): string[] {
 }
 
 function shopperOf(shopper: Shopper): string[] {
-  return ["", `Shopper ${shopper.user_id}`, `  bought last:  ${shopper.bought.map(title).join(", ")}`, ...shopper.recommended.map((name, rank) => `  ${rank === 0 ? "recommended: " : "             "} ${rank + 1}. ${title(name)}`)];
+  return [
+    "",
+    `Shopper ${shopper.user_id}`,
+    `  bought last:  ${shopper.bought.map(title).join(", ")}`,
+    ...shopper.recommended.map(
+      (name, rank) => `  ${rank === 0 ? "recommended: " : "             "} ${rank + 1}. ${title(name)}`,
+    ),
+  ];
 }
 
 function title(description: string): string {

@@ -6,7 +6,15 @@
  * then returns; each drop is counted by its reason. What remains becomes events that carry the shopper's latest items.
  */
 
-import { type Counter, listState, mapState, type ProcessContext, type ProcessFunction, type RuntimeContext, valueState } from "millrace";
+import {
+  type Counter,
+  listState,
+  mapState,
+  type ProcessContext,
+  type ProcessFunction,
+  type RuntimeContext,
+  valueState,
+} from "millrace";
 import type { RetailRow, ShopperEvent } from "./rows.ts";
 
 /** The model keeps open baskets itself; it needs older items only when a visit opens. */
@@ -75,7 +83,14 @@ export function visits(shuffleSeed: number | null): Visits {
       else if (row.user_id === null) dropped.nullUser.add();
       else if (row.item_id === null) dropped.nullItem.add();
       else if ((row.quantity ?? 0) <= 0) dropped.returned.add();
-      else purchases.push({ position: row.position, user: row.user_id, item: row.item_id, time: row.timestamp, description: row.description ?? "" });
+      else
+        purchases.push({
+          position: row.position,
+          user: row.user_id,
+          item: row.item_id,
+          time: row.timestamp,
+          description: row.description ?? "",
+        });
       seen.add(signature);
     }
     return purchases;
@@ -109,20 +124,43 @@ function* toEvents(rows: readonly Purchase[], { state: { recent, owned } }: Visi
   for (const row of rows) {
     const inBasket = row.time - before.time > visitGapMs ? 0 : before.inBasket;
     const repeat = owned.has(row.item);
-    yield { ...row, position: 2 * row.position, items: before.items, inBasket, repeat, wantsList: before.items.length > 0 && !repeat };
+    yield {
+      ...row,
+      position: 2 * row.position,
+      items: before.items,
+      inBasket,
+      repeat,
+      wantsList: before.items.length > 0 && !repeat,
+    };
     owned.put(row.item, true);
     before = { time: row.time, ...withNewest(before.items, inBasket, row.item) };
   }
   recent.set(before);
   const last = rows.at(-1) as Purchase;
-  yield { ...last, position: 2 * last.position + 1, item: -1, description: "", items: before.items, inBasket: before.inBasket, repeat: false, wantsList: true };
+  yield {
+    ...last,
+    position: 2 * last.position + 1,
+    item: -1,
+    description: "",
+    items: before.items,
+    inBasket: before.inBasket,
+    repeat: false,
+    wantsList: true,
+  };
 }
 
 /** The items with one more in front; an item that is there already moves. */
-function withNewest(items: readonly number[], inBasket: number, item: number): { items: readonly number[]; inBasket: number } {
+function withNewest(
+  items: readonly number[],
+  inBasket: number,
+  item: number,
+): { items: readonly number[]; inBasket: number } {
   const at = items.indexOf(item);
   const rest = at < 0 ? items.slice(0, contextLength - 1) : items.filter((other) => other !== item);
-  return { items: [item, ...rest], inBasket: at >= 0 && at < inBasket ? inBasket : Math.min(inBasket + 1, contextLength) };
+  return {
+    items: [item, ...rest],
+    inBasket: at >= 0 && at < inBasket ? inBasket : Math.min(inBasket + 1, contextLength),
+  };
 }
 
 /** The rows in another order on the same positions: a permutation drawn from the seed and the positions alone. */

@@ -85,7 +85,8 @@ export class LocalJob {
     await this.#splits.close().catch((cause: Error) => this.#fail(cause));
     this.#apply({ kind: "slotsEnded" });
     if (this.#state.kind === "failed") throw this.#state.cause;
-    if (this.#state.kind === "cancelled") throw new MillraceError("CANCELLED", `job "${this.#options.jobName}" was cancelled`);
+    if (this.#state.kind === "cancelled")
+      throw new MillraceError("CANCELLED", `job "${this.#options.jobName}" was cancelled`);
   }
 
   cancel(): void {
@@ -136,7 +137,13 @@ export class LocalJob {
     try {
       await slot.ended;
     } catch (cause) {
-      this.#fail(new MillraceError("SLOT_LOST", `the thread of slot ${index + 1} of job "${this.#options.jobName}" ended unexpectedly: ${(cause as Error).message}; look for a function that calls process.exit, for an error that is thrown in a callback or a promise that nobody awaits, or give the slots more memory`, { cause }));
+      this.#fail(
+        new MillraceError(
+          "SLOT_LOST",
+          `the thread of slot ${index + 1} of job "${this.#options.jobName}" ended unexpectedly: ${(cause as Error).message}; look for a function that calls process.exit, for an error that is thrown in a callback or a promise that nobody awaits, or give the slots more memory`,
+          { cause },
+        ),
+      );
     }
     await slot.port.closed;
     this.#endedSlots.add(index);
@@ -150,7 +157,12 @@ export class LocalJob {
         this.#dealSplit(slot, message);
         break;
       case "oversize":
-        (this.#slots[message.toSlot] as StartedSlot).port.send({ kind: "oversize", channel: message.channel, serial: message.serial, frame: message.frame });
+        (this.#slots[message.toSlot] as StartedSlot).port.send({
+          kind: "oversize",
+          channel: message.channel,
+          serial: message.serial,
+          frame: message.frame,
+        });
         break;
       case "collect":
         this.#collect(slot, message);
@@ -172,7 +184,15 @@ export class LocalJob {
   #dealSplit(slot: number, { vertex, subtask }: Extract<FromSlot, { kind: "requestSplit" }>): void {
     this.#splits
       .next(vertex, subtask)
-      .then((split) => this.#slots[slot]?.port.send({ kind: "split", vertex, subtask, split: split ?? null, none: split === undefined }))
+      .then((split) =>
+        this.#slots[slot]?.port.send({
+          kind: "split",
+          vertex,
+          subtask,
+          split: split ?? null,
+          none: split === undefined,
+        }),
+      )
       .catch((cause: Error) => this.#fail(cause));
   }
 
@@ -180,7 +200,13 @@ export class LocalJob {
     const rows = this.#collected.get(message.operator) ?? [];
     this.#collected.set(message.operator, rows);
     if (rows.length + message.rows.length > COLLECT_ROWS_MAX) {
-      this.#fail(new MillraceError("BAD_OPTION", `sink "${message.operator}" has collected more than ${COLLECT_ROWS_MAX} rows in memory; write them to a file or topic instead`, { operator: message.operator }));
+      this.#fail(
+        new MillraceError(
+          "BAD_OPTION",
+          `sink "${message.operator}" has collected more than ${COLLECT_ROWS_MAX} rows in memory; write them to a file or topic instead`,
+          { operator: message.operator },
+        ),
+      );
       return;
     }
     for (const row of message.rows) rows.push(row);
@@ -191,7 +217,11 @@ export class LocalJob {
     const before = this.#state;
     this.#apply({ kind: "failure", cause });
     // The outcome is decided by the first cause; what fails after it is at least written down.
-    if (this.#state === before) this.#options.log("info", "a failure of a job that ends anyway", { job: this.#options.jobName, error: cause.message });
+    if (this.#state === before)
+      this.#options.log("info", "a failure of a job that ends anyway", {
+        job: this.#options.jobName,
+        error: cause.message,
+      });
     this.#stopSlots();
   }
 
@@ -206,7 +236,9 @@ export class LocalJob {
   #killSlots(): void {
     for (const [index, slot] of this.#slots.entries()) {
       if (this.#endedSlots.has(index)) continue;
-      this.#options.log("warn", `slot ${index + 1} did not stop within ${SLOT_STOP_GRACE_MS} ms; its thread is ended`, { job: this.#options.jobName });
+      this.#options.log("warn", `slot ${index + 1} did not stop within ${SLOT_STOP_GRACE_MS} ms; its thread is ended`, {
+        job: this.#options.jobName,
+      });
       slot.kill?.();
     }
   }
@@ -218,7 +250,11 @@ export class LocalJob {
     const state = this.#state;
     const cause = "cause" in state ? { error: state.cause.message } : {};
     // Whoever runs the job gets the failure itself as a rejection.
-    this.#options.log("info", `job ${state.kind}`, { job: this.#options.jobName, jobId: this.#options.jobId, ...cause });
+    this.#options.log("info", `job ${state.kind}`, {
+      job: this.#options.jobName,
+      jobId: this.#options.jobId,
+      ...cause,
+    });
   }
 }
 
@@ -228,6 +264,8 @@ function createSharedMemory(graph: ExecutionGraph): SharedMemory {
   return {
     doorbells: createDoorbells(graph.slots),
     pools: Array.from({ length: graph.slots }, (_, slot) => createPoolBuffer(outgoing(slot))),
-    channels: graph.channels.map((channel) => (between.includes(channel) ? new SharedArrayBuffer(CONTROL_BLOCK_BYTES) : null)),
+    channels: graph.channels.map((channel) =>
+      between.includes(channel) ? new SharedArrayBuffer(CONTROL_BLOCK_BYTES) : null,
+    ),
   };
 }

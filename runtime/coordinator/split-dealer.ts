@@ -48,13 +48,20 @@ export class SplitDealer {
    */
   async close(): Promise<void> {
     this.#closed = true;
-    const closings = await Promise.allSettled([...this.#open].map(([operator, enumerator]) => closeEnumerator(operator, enumerator)));
+    const closings = await Promise.allSettled(
+      [...this.#open].map(([operator, enumerator]) => closeEnumerator(operator, enumerator)),
+    );
     this.#open.clear();
     const failed = closings.find((closing) => closing.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
 
-  async #start(source: Source<unknown>, operator: OperatorId, parallelism: number, signal: AbortSignal): Promise<SplitEnumerator<unknown>> {
+  async #start(
+    source: Source<unknown>,
+    operator: OperatorId,
+    parallelism: number,
+    signal: AbortSignal,
+  ): Promise<SplitEnumerator<unknown>> {
     let enumerator: SplitEnumerator<unknown>;
     try {
       enumerator = await source.enumerate({ parallelism, signal });
@@ -80,12 +87,20 @@ function checkPlain(split: unknown): void {
   try {
     structuredClone(split);
   } catch (cause) {
-    throw new MillraceError("WRONG_SHAPE", `a split must be plain data, as it travels to another thread: ${(cause as Error).message}`, { cause });
+    throw new MillraceError(
+      "WRONG_SHAPE",
+      `a split must be plain data, as it travels to another thread: ${(cause as Error).message}`,
+      { cause },
+    );
   }
 }
 
 function failure(operator: OperatorId, what: string, cause: unknown): MillraceError {
   if (cause instanceof MillraceError && cause.operator !== undefined) return cause;
   const code = cause instanceof MillraceError ? cause.code : "USER_FUNCTION";
-  return new MillraceError(code, `the source of "${operator}" ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { operator, cause });
+  return new MillraceError(
+    code,
+    `the source of "${operator}" ${what}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { operator, cause },
+  );
 }

@@ -7,29 +7,29 @@
  */
 
 import {
+  Schema as ArrowSchema,
+  Binary,
+  Bool,
   type Data,
   type DataType,
   Field,
-  Int32,
-  makeData,
-  RecordBatch,
-  Schema as ArrowSchema,
-  Struct,
-  vectorFromArray,
-  Binary,
-  Bool,
   Float32,
   Float64,
+  Int32,
   Int64,
   List,
+  makeData,
+  RecordBatch,
+  Struct,
   TimestampMillisecond,
   Utf8,
+  vectorFromArray,
 } from "apache-arrow";
+import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
+import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import type { ArrowAdapter } from "../../core/operator.ts";
 import { type ColumnField, columnField, type ScalarColumn, type Schema } from "../../core/schema.ts";
-import { assert } from "../../core/assert.ts";
-import { RECORD_BYTES_MAX } from "../../core/limits.ts";
 import { BatchDecoder } from "./codec/batch-decoder.ts";
 import { BatchEncoder } from "./codec/batch-encoder.ts";
 import { fromRecordBatch, toRecordBatch } from "./codec/index.ts";
@@ -55,7 +55,12 @@ export const arrowAdapter: ArrowAdapter = {
       const child = source.getChild(name);
       const data = child?.data[0];
       if (data !== undefined && fits(data, field)) return data;
-      return build(child === null ? new Array(source.numRows).fill(undefined) : Array.from(child), field, name, operator);
+      return build(
+        child === null ? new Array(source.numRows).fill(undefined) : Array.from(child),
+        field,
+        name,
+        operator,
+      );
     });
     return { batch, timestamps: decoder.columns().timestamps };
   },
@@ -75,7 +80,12 @@ const encoders = new WeakMap<Schema, BatchEncoder>();
 function encoderFor(schema: Schema, operator: string): BatchEncoder {
   let encoder = encoders.get(schema);
   if (encoder === undefined) {
-    encoder = new BatchEncoder({ operator, maxRows: 65_536, maxBytes: RECORD_BYTES_MAX / 2, fields: Object.keys(schema) });
+    encoder = new BatchEncoder({
+      operator,
+      maxRows: 65_536,
+      maxBytes: RECORD_BYTES_MAX / 2,
+      fields: Object.keys(schema),
+    });
     encoders.set(schema, encoder);
   }
   return encoder;
@@ -85,8 +95,13 @@ function assemble(schema: Schema, length: number, columnOf: (name: string, field
   const names = Object.keys(schema);
   const declared = names.map((name) => columnField(schema[name] as Schema[string]));
   const children = names.map((name, i) => columnOf(name, declared[i] as ColumnField));
-  const fields = names.map((name, i) => new Field(name, (children[i] as Data).type, (declared[i] as ColumnField).nullable));
-  return new RecordBatch(new ArrowSchema(fields), makeData({ type: new Struct(fields), length, nullCount: 0, children }));
+  const fields = names.map(
+    (name, i) => new Field(name, (children[i] as Data).type, (declared[i] as ColumnField).nullable),
+  );
+  return new RecordBatch(
+    new ArrowSchema(fields),
+    makeData({ type: new Struct(fields), length, nullCount: 0, children }),
+  );
 }
 
 /** Whether an exchange's column is what is declared already. */
@@ -127,7 +142,12 @@ function build(values: readonly unknown[], field: ColumnField, name: string, ope
   const list = /^list<(.+)>$/.exec(field.type);
   const scalar = (list?.[1] ?? field.type) as ScalarColumn;
   for (const value of values) {
-    const fine = value === null || value === undefined ? field.nullable : list === null ? isScalar(value, scalar) : isListOf(value, scalar);
+    const fine =
+      value === null || value === undefined
+        ? field.nullable
+        : list === null
+          ? isScalar(value, scalar)
+          : isListOf(value, scalar);
     if (!fine) throw mismatch(value, field, name, operator);
   }
   if (list === null && !field.nullable && isNumeric(scalar)) return numericData(values as readonly number[], scalar);
@@ -140,15 +160,23 @@ function isNumeric(type: ScalarColumn): type is "int32" | "float32" | "float64" 
 }
 
 function numericData(values: readonly number[], type: "int32" | "float32" | "float64"): Data {
-  if (type === "int32") return makeData({ type: new Int32(), length: values.length, nullCount: 0, data: Int32Array.from(values) });
-  if (type === "float32") return makeData({ type: new Float32(), length: values.length, nullCount: 0, data: Float32Array.from(values) });
+  if (type === "int32")
+    return makeData({ type: new Int32(), length: values.length, nullCount: 0, data: Int32Array.from(values) });
+  if (type === "float32")
+    return makeData({ type: new Float32(), length: values.length, nullCount: 0, data: Float32Array.from(values) });
   return makeData({ type: new Float64(), length: values.length, nullCount: 0, data: Float64Array.from(values) });
 }
 
 function isListOf(value: unknown, type: ScalarColumn): boolean {
-  if (ArrayBuffer.isView(value) || Array.isArray(value)) return Array.from(value as ArrayLike<unknown>).every((element) => isScalar(element, type));
+  if (ArrayBuffer.isView(value) || Array.isArray(value))
+    return Array.from(value as ArrayLike<unknown>).every((element) => isScalar(element, type));
   // A list column of a frame yields Arrow vectors.
-  return typeof value === "object" && value !== null && Symbol.iterator in value && [...(value as Iterable<unknown>)].every((element) => isScalar(element, type));
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    Symbol.iterator in value &&
+    [...(value as Iterable<unknown>)].every((element) => isScalar(element, type))
+  );
 }
 
 function isScalar(value: unknown, type: ScalarColumn): boolean {
@@ -172,7 +200,15 @@ function isScalar(value: unknown, type: ScalarColumn): boolean {
 }
 
 function mismatch(value: unknown, field: ColumnField, name: string, operator: string): MillraceError {
-  const came = value === null || value === undefined ? String(value) : Array.isArray(value) ? "an array" : `a ${typeof value}`;
-  const hint = value === null || value === undefined ? `declare it as "${field.type}?"` : "declare the column's type as it is, or convert the field by map before";
-  return new MillraceError("BATCH_SCHEMA_MISMATCH", `field "${name}" of a record for "${operator}" is ${came}, but its schema declares ${field.type}; ${hint}`, { operator });
+  const came =
+    value === null || value === undefined ? String(value) : Array.isArray(value) ? "an array" : `a ${typeof value}`;
+  const hint =
+    value === null || value === undefined
+      ? `declare it as "${field.type}?"`
+      : "declare the column's type as it is, or convert the field by map before";
+  return new MillraceError(
+    "BATCH_SCHEMA_MISMATCH",
+    `field "${name}" of a record for "${operator}" is ${came}, but its schema declares ${field.type}; ${hint}`,
+    { operator },
+  );
 }

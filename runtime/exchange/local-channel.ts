@@ -3,9 +3,9 @@
  * over references is safe. Both ends are in the same mailbox loop, which looks at both again before it sleeps.
  */
 
-import type { Gate, Push } from "../../core/operator.ts";
-import { BATCH_ROWS_MAX, CHANNEL_CREDIT } from "../../core/limits.ts";
 import { assert } from "../../core/assert.ts";
+import { BATCH_ROWS_MAX, CHANNEL_CREDIT } from "../../core/limits.ts";
+import type { Gate, Push } from "../../core/operator.ts";
 import type { Batch, ElementKind, InputChannel, OutputChannel } from "./channel.ts";
 
 type LocalElement =
@@ -72,7 +72,8 @@ export class LocalChannel implements OutputChannel, InputChannel {
     const overflow = this.#overflow;
     if (overflow.length === 0) return true;
     let sent = 0;
-    while (sent < overflow.length && this.#ring.length < CHANNEL_CREDIT) this.#ring.push(overflow[sent++] as LocalElement);
+    while (sent < overflow.length && this.#ring.length < CHANNEL_CREDIT)
+      this.#ring.push(overflow[sent++] as LocalElement);
     if (sent > 0) this.#overflow = overflow.slice(sent);
     return this.#overflow.length === 0;
   }

@@ -6,8 +6,8 @@
  * releasing the channel's descriptors in order.
  */
 
-import { CHANNEL_FLOOR_SEGMENTS, POOL_SHARED_SEGMENTS, SEGMENT_BYTES } from "../../core/limits.ts";
 import { assert } from "../../core/assert.ts";
+import { CHANNEL_FLOOR_SEGMENTS, POOL_SHARED_SEGMENTS, SEGMENT_BYTES } from "../../core/limits.ts";
 
 export function createPoolBuffer(channels: number): SharedArrayBuffer {
   const segments = channels === 0 ? 0 : channels * CHANNEL_FLOOR_SEGMENTS + POOL_SHARED_SEGMENTS;
@@ -23,7 +23,10 @@ export class SegmentPool {
 
   constructor(buffer: SharedArrayBuffer, channels: number) {
     const count = buffer.byteLength / SEGMENT_BYTES;
-    this.#views = Array.from({ length: count }, (_, segment) => new Uint8Array(buffer, segment * SEGMENT_BYTES, SEGMENT_BYTES));
+    this.#views = Array.from(
+      { length: count },
+      (_, segment) => new Uint8Array(buffer, segment * SEGMENT_BYTES, SEGMENT_BYTES),
+    );
     this.#free = Array.from({ length: count }, (_, segment) => count - 1 - segment);
     this.#sharedFree = count - channels * CHANNEL_FLOOR_SEGMENTS;
   }

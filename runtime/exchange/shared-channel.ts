@@ -17,7 +17,8 @@
  * was used before is counted after the tail is written, so that a producer that still saw the old tail is rung.
  */
 
-import type { Gate, Push } from "../../core/operator.ts";
+import { assert } from "../../core/assert.ts";
+import { MillraceError } from "../../core/errors.ts";
 import {
   BATCH_BYTES_TARGET,
   BATCH_ROWS_MAX,
@@ -27,8 +28,7 @@ import {
   RECORD_BYTES_MAX,
   SEGMENT_BYTES,
 } from "../../core/limits.ts";
-import { assert } from "../../core/assert.ts";
-import { MillraceError } from "../../core/errors.ts";
+import type { Gate, Push } from "../../core/operator.ts";
 import type { Batch, ElementKind, InputChannel, OutputChannel } from "./channel.ts";
 import { BatchDecoder } from "./codec/batch-decoder.ts";
 import { BatchEncoder } from "./codec/batch-encoder.ts";
@@ -171,7 +171,11 @@ export class SharedOutputChannel implements OutputChannel {
   #copyOut(): Uint8Array {
     const needed = -this.#encoder.finish(new Uint8Array(0));
     if (needed > RECORD_BYTES_MAX) {
-      throw new MillraceError("RECORD_TOO_LARGE", `"${this.#operator}" emitted ${this.#encoder.rows} record(s) of together ${needed} bytes; an exchange carries at most ${RECORD_BYTES_MAX} in one frame: split the record, or send a reference to where it is stored`, { operator: this.#operator });
+      throw new MillraceError(
+        "RECORD_TOO_LARGE",
+        `"${this.#operator}" emitted ${this.#encoder.rows} record(s) of together ${needed} bytes; an exchange carries at most ${RECORD_BYTES_MAX} in one frame: split the record, or send a reference to where it is stored`,
+        { operator: this.#operator },
+      );
     }
     const frame = new Uint8Array(needed);
     const written = this.#encoder.finish(frame);

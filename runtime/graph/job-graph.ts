@@ -36,7 +36,9 @@ export interface ChainedOperator {
 /** Where an operator's results go: to an operator of the same chain, or over an edge to another vertex. */
 export interface OperatorOutput {
   readonly side: string | undefined;
-  readonly to: { readonly kind: "chained"; readonly operator: OperatorId } | { readonly kind: "edge"; readonly edge: number };
+  readonly to:
+    | { readonly kind: "chained"; readonly operator: OperatorId }
+    | { readonly kind: "edge"; readonly edge: number };
 }
 
 export interface JobEdge {
@@ -87,12 +89,22 @@ export function createJobGraph(graph: StreamGraph, options: JobGraphOptions): Jo
 function checkOptions(graph: StreamGraph, options: JobGraphOptions): void {
   const { keyGroups } = options;
   if (!Number.isInteger(keyGroups) || keyGroups < 1 || keyGroups > KEY_GROUPS_MAX) {
-    throw new MillraceError("PARALLELISM", `job "${graph.jobName}" asks for ${keyGroups} key groups; it must be a whole number from 1 to ${KEY_GROUPS_MAX}`);
+    throw new MillraceError(
+      "PARALLELISM",
+      `job "${graph.jobName}" asks for ${keyGroups} key groups; it must be a whole number from 1 to ${KEY_GROUPS_MAX}`,
+    );
   }
   for (const value of [options.parallelism, ...graph.nodes.map((node) => node.parallelism ?? 1)]) {
-    if (!Number.isInteger(value) || value < 1) throw new MillraceError("PARALLELISM", `the parallelism of job "${graph.jobName}" is ${value}; it must be a whole number of at least 1`);
+    if (!Number.isInteger(value) || value < 1)
+      throw new MillraceError(
+        "PARALLELISM",
+        `the parallelism of job "${graph.jobName}" is ${value}; it must be a whole number of at least 1`,
+      );
     if (value > keyGroups) {
-      throw new MillraceError("PARALLELISM", `job "${graph.jobName}" asks for parallelism ${value} but has ${keyGroups} key groups, which bound it; lower the parallelism, or set keyGroups at the job's first start`);
+      throw new MillraceError(
+        "PARALLELISM",
+        `job "${graph.jobName}" asks for parallelism ${value} but has ${keyGroups} key groups, which bound it; lower the parallelism, or set keyGroups at the job's first start`,
+      );
     }
   }
 }
@@ -101,16 +113,31 @@ function settledParallelism(node: StreamNode, options: JobGraphOptions): number 
   const wanted = node.parallelism ?? options.parallelism;
   const max = node.spec.kind === "source" ? (node.spec.source.parallelismMax ?? wanted) : wanted;
   if (Number.isInteger(max) && max >= 1) return Math.min(wanted, max);
-  throw new MillraceError("PARALLELISM", `the parallelismMax of source "${node.id}" is ${max}; it must be a whole number of at least 1`, { operator: node.id });
+  throw new MillraceError(
+    "PARALLELISM",
+    `the parallelismMax of source "${node.id}" is ${max}; it must be a whole number of at least 1`,
+    { operator: node.id },
+  );
 }
 
-function settleEdges(node: StreamNode, graph: StreamGraph, parallelism: ReadonlyMap<OperatorId, number>): SettledEdge[] {
+function settleEdges(
+  node: StreamNode,
+  graph: StreamGraph,
+  parallelism: ReadonlyMap<OperatorId, number>,
+): SettledEdge[] {
   return node.inputs.map((edge, input) => {
     const from = graph.nodes.find((candidate) => candidate.id === edge.from) as StreamNode;
     const producers = parallelism.get(from.id) as number;
     const consumers = parallelism.get(node.id) as number;
     const partitioning = settlePartitioning(edge.partitioning.kind, producers, consumers);
-    return { from, to: node, input, side: edge.side, partitioning, chained: partitioning === "forward" && node.inputs.length === 1 };
+    return {
+      from,
+      to: node,
+      input,
+      side: edge.side,
+      partitioning,
+      chained: partitioning === "forward" && node.inputs.length === 1,
+    };
   });
 }
 
@@ -150,6 +177,9 @@ function outputsOf(node: StreamNode, edges: readonly SettledEdge[], jobEdges: re
       side: edge.side,
       to: edge.chained
         ? { kind: "chained" as const, operator: edge.to.id }
-        : { kind: "edge" as const, edge: (jobEdges.find((job) => job.toOperator === edge.to.id && job.input === edge.input) as JobEdge).index },
+        : {
+            kind: "edge" as const,
+            edge: (jobEdges.find((job) => job.toOperator === edge.to.id && job.input === edge.input) as JobEdge).index,
+          },
     }));
 }

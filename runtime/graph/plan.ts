@@ -29,7 +29,10 @@ export function planJob(job: Job, options: PlanOptions = {}): Plan {
   const graph = buildGraph(job, params);
   const graphHash = structuralHash(graph);
   if (structuralHash(buildGraph(job, params)) !== graphHash) {
-    throw new MillraceError("GRAPH_NOT_DETERMINISTIC", `building job "${job.name}" twice gave two different graphs; the builder must not read the clock, random numbers, the environment or files: pass what varies by params`);
+    throw new MillraceError(
+      "GRAPH_NOT_DETERMINISTIC",
+      `building job "${job.name}" twice gave two different graphs; the builder must not read the clock, random numbers, the environment or files: pass what varies by params`,
+    );
   }
   const jobGraph = createJobGraph(graph, {
     parallelism: options.parallelism ?? job.options.parallelism ?? 1,

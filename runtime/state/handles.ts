@@ -111,7 +111,11 @@ class ListHandle implements ListState<Stored> {
 
   set(values: readonly Stored[]): void {
     if (values.length === 0) this.clear();
-    else this.#entries.write(this.#column, values.map((value) => this.#entries.keep(value)));
+    else
+      this.#entries.write(
+        this.#column,
+        values.map((value) => this.#entries.keep(value)),
+      );
   }
 
   clear(): void {

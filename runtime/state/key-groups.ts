@@ -11,7 +11,10 @@ export class KeyGroups {
 
   /** @param count of all key groups of the job. */
   constructor(range: KeyGroupRange, count: number, operator: string) {
-    assert(0 <= range.first && range.last < count, `key groups ${range.first}–${range.last} of "${operator}" are not within ${count}`);
+    assert(
+      0 <= range.first && range.last < count,
+      `key groups ${range.first}–${range.last} of "${operator}" are not within ${count}`,
+    );
     this.range = range;
     this.#count = count;
     this.#operator = operator;
@@ -24,7 +27,10 @@ export class KeyGroups {
 
   /** The key group that the key itself is the number of. */
   ownGroupNamed(key: Key): number {
-    assert(typeof key === "number" && Number.isInteger(key), `the key ${String(key)} of "${this.#operator}" is not a key group's number`);
+    assert(
+      typeof key === "number" && Number.isInteger(key),
+      `the key ${String(key)} of "${this.#operator}" is not a key group's number`,
+    );
     return this.own(key + 0, key);
   }
 
@@ -35,6 +41,9 @@ export class KeyGroups {
 
   #refuse(group: number, key: Key): never {
     const { first, last } = this.range;
-    assert(false, `the key ${String(key)} of key group ${group} came to "${this.#operator}", which owns ${first}–${last}`);
+    assert(
+      false,
+      `the key ${String(key)} of key group ${group} came to "${this.#operator}", which owns ${first}–${last}`,
+    );
   }
 }

@@ -14,7 +14,14 @@ import type { KeyedStateBackend, StateSnapshot, StateTable, TableDescriptor } fr
 import { type Handle, handleOf } from "./handles.ts";
 import { KeyGroups } from "./key-groups.ts";
 import { ABSENT, KeyedEntries } from "./keyed-entries.ts";
-import { readStates, readTable, type StatesContent, type TableContent, writeStates, writeTable } from "./memory-snapshot.ts";
+import {
+  readStates,
+  readTable,
+  type StatesContent,
+  type TableContent,
+  writeStates,
+  writeTable,
+} from "./memory-snapshot.ts";
 import { MemoryTable } from "./memory-table.ts";
 import { readBlocks, SnapshotWriter } from "./snapshot-block.ts";
 
@@ -58,7 +65,9 @@ class MemoryBackend implements KeyedStateBackend {
   state<D extends StateDescriptor>(name: string, descriptor: D): StateHandle<D> {
     const column = this.#entries.columns.get(name) ?? this.#entries.addColumn(name, descriptor.kind);
     if (column.kind !== descriptor.kind) {
-      throw this.#misuse(`the state "${name}" is a ${column.kind} state, but it was asked for as a ${descriptor.kind} state`);
+      throw this.#misuse(
+        `the state "${name}" is a ${column.kind} state, but it was asked for as a ${descriptor.kind} state`,
+      );
     }
     let handle = this.#handles.get(name);
     if (handle === undefined) {
@@ -71,7 +80,11 @@ class MemoryBackend implements KeyedStateBackend {
   table(name: string, descriptor: TableDescriptor): StateTable {
     const table = this.#tableOf(name, descriptor);
     const { numbers, values, keyGroup = "hash" } = table.descriptor;
-    if (numbers !== descriptor.numbers || values !== descriptor.values || keyGroup !== (descriptor.keyGroup ?? "hash")) {
+    if (
+      numbers !== descriptor.numbers ||
+      values !== descriptor.values ||
+      keyGroup !== (descriptor.keyGroup ?? "hash")
+    ) {
       throw this.#misuse(
         `the table "${name}" is ${JSON.stringify({ numbers, values, keyGroup })}, but it was asked for as ${JSON.stringify(descriptor)}`,
       );

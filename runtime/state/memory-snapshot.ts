@@ -50,11 +50,15 @@ export function writeStates(entries: KeyedEntries, writer: SnapshotWriter): void
 
 export function readStates(content: StatesContent, column: StateColumn, entries: KeyedEntries): void {
   if (content.kind !== column.kind) {
-    throw corrupt(entries.operator, `the state "${content.name}" is saved both as a ${content.kind} and as a ${column.kind}`);
+    throw corrupt(
+      entries.operator,
+      `the state "${content.name}" is saved both as a ${content.kind} and as a ${column.kind}`,
+    );
   }
   for (const [row, key] of content.keys.entries()) {
     entries.select(key);
-    if (entries.read(column) !== ABSENT) throw corrupt(entries.operator, `the state "${content.name}" has two values for the key ${String(key)}`);
+    if (entries.read(column) !== ABSENT)
+      throw corrupt(entries.operator, `the state "${content.name}" has two values for the key ${String(key)}`);
     entries.write(column, kept(column.kind, content.values[row], entries));
   }
 }
@@ -63,7 +67,8 @@ export function readStates(content: StatesContent, column: StateColumn, entries:
 function kept(kind: StateKind, value: unknown, entries: KeyedEntries): unknown {
   if (!entries.freezeValues) return value;
   if (kind === "list") return (value as unknown[]).map((element) => entries.keep(element));
-  if (kind === "map") return new Map([...(value as Map<MapKey, unknown>)].map(([key, element]) => [key, entries.keep(element)]));
+  if (kind === "map")
+    return new Map([...(value as Map<MapKey, unknown>)].map(([key, element]) => [key, entries.keep(element)]));
   return entries.keep(value);
 }
 
@@ -118,8 +123,10 @@ export function readTable(content: TableContent, table: MemoryTable, operator: s
     const pane = table.pane(content.namespaces[row] as number);
     const size = pane.size;
     const slot = pane.slotOf(key as Key);
-    if (pane.size === size) throw corrupt(operator, `the table "${content.name}" has two rows for the key ${String(key)}`);
-    for (const [c, column] of content.numbers.entries()) (pane.numbers[c] as Float64Array)[slot] = column[row] as number;
+    if (pane.size === size)
+      throw corrupt(operator, `the table "${content.name}" has two rows for the key ${String(key)}`);
+    for (const [c, column] of content.numbers.entries())
+      (pane.numbers[c] as Float64Array)[slot] = column[row] as number;
     if (content.values !== undefined) pane.values[slot] = content.values[row];
   }
 }

@@ -126,7 +126,8 @@ function faultOf(bytes: Buffer, keyGroup: number): string | undefined {
   const version = bytes.readUInt8(4);
   if (version !== VERSION) return `has format version ${version}; this Millrace reads version ${VERSION}`;
   const length = bytes.readUInt32LE(12);
-  if (length !== bytes.length - HEADER_BYTES) return `has ${bytes.length - HEADER_BYTES} bytes of payload instead of ${length}`;
+  if (length !== bytes.length - HEADER_BYTES)
+    return `has ${bytes.length - HEADER_BYTES} bytes of payload instead of ${length}`;
   const stored = bytes.readUInt32LE(16);
   const computed = checksum(bytes);
   if (stored !== computed) return `has checksum ${computed} instead of ${stored}`;

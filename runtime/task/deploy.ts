@@ -53,12 +53,22 @@ export interface DeployedSubtask {
 export function deploySlot(job: Job, deployment: SlotDeployment, slot: Slot, services: SlotServices): DeployedSlot {
   const channels = new SlotChannels(deployment, services);
   const own = deployment.executionGraph.subtasks.filter((placement) => placement.slot === deployment.slot);
-  const subtasks = own.map((placement) => ({ placement, subtask: deploySubtask(job, placement, deployment, slot, channels, services) }));
+  const subtasks = own.map((placement) => ({
+    placement,
+    subtask: deploySubtask(job, placement, deployment, slot, channels, services),
+  }));
   slot.deploy(subtasks.map((deployed) => deployed.subtask));
   return { subtasks, receiveOversize: (channel, serial, frame) => channels.receiveOversize(channel, serial, frame) };
 }
 
-function deploySubtask(job: Job, placement: SubtaskPlacement, deployment: SlotDeployment, slot: Slot, channels: SlotChannels, services: SlotServices): Subtask {
+function deploySubtask(
+  job: Job,
+  placement: SubtaskPlacement,
+  deployment: SlotDeployment,
+  slot: Slot,
+  channels: SlotChannels,
+  services: SlotServices,
+): Subtask {
   const graph = rebuiltGraph(job, deployment);
   const vertex = deployment.jobGraph.vertices.find((candidate) => candidate.id === placement.vertex) as JobVertex;
   const wake = (): void => services.host.wake();
@@ -83,19 +93,46 @@ function deploySubtask(job: Job, placement: SubtaskPlacement, deployment: SlotDe
     vertex,
     graph,
     environment,
-    edgeOutput: (edge, host) => createEdgeOutput(deployment.jobGraph.edges[edge] as JobEdge, placement.subtask, graph, gate, channels, deployment, host),
+    edgeOutput: (edge, host) =>
+      createEdgeOutput(
+        deployment.jobGraph.edges[edge] as JobEdge,
+        placement.subtask,
+        graph,
+        gate,
+        channels,
+        deployment,
+        host,
+      ),
   });
   const input = createInput(graph, vertex, placement, chain, gate, channels, services);
-  return new Subtask({ name: `${vertex.id} ${placement.subtask + 1}/${vertex.parallelism}`, chain, graph, gate, input, wake });
+  return new Subtask({
+    name: `${vertex.id} ${placement.subtask + 1}/${vertex.parallelism}`,
+    chain,
+    graph,
+    gate,
+    input,
+    wake,
+  });
 }
 
 function rebuiltGraph(job: Job, deployment: SlotDeployment): StreamGraph {
   const graph = buildGraph(job, deployment.params);
   if (structuralHash(graph) === deployment.graphHash) return graph;
-  throw new MillraceError("GRAPH_NOT_DETERMINISTIC", `job "${job.name}" gave another graph in this thread than where it was submitted; the builder must not read the clock, random numbers, the environment or files: pass what varies by params`);
+  throw new MillraceError(
+    "GRAPH_NOT_DETERMINISTIC",
+    `job "${job.name}" gave another graph in this thread than where it was submitted; the builder must not read the clock, random numbers, the environment or files: pass what varies by params`,
+  );
 }
 
-function createInput(graph: StreamGraph, vertex: JobVertex, placement: SubtaskPlacement, chain: Chain, gate: SubtaskGate, channels: SlotChannels, services: SlotServices): SubtaskInput {
+function createInput(
+  graph: StreamGraph,
+  vertex: JobVertex,
+  placement: SubtaskPlacement,
+  chain: Chain,
+  gate: SubtaskGate,
+  channels: SlotChannels,
+  services: SlotServices,
+): SubtaskInput {
   const head = graph.nodes.find((node) => node.id === chain.head.operator);
   if (head?.spec.kind === "source") {
     return new SourceInput(head.spec.source, chain, gate, () => services.requestSplit(vertex.id, placement.subtask));
@@ -103,7 +140,15 @@ function createInput(graph: StreamGraph, vertex: JobVertex, placement: SubtaskPl
   return new ChannelInput(channels.inputsOf(vertex.id, placement.subtask), chain, gate);
 }
 
-function createEdgeOutput(edge: JobEdge, subtask: number, graph: StreamGraph, gate: SubtaskGate, channels: SlotChannels, deployment: SlotDeployment, host: () => OperatorHost): EdgeOutput {
+function createEdgeOutput(
+  edge: JobEdge,
+  subtask: number,
+  graph: StreamGraph,
+  gate: SubtaskGate,
+  channels: SlotChannels,
+  deployment: SlotDeployment,
+  host: () => OperatorHost,
+): EdgeOutput {
   const consumer = graph.nodes.find((node) => node.id === edge.toOperator);
   assert(consumer !== undefined, `operator ${edge.toOperator} is in the job graph but not in the program`);
   return new EdgeOutput({

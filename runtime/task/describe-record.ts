@@ -5,7 +5,9 @@ import { inspect } from "node:util";
 const lengthMax = 500;
 
 export function describeRecord(value: unknown, showContents: boolean): string {
-  const text = showContents ? inspect(value, { depth: 4, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 200 }) : shapeOf(value, 0);
+  const text = showContents
+    ? inspect(value, { depth: 4, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 200 })
+    : shapeOf(value, 0);
   return text.length > lengthMax ? `${text.slice(0, lengthMax)}…` : text;
 }
 

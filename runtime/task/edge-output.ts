@@ -119,7 +119,9 @@ function channelChooser(options: EdgeOutputOptions): ((value: unknown) => number
 function hashChooser(key: KeySelector, options: EdgeOutputOptions): (value: unknown) => number {
   const { keyGroups, toOperator, failure } = options;
   const parallelism = options.channels.length;
-  const channelOfGroup = Uint16Array.from({ length: keyGroups }, (_, group) => subtaskOfKeyGroup(group, keyGroups, parallelism));
+  const channelOfGroup = Uint16Array.from({ length: keyGroups }, (_, group) =>
+    subtaskOfKeyGroup(group, keyGroups, parallelism),
+  );
   const { select } = key;
   return (value) => {
     let hash: number;
@@ -142,7 +144,9 @@ function roundRobin(channels: number): () => number {
 
 function customChooser(options: EdgeOutputOptions): (value: unknown) => number {
   const { channels, toOperator, failure } = options;
-  const { choose } = options.partitioning as unknown as { readonly choose: (value: unknown, subtasks: number) => number };
+  const { choose } = options.partitioning as unknown as {
+    readonly choose: (value: unknown, subtasks: number) => number;
+  };
   return (value) => {
     let chosen: number;
     try {
@@ -152,7 +156,11 @@ function customChooser(options: EdgeOutputOptions): (value: unknown) => number {
     }
     if (Number.isInteger(chosen) && chosen >= 0 && chosen < channels.length) return chosen;
     throw failure(
-      new MillraceError("WRONG_SHAPE", `the partitionBy function in front of "${toOperator}" returned ${String(chosen)}; it must return a whole number from 0 to ${channels.length - 1}`, { operator: toOperator }),
+      new MillraceError(
+        "WRONG_SHAPE",
+        `the partitionBy function in front of "${toOperator}" returned ${String(chosen)}; it must return a whole number from 0 to ${channels.length - 1}`,
+        { operator: toOperator },
+      ),
       value,
     );
   };

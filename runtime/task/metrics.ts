@@ -40,7 +40,13 @@ class BucketHistogram implements Histogram {
   }
 
   summary(): HistogramSummary {
-    return { count: this.#count, sum: this.#sum, min: this.#min, max: this.#max, buckets: Object.fromEntries(this.#buckets) };
+    return {
+      count: this.#count,
+      sum: this.#sum,
+      min: this.#min,
+      max: this.#max,
+      buckets: Object.fromEntries(this.#buckets),
+    };
   }
 }
 
@@ -85,15 +91,23 @@ export function quantile(summary: HistogramSummary, share: number): number {
     .sort(([a], [b]) => a - b);
   for (const [bucket, count] of buckets) {
     below += count;
-    if (below >= share * summary.count) return Math.min(summary.max, bucket === lowestBucket ? 0 : Math.exp((bucket + 0.5) * bucketWidth));
+    if (below >= share * summary.count)
+      return Math.min(summary.max, bucket === lowestBucket ? 0 : Math.exp((bucket + 0.5) * bucketWidth));
   }
   return Number.NaN;
 }
 
 export function mergeHistograms(a: HistogramSummary, b: HistogramSummary): HistogramSummary {
   const buckets: Record<number, number> = { ...a.buckets };
-  for (const [bucket, count] of Object.entries(b.buckets)) buckets[Number(bucket)] = (buckets[Number(bucket)] ?? 0) + count;
-  return { count: a.count + b.count, sum: a.sum + b.sum, min: Math.min(a.min, b.min), max: Math.max(a.max, b.max), buckets };
+  for (const [bucket, count] of Object.entries(b.buckets))
+    buckets[Number(bucket)] = (buckets[Number(bucket)] ?? 0) + count;
+  return {
+    count: a.count + b.count,
+    sum: a.sum + b.sum,
+    min: Math.min(a.min, b.min),
+    max: Math.max(a.max, b.max),
+    buckets,
+  };
 }
 
 function findOrAdd<V>(map: Map<string, V>, name: string, make: () => V): V {

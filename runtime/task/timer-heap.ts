@@ -122,7 +122,8 @@ export class TimerHeap {
       const end = Math.min(child + 4, length);
       for (let other = child + 1; other < end; other++) {
         const otherTime = times[other] as number;
-        if (otherTime > leastTime || (otherTime === leastTime && (orders[other] as number) > (orders[least] as number))) continue;
+        if (otherTime > leastTime || (otherTime === leastTime && (orders[other] as number) > (orders[least] as number)))
+          continue;
         least = other;
         leastTime = otherTime;
       }
@@ -207,7 +208,12 @@ export class TimerHeap {
     for (let cell = (hole + 1) & mask; cells[cell * CELL] !== 0; cell = (cell + 1) & mask) {
       const home = hashOf((cells[cell * CELL] as number) - 1, cells[cell * CELL + 1] as number) & mask;
       if (((cell - home) & mask) < ((cell - hole) & mask)) continue;
-      this.#fill(hole * CELL, cells[cell * CELL] as number, cells[cell * CELL + 1] as number, cells[cell * CELL + 2] as number);
+      this.#fill(
+        hole * CELL,
+        cells[cell * CELL] as number,
+        cells[cell * CELL + 1] as number,
+        cells[cell * CELL + 2] as number,
+      );
       hole = cell;
     }
     cells[hole * CELL] = 0;

@@ -130,7 +130,8 @@ export class TimerQueue {
     for (const { key, domain, time } of saved) {
       const size = this.size;
       this.register(key, domain, time);
-      if (this.size === size) throw corrupt(this.#operator, `the ${domain} timer of the key ${String(key)} at ${time} is held twice`);
+      if (this.size === size)
+        throw corrupt(this.#operator, `the ${domain} timer of the key ${String(key)} at ${time} is held twice`);
     }
   }
 
@@ -175,8 +176,12 @@ export class TimerQueue {
   }
 
   #noTime(key: Key): MillraceError {
-    return new MillraceError("STATE_MISUSE", `"${this.#operator}" registered a timer of the key ${String(key)} at NaN. Give it a time`, {
-      operator: this.#operator,
-    });
+    return new MillraceError(
+      "STATE_MISUSE",
+      `"${this.#operator}" registered a timer of the key ${String(key)} at NaN. Give it a time`,
+      {
+        operator: this.#operator,
+      },
+    );
   }
 }

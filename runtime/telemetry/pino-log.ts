@@ -13,14 +13,26 @@ export interface LogOptions {
 
 export function createLog(options: LogOptions): Log {
   const pretty = options.pretty ?? process.stderr.isTTY === true;
-  const destination = pretty ? { write: (line: string) => process.stderr.write(readable(line)) } : pino.destination({ fd: 2, sync: true });
-  const logger: PinoLogger = pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } }, destination);
+  const destination = pretty
+    ? { write: (line: string) => process.stderr.write(readable(line)) }
+    : pino.destination({ fd: 2, sync: true });
+  const logger: PinoLogger = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+    },
+    destination,
+  );
   return (level, message, fields) => logger[level](fields, message);
 }
 
 /** "12:00:01.234 info  job running job=clicks" from pino's JSON line. */
 function readable(line: string): string {
   const { level, time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const shown = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const shown = Object.entries(fields).map(
+    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
   return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${msg}${shown.length > 0 ? `  ${shown.join(" ")}` : ""}\n`;
 }

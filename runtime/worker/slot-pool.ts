@@ -31,7 +31,10 @@ const threadMark = { millraceSlot: true };
 /** @throws BAD_JOB_MODULE in a slot's thread: there a job's module is imported to be run, not to run the job again. */
 export function refuseInSlot(jobName: string): void {
   if ((workerData as Partial<typeof threadMark> | null)?.millraceSlot !== true) return;
-  throw new MillraceError("BAD_JOB_MODULE", `importing the module of job "${jobName}" runs a job, but every slot imports it; guard the call: if (import.meta.main) await run(job)`);
+  throw new MillraceError(
+    "BAD_JOB_MODULE",
+    `importing the module of job "${jobName}" runs a job, but every slot imports it; guard the call: if (import.meta.main) await run(job)`,
+  );
 }
 
 export class SlotPool {

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /** The part of the state backend suite that compares random use, with restarts between, with a model of plain Maps. */
 
 import fc from "fast-check";
@@ -7,18 +9,46 @@ import { listState, mapState, valueState } from "../../core/state.ts";
 import type { KeyedStateBackend } from "../../core/state-backend.ts";
 import { type BackendFactory, open, restored, sum } from "./state-backend.ts";
 
-const key: fc.Arbitrary<Key> = fc.constantFrom<Key[]>(0, 1, 2, 3.5, -1, 1e12, "1", "a", "b", "\0d1", 1n, true, new Date(1), [1, "a"], ["a", 1]);
+const key: fc.Arbitrary<Key> = fc.constantFrom<Key[]>(
+  0,
+  1,
+  2,
+  3.5,
+  -1,
+  1e12,
+  "1",
+  "a",
+  "b",
+  "\0d1",
+  1n,
+  true,
+  new Date(1),
+  [1, "a"],
+  ["a", 1],
+);
 const number = fc.integer({ min: 0, max: 9 });
 
 const operation = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("select" as const), key }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("set" as const, "listAdd" as const, "add" as const), number }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("listSet" as const), numbers: fc.array(number, { maxLength: 3 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom("set" as const, "listAdd" as const, "add" as const), number }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("listSet" as const), numbers: fc.array(number, { maxLength: 3 }) }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("put" as const, "remove" as const), key, number }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("clear" as const), state: fc.constantFrom("value", "list", "map", "sum") }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant("clear" as const), state: fc.constantFrom("value", "list", "map", "sum") }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("count" as const), namespace: number, key, number }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("drop" as const), namespace: number }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const), parallelism: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("restart" as const), parallelism: fc.integer({ min: 1, max: 4 }) }),
+  },
 );
 
 type Operation = typeof operation extends fc.Arbitrary<infer O> ? O : never;
@@ -138,7 +168,11 @@ function compare(backend: KeyedStateBackend, model: Model): void {
   for (const entry of model.entries.values()) {
     backend.setCurrentKey(entry.key);
     expect([value.get(), list.get(), [...map.entries()], map.size, total.get()]).toEqual([
-      entry.value, entry.list ?? [], [...(entry.map?.values() ?? [])], entry.map?.size ?? 0, entry.sum,
+      entry.value,
+      entry.list ?? [],
+      [...(entry.map?.values() ?? [])],
+      entry.map?.size ?? 0,
+      entry.sum,
     ]); // prettier-ignore
   }
   expect(table.namespaces()).toEqual([...model.table.keys()].sort((a, b) => a - b));
@@ -156,8 +190,13 @@ function compare(backend: KeyedStateBackend, model: Model): void {
 function restart(factory: BackendFactory, backend: KeyedStateBackend, parallelism: number): KeyedStateBackend {
   const snapshot = backend.snapshot();
   backend.close();
-  const scaled = Array.from({ length: parallelism }, (_, subtask) => restored(factory, [snapshot], subtask, parallelism));
-  return restored(factory, scaled.map((each) => each.snapshot()));
+  const scaled = Array.from({ length: parallelism }, (_, subtask) =>
+    restored(factory, [snapshot], subtask, parallelism),
+  );
+  return restored(
+    factory,
+    scaled.map((each) => each.snapshot()),
+  );
 }
 
 export function randomUseSuite(factory: BackendFactory): void {

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /** The part of the state backend suite that is about snapshots. */
 
 import { inspect } from "node:util";
@@ -52,7 +54,14 @@ export function snapshotSuite(factory: BackendFactory): void {
     expect(Math.min(...shares)).toBeGreaterThan(0);
     const snapshots = three.map((backend) => backend.snapshot());
     const two = [0, 1].map((subtask) => restored(factory, snapshots, subtask, 2));
-    expect(contents(restored(factory, two.map((backend) => backend.snapshot())))).toEqual(contents(whole));
+    expect(
+      contents(
+        restored(
+          factory,
+          two.map((backend) => backend.snapshot()),
+        ),
+      ),
+    ).toEqual(contents(whole));
   });
 
   test("the same state restored twice is refused", () => {
@@ -99,13 +108,19 @@ function filled(factory: BackendFactory): KeyedStateBackend {
     backend.state("value", valueState<unknown>()).set({ i, at: new Date(i), big: BigInt(i), bytes: Uint8Array.of(i) });
     if (i < 100) {
       for (let n = 0; n < i % 4; n++) backend.state("list", listState<number>()).add(n);
-      for (const mapKey of keysOfEveryKind.slice(0, i % 30)) backend.state("map", mapState<Key, number>()).put(mapKey, i);
+      for (const mapKey of keysOfEveryKind.slice(0, i % 30))
+        backend.state("map", mapState<Key, number>()).put(mapKey, i);
       backend.state("sum", sum).add(i);
     }
     const pane = table.pane(i % 3 === 0 ? 5 : -i % 10);
     const slot = pane.slotOf(key);
     (pane.numbers[1] as Float64Array)[slot] = i / 3;
-    pane.values[slot] = { floats: Float32Array.of(i, 0.5), ints: Int32Array.of(-i), wide: Float64Array.of(i), text: `t${i}` };
+    pane.values[slot] = {
+      floats: Float32Array.of(i, 0.5),
+      ints: Int32Array.of(-i),
+      wide: Float64Array.of(i),
+      text: `t${i}`,
+    };
     if (key === "1") table.pane(5).values[table.pane(5).slotOf(key)] ??= { floats: Float32Array.of(1) };
   }
   return backend;
@@ -125,5 +140,7 @@ function contents(backend: KeyedStateBackend): unknown {
 
 /** Entries as text that tells every type apart, in an order that does not depend on where they were kept. */
 function byKey(entries: readonly (readonly unknown[])[], column: number): readonly string[] {
-  return entries.map((entry) => `${encodeKey(entry[column], "op")} ${inspect(entry, { depth: 10, breakLength: Infinity })}`).sort();
+  return entries
+    .map((entry) => `${encodeKey(entry[column], "op")} ${inspect(entry, { depth: 10, breakLength: Infinity })}`)
+    .sort();
 }

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /** The part of the state backend suite that is about tables. */
 
 import { expect, test } from "vitest";
@@ -27,7 +29,10 @@ export function tableSuite(factory: BackendFactory): void {
     expect(keys.map((_, slot) => pane.keyAt(slot))).toEqual(keys);
     expect(pane.find("absent")).toBe(-1);
     expect(pane.size).toBe(6);
-    expect(pane.numbers.map((column) => [...column.subarray(0, 6)])).toEqual([[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]);
+    expect(pane.numbers.map((column) => [...column.subarray(0, 6)])).toEqual([
+      [0, 0, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0, 0],
+    ]);
     expect(pane.values).toEqual(new Array(6).fill(undefined));
   });
 
@@ -46,12 +51,18 @@ export function tableSuite(factory: BackendFactory): void {
 
   test("the same key in two namespaces is two entries", () => {
     const table = open(factory).table("t", { numbers: 1, values: false });
-    for (const [namespace, count] of [[10, 1], [20, 2]] as const) {
+    for (const [namespace, count] of [
+      [10, 1],
+      [20, 2],
+    ] as const) {
       const pane = table.pane(namespace);
       const slot = pane.slotOf("a");
       (pane.numbers[0] as Float64Array)[slot] = count;
     }
-    expect(rowsOf(table)).toEqual([[10, "a", 1, undefined], [20, "a", 2, undefined]]);
+    expect(rowsOf(table)).toEqual([
+      [10, "a", 1, undefined],
+      [20, "a", 2, undefined],
+    ]);
   });
 
   test("namespaces are listed in ascending order, and dropping one forgets its entries", () => {
@@ -84,7 +95,10 @@ export function tableSuite(factory: BackendFactory): void {
       (pane.numbers[0] as Float64Array)[slot] = group * 10;
     }
     const second = restored(factory, [backend.snapshot()], 1, 2);
-    expect(rowsOf(second.table("shards", descriptor))).toEqual([[0, 3, 30, undefined], [0, 4, 40, undefined]]);
+    expect(rowsOf(second.table("shards", descriptor))).toEqual([
+      [0, 3, 30, undefined],
+      [0, 4, 40, undefined],
+    ]);
     expect(() => second.table("shards", descriptor).pane(0).slotOf(2)).toThrow(/key group/);
     expect(() => second.table("shards", descriptor).pane(0).slotOf("4")).toThrow(/key group/);
     expect(second.table("shards", descriptor).pane(0).size).toBe(2);

@@ -26,18 +26,51 @@ export type BackendFactory = (options: BackendOptions) => KeyedStateBackend;
 export const sum = reducingState<number>((a, b) => a + b);
 
 export const keysOfEveryKind: readonly Key[] = [
-  0, 1, -1, 0.5, 2 ** 31, 2 ** 53, -1e300, Number.POSITIVE_INFINITY,
-  "1", "", "n1", "s1", "\0n1", "naïve", "\ud800", "x".repeat(40),
-  1n, -1n, 2n ** 80n, true, false, new Date(1), [1], ["1"], [1, "1"], ["11"], [new Date(1), 1n, true],
+  0,
+  1,
+  -1,
+  0.5,
+  2 ** 31,
+  2 ** 53,
+  -1e300,
+  Number.POSITIVE_INFINITY,
+  "1",
+  "",
+  "n1",
+  "s1",
+  "\0n1",
+  "naïve",
+  "\ud800",
+  "x".repeat(40),
+  1n,
+  -1n,
+  2n ** 80n,
+  true,
+  false,
+  new Date(1),
+  [1],
+  ["1"],
+  [1, "1"],
+  ["11"],
+  [new Date(1), 1n, true],
 ]; // prettier-ignore
 
 /** The backend of one subtask of several. */
 export function open(factory: BackendFactory, subtask = 0, parallelism = 1): KeyedStateBackend {
-  return factory({ operator: "op", keyGroups: keyGroupsOfSubtask(subtask, KEY_GROUPS, parallelism), keyGroupCount: KEY_GROUPS });
+  return factory({
+    operator: "op",
+    keyGroups: keyGroupsOfSubtask(subtask, KEY_GROUPS, parallelism),
+    keyGroupCount: KEY_GROUPS,
+  });
 }
 
 /** A subtask's backend with what the snapshots hold in its key groups. */
-export function restored(factory: BackendFactory, snapshots: readonly StateSnapshot[], subtask = 0, parallelism = 1): KeyedStateBackend {
+export function restored(
+  factory: BackendFactory,
+  snapshots: readonly StateSnapshot[],
+  subtask = 0,
+  parallelism = 1,
+): KeyedStateBackend {
   const backend = open(factory, subtask, parallelism);
   for (const snapshot of snapshots) backend.restore(snapshot);
   return backend;
@@ -71,7 +104,10 @@ function handleSuite(factory: BackendFactory): void {
 
   test("undefined is a value that can be set", () => {
     const backend = open(factory);
-    const value = backend.state<ReturnType<typeof valueState<number | undefined>>>("v", valueState<number | undefined>(7));
+    const value = backend.state<ReturnType<typeof valueState<number | undefined>>>(
+      "v",
+      valueState<number | undefined>(7),
+    );
     backend.setCurrentKey("a");
     value.set(undefined);
     expect(value.get()).toBe(undefined);
@@ -116,10 +152,16 @@ function handleSuite(factory: BackendFactory): void {
     map.put("y", 1);
     map.put("x", 2);
     map.put("y", 3);
-    expect([...map.entries()]).toEqual([["y", 3], ["x", 2]]);
+    expect([...map.entries()]).toEqual([
+      ["y", 3],
+      ["x", 2],
+    ]);
     map.remove("y");
     map.put("y", 4);
-    expect([...map.entries()]).toEqual([["x", 2], ["y", 4]]);
+    expect([...map.entries()]).toEqual([
+      ["x", 2],
+      ["y", 4],
+    ]);
     expect([map.size, map.has("y"), map.get("y")]).toEqual([2, true, 4]);
     map.remove("x");
     map.remove("y");
@@ -152,7 +194,11 @@ function handleSuite(factory: BackendFactory): void {
       map.put(key + 10, "y");
     }
     expect(seen).toEqual([1, 2, 3]);
-    expect([...map.entries()]).toEqual([[11, "y"], [12, "y"], [13, "y"]]);
+    expect([...map.entries()]).toEqual([
+      [11, "y"],
+      [12, "y"],
+      [13, "y"],
+    ]);
   });
 
   test("a reducing state folds what is added", () => {
@@ -236,7 +282,12 @@ function keySuite(factory: BackendFactory): void {
     const bad = expect.objectContaining({ code: "BAD_KEY", operator: "op" });
     const backend = open(factory);
     expect(() => backend.setCurrentKey(key as Key)).toThrow(bad);
-    expect(() => backend.table("t", { numbers: 0, values: true }).pane(0).slotOf(key as Key)).toThrow(bad);
+    expect(() =>
+      backend
+        .table("t", { numbers: 0, values: true })
+        .pane(0)
+        .slotOf(key as Key),
+    ).toThrow(bad);
   });
 
   test("keys lists those that have a value in that state", () => {

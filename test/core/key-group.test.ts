@@ -3,7 +3,9 @@ import { expect, test } from "vitest";
 import { keyGroupOf, keyGroupsOfSubtask, subtaskOfKeyGroup } from "../../core/key-group.ts";
 import { KEY_GROUPS_MAX } from "../../core/limits.ts";
 
-const layouts = fc.integer({ min: 1, max: 400 }).chain((keyGroups) => fc.tuple(fc.constant(keyGroups), fc.integer({ min: 1, max: keyGroups })));
+const layouts = fc
+  .integer({ min: 1, max: 400 })
+  .chain((keyGroups) => fc.tuple(fc.constant(keyGroups), fc.integer({ min: 1, max: keyGroups })));
 
 test("the ranges of all subtasks partition the key groups, for every parallelism", () => {
   for (const keyGroups of [1, 2, 7, 128]) {
@@ -24,7 +26,11 @@ test("a key group belongs to the subtask whose range holds it", () => {
   fc.assert(
     fc.property(layouts, ([keyGroups, parallelism]) => {
       for (let group = 0; group < keyGroups; group++) {
-        const { first, last } = keyGroupsOfSubtask(subtaskOfKeyGroup(group, keyGroups, parallelism), keyGroups, parallelism);
+        const { first, last } = keyGroupsOfSubtask(
+          subtaskOfKeyGroup(group, keyGroups, parallelism),
+          keyGroups,
+          parallelism,
+        );
         expect(first <= group && group <= last).toBe(true);
       }
     }),
@@ -46,7 +52,11 @@ test("ranges differ in size by one at most", () => {
 test("both mappings agree at the largest number of key groups", () => {
   const parallelism = 32_749; // a prime, so that no boundary is exact
   for (let group = 0; group < KEY_GROUPS_MAX; group++) {
-    const { first, last } = keyGroupsOfSubtask(subtaskOfKeyGroup(group, KEY_GROUPS_MAX, parallelism), KEY_GROUPS_MAX, parallelism);
+    const { first, last } = keyGroupsOfSubtask(
+      subtaskOfKeyGroup(group, KEY_GROUPS_MAX, parallelism),
+      KEY_GROUPS_MAX,
+      parallelism,
+    );
     if (group < first || group > last) expect.fail(`group ${group} is not in ${first}–${last}`);
   }
 });

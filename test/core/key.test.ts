@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeKey, encodeKey, hashKey, type Key } from "../../core/key.ts";
@@ -25,7 +27,10 @@ describe("the canonical encoding", () => {
   });
 
   test("is equal exactly for equal keys", () => {
-    fc.assert(fc.property(keys, keys, (a, b) => void expect(encodeKey(a, "op") === encodeKey(b, "op")).toBe(sameKey(a, b))), { numRuns: 1000 });
+    fc.assert(
+      fc.property(keys, keys, (a, b) => void expect(encodeKey(a, "op") === encodeKey(b, "op")).toBe(sameKey(a, b))),
+      { numRuns: 1000 },
+    );
   });
 
   test.each<[string, Key]>([
@@ -65,10 +70,12 @@ describe("the hash", () => {
   });
 
   test("is equal for equal keys", () => {
-    fc.assert(fc.property(keys, (key) => void expect(hashKey(decodeKey(encodeKey(key, "op")), "op")).toBe(hashKey(key, "op"))));
+    fc.assert(
+      fc.property(keys, (key) => void expect(hashKey(decodeKey(encodeKey(key, "op")), "op")).toBe(hashKey(key, "op"))),
+    );
   });
 
-  test("tells 1, \"1\", 1n, true and the date 1 apart", () => {
+  test('tells 1, "1", 1n, true and the date 1 apart', () => {
     const hashes = [1, "1", 1n, true, new Date(1), [1]].map((key) => hashKey(key, "op"));
     expect(new Set(hashes).size).toBe(6);
   });

@@ -57,7 +57,12 @@ describe("murmur3 x86 32", () => {
   });
 
   test("strings hash as their UTF-8 bytes", () => {
-    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => void expect(murmurString(text, 7)).toBe(murmurBytes(utf8(text), 7))));
+    fc.assert(
+      fc.property(
+        fc.string({ unit: "binary" }),
+        (text) => void expect(murmurString(text, 7)).toBe(murmurBytes(utf8(text), 7)),
+      ),
+    );
   });
 
   test("lone surrogates are told apart", () => {

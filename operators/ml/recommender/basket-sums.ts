@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /**
  * What a user's items say of every candidate of one shard, carried from event to event: four decayed sums
  * [forward, near, broad, text] per candidate. An event adds one pair row and one text row, however long the
@@ -43,9 +45,18 @@ const SLOTS_MIN = 256;
 
 export function newBasketSums(candidates: number): BasketSums {
   return {
-    items: [], length: 1, candidates: new Uint16Array(SLOTS_MIN), slots: new Uint16Array(candidates), cells: new Float32Array(SLOTS_MIN * SUMS),
-    pool: new Uint16Array(SLOTS_MIN), poolLength: 0, pooled: new Uint8Array(SLOTS_MIN), sinceScan: 0,
-    floor: 0, scale: new Float64Array(SUMS).fill(1), totals: new Float64Array(SUMS),
+    items: [],
+    length: 1,
+    candidates: new Uint16Array(SLOTS_MIN),
+    slots: new Uint16Array(candidates),
+    cells: new Float32Array(SLOTS_MIN * SUMS),
+    pool: new Uint16Array(SLOTS_MIN),
+    poolLength: 0,
+    pooled: new Uint8Array(SLOTS_MIN),
+    sinceScan: 0,
+    floor: 0,
+    scale: new Float64Array(SUMS).fill(1),
+    totals: new Float64Array(SUMS),
   };
 }
 
@@ -62,21 +73,41 @@ function cleared(basket: BasketSums): BasketSums {
 }
 
 /** The sums of the user's context; opened or, once evicted, reopened as needed. */
-export function basketFor(state: ShardState, user: number, context: Context, pairInflation: number, config: RecommenderConfig): BasketSums {
+export function basketFor(
+  state: ShardState,
+  user: number,
+  context: Context,
+  pairInflation: number,
+  config: RecommenderConfig,
+): BasketSums {
   const basket = state.baskets.get(user);
   return basket === undefined || context.opensBasket ? open(state, user, context, pairInflation, config) : basket;
 }
 
-function open(state: ShardState, user: number, context: Context, pairInflation: number, config: RecommenderConfig): BasketSums {
+function open(
+  state: ShardState,
+  user: number,
+  context: Context,
+  pairInflation: number,
+  config: RecommenderConfig,
+): BasketSums {
   let last = user;
-  if (!state.baskets.has(user) && state.baskets.size >= config.openBasketsMax) last = state.baskets.keys().next().value!;
+  if (!state.baskets.has(user) && state.baskets.size >= config.openBasketsMax)
+    last = state.baskets.keys().next().value!;
   // The columns of the basket that makes room serve again: opening allocates nothing once all are open.
   const basket = cleared(state.baskets.get(last) ?? newBasketSums(state.candidates.length));
   state.baskets.delete(last);
   state.baskets.set(user, basket);
   for (let q = context.inBasket - 1; q >= 0; q--) basket.items.push(state.sources.ordinals.get(context.items[q]!)!);
   for (let q = Math.min(context.length, Math.max(context.inBasket, config.reopenReadMax)) - 1; q >= 0; q--) {
-    addItem(state, basket, state.sources.ordinals.get(context.items[q]!)!, q < context.inBasket ? 1 : config.oldFactor, pairInflation, config);
+    addItem(
+      state,
+      basket,
+      state.sources.ordinals.get(context.items[q]!)!,
+      q < context.inBasket ? 1 : config.oldFactor,
+      pairInflation,
+      config,
+    );
   }
   return basket;
 }
@@ -92,7 +123,14 @@ export function pushItem({ items }: BasketSums, ordinal: number, repeat: boolean
 }
 
 /** Ages the sums by one item and adds the rows of the newest. */
-export function addItem(state: ShardState, basket: BasketSums, source: number, factor: number, pairInflation: number, config: RecommenderConfig): void {
+export function addItem(
+  state: ShardState,
+  basket: BasketSums,
+  source: number,
+  factor: number,
+  pairInflation: number,
+  config: RecommenderConfig,
+): void {
   const { scale, totals } = basket;
   const { sumDecays } = config;
   for (let s = 0; s < SUMS; s++) {
@@ -107,7 +145,9 @@ export function addItem(state: ShardState, basket: BasketSums, source: number, f
   const uses = sources.uses[source]! / pairInflation + 1;
   const root = Math.sqrt(uses);
   const pairFactor = factor / (root * Math.sqrt(root) * pairInflation);
-  const forward = pairFactor / scale[0]!, near = pairFactor / scale[1]!, broad = pairFactor / scale[2]!;
+  const forward = pairFactor / scale[0]!,
+    near = pairFactor / scale[1]!,
+    broad = pairFactor / scale[2]!;
   const { weights, candidates, rowLength } = pairs;
   const block = (source * 5 * rowLength) >> 1;
   const first = source * 5 * rowLength + 4 * rowLength;

@@ -71,13 +71,18 @@ export const DEFAULTS = Object.freeze({
   ]),
 });
 
-export type RecommenderConfig = { readonly [K in keyof typeof DEFAULTS]: (typeof DEFAULTS)[K] extends number ? number : (typeof DEFAULTS)[K] };
+export type RecommenderConfig = {
+  readonly [K in keyof typeof DEFAULTS]: (typeof DEFAULTS)[K] extends number ? number : (typeof DEFAULTS)[K];
+};
 
 export const DAY_SEC = 86_400;
 
 /** Stateless mixing of up to three integers; the only source of randomness, so a replay draws the same. */
 export function hash32(a: number, b: number, c: number): number {
-  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b ^ 0xc2b2ae35, 0x27d4eb2f) ^ Math.imul(c + 0x165667b1, 0x9e3779b1);
+  let h =
+    Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^
+    Math.imul(b ^ 0xc2b2ae35, 0x27d4eb2f) ^
+    Math.imul(c + 0x165667b1, 0x9e3779b1);
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
   h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
   return (h ^ (h >>> 16)) >>> 0;

@@ -12,9 +12,9 @@
 
 import type { Data, RecordBatch } from "apache-arrow";
 import { MillraceError } from "../../../core/errors.ts";
-import type { ArrowBatch, Schema } from "../../../core/schema.ts";
-import type { OperatorContext, OperatorFactory } from "../../../core/operator.ts";
 import { ASYNC_TIMEOUT_MS } from "../../../core/limits.ts";
+import type { OperatorContext, OperatorFactory } from "../../../core/operator.ts";
+import type { ArrowBatch, Schema } from "../../../core/schema.ts";
 import type { StatePane } from "../../../core/state-backend.ts";
 import { MapBatchesOperator } from "../../map-batches.ts";
 import { DEFAULTS, type RecommenderConfig } from "./config.ts";
@@ -85,7 +85,9 @@ export type RecommenderAnswer = AnsweredEvent & RankedList;
  * For `events.broadcast().transform("model", onlineRecommender(), { reads: … })`.
  * REQUIRES: events in order of their positions, and at most as many subtasks as the model has shards.
  */
-export function onlineRecommender(options: RecommenderOptions = {}): OperatorFactory<RecommenderInput, RecommenderAnswer> {
+export function onlineRecommender(
+  options: RecommenderOptions = {},
+): OperatorFactory<RecommenderInput, RecommenderAnswer> {
   const config = options.config ?? DEFAULTS;
   return (context) => {
     const model = new ModelSubtask(config, context as OperatorContext);
@@ -113,7 +115,12 @@ export function mergeAnswers<T extends RankedList>(first: T, second: T): T {
   offerAll(first);
   offerAll(second);
   const whole = "user" in first ? first : second;
-  return { ...whole, list: prefix(merged.items, merged.length), scores: prefix(merged.scores, merged.length), ms: Math.max(first.ms, second.ms) };
+  return {
+    ...whole,
+    list: prefix(merged.items, merged.length),
+    scores: prefix(merged.scores, merged.length),
+    ms: Math.max(first.ms, second.ms),
+  };
 }
 
 function offerAll({ list, scores }: RankedList): void {
@@ -139,14 +146,20 @@ class ModelSubtask {
 
   constructor(config: RecommenderConfig, context: OperatorContext) {
     if (context.parallelism > config.shards) {
-      throw new MillraceError("PARALLELISM", `"${context.operator}" has parallelism ${context.parallelism}, but its model has ${config.shards} shards; give it { parallelism: ${config.shards} } or less`, { operator: context.operator });
+      throw new MillraceError(
+        "PARALLELISM",
+        `"${context.operator}" has parallelism ${context.parallelism}, but its model has ${config.shards} shards; give it { parallelism: ${config.shards} } or less`,
+        { operator: context.operator },
+      );
     }
     this.#context = context;
     this.#states = context.state.table("model", { numbers: 1, values: true, keyGroup: "key" }).pane(0);
     const exclusion = new Exclusion();
     const own = this.#ownShards(config);
     this.#slots = own.map(([, group]) => this.#states.slotOf(group));
-    this.#shards = own.map(([shard], at) => new Shard(shard, exclusion, config, this.#stateOf(shard, this.#slots[at] as number, config)));
+    this.#shards = own.map(
+      ([shard], at) => new Shard(shard, exclusion, config, this.#stateOf(shard, this.#slots[at] as number, config)),
+    );
   }
 
   #stateOf(shard: number, slot: number, config: RecommenderConfig): ShardState {
@@ -201,7 +214,10 @@ class ModelSubtask {
   }
 }
 
-function answerTo({ position, user, item, time, description, inBasket, wantsList }: RecommenderInput, ranked: RankedList): RecommenderAnswer {
+function answerTo(
+  { position, user, item, time, description, inBasket, wantsList }: RecommenderInput,
+  ranked: RankedList,
+): RecommenderAnswer {
   return { position, user, item, time, description, inBasket, wantsList, ...ranked };
 }
 

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /**
  * What was bought together. One row per (shard, source ordinal): the shard's own candidates seen in a basket with the
  * source, two weights each: broad (either order) and forward (source first).
@@ -25,7 +27,12 @@ export type PairRows = {
 export function newPairRows(config: RecommenderConfig): PairRows {
   if (config.rowLengthMax % 2 !== 0) throw new RangeError("rowLengthMax must be even");
   const candidates = new Uint16Array(0);
-  return { rowLength: config.rowLengthMax, lengths: new Int32Array(0), candidates, weights: new Float32Array(candidates.buffer) };
+  return {
+    rowLength: config.rowLengthMax,
+    lengths: new Int32Array(0),
+    candidates,
+    weights: new Float32Array(candidates.buffer),
+  };
 }
 
 /** Restores the view after the columns were read back from a checkpoint. */
@@ -77,7 +84,10 @@ function prune(rows: PairRows, source: number): number {
     const weight = weights[at]!;
     if (kept === surplus && weight >= lightest[kept - 1]!) continue;
     let to = kept < surplus ? kept++ : kept - 1;
-    while (to > 0 && lightest[to - 1]! > weight) { lightest[to] = lightest[to - 1]!; to--; }
+    while (to > 0 && lightest[to - 1]! > weight) {
+      lightest[to] = lightest[to - 1]!;
+      to--;
+    }
     lightest[to] = weight;
   }
   const threshold = lightest[surplus - 1]!;

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /**
  * The second stage: a log-linear model over the logarithms of the features, one weight vector per basket length.
  * Its weights are learnt online by softmax regression over the candidates of one shard. The likelihood of an item
@@ -46,8 +48,15 @@ export function dot(weights: Float64Array, table: Float32Array, row: number): nu
  * more for random negatives); a mass of 0 takes the row out. `scores` is scratch.
  */
 export function learnRanking(
-  state: RankerState, bucket: number, table: Float32Array, rows: number, positive: number,
-  mass: Float64Array, scores: Float64Array, gradient: Float64Array, config: RecommenderConfig,
+  state: RankerState,
+  bucket: number,
+  table: Float32Array,
+  rows: number,
+  positive: number,
+  mass: Float64Array,
+  scores: Float64Array,
+  gradient: Float64Array,
+  config: RecommenderConfig,
 ): void {
   const weights = state.weights[bucket]!;
   const squares = state.squares[bucket]!;

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /**
  * All that one logical shard remembers: plain columns. What an event touches is one owned list, the columns of one
  * source, up to pairDistanceMax pair rows (its own item) and one more (the reverse), one candidate, and the weights.
@@ -51,10 +53,21 @@ export type ShardState = {
 export function newShardState(shard: number, config: RecommenderConfig): ShardState {
   const doubles = () => new Float64Array(0);
   return {
-    shard, epochSec: NaN,
-    candidates: { length: 0, items: doubles(), counts: new Int32Array(0), popularity: doubles(), lastSec: doubles(), shortlistFactor: new Float32Array(0) },
+    shard,
+    epochSec: NaN,
+    candidates: {
+      length: 0,
+      items: doubles(),
+      counts: new Int32Array(0),
+      popularity: doubles(),
+      lastSec: doubles(),
+      shortlistFactor: new Float32Array(0),
+    },
     sources: { ordinals: new Map(), uses: doubles(), local: new Int32Array(0) },
-    pairs: newPairRows(config), owned: new Map(), ranker: newRanker(config), baskets: new Map(),
+    pairs: newPairRows(config),
+    owned: new Map(),
+    ranker: newRanker(config),
+    baskets: new Map(),
     text: newTextState(config),
   };
 }

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /**
  * One logical shard: scores and learns its own candidates and nothing else. Law: what it returns depends on the
  * events and their contexts alone, never on which other shards live in the same thread.
@@ -6,16 +8,17 @@
  *        3. shortlist by a cheap mix        4. rank the shortlist by the log-linear model
  * learn: 1. ranking weights (from the sums of the score just made)  2. new item  3. pairs  4. counters
  */
-import { DAY_SEC, hash32, shardOf, type RecommenderConfig } from "./config.ts";
-import { addItem, basketFor, newBasketSums, pushItem, SUMS, type BasketSums } from "./basket-sums.ts";
-import type { Exclusion } from "./exclusion.ts";
+
+import { addItem, type BasketSums, basketFor, newBasketSums, pushItem, SUMS } from "./basket-sums.ts";
 import { grown } from "./columns.ts";
+import { DAY_SEC, hash32, type RecommenderConfig, shardOf } from "./config.ts";
+import type { Exclusion } from "./exclusion.ts";
 import { addPair, relinkRows, reserveRows } from "./pair-rows.ts";
 import { bucketOf, dot, FEATURES, learnRanking, logInPlace } from "./ranker.ts";
 import { INFLATION_LOG2_MAX, moveEpoch, newShardState, type ShardState } from "./shard-state.ts";
-import { addText } from "./text-rows.ts";
 import { Shortlist } from "./shortlist.ts";
-import { TopList } from "./top-list.ts";
+import { addText } from "./text-rows.ts";
+import type { TopList } from "./top-list.ts";
 import type { Context, Purchase } from "./user-context.ts";
 
 export class Shard {
@@ -39,13 +42,22 @@ export class Shard {
   #popularityInflation = 1;
 
   /** `exclusion` is shared by the shards of a thread: scratch that stays in the L1 cache. `state`: restored, when there is one. */
-  constructor(shard: number, exclusion: Exclusion, config: RecommenderConfig, state: ShardState = newShardState(shard, config)) {
+  constructor(
+    shard: number,
+    exclusion: Exclusion,
+    config: RecommenderConfig,
+    state: ShardState = newShardState(shard, config),
+  ) {
     this.state = state;
     relinkRows(state.pairs);
     this.#config = config;
     this.#exclusion = exclusion;
-    const powers = (exponent: number) => Float64Array.from({ length: config.contextLength }, (_, q) => (q + 1) ** -exponent);
-    this.#learnAt = { broad: powers(config.broadLearnExponent), sharp: powers(config.sharpLearnExponent).fill(0, config.sharpDistanceMax) };
+    const powers = (exponent: number) =>
+      Float64Array.from({ length: config.contextLength }, (_, q) => (q + 1) ** -exponent);
+    this.#learnAt = {
+      broad: powers(config.broadLearnExponent),
+      sharp: powers(config.sharpLearnExponent).fill(0, config.sharpDistanceMax),
+    };
     const rows = config.shortlist + config.randomNegatives + 1;
     this.#shortlist = new Shortlist(config.shortlist);
     this.#features = new Float32Array(rows * FEATURES);
@@ -65,7 +77,8 @@ export class Shard {
     this.#basket = basketFor(state, event.user, context, this.#pairInflation, this.#config);
     this.#select(this.#basket);
     const { length } = shortlist;
-    for (let row = 0; row < length; row++) this.#fillFeatures(shortlist.candidates[row]!, row, event.timeSec, this.#basket);
+    for (let row = 0; row < length; row++)
+      this.#fillFeatures(shortlist.candidates[row]!, row, event.timeSec, this.#basket);
     logInPlace(this.#features, this.#featureBits, 0, length * FEATURES);
     const weights = state.ranker.weights[bucketOf(context.inBasket, this.#config)]!;
     for (let row = 0; row < length; row++) {
@@ -137,7 +150,10 @@ export class Shard {
     const shortlist = this.#shortlist;
     const { shortlistFloor } = this.#config;
     this.#weigh(basket);
-    const forward = this.#mix[0]!, near = this.#mix[1]!, broad = this.#mix[2]!, text = this.#mix[3]!;
+    const forward = this.#mix[0]!,
+      near = this.#mix[1]!,
+      broad = this.#mix[2]!,
+      text = this.#mix[3]!;
     shortlist.clear();
     pooled.fill(0);
     let pools = 0;
@@ -163,7 +179,10 @@ export class Shard {
     const shortlist = this.#shortlist;
     const { shortlistFloor } = this.#config;
     this.#weigh(basket);
-    const forward = this.#mix[0]!, near = this.#mix[1]!, broad = this.#mix[2]!, text = this.#mix[3]!;
+    const forward = this.#mix[0]!,
+      near = this.#mix[1]!,
+      broad = this.#mix[2]!,
+      text = this.#mix[3]!;
     shortlist.clear();
     let floor = 0;
     for (let p = 0; p < poolLength; p++) {
@@ -184,7 +203,8 @@ export class Shard {
     const shortlist = this.#shortlist;
     for (let candidate = 0; candidate < length && shortlist.length < this.#config.shortlist; candidate++) {
       if (candidate < slots.length && slots[candidate] !== 0) continue;
-      if (!this.#exclusion.has(candidate)) shortlist.offer(candidate, this.#config.shortlistFloor * this.state.candidates.shortlistFactor[candidate]!);
+      if (!this.#exclusion.has(candidate))
+        shortlist.offer(candidate, this.#config.shortlistFloor * this.state.candidates.shortlistFactor[candidate]!);
     }
   }
 
@@ -230,7 +250,17 @@ export class Shard {
     }
     logInPlace(this.#features, this.#featureBits, shortlist.length * FEATURES, rows * FEATURES);
     const bucket = bucketOf(context.inBasket, config);
-    learnRanking(state.ranker, bucket, this.#features, rows, positive, this.#mass, this.#scores, this.#gradient, config);
+    learnRanking(
+      state.ranker,
+      bucket,
+      this.#features,
+      rows,
+      positive,
+      this.#mass,
+      this.#scores,
+      this.#gradient,
+      config,
+    );
   }
 
   #isShortlisted(candidate: number): boolean {

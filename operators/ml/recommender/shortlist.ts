@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /**
  * The k best (score, candidate) of many offers, unordered: a binary heap with the worst on top, so that most offers
  * cost one comparison. Equal scores: the lower candidate wins, hence the set does not depend on the order of offers.
@@ -46,7 +48,8 @@ export class Shortlist {
     const { candidates, scores, length } = this;
     let at = 0;
     for (let child = 1; child < length; child = 2 * at + 1) {
-      if (child + 1 < length && worse(scores[child + 1]!, candidates[child + 1]!, scores[child]!, candidates[child]!)) child++;
+      if (child + 1 < length && worse(scores[child + 1]!, candidates[child + 1]!, scores[child]!, candidates[child]!))
+        child++;
       if (!worse(scores[child]!, candidates[child]!, score, candidate)) break;
       scores[at] = scores[child]!;
       candidates[at] = candidates[child]!;

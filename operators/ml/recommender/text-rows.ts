@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /**
  * Which of the shard's candidates have a description like that of a source item: tf-idf cosine over words.
  * A description becomes known when its item first occurs. idf counts only items known so far; it is frozen between
@@ -26,7 +28,15 @@ export type TextState = {
 };
 
 export function newTextState(config: RecommenderConfig): TextState {
-  return { words: [], wordIds: new Map(), frequency: [], nextRebuild: config.textFirstRebuild, own: [], foreign: [], rows: newTextRows() };
+  return {
+    words: [],
+    wordIds: new Map(),
+    frequency: [],
+    nextRebuild: config.textFirstRebuild,
+    own: [],
+    foreign: [],
+    rows: newTextRows(),
+  };
 }
 
 function newTextRows(): TextRows {

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 /** A bounded list ordered by (score descending, item ascending), and the merge of the shards' lists. */
 export class TopList {
   readonly items: Float64Array;

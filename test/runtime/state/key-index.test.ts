@@ -10,7 +10,8 @@ function expectDense(keys: readonly Key[]): void {
     if (index.slotOf(key) !== slot) expect.fail(`${String(key)} did not get slot ${slot}`);
   });
   keys.forEach((key, slot) => {
-    if (index.slotOf(key) !== slot || index.find(key) !== slot || index.keyAt(slot) !== key) expect.fail(`${String(key)} was not found again`);
+    if (index.slotOf(key) !== slot || index.find(key) !== slot || index.keyAt(slot) !== key)
+      expect.fail(`${String(key)} was not found again`);
   });
   expect(index.size).toBe(keys.length);
 }
@@ -32,7 +33,7 @@ describe("slots are dense and in order of insertion for", () => {
   });
 });
 
-test("1, \"1\", 1n, true and [1] are different keys, and -0 is 0", () => {
+test('1, "1", 1n, true and [1] are different keys, and -0 is 0', () => {
   const index = new KeyIndex("op");
   expect([1, "1", 1n, true, [1], "i1", "n1"].map((key) => index.slotOf(key))).toEqual([0, 1, 2, 3, 4, 5, 6]);
   expect(index.slotOf(-0)).toBe(7);
@@ -58,7 +59,10 @@ test("a removed key's slot goes to the next new key, so keys that come and go ta
 });
 
 test("any inserting and removing gives what a Map gives", () => {
-  const key = fc.oneof(fc.integer({ min: -20, max: 20 }), fc.constantFrom<Key[]>(0.5, 1e12, "a", "b", "1", 1n, true, [1, 2], new Date(3)));
+  const key = fc.oneof(
+    fc.integer({ min: -20, max: 20 }),
+    fc.constantFrom<Key[]>(0.5, 1e12, "a", "b", "1", 1n, true, [1, 2], new Date(3)),
+  );
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.boolean(), key), { maxLength: 200, size: "max" }), (steps) => {
       const index = new KeyIndex("op");

@@ -22,7 +22,10 @@ test("with freezeValues, changing what was stored or read throws", () => {
   const map = backend.state("m", mapState<string, { n: number }>());
   map.put("x", { n: 1 });
   expect(() => ((map.get("x") as { n: number }).n = 2)).toThrow(TypeError);
-  const sum = backend.state("r", reducingState<{ n: number }>((a, b) => ({ n: a.n + b.n })));
+  const sum = backend.state(
+    "r",
+    reducingState<{ n: number }>((a, b) => ({ n: a.n + b.n })),
+  );
   sum.add({ n: 1 });
   sum.add({ n: 2 });
   expect(() => ((sum.get() as { n: number }).n = 2)).toThrow(TypeError);

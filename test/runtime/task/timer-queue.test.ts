@@ -1,3 +1,5 @@
+// biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
+
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { encodeKey, type Key } from "../../../core/key.ts";
