@@ -27,7 +27,7 @@ const LINES_MAX = 256;
 /**
  * Prints each record on a line: strings as they are, everything else as `util.inspect` shows it in a terminal, and as JSON
  * elsewhere, so that other programs can read it. With several subtasks each line begins with its subtask's number, as in
- * "2> …". Lines appear when the input pauses, and every 256 of them.
+ * "2> …". Lines appear when the input pauses, every 256 of them, and within 200 ms.
  */
 export function print<T = unknown>(options: PrintOptions = {}): Sink<T> {
   const { stream = "stdout" } = options;

@@ -7,6 +7,3 @@ export type OperatorId = string & { readonly [brand]: "operator" };
 
 /** One vertex of the job graph: a chain of operators, not a single one. */
 export type VertexId = string & { readonly [brand]: "vertex" };
-
-/** One run of a job: two runs of the same job have two ids. */
-export type JobId = string & { readonly [brand]: "job" };

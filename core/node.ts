@@ -63,8 +63,6 @@ export type OperatorSpec =
   | { readonly kind: "sink"; readonly sink: Sink<any> };
 // biome-ignore-end lint/suspicious/noExplicitAny: see above
 
-export type OperatorKind = OperatorSpec["kind"];
-
 /** Where an edge begins: a node's main output, or one of its side outputs. */
 export interface EdgeSpec {
   readonly from: OperatorId;

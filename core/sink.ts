@@ -22,7 +22,10 @@ export interface SinkWriter<T> {
   open?(): void | Promise<void>;
   /** Takes one record. Returns a promise when it has to wait: no further record comes until it settles. */
   write(value: T, timestamp: number): void | Promise<void>;
-  /** Makes everything written so far visible outside: at the end, and when the input pauses. */
+  /**
+   * Makes everything written so far visible outside: at the end, when the input pauses, and about every
+   * SINK_FLUSH_AFTER_MS (`limits.ts`) while it does not.
+   */
   flush?(): void | Promise<void>;
   close?(): void | Promise<void>;
 }

@@ -33,12 +33,12 @@ const job = defineJob(
         {
           state: { best: valueState<readonly Pieces[]>([]) },
           process(pieces, { state, timers, timestamp }) {
-            state.best.update((best = []) => [...best, pieces].sort(byPieces).slice(0, size));
+            state.best.update((best) => [...best, pieces].sort(byPieces).slice(0, size));
             // A window's results have its last millisecond as their time: the timer is due when all of them have come.
             timers.register("event", timestamp);
           },
           onTimer(_timer, { key, state }) {
-            const best = state.best.get() ?? [];
+            const best = state.best.get();
             state.best.clear();
             return [{ until: new Date(key).toISOString(), items: best.map((item) => [item.key, item.value]) }];
           },

@@ -38,11 +38,11 @@ const job = defineJob(
         state: { open: valueState<readonly Session[]>([]) },
         process({ quantity }, { state, timers, timestamp }) {
           const sale: Session = { start: timestamp, end: timestamp, purchases: 1, pieces: quantity };
-          state.open.update((open = []) => joined(open, sale));
+          state.open.update((open) => joined(open, sale));
           timers.register("event", timestamp + gapMs);
         },
         onTimer(timer, { key, state }) {
-          const open = state.open.get() ?? [];
+          const open = state.open.get();
           const still = open.filter((session) => session.end + gapMs > timer.timestamp);
           if (still.length > 0) state.open.set(still);
           else state.open.clear();

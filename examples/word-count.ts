@@ -21,10 +21,10 @@ const job = defineJob(
         state: { count: valueState(0) },
         process(_word, { state, timers }) {
           if (state.count.get() === 0) timers.register("event", endOfInput);
-          state.count.update((count = 0) => count + 1);
+          state.count.update((count) => count + 1);
         },
         onTimer(_timer, { key, state }) {
-          return [{ word: key, count: state.count.get() ?? 0 }];
+          return [{ word: key, count: state.count.get() }];
         },
       })
       .filter(({ count }) => count >= minimum)

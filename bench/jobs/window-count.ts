@@ -46,5 +46,3 @@ export const windowCount = defineJob(
   },
   { params: { keys: 20_000, events: 10_000_000, projected: false } },
 );
-
-export default windowCount;

@@ -11,7 +11,8 @@ import { OUTPUT_BUFFER_CHARS } from "./limits.ts";
  * Writes each record as one line of JSON into one file, by one subtask. The file's folder is made, and what the file
  * held before is gone when the job starts, also when it starts again after a failure.
  *
- * Lines are written about 64 KiB at a time, and when the input pauses, so that whoever follows the file sees rows early.
+ * Lines are written about 64 KiB at a time, when the input pauses, and within 200 ms, so that whoever follows the file sees rows
+ * early.
  * Dates are written as ISO 8601 strings, bigints as strings of digits, NaN and infinities as null.
  *
  * `path` is relative to the working directory of the process that writes.

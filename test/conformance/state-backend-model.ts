@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { encodeKey, type Key } from "../../core/key.ts";
 import { listState, mapState, valueState } from "../../core/state.ts";
 import type { KeyedStateBackend } from "../../core/state-backend.ts";
-import { type BackendFactory, open, restored, sum } from "./state-backend.ts";
+import { type BackendFactory, open, restored, sum } from "./state-backend-subject.ts";
 
 const key: fc.Arbitrary<Key> = fc.constantFrom<Key[]>(
   0,
@@ -77,7 +77,8 @@ class Model {
     const entry = this.#current;
     switch (step.do) {
       case "select":
-        return this.select(step.key);
+        this.select(step.key);
+        return;
       case "set":
         entry.value = step.number;
         return;
@@ -130,21 +131,29 @@ function apply(step: Operation, backend: KeyedStateBackend): void {
   const { value, list, map, sum: total, table } = handlesOf(backend);
   switch (step.do) {
     case "select":
-      return backend.setCurrentKey(step.key);
+      backend.setCurrentKey(step.key);
+      return;
     case "set":
-      return value.set(step.number);
+      value.set(step.number);
+      return;
     case "listAdd":
-      return list.add(step.number);
+      list.add(step.number);
+      return;
     case "add":
-      return total.add(step.number);
+      total.add(step.number);
+      return;
     case "listSet":
-      return list.set(step.numbers);
+      list.set(step.numbers);
+      return;
     case "put":
-      return map.put(step.key, step.number);
+      map.put(step.key, step.number);
+      return;
     case "remove":
-      return map.remove(step.key);
+      map.remove(step.key);
+      return;
     case "clear":
-      return { value, list, map, sum: total }[step.state as "value"].clear();
+      handlesOf(backend)[step.state as "value"].clear();
+      return;
     case "count": {
       const pane = table.pane(step.namespace);
       const slot = pane.slotOf(step.key);
@@ -153,7 +162,8 @@ function apply(step: Operation, backend: KeyedStateBackend): void {
       return;
     }
     case "drop":
-      return table.drop(step.namespace);
+      table.drop(step.namespace);
+      return;
     case "restart":
       return;
   }

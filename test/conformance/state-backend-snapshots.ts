@@ -7,7 +7,15 @@ import { expect, test } from "vitest";
 import { encodeKey, type Key } from "../../core/key.ts";
 import { listState, mapState, valueState } from "../../core/state.ts";
 import type { KeyedStateBackend } from "../../core/state-backend.ts";
-import { type BackendFactory, KEY_GROUPS, keysOfEveryKind, misuse, open, restored, sum } from "./state-backend.ts";
+import {
+  type BackendFactory,
+  KEY_GROUPS,
+  keysOfEveryKind,
+  misuse,
+  open,
+  restored,
+  sum,
+} from "./state-backend-subject.ts";
 import { rowsOf } from "./state-backend-tables.ts";
 
 export function snapshotSuite(factory: BackendFactory): void {

@@ -5,7 +5,7 @@
 import { expect, test } from "vitest";
 import type { Key } from "../../core/key.ts";
 import type { StateTable } from "../../core/state-backend.ts";
-import { type BackendFactory, KEY_GROUPS, misuse, open, restored } from "./state-backend.ts";
+import { type BackendFactory, KEY_GROUPS, misuse, open, restored } from "./state-backend-subject.ts";
 
 /** Every row as [namespace, key, numbers…, value]. */
 export function rowsOf(table: StateTable): unknown[][] {

@@ -5,80 +5,11 @@
 
 import { describe, expect, test } from "vitest";
 import type { Key } from "../../core/key.ts";
-import { type KeyGroupRange, keyGroupsOfSubtask } from "../../core/key-group.ts";
-import { listState, mapState, reducingState, valueState } from "../../core/state.ts";
-import type { KeyedStateBackend, StateSnapshot } from "../../core/state-backend.ts";
+import { listState, mapState, valueState } from "../../core/state.ts";
 import { randomUseSuite } from "./state-backend-model.ts";
 import { snapshotSuite } from "./state-backend-snapshots.ts";
+import { type BackendFactory, KEY_GROUPS, keysOfEveryKind, misuse, open, sum } from "./state-backend-subject.ts";
 import { tableSuite } from "./state-backend-tables.ts";
-
-/** Few, so that a key group soon has more rows than a block. */
-export const KEY_GROUPS = 5;
-
-export interface BackendOptions {
-  readonly operator: string;
-  readonly keyGroups: KeyGroupRange;
-  readonly keyGroupCount: number;
-}
-
-export type BackendFactory = (options: BackendOptions) => KeyedStateBackend;
-
-export const sum = reducingState<number>((a, b) => a + b);
-
-export const keysOfEveryKind: readonly Key[] = [
-  0,
-  1,
-  -1,
-  0.5,
-  2 ** 31,
-  2 ** 53,
-  -1e300,
-  Number.POSITIVE_INFINITY,
-  "1",
-  "",
-  "n1",
-  "s1",
-  "\0n1",
-  "naïve",
-  "\ud800",
-  "x".repeat(40),
-  1n,
-  -1n,
-  2n ** 80n,
-  true,
-  false,
-  new Date(1),
-  [1],
-  ["1"],
-  [1, "1"],
-  ["11"],
-  [new Date(1), 1n, true],
-]; // prettier-ignore
-
-/** The backend of one subtask of several. */
-export function open(factory: BackendFactory, subtask = 0, parallelism = 1): KeyedStateBackend {
-  return factory({
-    operator: "op",
-    keyGroups: keyGroupsOfSubtask(subtask, KEY_GROUPS, parallelism),
-    keyGroupCount: KEY_GROUPS,
-  });
-}
-
-/** A subtask's backend with what the snapshots hold in its key groups. */
-export function restored(
-  factory: BackendFactory,
-  snapshots: readonly StateSnapshot[],
-  subtask = 0,
-  parallelism = 1,
-): KeyedStateBackend {
-  const backend = open(factory, subtask, parallelism);
-  for (const snapshot of snapshots) backend.restore(snapshot);
-  return backend;
-}
-
-export function misuse(act: () => unknown): void {
-  expect(act).toThrow(expect.objectContaining({ code: "STATE_MISUSE", operator: "op" }));
-}
 
 export function stateBackendSuite(name: string, factory: BackendFactory): void {
   describe(`${name}: handles`, () => handleSuite(factory));

@@ -58,6 +58,3 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     },
   };
 }
-
-/** A gate that is never blocked. */
-export const open = { blocked: false };

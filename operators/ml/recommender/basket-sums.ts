@@ -6,20 +6,23 @@
  * basket is. Ageing is an inflation again: instead of multiplying all cells by decay, later rows are divided by it.
  * Made anew from the context when a basket opens; only open baskets are kept.
  */
+
 import { grown } from "./columns.ts";
 import type { RecommenderConfig } from "./config.ts";
 import type { ShardState } from "./shard-state.ts";
 import type { Context } from "./user-context.ts";
 
+/** forward, near, broad, text. */
 export const SUMS = 4;
 
-export type BasketSums = {
+export interface BasketSums {
   /** Ordinals of the basket's newest distinct items, newest last: the context's, interned once. */
   items: number[];
-  /** Candidates that any row has touched, by slot; slot 0 stands for all others. */
+  /** Slots in use. */
   length: number;
+  /** Slot -> candidate that some row has touched; slot 0 stands for all that none has. */
   candidates: Uint16Array;
-  /** Candidate -> slot. */
+  /** Candidate -> slot, 0 while untouched. */
   slots: Uint16Array;
   /** Cell slot * SUMS + s, to be multiplied by scale[s]. */
   cells: Float32Array;
@@ -32,15 +35,18 @@ export type BasketSums = {
   sinceScan: number;
   /** Score of the last candidate that reached the shortlist last time. */
   floor: number;
+  /** By sum: what its cells are to be multiplied by; shrinks with each item until they are rescaled. */
   scale: Float64Array;
   /** Total weight behind each sum, already scaled. */
   totals: Float64Array;
-};
+}
 
+/** Below this the cells, which grow as the scale shrinks, would soon leave the range of a Float32. */
 const SCALE_MIN = 1e-24;
 /** Cells below this are dropped when rescaled: far below any floor, and they would become denormal one day. */
 const CELL_MIN = 1e-12;
 
+/** Slots of a new basket; the columns grow from there. */
 const SLOTS_MIN = 256;
 
 export function newBasketSums(candidates: number): BasketSums {
@@ -60,13 +66,16 @@ export function newBasketSums(candidates: number): BasketSums {
   };
 }
 
+/** As new, with the columns it has. */
 function cleared(basket: BasketSums): BasketSums {
   basket.items.length = 0;
   for (let slot = 1; slot < basket.length; slot++) basket.slots[basket.candidates[slot]!] = 0;
   basket.cells.fill(0, 0, basket.length * SUMS);
   basket.length = 1;
   basket.pooled.fill(0);
-  basket.poolLength = basket.sinceScan = basket.floor = 0;
+  basket.poolLength = 0;
+  basket.sinceScan = 0;
+  basket.floor = 0;
   basket.scale.fill(1);
   basket.totals.fill(0);
   return basket;
@@ -145,9 +154,9 @@ export function addItem(
   const uses = sources.uses[source]! / pairInflation + 1;
   const root = Math.sqrt(uses);
   const pairFactor = factor / (root * Math.sqrt(root) * pairInflation);
-  const forward = pairFactor / scale[0]!,
-    near = pairFactor / scale[1]!,
-    broad = pairFactor / scale[2]!;
+  const forward = pairFactor / scale[0]!;
+  const near = pairFactor / scale[1]!;
+  const broad = pairFactor / scale[2]!;
   const { weights, candidates, rowLength } = pairs;
   const block = (source * 5 * rowLength) >> 1;
   const first = source * 5 * rowLength + 4 * rowLength;
@@ -155,7 +164,8 @@ export function addItem(
     const candidate = candidates[first + at]!;
     let slot = slots[candidate]!;
     if (slot === 0) {
-      slots[candidate] = slot = basket.length++;
+      slot = basket.length++;
+      slots[candidate] = slot;
       touched[slot] = candidate;
     }
     if (pooled[slot] === 0) {
@@ -175,7 +185,8 @@ export function addItem(
     const candidate = alike[at]!;
     let slot = slots[candidate]!;
     if (slot === 0) {
-      slots[candidate] = slot = basket.length++;
+      slot = basket.length++;
+      slots[candidate] = slot;
       touched[slot] = candidate;
     }
     cells[slot * SUMS + 3]! += textFactor * cosines[at]!;
@@ -192,6 +203,7 @@ function reserveSlots(basket: BasketSums, candidates: number, slots: number): vo
   basket.cells = grown(basket.cells, basket.candidates.length * SUMS);
 }
 
+/** Multiplies the scale of sum `s` into its cells. */
 function rescale({ cells, scale, length }: BasketSums, s: number): void {
   const factor = scale[s]!;
   for (let at = s, end = length * SUMS; at < end; at += SUMS) {

@@ -1,4 +1,5 @@
 /** Growable typed columns: state is kept in few long arrays, because thousands of small ones cost a cache miss each. */
+
 type Column = Float64Array | Float32Array | Int32Array | Uint16Array | Uint8Array;
 
 /** The same column with room for `length` cells; new cells hold `fill`. */

@@ -1,7 +1,8 @@
 /**
  * Every hyper-parameter of the recommender, with the one default configuration.
- * Shapes of time: seconds for events, days for half-lives.
+ * Units of time: seconds for events, days for half-lives.
  */
+
 export const DEFAULTS = Object.freeze({
   /** Logical shards (key groups). Fixed for the life of the state: item -> shard must never change. */
   shards: 4,
@@ -21,7 +22,7 @@ export const DEFAULTS = Object.freeze({
   sharpLearnExponent: 2,
   /** Directed weights are learnt up to this distance. */
   sharpDistanceMax: 6,
-  /** Row entries per (shard, source item); the lightest quarter goes when it is full. */
+  /** Row entries per (shard, source item), an even number; the lightest quarter goes when the row is full. */
   rowLengthMax: 28,
   /** Decay per item of the running sums: forward, near, broad, text. */
   sumDecays: Object.freeze([0.17, 0.42, 0.965, 0.72]),
@@ -45,19 +46,24 @@ export const DEFAULTS = Object.freeze({
   /** Weights of [forward, near, broad, text] in the shortlist score, and its count exponent. */
   shortlistMix: Object.freeze([0.5, 0.4, 2, 0.2]),
   shortlistCountExponent: 0.35,
+  /** Added to every mix: what a candidate without any sum has. */
   shortlistFloor: 1e-4,
-  /** All touched candidates are weighed at every so-manieth score of a basket; in between, only those that had this share of the shortlist's last score, and those touched since. */
+  /**
+   * All touched candidates are weighed at each `scanEvery`-th score of a basket; in between, only those that had
+   * `poolShare` of the shortlist's last score, and those touched since.
+   */
   scanEvery: 4,
   poolShare: 0.75,
 
-  /** Added inside the logarithm of pair features, text features and popularity. */
+  /** Added inside the logarithms of pair features, text features, popularity and days since the last purchase. */
   pairFloor: 3e-3,
   textFloor: 0.05,
   popularityFloor: 0.3,
   idleFloorDays: 0.05,
 
-  /** AdaGrad step of the ranking weights; random negatives beside the shortlist. */
+  /** AdaGrad step of the ranking weights. */
   learningRate: 0.05,
+  /** Candidates drawn at random for a step, beside the shortlist, and the seed of the draws. */
   randomNegatives: 10,
   seed: 1,
   /** Upper bounds (items already in the basket) of the weight buckets; the last bucket is open. */
@@ -71,10 +77,12 @@ export const DEFAULTS = Object.freeze({
   ]),
 });
 
+/** The same fields with other numbers. Lists keep their lengths: one number a sum, a bucket or a feature. */
 export type RecommenderConfig = {
   readonly [K in keyof typeof DEFAULTS]: (typeof DEFAULTS)[K] extends number ? number : (typeof DEFAULTS)[K];
 };
 
+/** Seconds of a day. */
 export const DAY_SEC = 86_400;
 
 /** Stateless mixing of up to three integers; the only source of randomness, so a replay draws the same. */
@@ -88,4 +96,5 @@ export function hash32(a: number, b: number, c: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
+/** The shard that recommends an item, whatever the parallelism. */
 export const shardOf = (item: number, shards: number): number => hash32(item, 0, 0) % shards;

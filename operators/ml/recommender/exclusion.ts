@@ -1,6 +1,7 @@
 // biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
 
 /** Scratch of one thread: which candidates the user of the event has had. Shards take turns with it. */
+
 export class Exclusion {
   #at = new Int32Array(0);
   #stamp = 0;
@@ -14,8 +15,8 @@ export class Exclusion {
   }
 
   addAll(candidates: readonly number[]): void {
-    const at = this.#at,
-      stamp = this.#stamp;
+    const at = this.#at;
+    const stamp = this.#stamp;
     for (let i = 0; i < candidates.length; i++) at[candidates[i]!] = stamp;
   }
 

@@ -8,12 +8,14 @@
  * Weights grow by an inflation factor 2^(age/half-life) instead of decaying, so an entry is written only when its
  * pair occurs; the reader divides the factor out.
  */
+
 import { grown } from "./columns.ts";
 import type { RecommenderConfig } from "./config.ts";
 
-export type PairRows = {
+export interface PairRows {
   /** Entries per row, L: even. */
   readonly rowLength: number;
+  /** By source ordinal: entries in its row. */
   lengths: Int32Array;
   /**
    * The memory of all rows. Row r: [r * 5 L + 4 L, + L) local candidate indexes (a shard holds fewer than 65,536);
@@ -22,7 +24,7 @@ export type PairRows = {
   candidates: Uint16Array;
   /** A view of the same memory, made anew by relinkRows. Row r: [r * 2.5 L, + L) broad, [+ L, + 2 L) forward. */
   weights: Float32Array;
-};
+}
 
 export function newPairRows(config: RecommenderConfig): PairRows {
   if (config.rowLengthMax % 2 !== 0) throw new RangeError("rowLengthMax must be even");
@@ -70,6 +72,7 @@ export function addPair(rows: PairRows, source: number, candidate: number, broad
   if (forward > 0) weights[block + rowLength + at]! += forward;
 }
 
+/** Scratch of `prune`, meaningless between calls: a quarter of a row. REQUIRES rowLengthMax <= 1024. */
 const lightest = new Float64Array(256);
 
 /** Drops the lightest quarter of a full row; entries keep their order, so the result depends on the row alone. */

@@ -5,12 +5,18 @@
  * Its weights are learnt online by softmax regression over the candidates of one shard. The likelihood of an item
  * given its shard has the same weights as the likelihood over all items, so shards learn alone and stay comparable.
  */
+
 import type { RecommenderConfig } from "./config.ts";
 
 /** forward, near, broad, text, popularity, count, idle. */
 export const FEATURES = 7;
 
-export type RankerState = { weights: Float64Array[]; squares: Float64Array[] };
+/** By bucket of basket length (`bucketOf`): one cell a feature. */
+export interface RankerState {
+  weights: Float64Array[];
+  /** AdaGrad: 1 plus the sum of the squared gradients so far. */
+  squares: Float64Array[];
+}
 
 export function newRanker(config: RecommenderConfig): RankerState {
   return {
@@ -19,6 +25,7 @@ export function newRanker(config: RecommenderConfig): RankerState {
   };
 }
 
+/** Which weights serve a basket of so many items. */
 export function bucketOf(inBasket: number, config: RecommenderConfig): number {
   let bucket = 0;
   while (bucket < config.buckets.length && inBasket >= config.buckets[bucket]!) bucket++;
@@ -61,9 +68,17 @@ export function learnRanking(
   const weights = state.weights[bucket]!;
   const squares = state.squares[bucket]!;
   let top = -Infinity;
-  for (let row = 0; row < rows; row++) top = Math.max(top, (scores[row] = dot(weights, table, row)));
+  for (let row = 0; row < rows; row++) {
+    const score = dot(weights, table, row);
+    scores[row] = score;
+    top = Math.max(top, score);
+  }
   let total = 0;
-  for (let row = 0; row < rows; row++) total += scores[row] = mass[row]! * Math.exp(scores[row]! - top);
+  for (let row = 0; row < rows; row++) {
+    const likelihood = mass[row]! * Math.exp(scores[row]! - top);
+    scores[row] = likelihood;
+    total += likelihood;
+  }
   for (let f = 0; f < FEATURES; f++) gradient[f] = table[positive * FEATURES + f]!;
   for (let row = 0; row < rows; row++) {
     const share = scores[row]! / total;

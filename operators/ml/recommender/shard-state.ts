@@ -4,6 +4,7 @@
  * All that one logical shard remembers: plain columns. What an event touches is one owned list, the columns of one
  * source, up to pairDistanceMax pair rows (its own item) and one more (the reverse), one candidate, and the weights.
  */
+
 import type { BasketSums } from "./basket-sums.ts";
 import type { RecommenderConfig } from "./config.ts";
 import { deflate, newPairRows, type PairRows } from "./pair-rows.ts";
@@ -11,7 +12,7 @@ import { newRanker, type RankerState } from "./ranker.ts";
 import { newTextState, type TextState } from "./text-rows.ts";
 
 /** Items that belong to this shard and may be recommended by it, in order of first occurrence. */
-export type Candidates = {
+export interface Candidates {
   length: number;
   /** Item ids as they came in. */
   items: Float64Array;
@@ -23,19 +24,19 @@ export type Candidates = {
   lastSec: Float64Array;
   /** Derived from counts: the power of it in the shortlist score. */
   shortlistFactor: Float32Array;
-};
+}
 
 /** Every item of the catalogue as a source of pairs: the same in all shards, as every shard sees every event. */
-export type Sources = {
+export interface Sources {
   /** Item id -> ordinal, in order of first occurrence; every other column and row is by ordinal. */
   ordinals: Map<number, number>;
   /** Purchases, inflated like pair weights. */
   uses: Float64Array;
   /** Index in the shard's candidates plus 1, or 0 when the item belongs to another shard. */
   local: Int32Array;
-};
+}
 
-export type ShardState = {
+export interface ShardState {
   readonly shard: number;
   /** Inflation counts from here. */
   epochSec: number;
@@ -48,7 +49,7 @@ export type ShardState = {
   /** User -> running sums, in order of opening. */
   baskets: Map<number, BasketSums>;
   text: TextState;
-};
+}
 
 export function newShardState(shard: number, config: RecommenderConfig): ShardState {
   const doubles = () => new Float64Array(0);

@@ -24,24 +24,33 @@ import type { Context, Purchase } from "./user-context.ts";
 export class Shard {
   readonly state: ShardState;
   readonly #config: RecommenderConfig;
+  /** By distance in the basket, beginning with the neighbour: what a pair adds to its two weights. */
   readonly #learnAt: { broad: Float64Array; sharp: Float64Array };
 
   // Scratch: meaningless between events.
   readonly #exclusion: Exclusion;
   readonly #shortlist: Shortlist;
+  /** The feature table, a row a candidate, and the same memory as integers. */
   readonly #features: Float32Array;
   readonly #featureBits: Int32Array;
+  /** By row of the table: how many candidates it stands for, and its score. */
   readonly #mass: Float64Array;
   readonly #scores: Float64Array;
   readonly #gradient = new Float64Array(FEATURES);
+  /** By sum: its weight in the shortlist score of the basket at hand. */
   readonly #mix = new Float64Array(SUMS);
+  /** Position of the event scored last, and the basket of its user. */
   #scored = -1;
   #basket: BasketSums = newBasketSums(0);
+  /** The time that both factors are for. */
   #inflatedSec = NaN;
   #pairInflation = 1;
   #popularityInflation = 1;
 
-  /** `exclusion` is shared by the shards of a thread: scratch that stays in the L1 cache. `state`: restored, when there is one. */
+  /**
+   * `exclusion` is shared by the shards of a thread: scratch that stays in the L1 cache. `state`: restored, when there
+   * is one.
+   */
   constructor(
     shard: number,
     exclusion: Exclusion,
@@ -66,7 +75,10 @@ export class Shard {
     this.#scores = new Float64Array(rows);
   }
 
-  /** Offers the shard's best candidates to `into`. Changes no state but the opening of a basket and, once in years, the epoch. */
+  /**
+   * Offers the shard's best candidates to `into`. Changes no state but the opening of a basket and, once in years, the
+   * epoch.
+   */
   score(event: Purchase, context: Context, into: TopList): void {
     const { state } = this;
     const shortlist = this.#shortlist;
@@ -137,6 +149,7 @@ export class Shard {
     if (shortlist.length < capacity) this.#fillUp(basket);
   }
 
+  /** The shortlist's mix for the scale that the basket's sums have now. */
   #weigh({ scale, totals }: BasketSums): void {
     const { shortlistMix } = this.#config;
     for (let s = 0; s < SUMS; s++) this.#mix[s] = (shortlistMix[s]! * scale[s]!) / (totals[s]! + 1e-9);
@@ -150,10 +163,10 @@ export class Shard {
     const shortlist = this.#shortlist;
     const { shortlistFloor } = this.#config;
     this.#weigh(basket);
-    const forward = this.#mix[0]!,
-      near = this.#mix[1]!,
-      broad = this.#mix[2]!,
-      text = this.#mix[3]!;
+    const forward = this.#mix[0]!;
+    const near = this.#mix[1]!;
+    const broad = this.#mix[2]!;
+    const text = this.#mix[3]!;
     shortlist.clear();
     pooled.fill(0);
     let pools = 0;
@@ -172,6 +185,7 @@ export class Shard {
     basket.poolLength = pools;
   }
 
+  /** Between two scans: the pool alone. */
   #offerPool(basket: BasketSums): void {
     const { poolLength, candidates, cells, pool } = basket;
     const { shortlistFactor } = this.state.candidates;
@@ -179,10 +193,10 @@ export class Shard {
     const shortlist = this.#shortlist;
     const { shortlistFloor } = this.#config;
     this.#weigh(basket);
-    const forward = this.#mix[0]!,
-      near = this.#mix[1]!,
-      broad = this.#mix[2]!,
-      text = this.#mix[3]!;
+    const forward = this.#mix[0]!;
+    const near = this.#mix[1]!;
+    const broad = this.#mix[2]!;
+    const text = this.#mix[3]!;
     shortlist.clear();
     let floor = 0;
     for (let p = 0; p < poolLength; p++) {
@@ -269,6 +283,7 @@ export class Shard {
     return false;
   }
 
+  /** First occurrence of an item: columns for it as a source and, if it is the shard's own, as a candidate. */
   #addItem(event: Purchase, own: boolean): number {
     const { state } = this;
     const { candidates, sources } = state;
@@ -307,6 +322,7 @@ export class Shard {
     }
   }
 
+  /** The counters of a bought candidate; a repeat counts for its popularity only. */
   #countPurchase({ user, timeSec }: Purchase, context: Context, local: number): void {
     const { state } = this;
     const { counts, popularity, lastSec, shortlistFactor } = state.candidates;

@@ -4,6 +4,7 @@
  * The k best (score, candidate) of many offers, unordered: a binary heap with the worst on top, so that most offers
  * cost one comparison. Equal scores: the lower candidate wins, hence the set does not depend on the order of offers.
  */
+
 export class Shortlist {
   readonly candidates: Int32Array;
   readonly scores: Float64Array;

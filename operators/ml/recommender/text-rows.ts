@@ -5,27 +5,38 @@
  * A description becomes known when its item first occurs. idf counts only items known so far; it is frozen between
  * rebuilds, and a rebuild comes whenever the catalogue has grown by textRebuildGrowth (log-many in all).
  */
+
 import { grown } from "./columns.ts";
 import type { RecommenderConfig } from "./config.ts";
 
-/** Row r is the cells [r * textRowMax, + lengths[r]). */
-export type TextRows = { lengths: Int32Array; candidates: Uint16Array; cosines: Float32Array };
+/** By source ordinal, the shard's candidates that read alike. Row r: the cells [r * textRowMax, + lengths[r]), unordered. */
+export interface TextRows {
+  lengths: Int32Array;
+  /** Local candidate indexes. */
+  candidates: Uint16Array;
+  cosines: Float32Array;
+}
 
 /** Parallel lists: item ordinals and their tf-idf (unit vectors). */
-type Posting = { ordinals: number[]; values: number[] };
+interface Posting {
+  ordinals: number[];
+  values: number[];
+}
 
-export type TextState = {
+export interface TextState {
   /** The words of every known item, by ordinal: ids in order of first occurrence. */
   words: number[][];
+  /** Word -> id. */
   wordIds: Map<string, number>;
-  /** In how many descriptions a word occurs. */
+  /** By word id: in how many descriptions a word occurs. */
   frequency: number[];
+  /** The number of known items at which idf is computed anew. */
   nextRebuild: number;
-  /** Derived, rebuilt from the above: by word, the items of this shard and those of the others. */
+  /** Derived, rebuilt from the above: by word id, the items of this shard that have the word, and those of the others. */
   own: Posting[];
   foreign: Posting[];
   rows: TextRows;
-};
+}
 
 export function newTextState(config: RecommenderConfig): TextState {
   return {
@@ -49,13 +60,17 @@ const tokens = (description: string): string[] => description.toLowerCase().matc
 let cosines = new Float64Array(0);
 const touched: number[] = [];
 
-/** Takes in the next ordinal at its first occurrence. `locals[ordinal]` is its candidate index plus 1, or 0 in another shard. */
+/**
+ * Takes in the next ordinal at its first occurrence. `locals[ordinal]` is its candidate index plus 1, or 0 in another
+ * shard.
+ */
 export function addText(state: TextState, description: string, locals: Int32Array, config: RecommenderConfig): void {
   const { words, wordIds, frequency, rows } = state;
   const ids = tokens(description).map((word) => {
     let id = wordIds.get(word);
     if (id === undefined) {
-      wordIds.set(word, (id = wordIds.size));
+      id = wordIds.size;
+      wordIds.set(word, id);
       frequency.push(0);
       state.own.push({ ordinals: [], values: [] });
       state.foreign.push({ ordinals: [], values: [] });
@@ -67,14 +82,20 @@ export function addText(state: TextState, description: string, locals: Int32Arra
   rows.lengths = grown(rows.lengths, words.length);
   rows.candidates = grown(rows.candidates, rows.lengths.length * config.textRowMax);
   rows.cosines = grown(rows.cosines, rows.lengths.length * config.textRowMax);
-  if (words.length < state.nextRebuild) return link(state, words.length - 1, locals, config);
+  if (words.length < state.nextRebuild) {
+    link(state, words.length - 1, locals, config);
+    return;
+  }
   state.nextRebuild = Math.ceil(words.length * config.textRebuildGrowth);
   for (const posting of [...state.own, ...state.foreign]) posting.ordinals.length = posting.values.length = 0;
   rows.lengths.fill(0);
   for (let ordinal = 0; ordinal < words.length; ordinal++) link(state, ordinal, locals, config);
 }
 
-/** Finds the cosine of one item with those linked before it (of this shard, unless it is itself), and files both directions. */
+/**
+ * Finds the cosines of one item with those linked before it, and files both directions. An item of another shard is
+ * compared with those of this shard only.
+ */
 function link(state: TextState, ordinal: number, locals: Int32Array, config: RecommenderConfig): void {
   const local = locals[ordinal]! - 1;
   if (cosines.length <= ordinal) cosines = grown(cosines, ordinal + 1);
@@ -96,6 +117,7 @@ function link(state: TextState, ordinal: number, locals: Int32Array, config: Rec
   }
 }
 
+/** Adds one word's share to the cosines of all items that have it. */
 function collect({ ordinals, values }: Posting, value: number): void {
   for (let at = 0; at < ordinals.length; at++) {
     const other = ordinals[at]!;
@@ -104,6 +126,7 @@ function collect({ ordinals, values }: Posting, value: number): void {
   }
 }
 
+/** The tf-idf of the words, as [word id, value] of length 1. */
 function unitVector(state: TextState, words: number[]): [number, number][] {
   const counts = new Map<number, number>();
   for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);

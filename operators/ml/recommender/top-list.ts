@@ -1,6 +1,10 @@
 // biome-ignore-all lint/style/noNonNullAssertion: indexes stay within bounds that this file keeps
 
-/** A bounded list ordered by (score descending, item ascending), and the merge of the shards' lists. */
+/**
+ * A bounded list of items, by score descending and item ascending. The order is total, so what a list holds does not
+ * depend on the order of offers, nor on how they were grouped before.
+ */
+
 export class TopList {
   readonly items: Float64Array;
   readonly scores: Float64Array;
@@ -36,15 +40,4 @@ export class TopList {
 
 function before(score: number, item: number, otherScore: number, otherItem: number): boolean {
   return score > otherScore || (score === otherScore && item < otherItem);
-}
-
-/** The order is total, so the result does not depend on how the lists were grouped before. */
-export function mergeTop(lists: Iterable<TopList>, into: TopList): TopList {
-  into.clear();
-  for (const list of lists) {
-    let at = 0;
-    // A list is sorted: after its first loser all the rest lose.
-    while (at < list.length && into.offer(list.items[at]!, list.scores[at]!)) at++;
-  }
-  return into;
 }

@@ -1,8 +1,7 @@
 /** The exchange's codec: batches of records to column frames in (shared) memory and back. */
 
 export { toRecordBatch } from "./arrow.ts";
-export { BatchDecoder, type FrameColumns } from "./batch-decoder.ts";
+export { BatchDecoder } from "./batch-decoder.ts";
 export { BatchEncoder } from "./batch-encoder.ts";
 export { fromRecordBatch } from "./from-arrow.ts";
-export type { Push } from "./shape-reader.ts";
 export { assertTransferable } from "./transferable.ts";
