@@ -2,7 +2,7 @@
  * What the exchange's codec costs a record, encoding and decoding apart, beside the prototype's codec where that can
  * carry the records (no nulls, no nesting, no projection when encoding).
  *
- *   node bench/codec.ts [repeats]
+ *   [PROTOTYPE=<folder of its codec.mjs>] node bench/codec.ts [repeats]
  */
 
 import { BatchDecoder, BatchEncoder } from "../runtime/exchange/codec/index.ts";
@@ -10,7 +10,7 @@ import { BatchDecoder, BatchEncoder } from "../runtime/exchange/codec/index.ts";
 const batchRows = 500;
 const recordsPerRun = 1_000_000;
 const repeats = Number(process.argv[2] ?? 7);
-const prototypeFolder = process.env["PROTOTYPE"] ?? "/work/shared/bench/dataplane";
+const prototypeFolder = process.env["PROTOTYPE"];
 
 interface Bid {
   auction: number;
@@ -82,10 +82,10 @@ function ours(records: readonly unknown[], fields?: readonly string[]): Codec {
   };
 }
 
-/** The prototype of the dataplane's spike, when it is there. */
+/** The prototype of the dataplane's spike, when $PROTOTYPE says where it is. */
 async function prototype(records: readonly object[], fields: readonly string[] | null): Promise<Codec | undefined> {
-  const module = await import(`${prototypeFolder}/codec.mjs`).catch(() => undefined);
-  if (module === undefined) return undefined;
+  if (prototypeFolder === undefined) return undefined;
+  const module = await import(`${prototypeFolder}/codec.mjs`);
   const codec = module.genCodec(module.infer(records[0]), batchRows, { check: "shape", lazy: fields });
   const encoder = new codec.Encoder();
   const memory = new SharedArrayBuffer(1 << 20);
