@@ -9,7 +9,8 @@ import type { Gate, Push } from "../../core/operator.ts";
 import type { Batch, ElementKind, InputChannel, OutputChannel } from "./channel.ts";
 
 type LocalElement =
-  | { readonly kind: "batch"; readonly values: unknown[]; readonly timestamps: number[] }
+  /** `watermark`: the one behind the batch, NaN if none. */
+  | { readonly kind: "batch"; readonly values: unknown[]; readonly timestamps: number[]; readonly watermark: number }
   | { readonly kind: "watermark"; readonly timestamp: number }
   | { readonly kind: "idle" | "active" | "end" };
 
@@ -18,14 +19,16 @@ export class LocalChannel implements OutputChannel, InputChannel {
   #overflow: LocalElement[] = [];
   #values: unknown[] = [];
   #timestamps: number[] = [];
-  #watermark = Number.NEGATIVE_INFINITY;
-  #watermarkPending = false;
+  /** The watermark that waits to be sent, NaN if none. */
+  #watermark = Number.NaN;
   records = 0;
   readonly bytes = 0;
   // The consumer's side.
   readonly batch = new LocalBatch();
   watermarkRead = Number.NEGATIVE_INFINITY;
   #batchTaken = false;
+  /** A batch's own watermark is delivered as the element after it. */
+  #watermarkBehind = Number.NaN;
 
   write(value: unknown, timestamp: number): void {
     const values = this.#values;
@@ -35,7 +38,6 @@ export class LocalChannel implements OutputChannel, InputChannel {
 
   watermark(timestamp: number): void {
     this.#watermark = timestamp;
-    this.#watermarkPending = true;
   }
 
   idle(idle: boolean): void {
@@ -59,9 +61,14 @@ export class LocalChannel implements OutputChannel, InputChannel {
   }
 
   #sendWatermark(): void {
-    if (!this.#watermarkPending) return;
-    this.#watermarkPending = false;
-    this.#send({ kind: "watermark", timestamp: this.#watermark });
+    if (Number.isNaN(this.#watermark)) return;
+    this.#send({ kind: "watermark", timestamp: this.#takeWatermark() });
+  }
+
+  #takeWatermark(): number {
+    const watermark = this.#watermark;
+    this.#watermark = Number.NaN;
+    return watermark;
   }
 
   get blocked(): boolean {
@@ -80,7 +87,8 @@ export class LocalChannel implements OutputChannel, InputChannel {
 
   #sendBatch(): void {
     this.records += this.#values.length;
-    this.#send({ kind: "batch", values: this.#values, timestamps: this.#timestamps });
+    const watermark = this.#takeWatermark();
+    this.#send({ kind: "batch", values: this.#values, timestamps: this.#timestamps, watermark });
     this.#values = [];
     this.#timestamps = [];
   }
@@ -92,10 +100,16 @@ export class LocalChannel implements OutputChannel, InputChannel {
 
   poll(): ElementKind | undefined {
     assert(!this.#batchTaken, "the previous batch of a channel must be released before the next poll");
+    if (!Number.isNaN(this.#watermarkBehind)) {
+      this.watermarkRead = this.#watermarkBehind;
+      this.#watermarkBehind = Number.NaN;
+      return "watermark";
+    }
     const element = this.#ring[0];
     if (element === undefined) return undefined;
     if (element.kind === "batch") {
       this.batch.bind(element.values, element.timestamps);
+      this.#watermarkBehind = element.watermark;
       this.#batchTaken = true;
       return "batch";
     }
