@@ -125,11 +125,9 @@ export function outcome(): ProcessFunction<Answer, number, typeof state, Recomme
     },
 
     onTimer(timer, context) {
-      const { day, dayLatency, run, runLatency, lastTime, latest } = context.state;
+      const { day, run, runLatency, lastTime, latest } = context.state;
       const today = day.get();
-      if (today !== undefined) context.side(metricsOutput, toMetrics(today, today.start + dayMs, dayLatency));
-      day.clear();
-      dayLatency.clear();
+      if (today !== undefined && today.start + dayMs - 1 <= timer.timestamp) closeDay(today, context);
       const whole = run.get();
       if (timer.timestamp !== theEnd || whole === undefined) return;
       context.side(metricsOutput, toMetrics(whole, (lastTime.get() ?? whole.start) + 1, runLatency));
@@ -138,18 +136,31 @@ export function outcome(): ProcessFunction<Answer, number, typeof state, Recomme
   };
 }
 
-/** Opens the tallies that the event belongs to; a day is closed by its timer. */
-function begin(time: number, { state: { day, run, lastTime }, timers }: OutcomeContext): void {
+/**
+ * Opens the tallies that the event belongs to. A day is closed by its timer or by the first event of another day: events
+ * of several days may come before the watermark that follows them.
+ */
+function begin(time: number, context: OutcomeContext): void {
+  const { day, run, lastTime } = context.state;
   const start = Math.floor(time / dayMs) * dayMs;
   if (run.get() === undefined) {
     run.set(newTally(time));
-    timers.register("event", theEnd);
+    context.timers.register("event", theEnd);
   }
-  if (day.get() === undefined) {
+  const today = day.get();
+  if (today !== undefined && today.start !== start) closeDay(today, context);
+  if (today?.start !== start) {
     day.set(newTally(start));
-    timers.register("event", start + dayMs - 1);
+    context.timers.register("event", start + dayMs - 1);
   }
   lastTime.set(time);
+}
+
+function closeDay(today: Tally, context: OutcomeContext): void {
+  const { day, dayLatency } = context.state;
+  context.side(metricsOutput, toMetrics(today, today.start + dayMs, dayLatency));
+  day.clear();
+  dayLatency.clear();
 }
 
 function newTally(start: number): Tally {
