@@ -5,6 +5,7 @@ export * from "./core/index.ts";
 export {
   type InOrderOptions,
   inOrder,
+  answerMerger,
   mergeAnswers,
   onlineRecommender,
   type RankedList,

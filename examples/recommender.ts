@@ -32,7 +32,7 @@ import {
   type WindowMetrics,
 } from "./recommender/outcome.ts";
 import { currentHitRate, firstListOf, summaryOf } from "./recommender/report.ts";
-import type { RetailRow, ShopperEvent } from "./recommender/rows.ts";
+import { type RetailRow, retailColumns, type ShopperEvent, withTime } from "./recommender/rows.ts";
 import { visitKey, visits } from "./recommender/visits.ts";
 
 const job = defineJob(
@@ -42,8 +42,10 @@ const job = defineJob(
     const shuffleSeed = params.shuffleBaskets < 0 ? null : params.shuffleBaskets;
 
     const events = env
-      .from(parquet<RetailRow>(params.input, { positionField: "position" }), { name: "purchases-log" })
-      .filter((row) => row.timestamp !== null, { name: "has-time" })
+      .from(parquet<RetailRow>(params.input, { columns: retailColumns, positionField: "position" }), {
+        name: "purchases-log",
+      })
+      .filter(withTime(), { name: "with-time" })
       .withTimestamps((row) => row.timestamp)
       .keyBy(visitKey)
       .process("visits", visits(shuffleSeed));
@@ -76,14 +78,7 @@ const job = defineJob(
 export default job;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      input: { type: "string" },
-      output: { type: "string", default: "out" },
-      parallelism: { type: "string" },
-      "shuffle-baskets": { type: "string" },
-    },
-  });
+  const values = commandLine();
   let firstListShown = false;
   const progress = showProgress({ every: "2s", extra: currentHitRate });
   const handle = await run(job, {
@@ -113,6 +108,22 @@ async function main(): Promise<void> {
       files: [`${values.output}/recommendations.jsonl`, `${values.output}/recommender-metrics.jsonl`],
     }),
   );
+}
+
+function commandLine(): { input?: string; output: string; parallelism?: string; "shuffle-baskets"?: string } {
+  try {
+    return parseArgs({
+      options: {
+        input: { type: "string" },
+        output: { type: "string", default: "out" },
+        parallelism: { type: "string" },
+        "shuffle-baskets": { type: "string" },
+      },
+    }).values;
+  } catch (cause) {
+    const usage = "the options are --input FILE, --output DIR, --parallelism N and --shuffle-baskets SEED";
+    throw new MillraceError("BAD_OPTION", `${(cause as Error).message.split(". ")[0]}; ${usage}`, { cause });
+  }
 }
 
 function wholeNumber(text: string, option: string): number {

@@ -18,6 +18,7 @@ import { WindowOperator } from "./window/window-operator.ts";
 export { type FusedStep, fuse } from "./fused.ts";
 export { type InOrderOptions, inOrder } from "./in-order.ts";
 export {
+  answerMerger,
   mergeAnswers,
   onlineRecommender,
   type RankedList,

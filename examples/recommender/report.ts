@@ -42,9 +42,17 @@ export function currentHitRate(metrics: JobMetrics): string {
 }
 
 function dropsOf(metrics: JobMetrics): string {
-  const counters = metrics.operators["visits"]?.counters ?? {};
-  const drop = (reason: string): string => count(counters[`dropped.${reason}`] ?? 0);
-  return `Dropped: ${drop("duplicate")} exact duplicates, ${drop("nullUser")} rows without a user, ${drop("nullItem")} without an item, ${drop("returned")} returns.`;
+  const counters = { ...metrics.operators["visits"]?.counters, ...metrics.operators["with-time"]?.counters };
+  const drop = (reason: string): number => counters[`dropped.${reason}`] ?? 0;
+  const always = [
+    `${count(drop("duplicate"))} exact duplicates`,
+    `${count(drop("nullUser"))} rows without a user`,
+    `${count(drop("nullItem"))} without an item`,
+    `${count(drop("returned"))} returns`,
+  ];
+  if (drop("noTime") > 0) always.push(`${count(drop("noTime"))} without a time`);
+  if (drop("badItem") > 0) always.push(`${count(drop("badItem"))} with a negative item`);
+  return `Dropped: ${always.join(", ")}.`;
 }
 
 function evaluationOf(whole: WindowMetrics | undefined): string[] {

@@ -1,5 +1,7 @@
 /** What the shop's log holds, and what the pipeline makes of it. */
 
+import type { Counter, RuntimeContext } from "millrace";
+
 /** One row of the log as recorded: an item bought or returned. Dirty on purpose. */
 export interface RetailRow {
   readonly user_id: number | null;
@@ -9,7 +11,7 @@ export interface RetailRow {
   readonly quantity: number | null;
   readonly unit_price: number | null;
   readonly country: string | null;
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds; null where the log has none. */
   readonly timestamp: number;
   /** The row's number in the file. */
   readonly position: number;
@@ -33,4 +35,22 @@ export interface ShopperEvent {
   readonly repeat: boolean;
   /** Whether a list is wanted: the purchase counts in the evaluation, or the shopper is served. */
   readonly wantsList: boolean;
+}
+
+/** The columns of the log: a file without one of them is refused by its name. */
+export const retailColumns = ["user_id", "item_id", "description", "quantity", "unit_price", "country", "timestamp"];
+
+/** The rows that have a time; the others are counted. */
+export function withTime(): { open(context: RuntimeContext): void; filter(row: RetailRow): boolean } {
+  let dropped: Counter;
+  return {
+    open({ metrics }) {
+      dropped = metrics.counter("dropped.noTime");
+    },
+    filter(row) {
+      if (row.timestamp !== null) return true;
+      dropped.add();
+      return false;
+    },
+  };
 }

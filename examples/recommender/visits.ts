@@ -45,7 +45,7 @@ export function visitKey(row: RetailRow): number {
 
 /** `shuffleSeed`: a permutation of the rows within a visit, or null for the order as recorded. */
 export function visits(shuffleSeed: number | null): Visits {
-  let dropped: Record<"duplicate" | "nullUser" | "nullItem" | "returned", Counter>;
+  let dropped: Record<"duplicate" | "nullUser" | "nullItem" | "badItem" | "returned", Counter>;
   let kept: Counter;
 
   return {
@@ -57,6 +57,7 @@ export function visits(shuffleSeed: number | null): Visits {
         duplicate: metrics.counter("dropped.duplicate"),
         nullUser: metrics.counter("dropped.nullUser"),
         nullItem: metrics.counter("dropped.nullItem"),
+        badItem: metrics.counter("dropped.badItem"),
         returned: metrics.counter("dropped.returned"),
       };
     },
@@ -82,6 +83,7 @@ export function visits(shuffleSeed: number | null): Visits {
       if (seen.has(signature)) dropped.duplicate.add();
       else if (row.user_id === null) dropped.nullUser.add();
       else if (row.item_id === null) dropped.nullItem.add();
+      else if (row.item_id < 0) dropped.badItem.add();
       else if ((row.quantity ?? 0) <= 0) dropped.returned.add();
       else
         purchases.push({

@@ -73,8 +73,6 @@ export interface RecommenderOptions {
   readonly batchRows?: number;
 }
 
-const listLength = DEFAULTS.listLength;
-
 /** What of an event is in its answer: all but what only the model needs. */
 export type AnsweredEvent = Omit<RecommenderInput, "items" | "repeat">;
 
@@ -106,32 +104,47 @@ export function onlineRecommender(
   };
 }
 
-/** Scratch of `mergeAnswers`: meaningless between calls. */
-const merged = new TopList(listLength);
-
-/** The answers of two subtasks to one event as one: the whole event, with the best of both lists. */
-export function mergeAnswers<T extends RankedList>(first: T, second: T): T {
-  merged.clear();
-  offerAll(first);
-  offerAll(second);
-  const whole = "user" in first ? first : second;
-  return {
-    ...whole,
-    list: prefix(merged.items, merged.length),
-    scores: prefix(merged.scores, merged.length),
-    ms: Math.max(first.ms, second.ms),
+/** Makes one answer of those of two subtasks to one event: the whole event, with the best of both lists. */
+export function answerMerger({
+  listLength,
+}: Pick<RecommenderConfig, "listLength"> = DEFAULTS): <T extends RankedList>(first: T, second: T) => T {
+  const merged = new TopList(listLength);
+  const offerAll = ({ list, scores }: RankedList): void => {
+    for (let rank = 0; rank < list.length; rank++) merged.offer(list[rank] as number, scores[rank] as number);
+  };
+  return (first, second) => {
+    merged.clear();
+    offerAll(first);
+    offerAll(second);
+    const whole = "user" in first ? first : second;
+    const list = prefix(merged.items, merged.length);
+    return { ...whole, list, scores: prefix(merged.scores, merged.length), ms: Math.max(first.ms, second.ms) };
   };
 }
 
-function offerAll({ list, scores }: RankedList): void {
-  for (let rank = 0; rank < list.length; rank++) merged.offer(list[rank] as number, scores[rank] as number);
-}
+/** For models of the default configuration. */
+export const mergeAnswers = answerMerger();
 
 /** The first values of a typed array as an array. A loop: Array.from takes five times as long. */
 function prefix(values: Float64Array, length: number, from = 0): number[] {
   const copy = new Array<number>(length);
   for (let i = 0; i < length; i++) copy[i] = values[from + i] as number;
   return copy;
+}
+
+/** @throws BAD_OPTION for sizes that the model's columns cannot have. */
+function checkConfig(config: RecommenderConfig, operator: string): void {
+  const { rowLengthMax, contextLength, pairDistanceMax, listLength, shards } = config;
+  const wrong =
+    rowLengthMax % 2 !== 0 || rowLengthMax < 4 || rowLengthMax > 1024
+      ? `rowLengthMax is ${rowLengthMax}; it must be an even number from 4 to 1024`
+      : contextLength < pairDistanceMax
+        ? `contextLength is ${contextLength}, less than pairDistanceMax, which is ${pairDistanceMax}`
+        : listLength < 1 || shards < 1
+          ? `listLength is ${listLength} and shards is ${shards}; both must be at least 1`
+          : undefined;
+  if (wrong !== undefined)
+    throw new MillraceError("BAD_OPTION", `the model of "${operator}" cannot be: its ${wrong}`, { operator });
 }
 
 /** The shards of one subtask. */
@@ -142,7 +155,7 @@ class ModelSubtask {
   /** Where each shard's entry is in `#states`. */
   readonly #slots: readonly number[];
   /** All shards offer to one list: its order is total, so their order does not matter. */
-  readonly #list = new TopList(listLength);
+  readonly #list: TopList;
 
   constructor(config: RecommenderConfig, context: OperatorContext) {
     if (context.parallelism > config.shards) {
@@ -152,7 +165,9 @@ class ModelSubtask {
         { operator: context.operator },
       );
     }
+    checkConfig(config, context.operator);
     this.#context = context;
+    this.#list = new TopList(config.listLength);
     this.#states = context.state.table("model", { numbers: 1, values: true, keyGroup: "key" }).pane(0);
     const exclusion = new Exclusion();
     const own = this.#ownShards(config);

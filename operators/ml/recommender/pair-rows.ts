@@ -93,10 +93,14 @@ function prune(rows: PairRows, source: number): number {
     }
     lightest[to] = weight;
   }
+  // Of those as heavy as the heaviest to go, the first ones go.
   const threshold = lightest[surplus - 1]!;
+  let ties = 0;
+  while (ties < surplus && lightest[surplus - 1 - ties] === threshold) ties++;
   let to = 0;
   for (let at = 0; at < rowLength; at++) {
-    if (weights[block + at]! <= threshold && at - to < surplus) continue;
+    const weight = weights[block + at]!;
+    if (weight < threshold || (weight === threshold && ties-- > 0)) continue;
     candidates[first + to] = candidates[first + at]!;
     weights[block + to] = weights[block + at]!;
     weights[block + rowLength + to] = weights[block + rowLength + at]!;
