@@ -3,9 +3,9 @@
 export * from "./connectors/index.ts";
 export * from "./core/index.ts";
 export {
+  answerMerger,
   type InOrderOptions,
   inOrder,
-  answerMerger,
   mergeAnswers,
   onlineRecommender,
   type RankedList,
