@@ -344,7 +344,11 @@ describe("what cannot be run fails with a sentence and leaves no process", () =>
       file("text.parquet", () => "user_id,item_id\n1,2\n"),
       /^INPUT_FORMAT: .*text\.parquet as Parquet: it is no Parquet file/m,
     ],
-    ["other columns", file("other.parquet", other), /^WRONG_SHAPE: .*event time.*\{ n: number, position: number \}/m],
+    [
+      "other columns",
+      file("other.parquet", other),
+      /^INPUT_FORMAT: .*other\.parquet has no column "user_id"; it has "n"/m,
+    ],
     ["no parallelism", () => ["--parallelism", "0"], /^PARALLELISM: .*is 0; it must be a whole number of at least 1/m],
     [
       "a word as parallelism",
