@@ -1,6 +1,6 @@
 /** Sinks: where streams end. A sink is data plus a factory of writers, one a subtask. */
 
-import type { RuntimeContext } from "./operator.ts";
+import type { OperatorState, RuntimeContext } from "./operator.ts";
 import type { Duration } from "./time.ts";
 
 export interface Sink<T> {
@@ -16,6 +16,8 @@ export interface Sink<T> {
 export interface SinkContext extends RuntimeContext {
   /** Hands rows to `collect()` of whoever runs the job; returns a promise when the other side has to catch up. */
   collect(rows: readonly unknown[]): void | Promise<void>;
+  /** What the writer keeps over a restart. */
+  readonly operatorState: OperatorState;
 }
 
 export interface SinkWriter<T> {

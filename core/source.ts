@@ -6,7 +6,7 @@
  * asks for its next split when it has finished one, so fast readers read more, and splits start in order.
  */
 
-import type { Gate, Push, RuntimeContext } from "./operator.ts";
+import type { Gate, OperatorState, Push, RuntimeContext } from "./operator.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Duration } from "./time.ts";
 
@@ -37,6 +37,8 @@ export interface SplitEnumerator<Split> {
 export interface SourceContext extends RuntimeContext {
   /** Pushes into a side output, for instance lines that could not be read. */
   side<T>(tag: OutputTag<T>, value: T, timestamp: number): void;
+  /** What the reader keeps beside the positions of its splits. */
+  readonly operatorState: OperatorState;
 }
 
 /**

@@ -52,6 +52,7 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     },
     log: { log: (level, message, fields) => void reported.logs.push({ level, message, fields }) },
     side: (tag, value) => void reported.side.push({ tag: tag.name, value }),
+    operatorState: { list: () => [] },
     collect: (rows) => {
       reported.collected.push([...rows]);
       return options.collected?.();

@@ -81,7 +81,7 @@ export type RecommenderAnswer = AnsweredEvent & RankedList;
 
 /**
  * For `events.broadcast().transform("model", onlineRecommender(), { reads: … })`.
- * REQUIRES: events in order of their positions, and at most as many subtasks as the model has shards.
+ * REQUIRES: events in order of their positions. Subtasks beyond the number of shards have nothing to add.
  */
 export function onlineRecommender(
   options: RecommenderOptions = {},
@@ -158,13 +158,6 @@ class ModelSubtask {
   readonly #list: TopList;
 
   constructor(config: RecommenderConfig, context: OperatorContext) {
-    if (context.parallelism > config.shards) {
-      throw new MillraceError(
-        "PARALLELISM",
-        `"${context.operator}" has parallelism ${context.parallelism}, but its model has ${config.shards} shards; give it { parallelism: ${config.shards} } or less`,
-        { operator: context.operator },
-      );
-    }
     checkConfig(config, context.operator);
     this.#context = context;
     this.#list = new TopList(config.listLength);
@@ -225,7 +218,9 @@ class ModelSubtask {
 
   /** Every shard learns every purchase, so any of them knows. */
   get #learnt(): number {
-    return (this.#states.numbers[0] as Float64Array)[0] as number;
+    return this.#slots.length === 0
+      ? 0
+      : ((this.#states.numbers[0] as Float64Array)[this.#slots[0] as number] as number);
   }
 }
 
