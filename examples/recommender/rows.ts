@@ -1,6 +1,6 @@
 /** What the shop's log holds, and what the pipeline makes of it. */
 
-import type { Counter, RuntimeContext } from "millrace";
+import type { Counter, RecommenderInput, RuntimeContext } from "millrace";
 
 /** One row of the log as recorded: an item bought or returned. Dirty on purpose. */
 export interface RetailRow {
@@ -17,25 +17,11 @@ export interface RetailRow {
   readonly position: number;
 }
 
-/** What the model gets: a purchase to be tested on and learnt, or a shopper to be served. */
-export interface ShopperEvent {
-  /** Twice the row's position; one more for a shopper served after that row. */
-  readonly position: number;
-  readonly user: number;
-  /** -1 when there is nothing to learn, only a list to be made. */
-  readonly item: number;
-  /** Epoch milliseconds. */
-  readonly time: number;
-  readonly description: string;
-  /** The shopper's distinct items, newest first, as they were before this purchase. */
-  readonly items: readonly number[];
-  /** How many of `items` belong to the current visit. */
-  readonly inBasket: number;
-  /** Whether the shopper has had the item before. */
-  readonly repeat: boolean;
-  /** Whether a list is wanted: the purchase counts in the evaluation, or the shopper is served. */
-  readonly wantsList: boolean;
-}
+/**
+ * What the model gets: a purchase to be tested on and learnt, or a shopper to be served. Its position is twice the row's;
+ * one more for a shopper who is served after that row.
+ */
+export type ShopperEvent = RecommenderInput;
 
 /** The columns of the log: a file without one of them is refused by its name. */
 export const retailColumns = ["user_id", "item_id", "description", "quantity", "unit_price", "country", "timestamp"];

@@ -1,31 +1,18 @@
 /**
- * Numeric keys that are no 32-bit integers → slots: open addressing with linear probing in one typed array. Used by
+ * Numeric keys that are no 32-bit integers → slots. A cell is 16 bytes, so a lookup costs one cache line. Used by
  * `key-index.ts` only; integers are in `int-table.ts`.
- *
- * A cell is 16 bytes, so a lookup costs one cache line: the key and slot + 1 (0: the cell is empty), both as float64. At
- * most half of the cells are in use. Removing shifts the cells behind back, so there are no tombstones.
- *
- * Growth doubles the table and moves everything at once. The pause is not bounded: the longest insertion into a pane took
- * 8 ms on the way to 100,000 keys, 25 to 500,000 and 42 to a million (`bench/state.ts`). Moving in steps would bound it.
  */
 
+import { CellTable } from "./cell-table.ts";
 import { scatter } from "./scatter.ts";
-
-/** 64 bytes: V8 keeps typed arrays up to this size on its own heap, where they are cheap to make. */
-const CELLS_MIN = 4;
 
 const float = new Float64Array(1);
 const words = new Int32Array(float.buffer);
 
-export class NumberTable {
-  #cells = new Float64Array(2 * CELLS_MIN); // cell i: key at 2i, slot + 1 at 2i + 1
-  #mask = CELLS_MIN - 1;
-  #size = 0;
-
-  /** The key's slot, or -1; NaN is never found. */
+export class NumberTable extends CellTable<Float64Array> {
+  /** NaN is never found. */
   find(key: number): number {
-    const cells = this.#cells;
-    const mask = this.#mask;
+    const { cells, mask } = this;
     for (let cell = hashOf(key) & mask; ; cell = (cell + 1) & mask) {
       const found = cells[(cell << 1) + 1] as number;
       if (found === 0) return -1;
@@ -33,46 +20,12 @@ export class NumberTable {
     }
   }
 
-  /** REQUIRES: the key is absent and not NaN. */
-  insert(key: number, slot: number): void {
-    if (2 * (this.#size + 1) > this.#mask + 1) this.#resize(2 * (this.#mask + 1));
-    this.#place(key, slot + 1);
-    this.#size++;
+  protected newCells(length: number): Float64Array {
+    return new Float64Array(length);
   }
 
-  /** REQUIRES: the key is present. */
-  remove(key: number): void {
-    const cells = this.#cells;
-    const mask = this.#mask;
-    let hole = hashOf(key) & mask;
-    while (cells[hole << 1] !== key || cells[(hole << 1) + 1] === 0) hole = (hole + 1) & mask;
-    // Every cell up to the next empty one moves into the hole, unless that would put it before its home.
-    for (let cell = (hole + 1) & mask; cells[(cell << 1) + 1] !== 0; cell = (cell + 1) & mask) {
-      const home = hashOf(cells[cell << 1] as number) & mask;
-      if (((cell - home) & mask) < ((cell - hole) & mask)) continue;
-      cells[hole << 1] = cells[cell << 1] as number;
-      cells[(hole << 1) + 1] = cells[(cell << 1) + 1] as number;
-      hole = cell;
-    }
-    cells[(hole << 1) + 1] = 0;
-    this.#size--;
-    if (this.#mask + 1 > CELLS_MIN && 16 * this.#size < this.#mask + 1) this.#resize((this.#mask + 1) >> 2);
-  }
-
-  #resize(count: number): void {
-    const old = this.#cells;
-    this.#cells = new Float64Array(2 * Math.max(count, CELLS_MIN));
-    this.#mask = Math.max(count, CELLS_MIN) - 1;
-    for (let at = 0; at < old.length; at += 2) {
-      if (old[at + 1] !== 0) this.#place(old[at] as number, old[at + 1] as number);
-    }
-  }
-
-  #place(key: number, slotPlusOne: number): void {
-    let cell = hashOf(key) & this.#mask;
-    while (this.#cells[(cell << 1) + 1] !== 0) cell = (cell + 1) & this.#mask;
-    this.#cells[cell << 1] = key;
-    this.#cells[(cell << 1) + 1] = slotPlusOne;
+  protected hash(key: number): number {
+    return hashOf(key);
   }
 }
 
