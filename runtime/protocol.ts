@@ -48,6 +48,7 @@ export interface ErrorReport {
   readonly cause: ErrorReport | undefined;
 }
 
+/** Logarithmic buckets: bucket → count; bucket b spans 5 %: [1.05^b, 1.05^(b+1)). Zero and less are in bucket -2000. */
 export interface HistogramReport {
   readonly count: number;
   readonly sum: number;

@@ -1,6 +1,7 @@
 /** Counters, gauges and histograms of a slot's subtasks, and their values as plain data for reports. */
 
 import type { Counter, Histogram, MetricGroup } from "../../core/telemetry.ts";
+import type { HistogramReport, OperatorReport } from "../protocol.ts";
 
 class PlainCounter implements Counter {
   value = 0;
@@ -8,15 +9,6 @@ class PlainCounter implements Counter {
   add(amount = 1): void {
     this.value += amount;
   }
-}
-
-export interface HistogramSummary {
-  readonly count: number;
-  readonly sum: number;
-  readonly min: number;
-  readonly max: number;
-  /** Bucket → count; a bucket spans 5 %: [1.05^b, 1.05^(b+1)). Zero and negative values are in bucket -2000. */
-  readonly buckets: Readonly<Record<number, number>>;
 }
 
 const bucketWidth = Math.log(1.05);
@@ -39,7 +31,7 @@ class BucketHistogram implements Histogram {
     this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + 1);
   }
 
-  summary(): HistogramSummary {
+  summary(): HistogramReport {
     return {
       count: this.#count,
       sum: this.#sum,
@@ -51,11 +43,7 @@ class BucketHistogram implements Histogram {
 }
 
 /** What is in a report for one operator of one subtask. */
-export interface OperatorMetrics {
-  readonly counters: Readonly<Record<string, number>>;
-  readonly gauges: Readonly<Record<string, number>>;
-  readonly histograms: Readonly<Record<string, HistogramSummary>>;
-}
+export type OperatorMetrics = Omit<OperatorReport, "operator">;
 
 export class OperatorMetricGroup implements MetricGroup {
   readonly #counters = new Map<string, PlainCounter>();
@@ -84,7 +72,7 @@ export class OperatorMetricGroup implements MetricGroup {
 }
 
 /** The value below which a share of the recorded values lies, within 5 %; NaN when nothing was recorded. */
-export function quantile(summary: HistogramSummary, share: number): number {
+export function quantile(summary: HistogramReport, share: number): number {
   let below = 0;
   const buckets = Object.entries(summary.buckets)
     .map(([bucket, count]) => [Number(bucket), count] as const)
@@ -97,7 +85,7 @@ export function quantile(summary: HistogramSummary, share: number): number {
   return Number.NaN;
 }
 
-export function mergeHistograms(a: HistogramSummary, b: HistogramSummary): HistogramSummary {
+export function mergeHistograms(a: HistogramReport, b: HistogramReport): HistogramReport {
   const buckets: Record<number, number> = { ...a.buckets };
   for (const [bucket, count] of Object.entries(b.buckets))
     buckets[Number(bucket)] = (buckets[Number(bucket)] ?? 0) + count;

@@ -8,6 +8,7 @@
 
 import { Buffer } from "node:buffer";
 import { assert } from "../../../core/assert.ts";
+import type { Gate, Push } from "../../../core/operator.ts";
 import { join } from "./column-type.ts";
 import type { ColumnView } from "./column-view.ts";
 import { readDescriptor, typeOfLayout } from "./descriptor.ts";
@@ -22,7 +23,7 @@ import {
 } from "./frame.ts";
 import { frameBound, writeFrame } from "./frame-assembly.ts";
 import { readersMax } from "./limits.ts";
-import { type Gate, type Push, ShapeReader } from "./shape-reader.ts";
+import { ShapeReader } from "./shape-reader.ts";
 import { ShapeWriter } from "./shape-writer.ts";
 
 /** The columns of a frame's records, beside their timestamps; good until the frame is released. */
@@ -83,7 +84,7 @@ export class BatchDecoder {
    * Pushes records from where delivery stopped, until the record during which the gate became blocked. True when the
    * batch is exhausted.
    */
-  deliver(push: Push, gate: Gate): boolean {
+  deliver(push: Push<unknown>, gate: Gate): boolean {
     while (this.#row < this.#rows && !gate.blocked) {
       const tag = this.#shapes.length === 1 ? 0 : (this.#tags[this.#row] as number);
       const { reader } = this.#shapes[tag] as ShapeEntry;

@@ -18,26 +18,19 @@
  *   };
  */
 
+import type { Gate, Push } from "../../../core/operator.ts";
 import { type ColumnView, makeView } from "./column-view.ts";
 import { CompiledCache, literalKey } from "./compiled.ts";
 import { type ColumnLayout, presenceMissing, presenceNullable } from "./descriptor.ts";
 import type { FrameReader } from "./frame.ts";
 import { defineField } from "./tagged-value.ts";
 
-/** Takes a record out of a batch, with its timestamp. */
-export type Push = (value: unknown, timestamp: number) => void;
-
-/** Says that the receiver has no room left. */
-export interface Gate {
-  readonly blocked: boolean;
-}
-
 /**
  * Pushes rows `from` to `to` until the gate is blocked, and returns the row to go on with. The timestamp of the first
  * is `timestamps[at]`, and each next one `step` further.
  */
 type Deliver = (
-  push: Push,
+  push: Push<unknown>,
   gate: Gate,
   from: number,
   to: number,

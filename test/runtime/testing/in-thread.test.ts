@@ -232,8 +232,9 @@ test("an idle input does not hold back the windows of the others", async () => {
   });
   for (const parallelism of [1, 2, 3]) {
     const handle = await runInThread(job, { parallelism });
-    // How far the watermark comes depends on which live subtask ends last; held back, there would be no window at all.
-    await expect.poll(() => handle.collect("out").length, { timeout: 20_000 }).toBeGreaterThan(0);
+    // With several live subtasks, how far the watermark comes depends on which of them ends last.
+    const least = parallelism === 1 ? 18 : 1;
+    await expect.poll(() => handle.collect("out").length, { timeout: 20_000 }).toBeGreaterThanOrEqual(least);
     handle.cancel();
     await expect(handle.result).rejects.toMatchObject({ code: "CANCELLED" });
   }
