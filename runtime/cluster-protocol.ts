@@ -1,0 +1,140 @@
+/**
+ * What the coordinator and the worker processes say to each other: the only file that both import.
+ *
+ * A worker opens one connection to the coordinator and says hello; it is welcomed with an epoch, or refused. From then on
+ * every message of either side carries that epoch, and a message of another epoch is dropped: a worker that was taken for
+ * dead gets a new epoch when it comes back, so what it still does in its old one reaches nobody.
+ *
+ *   worker                      coordinator
+ *     hello            ──►
+ *                      ◄──        welcome (epoch), refused
+ *     heartbeat        ◄──►       heartbeat
+ *                      ◄──        deploy (a region's slots on this worker)
+ *     bundleWanted     ──►
+ *                      ◄──        bundle
+ *     fromSlot         ──►        (running, reports, logs, collected rows, failures, splits asked for and dealt)
+ *                      ◄──        toSlot
+ *                      ◄──        end (cancel, stop or kill a deployment)
+ *     slotEnded        ──►
+ *     linkLost         ──►
+ *                      ◄──        shutdown
+ *
+ * All of it is plain data that structured clone carries: numbers may be infinite, splits and rows may hold dates, bigints
+ * and bytes.
+ */
+
+import type { Params } from "../core/job.ts";
+import type { AttemptId, BundleHash, ClusterId, JobId, WorkerId } from "./cluster-ids.ts";
+import type { ExecutionGraph } from "./graph/execution-graph.ts";
+import type { JobGraph } from "./graph/job-graph.ts";
+import type { ErrorReport, FromSlot, ToSlot } from "./protocol.ts";
+
+/** Raised when a message changes its meaning: both sides refuse another one. */
+export const CONTROL_PROTOCOL = 1;
+
+/** What a worker has, by name: zone, gpu, and whatever an operator may require. */
+export type Labels = Readonly<Record<string, string | number | boolean>>;
+
+/** Where a worker takes the exchange's connections. */
+export type ExchangeAddress =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
+export interface WorkerDescription {
+  readonly worker: WorkerId;
+  readonly host: string;
+  readonly pid: number;
+  readonly slots: number;
+  readonly labels: Labels;
+  /** What its process may use, bytes. */
+  readonly memoryBytes: number;
+  readonly exchange: ExchangeAddress;
+}
+
+export interface WorkerHello {
+  readonly kind: "hello";
+  readonly protocol: number;
+  /** The version of millrace, which has to be the coordinator's. */
+  readonly version: string;
+  readonly description: WorkerDescription;
+}
+
+export type Greeting =
+  | {
+      readonly kind: "welcome";
+      readonly cluster: ClusterId;
+      readonly epoch: number;
+      readonly heartbeatEveryMs: number;
+      /** After this long without a sign of the other side, each takes it for lost. */
+      readonly heartbeatTimeoutMs: number;
+    }
+  | { readonly kind: "refused"; readonly error: ErrorReport };
+
+/** After the greeting: every message in its envelope. */
+export interface Envelope<Message> {
+  readonly epoch: number;
+  readonly message: Message;
+}
+
+/**
+ * A region of a job, to be run by the workers that have its slots. Every one of them gets the same value and starts the
+ * slots that `placement` gives to it.
+ */
+export interface RegionDeployment {
+  readonly attempt: AttemptId;
+  readonly jobId: JobId;
+  readonly jobName: string;
+  /** 1 for the first. */
+  readonly attemptNumber: number;
+  readonly bundle: BundleHash;
+  readonly params: Params;
+  /** What relative paths of the job are relative to: the folder from which it was submitted. */
+  readonly workingDirectory: string;
+  readonly jobGraph: JobGraph;
+  /** Of the whole job. */
+  readonly executionGraph: ExecutionGraph;
+  readonly graphHash: string;
+  readonly showRecordsInErrors: boolean;
+  /** A slot that does not reach its next step for so long is ended. */
+  readonly watchdogMs: number;
+  readonly slotHeapMb: number | undefined;
+  /** The region's slots, and only these. */
+  readonly placement: readonly SlotPlacement[];
+}
+
+export interface SlotPlacement {
+  /** Of the execution graph. */
+  readonly slot: number;
+  readonly worker: WorkerId;
+  /** Of the worker's membership: exchange connections of another epoch are refused. */
+  readonly epoch: number;
+  readonly exchange: ExchangeAddress;
+}
+
+export type ToWorker =
+  | { readonly kind: "heartbeat"; readonly serial: number }
+  | { readonly kind: "deploy"; readonly deployment: RegionDeployment }
+  | { readonly kind: "bundle"; readonly hash: BundleHash; readonly code: Uint8Array | undefined }
+  | { readonly kind: "toSlot"; readonly attempt: AttemptId; readonly slot: number; readonly message: ToSlot }
+  /** cancel: close and end at once; stop: sources end, windows fire, then end; kill: end the threads. */
+  | { readonly kind: "end"; readonly attempt: AttemptId; readonly how: "cancel" | "stop" | "kill" }
+  | { readonly kind: "shutdown"; readonly reason: string };
+
+export type FromWorker =
+  | { readonly kind: "heartbeat"; readonly serial: number; readonly rssBytes: number }
+  | { readonly kind: "bundleWanted"; readonly hash: BundleHash }
+  | { readonly kind: "fromSlot"; readonly attempt: AttemptId; readonly slot: number; readonly message: FromSlot }
+  /** The last message of a slot. `lost` when its thread ended by itself or was ended: what happened. */
+  | {
+      readonly kind: "slotEnded";
+      readonly attempt: AttemptId;
+      readonly slot: number;
+      readonly lost: ErrorReport | undefined;
+    }
+  /** The exchange with another worker is gone; attempts that use it cannot go on. */
+  | {
+      readonly kind: "linkLost";
+      readonly peer: WorkerId;
+      readonly attempts: readonly AttemptId[];
+      readonly reason: string;
+    };

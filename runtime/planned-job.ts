@@ -1,0 +1,34 @@
+/** What planning a bundled program gives: everything the control plane has to know of it, and none of its functions. */
+
+import type { Params } from "../core/job.ts";
+import type { RestartStrategy } from "../core/restart.ts";
+import type { Labels } from "./cluster-protocol.ts";
+import type { ExecutionGraph } from "./graph/execution-graph.ts";
+import type { JobGraph } from "./graph/job-graph.ts";
+
+export interface PlanRequest {
+  /** The path of the bundle's file. */
+  readonly bundle: string;
+  readonly parallelism?: number;
+  readonly params?: Params;
+  readonly paramTexts?: readonly string[];
+}
+
+export interface PlannedJob {
+  readonly name: string;
+  readonly params: Params;
+  readonly parallelism: number;
+  readonly graphHash: string;
+  readonly jobGraph: JobGraph;
+  readonly executionGraph: ExecutionGraph;
+  /** For each slot what the worker must have that runs it. */
+  readonly slotLabels: readonly Labels[];
+  readonly showRecordsInErrors: boolean;
+  readonly restart: RestartStrategy | undefined;
+  readonly watchdogMs: number;
+  /** As `millrace explain` prints it. */
+  readonly explained: string;
+}
+
+/** Runs in a process of its own, bounded in time and memory. @throws MillraceError what is wrong with the program. */
+export type PlanBundle = (request: PlanRequest) => Promise<PlannedJob>;
