@@ -22,8 +22,11 @@ const rooms: Readonly<Record<string, Room>> = {
 
 /** npm package → the only folders of the product that import it. */
 const homes: Readonly<Record<string, readonly string[]>> = {
+  "@fastify/swagger": ["runtime/rest"],
   "apache-arrow": ["runtime/exchange", "operators/ml"],
   commander: ["runtime/cli"],
+  esbuild: ["runtime/bundle"],
+  fastify: ["runtime/rest"],
   hyparquet: ["connectors/file"],
   "hyparquet-compressors": ["connectors/file"],
   kafkajs: ["connectors/kafka"],
