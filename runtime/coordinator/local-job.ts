@@ -9,7 +9,7 @@ import type { LogLevel } from "../../core/telemetry.ts";
 import { fromErrorReport } from "../error-report.ts";
 import { createDoorbells } from "../exchange/doorbell.ts";
 import { createPoolBuffer } from "../exchange/segment-pool.ts";
-import { CONTROL_BLOCK_BYTES } from "../exchange/shared-channel.ts";
+import { CONTROL_BLOCK_BYTES } from "../exchange/shared-ring.ts";
 import type { ExecutionGraph } from "../graph/execution-graph.ts";
 import type { Plan } from "../graph/plan.ts";
 import type { FromSlot, SharedMemory, SlotDeployment, SlotPort, SubtaskReport, ToSlot } from "../protocol.ts";

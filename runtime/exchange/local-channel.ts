@@ -6,22 +6,20 @@
 import { assert } from "../../core/assert.ts";
 import { BATCH_ROWS_MAX, CHANNEL_CREDIT } from "../../core/limits.ts";
 import type { Gate, Push } from "../../core/operator.ts";
-import type { Batch, ElementKind, InputChannel, OutputChannel } from "./channel.ts";
+import { BatchedOutput } from "./batched-output.ts";
+import type { Batch, ElementKind, InputChannel } from "./channel.ts";
+import type { RingSignal } from "./ring-producer.ts";
 
 type LocalElement =
   /** `watermark`: the one behind the batch, NaN if none. */
   | { readonly kind: "batch"; readonly values: unknown[]; readonly timestamps: number[]; readonly watermark: number }
-  | { readonly kind: "watermark"; readonly timestamp: number }
-  | { readonly kind: "idle" | "active" | "end" };
+  /** `watermark`: its own time, NaN for the others. */
+  | { readonly kind: RingSignal; readonly watermark: number };
 
-export class LocalChannel implements OutputChannel, InputChannel {
+export class LocalChannel extends BatchedOutput<LocalElement> implements InputChannel {
   readonly #ring: LocalElement[] = [];
-  #overflow: LocalElement[] = [];
   #values: unknown[] = [];
   #timestamps: number[] = [];
-  /** The watermark that waits to be sent, NaN if none. */
-  #watermark = Number.NaN;
-  records = 0;
   readonly bytes = 0;
   // The consumer's side.
   readonly batch = new LocalBatch();
@@ -33,69 +31,28 @@ export class LocalChannel implements OutputChannel, InputChannel {
   write(value: unknown, timestamp: number): void {
     const values = this.#values;
     this.#timestamps.push(timestamp);
-    if (values.push(value) === BATCH_ROWS_MAX) this.#sendBatch();
+    if (values.push(value) === BATCH_ROWS_MAX) this.sendBatch();
   }
 
-  watermark(timestamp: number): void {
-    this.#watermark = timestamp;
+  protected get rows(): number {
+    return this.#values.length;
   }
 
-  idle(idle: boolean): void {
-    this.#flushAll();
-    this.#send({ kind: idle ? "idle" : "active" });
-  }
-
-  end(): void {
-    this.#flushAll();
-    this.#send({ kind: "end" });
-  }
-
-  flush(): void {
-    // Behind an overflow the batch may still grow, and a later watermark replaces the one that waits.
-    if (!this.blocked) this.#flushAll();
-  }
-
-  #flushAll(): void {
-    if (this.#values.length > 0) this.#sendBatch();
-    this.#sendWatermark();
-  }
-
-  #sendWatermark(): void {
-    if (Number.isNaN(this.#watermark)) return;
-    this.#send({ kind: "watermark", timestamp: this.#takeWatermark() });
-  }
-
-  #takeWatermark(): number {
-    const watermark = this.#watermark;
-    this.#watermark = Number.NaN;
-    return watermark;
-  }
-
-  get blocked(): boolean {
-    return this.#overflow.length > 0;
-  }
-
-  drain(): boolean {
-    const overflow = this.#overflow;
-    if (overflow.length === 0) return true;
-    let sent = 0;
-    while (sent < overflow.length && this.#ring.length < CHANNEL_CREDIT)
-      this.#ring.push(overflow[sent++] as LocalElement);
-    if (sent > 0) this.#overflow = overflow.slice(sent);
-    return this.#overflow.length === 0;
-  }
-
-  #sendBatch(): void {
-    this.records += this.#values.length;
-    const watermark = this.#takeWatermark();
-    this.#send({ kind: "batch", values: this.#values, timestamps: this.#timestamps, watermark });
+  protected takeBatch(watermark: number): LocalElement {
+    const element = { kind: "batch", values: this.#values, timestamps: this.#timestamps, watermark } as const;
     this.#values = [];
     this.#timestamps = [];
+    return element;
   }
 
-  #send(element: LocalElement): void {
-    if (this.blocked || this.#ring.length >= CHANNEL_CREDIT) this.#overflow.push(element);
-    else this.#ring.push(element);
+  protected signal(signal: RingSignal, watermark: number): LocalElement {
+    return { kind: signal, watermark };
+  }
+
+  protected trySend(element: LocalElement): boolean {
+    if (this.#ring.length >= CHANNEL_CREDIT) return false;
+    this.#ring.push(element);
+    return true;
   }
 
   poll(): ElementKind | undefined {
@@ -114,7 +71,7 @@ export class LocalChannel implements OutputChannel, InputChannel {
       return "batch";
     }
     this.#ring.shift();
-    if (element.kind === "watermark") this.watermarkRead = element.timestamp;
+    if (element.kind === "watermark") this.watermarkRead = element.watermark;
     return element.kind;
   }
 

@@ -9,11 +9,8 @@ import {
 import type { InputChannel } from "../../../runtime/exchange/channel.ts";
 import { createDoorbells, Doorbell } from "../../../runtime/exchange/doorbell.ts";
 import { createPoolBuffer, SegmentPool } from "../../../runtime/exchange/segment-pool.ts";
-import {
-  CONTROL_BLOCK_BYTES,
-  SharedInputChannel,
-  SharedOutputChannel,
-} from "../../../runtime/exchange/shared-channel.ts";
+import { SharedInputChannel, SharedOutputChannel } from "../../../runtime/exchange/shared-channel.ts";
+import { CONTROL_BLOCK_BYTES } from "../../../runtime/exchange/shared-ring.ts";
 import { type ChannelEnds, channelSuite } from "../../conformance/channel.ts";
 
 const open = { blocked: false };

@@ -1,15 +1,16 @@
 /**
  * The shared-memory protocol of channels and doorbells, in every interleaving of its atomic steps, and in real threads.
  *
- * The model writes down what `shared-channel.ts` and `doorbell.ts` do, a step for each access to shared memory. That it
- * can fail is shown by variants that leave out what the protocol rests on.
+ * The model writes down what `ring-producer.ts`, `ring-consumer.ts` and `doorbell.ts` do, a step for each access to
+ * shared memory. That it can fail is shown by variants that leave out what the protocol rests on.
  */
 
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { createDoorbells, Doorbell } from "../../../runtime/exchange/doorbell.ts";
 import { createPoolBuffer } from "../../../runtime/exchange/segment-pool.ts";
-import { CONTROL_BLOCK_BYTES, SharedInputChannel } from "../../../runtime/exchange/shared-channel.ts";
+import { SharedInputChannel } from "../../../runtime/exchange/shared-channel.ts";
+import { CONTROL_BLOCK_BYTES } from "../../../runtime/exchange/shared-ring.ts";
 import { explore, type Program } from "./explore.ts";
 import { newDigest, type ProducerSetup } from "./fixtures/stress-records.ts";
 
