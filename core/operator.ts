@@ -74,6 +74,8 @@ export interface RuntimeContext {
   readonly parallelism: number;
   /** 1 at the first start, one more after every restart. */
   readonly attempt: number;
+  /** What relative paths are relative to: the folder in which the job was started or submitted. */
+  readonly workingDirectory: string;
   /** Aborted when the job is cancelled or fails elsewhere. */
   readonly signal: AbortSignal;
   readonly metrics: MetricGroup;

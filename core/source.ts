@@ -25,6 +25,8 @@ export interface Source<T, Split = unknown> {
 
 export interface EnumeratorContext {
   readonly parallelism: number;
+  /** What relative paths are relative to: the folder in which the job was started or submitted. */
+  readonly workingDirectory: string;
   readonly signal: AbortSignal;
 }
 

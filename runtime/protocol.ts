@@ -25,16 +25,26 @@ export interface SlotDeployment {
   readonly graphHash: string;
   readonly showRecordsInErrors: boolean;
   readonly freeze: boolean;
+  /** What relative paths of the job are relative to. */
+  readonly workingDirectory: string;
+  /** Whether this slot runs the enumerators of sources, instead of whoever deployed it. */
+  readonly enumerates: readonly VertexId[];
   readonly memory: SharedMemory;
 }
 
-/** The memory of a process's exchange. */
+/**
+ * The memory of a process's exchange. Slots of other processes stand behind one further slot, number
+ * `executionGraph.slots`: the process's network, which moves frames between their channels and sockets.
+ */
 export interface SharedMemory {
+  /** A doorbell for each slot and for the network; the words of a slot also say how far it has come (`doorbell.ts`). */
   readonly doorbells: SharedArrayBuffer;
-  /** The pool of each slot, for its outgoing channels. */
-  readonly pools: readonly SharedArrayBuffer[];
-  /** The control block of each channel between slots; null within one. */
+  /** The pool of each slot, for its outgoing channels, then the network's, for incoming ones; null for slots elsewhere. */
+  readonly pools: readonly (SharedArrayBuffer | null)[];
+  /** The control block of each channel between slots; null within one, and where neither end is here. */
   readonly channels: readonly (SharedArrayBuffer | null)[];
+  /** Whether each slot is in another process. */
+  readonly remote: readonly boolean[];
 }
 
 /** An error as data. */
@@ -73,7 +83,12 @@ export interface SubtaskReport {
   readonly phase: string;
   readonly recordsIn: number;
   readonly recordsOut: number;
+  readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Milliseconds since its start in which it worked, waited for input, and waited for credit. */
+  readonly busyMs: number;
+  readonly idleMs: number;
+  readonly backpressuredMs: number;
   readonly watermark: number;
   readonly backpressured: boolean;
   readonly operators: readonly OperatorReport[];
@@ -89,11 +104,25 @@ export type ToSlot =
     }
   | { readonly kind: "oversize"; readonly channel: number; readonly serial: number; readonly frame: SharedArrayBuffer }
   | { readonly kind: "collected"; readonly serial: number }
+  /** A subtask of another slot asks for a split of a source whose enumerator runs here. */
+  | { readonly kind: "dealSplit"; readonly vertex: VertexId; readonly subtask: number }
+  /** Sources end as if they had read everything. */
+  | { readonly kind: "stop" }
   | { readonly kind: "cancel" };
 
 export type FromSlot =
   | { readonly kind: "running" }
   | { readonly kind: "requestSplit"; readonly vertex: VertexId; readonly subtask: number }
+  /** The answer to "dealSplit", for the slot that has the subtask. */
+  | {
+      readonly kind: "splitDealt";
+      readonly vertex: VertexId;
+      readonly subtask: number;
+      readonly split: unknown;
+      readonly none: boolean;
+    }
+  /** What `print` writes, for the job's log. */
+  | { readonly kind: "printed"; readonly stream: "stdout" | "stderr"; readonly text: string }
   | {
       readonly kind: "oversize";
       readonly toSlot: number;

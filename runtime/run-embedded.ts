@@ -37,6 +37,7 @@ export function runEmbedded(job: Job, options: RunOptions): JobHandle {
     plan,
     showRecordsInErrors: job.options.showRecordsInErrors ?? false,
     freeze: options.freeze ?? false,
+    workingDirectory: process.cwd(),
     startSlot: (deployment) => pool.start(deployment),
     log,
     onReport: () => options.onProgress?.(metrics()),

@@ -59,8 +59,8 @@ export function csv<const Columns extends CsvColumns = Readonly<Record<string, "
   return Object.freeze<Source<CsvRecord<Columns>, CsvSplit>>({
     name: sourceName("csv", path),
     bounded: true,
-    async enumerate() {
-      const files = await inputFiles(paths, [".csv", ".tsv"]);
+    async enumerate({ workingDirectory }) {
+      const files = await inputFiles(paths, [".csv", ".tsv"], workingDirectory);
       for (const file of files) await textHead(file.path);
       return inOrder(csvSplits(files, settings));
     },

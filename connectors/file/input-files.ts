@@ -4,7 +4,7 @@ import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MillraceError } from "../../core/errors.ts";
 
-/** A file, a folder, or several of them. Relative paths start at the working directory of the process that runs the job. */
+/** A file, a folder, or several of them. Relative paths start at the folder in which the job was started or submitted. */
 export type Paths = string | readonly string[];
 
 export interface InputFile {
@@ -18,9 +18,13 @@ export interface InputFile {
  * The files behind the paths, in the given order; those of a folder in the order of their names.
  * @throws MillraceError INPUT_UNREADABLE for what does not exist, a folder without a matching file, what is not a file.
  */
-export async function inputFiles(paths: Paths, extensions: readonly string[]): Promise<readonly InputFile[]> {
+export async function inputFiles(
+  paths: Paths,
+  extensions: readonly string[],
+  workingDirectory: string,
+): Promise<readonly InputFile[]> {
   const files: InputFile[] = [];
-  for (const path of listed(paths)) files.push(...(await filesAt(resolve(path), extensions)));
+  for (const path of listed(paths)) files.push(...(await filesAt(resolve(workingDirectory, path), extensions)));
   return files;
 }
 

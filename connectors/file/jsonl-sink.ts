@@ -15,7 +15,7 @@ import { OUTPUT_BUFFER_CHARS } from "./limits.ts";
  * early.
  * Dates are written as ISO 8601 strings, bigints as strings of digits, NaN and infinities as null.
  *
- * `path` is relative to the working directory of the process that writes.
+ * `path` is relative to the folder in which the job was started or submitted.
  *
  * @throws MillraceError OUTPUT_UNWRITABLE when the file cannot be opened or written; BAD_RECORD for what is no JSON.
  */
@@ -26,7 +26,7 @@ export function toJsonl<T = unknown>(path: string): Sink<T> {
   return Object.freeze<Sink<T>>({
     name: `jsonl:${path}`,
     parallelism: 1,
-    writer: () => new JsonlWriter<T>(resolve(path)),
+    writer: ({ workingDirectory }) => new JsonlWriter<T>(resolve(workingDirectory, path)),
   });
 }
 

@@ -61,8 +61,8 @@ export function parquet<T>(path: Paths, options: ParquetOptions = {}): Source<T,
   return Object.freeze<Source<T, ParquetSplit>>({
     name: sourceName("parquet", path),
     bounded: true,
-    async enumerate() {
-      const files = await inputFiles(paths, [".parquet"]);
+    async enumerate({ workingDirectory }) {
+      const files = await inputFiles(paths, [".parquet"], workingDirectory);
       const splits: ParquetSplit[] = [];
       for (const { path } of files) {
         await using file = await open(path, options);

@@ -3,14 +3,12 @@
  * collects reports and results, and brings the job to its end.
  */
 
+import { AssertionFailure } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { COLLECT_ROWS_MAX, SLOT_STOP_GRACE_MS } from "../../core/limits.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import { fromErrorReport } from "../error-report.ts";
-import { createDoorbells } from "../exchange/doorbell.ts";
-import { createPoolBuffer } from "../exchange/segment-pool.ts";
-import { CONTROL_BLOCK_BYTES } from "../exchange/shared-ring.ts";
-import type { ExecutionGraph } from "../graph/execution-graph.ts";
+import { createSharedMemory } from "../exchange/shared-memory.ts";
 import type { Plan } from "../graph/plan.ts";
 import type { FromSlot, SharedMemory, SlotDeployment, SlotPort, SubtaskReport, ToSlot } from "../protocol.ts";
 import { isFinal, type JobEvent, type JobState, nextJobState } from "./job-state.ts";
@@ -32,6 +30,8 @@ export interface LocalJobOptions {
   readonly plan: Plan;
   readonly showRecordsInErrors: boolean;
   readonly freeze: boolean;
+  /** What relative paths of the job are relative to. */
+  readonly workingDirectory: string;
   readonly startSlot: (deployment: SlotDeployment) => StartedSlot;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
   readonly onReport?: (() => void) | undefined;
@@ -54,7 +54,8 @@ export class LocalJob {
 
   constructor(options: LocalJobOptions) {
     this.#options = options;
-    this.#splits = new SplitDealer(options.plan.graph, options.plan.jobGraph, this.#abort.signal);
+    const { plan, workingDirectory } = options;
+    this.#splits = new SplitDealer(plan.graph, plan.jobGraph, { workingDirectory, signal: this.#abort.signal });
   }
 
   get state(): JobState {
@@ -97,7 +98,7 @@ export class LocalJob {
   #startSlots(): void {
     const { executionGraph } = this.#options.plan;
     try {
-      const memory = createSharedMemory(executionGraph);
+      const memory = createSharedMemory(executionGraph, () => false);
       for (let slot = 0; slot < executionGraph.slots; slot++) this.#slots.push(this.#start(slot, memory));
       this.#apply({ kind: "started" });
     } catch (cause) {
@@ -108,7 +109,7 @@ export class LocalJob {
   }
 
   #start(slot: number, memory: SharedMemory): StartedSlot {
-    const { jobId, jobName, module, plan, showRecordsInErrors, freeze } = this.#options;
+    const { jobId, jobName, module, plan, showRecordsInErrors, freeze, workingDirectory } = this.#options;
     const started = this.#options.startSlot({
       jobId,
       jobName,
@@ -121,6 +122,8 @@ export class LocalJob {
       graphHash: plan.graphHash,
       showRecordsInErrors,
       freeze,
+      workingDirectory,
+      enumerates: [],
       memory,
     });
     started.port.onMessage((message) => {
@@ -178,6 +181,11 @@ export class LocalJob {
       case "failed":
         this.#fail(fromErrorReport(message.error));
         break;
+      case "splitDealt":
+      case "printed":
+        throw new AssertionFailure(
+          `a slot of an embedded job has no enumerator and no log, but sent "${message.kind}"`,
+        );
     }
   }
 
@@ -256,16 +264,4 @@ export class LocalJob {
       ...cause,
     });
   }
-}
-
-function createSharedMemory(graph: ExecutionGraph): SharedMemory {
-  const between = graph.channels.filter((channel) => channel.fromSlot !== channel.toSlot);
-  const outgoing = (slot: number): number => between.filter((channel) => channel.fromSlot === slot).length;
-  return {
-    doorbells: createDoorbells(graph.slots),
-    pools: Array.from({ length: graph.slots }, (_, slot) => createPoolBuffer(outgoing(slot))),
-    channels: graph.channels.map((channel) =>
-      between.includes(channel) ? new SharedArrayBuffer(CONTROL_BLOCK_BYTES) : null,
-    ),
-  };
 }

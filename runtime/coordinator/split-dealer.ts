@@ -2,9 +2,12 @@
 
 import { MillraceError } from "../../core/errors.ts";
 import type { OperatorId, VertexId } from "../../core/ids.ts";
-import type { Source, SplitEnumerator } from "../../core/source.ts";
+import type { EnumeratorContext, Source, SplitEnumerator } from "../../core/source.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
+
+/** What every enumerator of a job gets alike. */
+export type EnumeratorSurroundings = Omit<EnumeratorContext, "parallelism">;
 
 export class SplitDealer {
   readonly #enumerators = new Map<VertexId, Promise<SplitEnumerator<unknown>>>();
@@ -13,11 +16,11 @@ export class SplitDealer {
   readonly #open = new Map<OperatorId, SplitEnumerator<unknown>>();
   #closed = false;
 
-  constructor(graph: StreamGraph, jobGraph: JobGraph, signal: AbortSignal) {
+  constructor(graph: StreamGraph, jobGraph: JobGraph, surroundings: EnumeratorSurroundings) {
     for (const vertex of jobGraph.vertices) {
       const head = graph.nodes.find((node) => node.id === vertex.operators[0]?.id);
       if (head?.spec.kind !== "source") continue;
-      const enumerator = this.#start(head.spec.source, head.id, vertex.parallelism, signal);
+      const enumerator = this.#start(head.spec.source, head.id, { ...surroundings, parallelism: vertex.parallelism });
       // Whoever asks for a split gets the failure; nobody may ask if the job fails earlier.
       enumerator.catch(() => {});
       this.#enumerators.set(vertex.id, enumerator);
@@ -59,12 +62,11 @@ export class SplitDealer {
   async #start(
     source: Source<unknown>,
     operator: OperatorId,
-    parallelism: number,
-    signal: AbortSignal,
+    context: EnumeratorContext,
   ): Promise<SplitEnumerator<unknown>> {
     let enumerator: SplitEnumerator<unknown>;
     try {
-      enumerator = await source.enumerate({ parallelism, signal });
+      enumerator = await source.enumerate(context);
     } catch (cause) {
       throw failure(operator, "could not list what to read", cause);
     }

@@ -78,6 +78,7 @@ function deploySubtask(
     subtask: placement.subtask,
     parallelism: vertex.parallelism,
     attempt: deployment.attempt,
+    workingDirectory: deployment.workingDirectory,
     keyGroups: deployment.jobGraph.keyGroups,
     signal: services.signal,
     clock: services.host.clock,
@@ -175,7 +176,7 @@ class SlotChannels {
     this.#deployment = deployment;
     this.#services = services;
     const { executionGraph, memory, slot } = deployment;
-    this.#doorbells = Array.from({ length: executionGraph.slots }, (_, at) => new Doorbell(memory.doorbells, at));
+    this.#doorbells = Array.from({ length: executionGraph.slots + 1 }, (_, at) => new Doorbell(memory.doorbells, at));
     const outgoing = executionGraph.channels.filter((channel) => channel.fromSlot === slot && channel.toSlot !== slot);
     this.#pool = new SegmentPool(memory.pools[slot] as SharedArrayBuffer, outgoing.length);
   }
@@ -198,13 +199,19 @@ class SlotChannels {
     this.#sharedInputs.get(channel)?.receiveOversize(serial, frame);
   }
 
+  /** Whose pool and doorbell a slot has in this process: those of others stand behind the network. */
+  #endOf(slot: number): number {
+    const { executionGraph, memory } = this.#deployment;
+    return memory.remote[slot] === true ? executionGraph.slots : slot;
+  }
+
   #output(channel: ChannelPlacement, edge: JobEdge): OutputChannel {
     if (channel.fromSlot === channel.toSlot) return this.#localChannel(channel);
     return new SharedOutputChannel({
       operator: edge.fromOperator,
       control: this.#deployment.memory.channels[channel.index] as SharedArrayBuffer,
       pool: this.#pool,
-      doorbell: this.#doorbells[channel.toSlot] as Doorbell,
+      doorbell: this.#doorbells[this.#endOf(channel.toSlot)] as Doorbell,
       sendOversize: (serial, frame) => this.#services.sendOversize(channel.toSlot, channel.index, serial, frame),
       fields: edge.fields,
     });
@@ -215,8 +222,8 @@ class SlotChannels {
     const input = new SharedInputChannel({
       operator: (this.#deployment.jobGraph.edges[channel.edge] as JobEdge).toOperator,
       control: this.#deployment.memory.channels[channel.index] as SharedArrayBuffer,
-      segments: this.#deployment.memory.pools[channel.fromSlot] as SharedArrayBuffer,
-      doorbell: this.#doorbells[channel.fromSlot] as Doorbell,
+      segments: this.#deployment.memory.pools[this.#endOf(channel.fromSlot)] as SharedArrayBuffer,
+      doorbell: this.#doorbells[this.#endOf(channel.fromSlot)] as Doorbell,
     });
     this.#sharedInputs.set(channel.index, input);
     return input;

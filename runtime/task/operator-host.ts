@@ -35,6 +35,7 @@ export interface SubtaskEnvironment {
   readonly subtask: number;
   readonly parallelism: number;
   readonly attempt: number;
+  readonly workingDirectory: string;
   readonly keyGroups: number;
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -136,6 +137,10 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
 
   get attempt(): number {
     return this.#environment.attempt;
+  }
+
+  get workingDirectory(): string {
+    return this.#environment.workingDirectory;
   }
 
   get keyGroupCount(): number {

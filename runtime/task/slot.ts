@@ -80,9 +80,14 @@ export class Slot {
     let working: boolean;
     do {
       working = this.#callbacks.runDue(clock.now());
-      for (const subtask of this.#subtasks) if (subtask.step()) working = true;
+      for (const subtask of this.#subtasks) {
+        const from = now;
+        const more = subtask.step();
+        now = clock.monotonicMs();
+        subtask.times.stepped(from, now, more ? "turn" : subtask.waitsFor);
+        if (more) working = true;
+      }
       worked ||= working;
-      now = clock.monotonicMs();
     } while (working && now - start < TIME_SLICE_MS);
     this.#flushAtTimes(now);
     this.busyMs += now - start;

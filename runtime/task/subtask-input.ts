@@ -17,6 +17,8 @@ export interface SubtaskInput {
   /** Takes one batch or less. REQUIRES: the gate is open. */
   step(): InputStep;
   readonly records: number;
+  /** Bytes of the frames that came from other slots. */
+  readonly bytes: number;
   readonly isSource: boolean;
   close(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export class ChannelInput implements SubtaskInput {
   #idle = false;
   readonly isSource = false;
   records = 0;
+  bytes = 0;
 
   constructor(channels: readonly InputChannel[], chain: Chain, gate: SubtaskGate) {
     this.#channels = channels;
@@ -65,6 +68,7 @@ export class ChannelInput implements SubtaskInput {
         return false;
       case "batch":
         this.records += channel.batch.rows;
+        this.bytes += channel.batch.frame?.length ?? 0;
         this.#startBatch(channel);
         return true;
       case "watermark":
@@ -132,6 +136,7 @@ export class SourceInput implements SubtaskInput {
   #settled: { readonly step: ReadStep } | undefined;
   #resumeAt = Number.NEGATIVE_INFINITY;
   readonly isSource = true;
+  readonly bytes = 0;
   records = 0;
 
   constructor(source: Source<unknown>, chain: Chain, gate: SubtaskGate, requestSplit: () => Promise<unknown>) {

@@ -19,6 +19,7 @@ import { END_OF_TIME } from "../../core/time.ts";
 import type { Chain } from "./chain.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
 import type { SubtaskInput } from "./subtask-input.ts";
+import { SubtaskTimes, type SubtaskWait } from "./subtask-times.ts";
 
 export type SubtaskPhase = "opening" | "running" | "finishing" | "draining" | "closing" | "finished";
 
@@ -35,6 +36,7 @@ export interface SubtaskParts {
 export class Subtask {
   readonly name: string;
   readonly chain: Chain;
+  readonly times = new SubtaskTimes();
   readonly #graph: StreamGraph;
   readonly #gate: SubtaskGate;
   readonly #input: SubtaskInput;
@@ -72,6 +74,10 @@ export class Subtask {
     return this.chain.edges.reduce((sum, edge) => sum + edge.records, 0);
   }
 
+  get bytesIn(): number {
+    return this.#input.bytes;
+  }
+
   get bytesOut(): number {
     return this.chain.edges.reduce((sum, edge) => sum + edge.bytes, 0);
   }
@@ -88,6 +94,20 @@ export class Subtask {
 
   get backpressured(): boolean {
     return this.chain.edges.some((edge) => edge.blocked);
+  }
+
+  /** What keeps it from working on, after a step that found nothing to do. */
+  get waitsFor(): SubtaskWait {
+    switch (this.#phase) {
+      case "finished":
+        return "turn";
+      case "opening":
+      case "closing":
+        return "function";
+      default:
+        if (this.#gate.waiting) return "function";
+        return this.backpressured ? "credit" : "input";
+    }
   }
 
   start(): void {

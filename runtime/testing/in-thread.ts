@@ -52,6 +52,7 @@ export async function runInThread<P extends Params>(job: Job<P>, options: InThre
     plan,
     showRecordsInErrors: job.options.showRecordsInErrors ?? false,
     freeze: options.freeze ?? true,
+    workingDirectory: process.cwd(),
     startSlot: (deployment) => {
       const slot = new InThreadSlot(anyJob, deployment, scheduler, random, clock);
       slots.push(slot);

@@ -6,7 +6,7 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Source, SourceContext, SourceReader } from "../../core/source.ts";
+import type { EnumeratorContext, Source, SourceContext, SourceReader } from "../../core/source.ts";
 import { fakeContext, ManualClock } from "../connectors/fake-context.ts";
 
 export interface SourceCase<T> {
@@ -223,8 +223,8 @@ function openReader<T>(source: Source<T>, context: SourceContext = fakeContext()
   };
 }
 
-export function enumeratorContext(parallelism: number): { parallelism: number; signal: AbortSignal } {
-  return { parallelism, signal: new AbortController().signal };
+export function enumeratorContext(parallelism: number): EnumeratorContext {
+  return { parallelism, workingDirectory: process.cwd(), signal: new AbortController().signal };
 }
 
 function sorted(records: readonly unknown[]): string[] {

@@ -24,6 +24,7 @@ export interface FakeContextOptions {
   readonly subtask?: number;
   readonly parallelism?: number;
   readonly clock?: ManualClock;
+  readonly workingDirectory?: string;
   /** What `collect` returns. */
   readonly collected?: () => Promise<void> | undefined;
 }
@@ -37,6 +38,7 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     subtask: options.subtask ?? 0,
     parallelism: options.parallelism ?? 1,
     attempt: 1,
+    workingDirectory: options.workingDirectory ?? process.cwd(),
     signal: new AbortController().signal,
     clock: options.clock ?? new ManualClock(),
     reported,

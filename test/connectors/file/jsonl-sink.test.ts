@@ -56,6 +56,15 @@ test("what JSON does not have is a BAD_RECORD, not an empty line", async () => {
   await expect(lineOf(cycle)).rejects.toMatchObject({ code: "BAD_RECORD" });
 });
 
+test("a relative path begins at the job's folder, not at the process's", async () => {
+  const writer = toJsonl("deep/relative.jsonl").writer(fakeContext({ workingDirectory: folder.path }));
+  await writer.open?.();
+  await writer.write(1, 0);
+  await writer.flush?.();
+  await writer.close?.();
+  expect(linesOf(join(folder.path, "deep/relative.jsonl"))).toEqual([1]);
+});
+
 test("what the file held before is gone when it is opened", async () => {
   const path = folder.write("old.jsonl", "old\n");
   const writer = toJsonl(path).writer(fakeContext());

@@ -190,6 +190,14 @@ test.each(unreadable)(
   },
 );
 
+test("a relative path begins at the job's folder, not at the process's", async () => {
+  folder.write("deep/in.jsonl", "1\n");
+  const context = { ...enumeratorContext(1), workingDirectory: join(folder.path, "deep") };
+  const enumerator = await jsonl("in.jsonl").enumerate(context);
+  expect(await enumerator.next(0)).toMatchObject({ path: join(folder.path, "deep/in.jsonl") });
+  await enumerator.close?.();
+});
+
 test.each([
   ["gzip", Buffer.of(0x1f, 0x8b, 8, 0), /compressed with gzip/],
   ["UTF-16", Buffer.from('\uFEFF{"a":1}\n', "utf16le"), /encoded in UTF-16.*convert it to UTF-8/],

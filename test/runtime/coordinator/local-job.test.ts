@@ -99,6 +99,7 @@ function start({ source = {}, slotFailsToStart, onReport, beforeRun }: StartOpti
     ),
     showRecordsInErrors: false,
     freeze: false,
+    workingDirectory: "/work",
     startSlot: (deployment) => {
       if (deployment.slot === slotFailsToStart) throw new Error("no thread left");
       const slot = new FakeSlot(deployment);

@@ -17,7 +17,7 @@ function dealerOf(
   const source = { ...items(), enumerate } as unknown as Source<Item>;
   const { graph, jobGraph } = planOf((env) => env.from(source).to(nothing));
   const abort = new AbortController();
-  const dealer = new SplitDealer(graph, jobGraph, abort.signal);
+  const dealer = new SplitDealer(graph, jobGraph, { workingDirectory: "/work", signal: abort.signal });
   return { dealer, abort, next: (subtask) => dealer.next("items" as VertexId, subtask) };
 }
 
@@ -27,14 +27,14 @@ test("splits are dealt to whoever asks, and undefined when there are no more", a
   expect([await next(0), await next(1), await next(0), await next(1)]).toEqual([1, 2, undefined, undefined]);
 });
 
-test("an enumerator knows its source's parallelism and learns of the job's end by the signal", async () => {
+test("an enumerator knows its source's parallelism and the job's folder, and learns of its end by the signal", async () => {
   let context: EnumeratorContext | undefined;
   const { dealer, abort } = dealerOf((given) => {
     context = given;
     return { next: () => undefined };
   });
   await dealer.ready();
-  expect([context?.parallelism, context?.signal]).toEqual([2, abort.signal]);
+  expect(context).toEqual({ parallelism: 2, workingDirectory: "/work", signal: abort.signal });
 });
 
 test("an enumerator that cannot list its input fails by name, when it is looked at and when a split is asked for", async () => {

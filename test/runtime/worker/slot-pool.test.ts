@@ -29,6 +29,7 @@ function pooled<P extends Params>(given: Job<P>, slotCount: number): Pooled {
     plan: planJob(given as unknown as Job, { parallelism: slotCount }),
     showRecordsInErrors: false,
     freeze: false,
+    workingDirectory: process.cwd(),
     startSlot: (deployment: SlotDeployment) => {
       const slot = pool.start(deployment);
       slots.push(slot);
