@@ -1,13 +1,15 @@
 /**
  * The execution graph: every vertex as parallel subtasks, placed on slots, and every edge as channels between them.
  *
- * Placement: a slot holds at most one subtask of each vertex, and a forward edge stays in its slot: vertices that such
- * edges connect go to the same slots. Those with as many subtasks as there are slots have subtask i on slot i; smaller
- * ones go to the slots with the least work.
+ * Placement: each sharing group of vertices (`regions.ts`) has slots of its own, as many as its largest vertex has
+ * subtasks. In a group, a slot holds at most one subtask of each vertex, and a forward edge stays in its slot: vertices
+ * that such edges connect go to the same slots. (Between groups it connects slots one to one.) Those with as many
+ * subtasks as there are slots have subtask i on the i-th slot; smaller ones go to the slots with the least work.
  */
 
 import type { VertexId } from "../../core/ids.ts";
 import type { JobEdge, JobGraph, JobVertex } from "./job-graph.ts";
+import { type SharingGroup, sharingGroups } from "./regions.ts";
 
 export interface ExecutionGraph {
   readonly slots: number;
@@ -31,8 +33,7 @@ export interface ChannelPlacement {
 }
 
 export function createExecutionGraph(graph: JobGraph): ExecutionGraph {
-  const slots = Math.max(...graph.vertices.map((vertex) => vertex.parallelism));
-  const subtasks = placeSubtasks(graph, slots);
+  const { slots, subtasks } = placeSubtasks(graph);
   const slotOf = (vertex: VertexId, subtask: number): number =>
     (subtasks.find((placed) => placed.vertex === vertex && placed.subtask === subtask) as SubtaskPlacement).slot;
   const channels: ChannelPlacement[] = [];
@@ -51,18 +52,39 @@ export function createExecutionGraph(graph: JobGraph): ExecutionGraph {
   return { slots, subtasks, channels };
 }
 
-function placeSubtasks(graph: JobGraph, slots: number): SubtaskPlacement[] {
-  const load = new Array<number>(slots).fill(0);
+function placeSubtasks(graph: JobGraph): Pick<ExecutionGraph, "slots" | "subtasks"> {
   const slotsOf = new Map<VertexId, readonly number[]>();
-  for (const vertex of graph.vertices) {
-    const together = slotsOf.get(vertex.id);
-    const chosen = together ?? leastLoaded(load, vertex.parallelism);
-    if (together === undefined) for (const id of connectedByForward(vertex.id, graph)) slotsOf.set(id, chosen);
-    for (const slot of chosen) load[slot] = (load[slot] as number) + 1 / vertex.parallelism;
+  let slots = 0;
+  for (const group of sharingGroups(graph)) {
+    for (const [vertex, chosen] of placeGroup(group, graph)) {
+      slotsOf.set(
+        vertex,
+        chosen.map((slot) => slots + slot),
+      );
+    }
+    slots += slotsOfGroup(group);
   }
-  return graph.vertices.flatMap((vertex) =>
+  const subtasks = graph.vertices.flatMap((vertex) =>
     (slotsOf.get(vertex.id) as readonly number[]).map((slot, subtask) => ({ vertex: vertex.id, subtask, slot })),
   );
+  return { slots, subtasks };
+}
+
+function slotsOfGroup({ vertices }: SharingGroup): number {
+  return Math.max(...vertices.map((vertex) => vertex.parallelism));
+}
+
+/** For each vertex of the group the slots of its subtasks, counted from the group's first. */
+function placeGroup(group: SharingGroup, graph: JobGraph): ReadonlyMap<VertexId, readonly number[]> {
+  const load = new Array<number>(slotsOfGroup(group)).fill(0);
+  const slotsOf = new Map<VertexId, readonly number[]>();
+  for (const vertex of group.vertices) {
+    const together = slotsOf.get(vertex.id);
+    const chosen = together ?? leastLoaded(load, vertex.parallelism);
+    if (together === undefined) for (const id of connectedByForward(vertex.id, group, graph)) slotsOf.set(id, chosen);
+    for (const slot of chosen) load[slot] = (load[slot] as number) + 1 / vertex.parallelism;
+  }
+  return slotsOf;
 }
 
 function leastLoaded(load: readonly number[], count: number): readonly number[] {
@@ -71,14 +93,16 @@ function leastLoaded(load: readonly number[], count: number): readonly number[] 
   return all.sort((a, b) => (load[a] as number) - (load[b] as number) || a - b).slice(0, count);
 }
 
-/** The vertex and all that forward edges connect it to, in either direction. */
-function connectedByForward(vertex: VertexId, graph: JobGraph): ReadonlySet<VertexId> {
+/** The vertex and all of its group that forward edges connect it to, in either direction. */
+function connectedByForward(vertex: VertexId, group: SharingGroup, graph: JobGraph): ReadonlySet<VertexId> {
+  const members = new Set(group.vertices.map(({ id }) => id));
   const connected = new Set([vertex]);
   // A set is walked over with what is added on the way.
   for (const id of connected) {
     for (const { partitioning, from, to } of graph.edges) {
-      if (partitioning === "forward" && from === id) connected.add(to);
-      if (partitioning === "forward" && to === id) connected.add(from);
+      if (partitioning !== "forward" || !members.has(from) || !members.has(to)) continue;
+      if (from === id) connected.add(to);
+      if (to === id) connected.add(from);
     }
   }
   return connected;

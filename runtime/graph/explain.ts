@@ -8,6 +8,7 @@ import type { Partitioning } from "../../core/partitioning.ts";
 import type { ExecutionGraph } from "./execution-graph.ts";
 import type { JobEdge, JobVertex } from "./job-graph.ts";
 import type { Plan } from "./plan.ts";
+import { labelsText, regionsOf, slotLabels } from "./regions.ts";
 
 export function explain(plan: Plan): string {
   const { graph, graphHash, jobGraph, executionGraph } = plan;
@@ -20,7 +21,7 @@ export function explain(plan: Plan): string {
     `Chained graph: ${count(jobGraph.vertices.length, "vertex", "vertices")}, ${count(jobGraph.edges.length, "edge")}`,
     ...jobGraph.vertices.flatMap((vertex) => chainedLines(vertex, plan)),
     "",
-    `Parallel graph: ${count(executionGraph.subtasks.length, "subtask")} in ${count(executionGraph.slots, "slot")}, ${channels(executionGraph)}`,
+    `Parallel graph: ${count(executionGraph.subtasks.length, "subtask")} in ${count(executionGraph.slots, "slot")}${regions(plan)}, ${channels(executionGraph)}`,
     ...parallelLines(plan),
     "",
   ].join("\n");
@@ -46,15 +47,26 @@ function edgeText(edge: JobEdge): string {
 }
 
 function parallelLines({ jobGraph, executionGraph }: Plan): string[] {
+  const regions = regionsOf(jobGraph, executionGraph);
+  const labels = slotLabels(jobGraph, executionGraph);
   return Array.from({ length: executionGraph.slots }, (_, slot) => {
+    const region = regions.find(({ slots }) => slots.includes(slot));
+    const where = regions.length > 1 && region !== undefined ? ` (region ${region.index + 1})` : "";
+    const required = labelsText(labels[slot] ?? {});
+    const on = required === "" ? "" : `, on a worker with ${required}`;
     const names = executionGraph.subtasks
       .filter((placed) => placed.slot === slot)
       .map((placed) => {
         const vertex = jobGraph.vertices.find((candidate) => candidate.id === placed.vertex);
         return `${placed.vertex} ${placed.subtask + 1}/${vertex?.parallelism}`;
       });
-    return `  slot ${slot + 1}: ${names.join(", ")}`;
+    return `  slot ${slot + 1}${where}: ${names.join(", ")}${on}`;
   });
+}
+
+function regions({ jobGraph, executionGraph }: Plan): string {
+  const { length } = regionsOf(jobGraph, executionGraph);
+  return length > 1 ? ` of ${length} regions` : "";
 }
 
 function channels({ channels }: ExecutionGraph): string {

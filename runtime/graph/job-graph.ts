@@ -12,6 +12,7 @@ import { KEY_GROUPS_MAX } from "../../core/limits.ts";
 import type { StreamNode } from "../../core/node.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
+import type { Labels } from "../cluster-protocol.ts";
 
 export interface JobGraph {
   readonly jobName: string;
@@ -24,6 +25,8 @@ export interface JobGraph {
 export interface JobVertex {
   readonly id: VertexId;
   readonly parallelism: number;
+  /** What a worker must have that runs it; absent: nothing. */
+  readonly labels?: Labels;
   /** In topological order; the first is the one that gets the input. */
   readonly operators: readonly ChainedOperator[];
 }

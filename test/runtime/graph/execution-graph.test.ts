@@ -4,6 +4,7 @@ import type { VertexId } from "../../../core/ids.ts";
 import type { Partitioning } from "../../../core/partitioning.ts";
 import { createExecutionGraph, type ExecutionGraph } from "../../../runtime/graph/execution-graph.ts";
 import type { JobGraph } from "../../../runtime/graph/job-graph.ts";
+import { regionsOf } from "../../../runtime/graph/regions.ts";
 import { items, jobGraphOf, nothing } from "./programs.ts";
 
 type Kind = Partitioning["kind"];
@@ -122,7 +123,11 @@ describe("placement", () => {
               : ([from, to, kind] as const),
           );
         const graph = createExecutionGraph(graphOf(parallelisms, valid));
-        expect(graph.slots).toBe(Math.max(...parallelisms));
+        // Each region has slots of its own, as many as its largest vertex has subtasks.
+        const largest = regionsOf(graphOf(parallelisms, valid), graph).map(({ vertices }) =>
+          Math.max(...vertices.map((vertex) => parallelisms[Number(vertex.slice(1))] as number)),
+        );
+        expect(graph.slots).toBe(largest.reduce((sum, size) => sum + size, 0));
         for (const [at, parallelism] of parallelisms.entries()) {
           const own = graph.subtasks.filter((placed) => placed.vertex === `v${at}`);
           expect(own.map((placed) => placed.subtask)).toEqual(
@@ -138,7 +143,12 @@ describe("placement", () => {
   });
 
   test("small vertices go to the slots with the least work", () => {
-    const graph = createExecutionGraph(graphOf([3, 1, 1, 2, 1], []));
+    const graph = createExecutionGraph(
+      graphOf(
+        [3, 1, 1, 2, 1],
+        [1, 2, 3, 4].map((at) => [0, at, "hash"]),
+      ),
+    );
     const slots = [1, 2, 3, 4].map((at) =>
       graph.subtasks.filter((placed) => placed.vertex === `v${at}`).map(({ slot }) => slot),
     );
