@@ -1,0 +1,85 @@
+/**
+ * What the exchange between worker processes offers to a worker process, and what it needs from it.
+ *
+ * A worker has one `WorkerExchange`. For each region that it runs a share of, it attaches the region's shared memory:
+ * from then on frames for slots of other workers leave through it, and theirs arrive. All of it runs in the worker's main
+ * thread; nothing is decoded there, and no user code runs there.
+ */
+
+import type { LogLevel } from "../../../core/telemetry.ts";
+import type { AttemptId, ClusterId, WorkerId } from "../../cluster-ids.ts";
+import type { ExchangeAddress, RegionDeployment } from "../../cluster-protocol.ts";
+import type { SharedMemory } from "../../protocol.ts";
+
+/** A unix socket in this folder, which is made with mode 0700 if it does not exist, or a port; without one, any. */
+export type ExchangeListen =
+  | { readonly kind: "unix"; readonly folder: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port?: number };
+
+/** Calls back after a time unless the returned function is called first. */
+export type CallAfter = (ms: number, callback: () => void) => () => void;
+
+/** What a process shows and whom it believes, in PEM. */
+export interface LinkTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+export interface WorkerExchangeOptions {
+  readonly worker: WorkerId;
+  /** Both sides prove that they have it; it never travels. */
+  readonly token: string;
+  readonly listen: ExchangeListen;
+  /** For TCP: links are encrypted, and both sides show a certificate of the cluster's authority. */
+  readonly tls?: LinkTls | undefined;
+  readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** The frames under way to and from the peer are gone, or it could not be reached in time: these attempts cannot go on. */
+  readonly onLinkLost: (peer: WorkerId, attempts: readonly AttemptId[], reason: string) => void;
+  /** Absent: the process's timers. */
+  readonly callAfter?: CallAfter;
+  readonly times?: Partial<LinkTimes>;
+}
+
+export interface LinkTimes {
+  /** A link whose peer does not answer for so long is lost. */
+  readonly linkTimeoutMs: number;
+  /** How long a region waits until its peers are connected, and a peer's region until it is attached here. */
+  readonly openTimeoutMs: number;
+  /** A link that no region uses is closed after it. */
+  readonly idleAfterMs: number;
+}
+
+/** Hands an arrived frame that is larger than a segment to the slot that consumes it, as its port's "oversize" message. */
+export type DeliverOversize = (toSlot: number, channel: number, serial: number, frame: SharedArrayBuffer) => void;
+
+export interface AttachedRegion {
+  /**
+   * A slot's "oversize" message for a slot that is not in this process. It may come before or after what the slot has
+   * published in shared memory.
+   */
+  oversize(channel: number, serial: number, frame: SharedArrayBuffer): void;
+  /** The attempt has ended here: its channels are closed, the others on the same links go on. */
+  close(): void;
+}
+
+export interface LinkCounters {
+  readonly peer: WorkerId;
+  readonly framesIn: number;
+  readonly framesOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export interface Exchange {
+  /** Starts to accept links. The address belongs into the worker's description. */
+  listen(): Promise<ExchangeAddress>;
+  /** The worker is a member of this cluster in this epoch. Links of an earlier one are dropped. */
+  joined(cluster: ClusterId, epoch: number): void;
+  /** REQUIRES: `joined`; the attempt is not attached. */
+  attach(deployment: RegionDeployment, memory: SharedMemory, onOversize: DeliverOversize): AttachedRegion;
+  /** Of the links that are connected. */
+  readonly counters: readonly LinkCounters[];
+  /** Closes all links, and removes the unix socket. */
+  close(): Promise<void>;
+}
