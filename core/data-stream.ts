@@ -14,6 +14,7 @@ import type { EdgeSpec, OperatorSpec } from "./node.ts";
 import type { OperatorFactory, RuntimeContext } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
 import type { ProcessFunction } from "./process.ts";
+import type { Requirements } from "./requirements.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
@@ -206,22 +207,32 @@ export class DataStream<T> {
         { operator: sink.name },
       );
     }
-    this.append(
-      { kind: "sink", sink },
-      { name: options.name ?? sink.name, ...(parallelism === undefined ? {} : { parallelism }) },
-    );
+    const { name = sink.name } = options;
+    this.append({ kind: "sink", sink }, { ...options, name, ...(parallelism === undefined ? {} : { parallelism }) });
+  }
+
+  /**
+   * Runs the operator that made this stream on workers with these labels only, and with it what is chained to it. Where a
+   * job runs embedded, everything runs in the one process.
+   */
+  requires(labels: Requirements): this {
+    this.env.require(this.madeBy("requires").from, labels);
+    return this;
   }
 
   /** What the operator that made this stream pushed into the side output. */
   sideOutput<S>(tag: OutputTag<S>): DataStream<S> {
+    const { from } = this.madeBy(`sideOutput("${tag.name}")`);
+    return new DataStream<S>(this.env, [{ from, side: tag.name, partitioning: forward }]);
+  }
+
+  private madeBy(call: string): EdgeSpec {
     const [origin, second] = this.origins;
-    if (origin === undefined || second !== undefined || origin.partitioning.kind !== "forward") {
-      throw new MillraceError(
-        "BAD_OPTION",
-        `sideOutput("${tag.name}") must be called on the stream that an operator returned, not on a union or a partitioned stream`,
-      );
-    }
-    return new DataStream<S>(this.env, [{ from: origin.from, side: tag.name, partitioning: forward }]);
+    if (origin !== undefined && second === undefined && origin.partitioning.kind === "forward") return origin;
+    throw new MillraceError(
+      "BAD_OPTION",
+      `${call} must be called on the stream that an operator returned, not on a union or a partitioned stream`,
+    );
   }
 
   protected partitioned(partitioning: Partitioning): DataStream<T> {
@@ -233,10 +244,11 @@ export class DataStream<T> {
     options: OperatorOptions,
     more: { reads?: readonly string[] | undefined; inputs?: readonly EdgeSpec[] } = {},
   ): DataStream<O> {
-    const { name, parallelism } = options;
+    const { name, parallelism, requires } = options;
     const id = this.env.addNode({
       ...(name === undefined ? {} : { name }),
       ...(parallelism === undefined ? {} : { parallelism }),
+      ...(requires === undefined ? {} : { requires }),
       spec,
       inputs: more.inputs ?? this.origins,
       reads: more.reads,

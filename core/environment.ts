@@ -5,6 +5,7 @@ import { MillraceError } from "./errors.ts";
 import type { OperatorId } from "./ids.ts";
 import { KEY_GROUPS_MAX } from "./limits.ts";
 import type { EdgeSpec, OperatorSpec, StreamNode } from "./node.ts";
+import { checkedRequirements, joinedRequirements, type Requirements } from "./requirements.ts";
 import type { Source } from "./source.ts";
 import { type StreamGraph, validateGraph } from "./stream-graph.ts";
 
@@ -12,6 +13,8 @@ export interface OperatorOptions {
   readonly name?: string;
   /** How many subtasks the operator has; default: the job's parallelism. */
   readonly parallelism?: number;
+  /** The labels that a worker must have to run it, as in `{ gpu: true }`. Without effect where a job runs embedded. */
+  readonly requires?: Requirements;
 }
 
 export interface NodeRequest extends OperatorOptions {
@@ -57,9 +60,18 @@ export class Environment {
       inputs: Object.freeze([...request.inputs]),
       parallelism: request.parallelism,
       reads: request.reads,
+      requires: request.requires === undefined ? undefined : checkedRequirements(request.requires, id),
     };
     this.#nodes.push(Object.freeze(node));
     return id;
+  }
+
+  /** Adds to what an operator requires of its worker. For the fluent API. */
+  require(id: OperatorId, requirements: Requirements): void {
+    const at = this.#nodes.findIndex((node) => node.id === id);
+    const node = this.#nodes[at] as StreamNode;
+    const requires = joinedRequirements([node, { id, requires: checkedRequirements(requirements, id) }]);
+    this.#nodes[at] = Object.freeze({ ...node, requires });
   }
 
   #claimName(given: string | undefined, kind: string): OperatorId {

@@ -25,6 +25,8 @@ export type {
   Timers,
 } from "./operator.ts";
 export type { ProcessContext, ProcessFunction } from "./process.ts";
+export type { Requirements } from "./requirements.ts";
+export { RESTART_DEFAULT, type RestartStrategy } from "./restart.ts";
 export type { ArrowBatch, ArrowColumn, Schema } from "./schema.ts";
 export { type OutputTag, outputTag } from "./side-output.ts";
 export type { Sink, SinkContext, SinkWriter } from "./sink.ts";

@@ -7,7 +7,10 @@
 
 import { Environment } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
+import { WATCHDOG_MS_DEFAULT } from "./limits.ts";
+import { checkRestartStrategy, type RestartStrategy } from "./restart.ts";
 import type { StreamGraph } from "./stream-graph.ts";
+import { type Duration, positiveDurationMs } from "./time.ts";
 
 export type ParamValue = string | number | boolean | null;
 export type Params = Readonly<Record<string, ParamValue>>;
@@ -21,6 +24,10 @@ export interface JobOptions<P extends Params> {
   readonly keyGroups?: number;
   /** Whether error messages may contain the offending record's contents. Default false: they name its shape only. */
   readonly showRecordsInErrors?: boolean;
+  /** What a cluster does after a failure that a restart may help against; absent: what the cluster has set. */
+  readonly restart?: RestartStrategy;
+  /** A slot that stays in one call of the job's functions for so long is taken for stuck and ended. Default "60s". */
+  readonly watchdog?: Duration;
 }
 
 export interface Job<P extends Params = Params> {
@@ -41,6 +48,8 @@ export function defineJob<const P extends Params = Params>(
   options: JobOptions<P> = {},
 ): Job<P> {
   if (name === "") throw new MillraceError("MISSING_NAME", 'a job needs a name: defineJob(import.meta, "my-job", …)');
+  if (options.restart !== undefined) checkRestartStrategy(options.restart, `restart of job "${name}"`);
+  watchdogMs(name, options);
   const job: Job<P> = Object.freeze({
     name,
     module: meta.url,
@@ -49,6 +58,11 @@ export function defineJob<const P extends Params = Params>(
   });
   definedJobs.set(jobKey(meta.url, name), job as unknown as Job);
   return job;
+}
+
+/** For how long a slot of the job may stay in one call. @throws BAD_DURATION */
+export function watchdogMs(name: string, { watchdog }: Pick<JobOptions<Params>, "watchdog">): number {
+  return watchdog === undefined ? WATCHDOG_MS_DEFAULT : positiveDurationMs(watchdog, `watchdog of job "${name}"`);
 }
 
 /** Parameters with their literal types widened: the default "a" may be replaced by any string. */

@@ -54,5 +54,29 @@ export const ASYNC_TIMEOUT_MS = 60_000;
 /** Rows that `collect()` keeps for one sink: an in-memory result is for tests and small answers. */
 export const COLLECT_ROWS_MAX = 10_000_000;
 
+/** How long a slot may stay in one call: legitimate ones (loading a model, a large array) take seconds. A job can set it. */
+export const WATCHDOG_MS_DEFAULT = 60_000;
+
 /** How often a slot reports its counters. */
 export const REPORT_EVERY_MS = 200;
+
+/** A bundled program. Real ones with all their imports take a few MB; what is larger has swallowed data. */
+export const BUNDLE_BYTES_MAX = 32 * 1024 * 1024;
+
+/** One message between coordinator and worker: the largest bundle, or the rows of a busy sink, with room to spare. */
+export const CONTROL_MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** What may wait for a slow peer: some of the largest messages. A peer that is further behind is cut off. */
+export const CONTROL_QUEUE_BYTES_MAX = 128 * 1024 * 1024;
+
+/** The first message of a connection, which introduces a worker: a few hundred bytes and its labels. */
+export const CONTROL_HELLO_BYTES_MAX = 64 * 1024;
+
+/** A worker has its hello ready when it connects. */
+export const CONTROL_HELLO_WITHIN_MS = 5_000;
+
+/** Control connections of one coordinator: each worker has one, and a few are on their way out. */
+export const CONTROL_CONNECTIONS_MAX = 1024;
+
+/** How long the last messages may take to leave when a connection closes. */
+export const CONTROL_CLOSE_GRACE_MS = 2_000;

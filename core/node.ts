@@ -6,6 +6,7 @@ import type { KeySelector } from "./key.ts";
 import type { OperatorFactory, RuntimeContext } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
 import type { ProcessFunction } from "./process.ts";
+import type { Requirements } from "./requirements.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
@@ -79,4 +80,6 @@ export interface StreamNode {
   readonly parallelism: number | undefined;
   /** The fields of its input that the operator reads, or undefined for all: only these travel to it. */
   readonly reads: readonly string[] | undefined;
+  /** The labels that a worker must have to run it. */
+  readonly requires: Requirements | undefined;
 }

@@ -1,6 +1,7 @@
 /** What happens after a failure that a restart may help against. Plain data; the control plane reads it. */
 
-import type { Duration } from "./time.ts";
+import { MillraceError } from "./errors.ts";
+import { type Duration, durationMs } from "./time.ts";
 
 export type RestartStrategy =
   | { readonly kind: "none" }
@@ -32,3 +33,46 @@ export const RESTART_DEFAULT: RestartStrategy = {
   resetAfter: "10m",
   attempts: 10,
 };
+
+/** @throws BAD_OPTION or BAD_DURATION, beginning with `what`, for a strategy that nobody can follow. */
+export function checkRestartStrategy(strategy: RestartStrategy, what: string): void {
+  switch (strategy.kind) {
+    case "none":
+      return;
+    case "fixedDelay":
+      checkNumber(strategy.attempts, 1, `${what}: attempts`, true);
+      durationMs(strategy.delay, `${what}: delay`);
+      return;
+    case "exponentialBackoff":
+      checkBackoff(strategy, what);
+      return;
+    case "failureRate":
+      checkNumber(strategy.failures, 1, `${what}: failures`, true);
+      durationMs(strategy.interval, `${what}: interval`);
+      durationMs(strategy.delay, `${what}: delay`);
+      return;
+    default: {
+      const { kind } = strategy as { readonly kind?: unknown };
+      const known = '"none", "fixedDelay", "exponentialBackoff" or "failureRate"';
+      throw new MillraceError("BAD_OPTION", `${what} has a kind of ${known}, got ${JSON.stringify(kind)}`);
+    }
+  }
+}
+
+type ExponentialBackoff = Extract<RestartStrategy, { kind: "exponentialBackoff" }>;
+
+function checkBackoff(strategy: ExponentialBackoff, what: string): void {
+  const { initial, max, multiplier = 1, jitter = 0, resetAfter = "0s", attempts = 1 } = strategy;
+  checkNumber(multiplier, 1, `${what}: multiplier`);
+  checkNumber(jitter, 0, `${what}: jitter`);
+  checkNumber(attempts, 1, `${what}: attempts`, true);
+  durationMs(resetAfter, `${what}: resetAfter`);
+  if (jitter > 1) throw new MillraceError("BAD_OPTION", `${what}: jitter is a share from 0 to 1, got ${jitter}`);
+  if (durationMs(initial, `${what}: initial`) <= durationMs(max, `${what}: max`)) return;
+  throw new MillraceError("BAD_OPTION", `${what}: max is shorter than initial`);
+}
+
+function checkNumber(value: number, min: number, what: string, whole = false): void {
+  if (whole ? Number.isInteger(value) && value >= min : Number.isFinite(value) && value >= min) return;
+  throw new MillraceError("BAD_OPTION", `${what} is a ${whole ? "whole " : ""}number of at least ${min}, got ${value}`);
+}

@@ -33,7 +33,8 @@ function logicalLines(node: StreamNode): string[] {
     ({ from, side, partitioning }) =>
       `    from ${from}${side === undefined ? "" : `, side output "${side}"`}: ${partitioningText(partitioning)}`,
   );
-  return [`  ${node.id}: ${operatorText(node.spec)}${parallelism}`, ...inputs];
+  const requires = node.requires === undefined ? "" : `, requires ${labelsText(node.requires)}`;
+  return [`  ${node.id}: ${operatorText(node.spec)}${parallelism}${requires}`, ...inputs];
 }
 
 function chainedLines(vertex: JobVertex, { jobGraph }: Plan): string[] {

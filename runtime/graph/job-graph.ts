@@ -11,6 +11,7 @@ import type { OperatorId, VertexId } from "../../core/ids.ts";
 import { KEY_GROUPS_MAX } from "../../core/limits.ts";
 import type { StreamNode } from "../../core/node.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
+import { joinedRequirements } from "../../core/requirements.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import type { Labels } from "../cluster-protocol.ts";
 
@@ -79,13 +80,16 @@ export function createJobGraph(graph: StreamGraph, options: JobGraphOptions): Jo
   const jobEdges = edges.filter((edge) => !edge.chained).map((edge, index) => toJobEdge(edge, index, headOf));
   const vertices = graph.nodes
     .filter((node) => headOf.get(node.id) === node.id)
-    .map((head) => ({
-      id: head.id as unknown as VertexId,
-      parallelism: parallelism.get(head.id) as number,
-      operators: graph.nodes
-        .filter((node) => headOf.get(node.id) === head.id)
-        .map((node) => ({ id: node.id, outputs: outputsOf(node, edges, jobEdges) })),
-    }));
+    .map((head): JobVertex => {
+      const chain = graph.nodes.filter((node) => headOf.get(node.id) === head.id);
+      const labels = joinedRequirements(chain);
+      return {
+        id: head.id as unknown as VertexId,
+        parallelism: parallelism.get(head.id) as number,
+        ...(labels === undefined ? {} : { labels }),
+        operators: chain.map((node) => ({ id: node.id, outputs: outputsOf(node, edges, jobEdges) })),
+      };
+    });
   return { jobName: graph.jobName, keyGroups: options.keyGroups, vertices, edges: jobEdges };
 }
 

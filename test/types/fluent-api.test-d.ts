@@ -306,3 +306,28 @@ test("parameters have the types of their defaults", () => {
 test("the keys of streams are keys", () => {
   expectTypeOf<string | number | bigint | boolean | Date | readonly (string | number)[]>().toExtend<Key>();
 });
+
+describe("requirements", () => {
+  test("leave the stream as it is", () => {
+    expectTypeOf(clicks.map((click) => click.price).requires({ gpu: true })).toEqualTypeOf<DataStream<number>>();
+    expectTypeOf(env.from(source, { requires: { zone: "a" } })).toEqualTypeOf<DataStream<Click>>();
+  });
+
+  test("are plain values", () => {
+    // @ts-expect-error a label is a text, a number or a boolean
+    clicks.requires({ gpu: { memory: 16 } });
+    // @ts-expect-error and has a value
+    clicks.requires({ gpu: undefined });
+  });
+});
+
+describe("a job's options", () => {
+  test("restart strategies have what their kind needs", () => {
+    defineJob(import.meta, "job", () => {}, {
+      restart: { kind: "fixedDelay", attempts: 3, delay: "1s" },
+      watchdog: "5m",
+    });
+    // @ts-expect-error a delay is missing
+    defineJob(import.meta, "job", () => {}, { restart: { kind: "fixedDelay", attempts: 3 } });
+  });
+});

@@ -74,3 +74,17 @@ test("the same plan gives the same text", () => {
   const plan = planOf((env) => env.from(items()).to(nothing));
   expect(explain(plan)).toBe(explain(plan));
 });
+
+test("what operators require of their workers is shown, and on which slots", () => {
+  const plan = planOf((env) => {
+    const model = env
+      .from(items())
+      .keyBy("group")
+      .process("model", { process: () => {} });
+    model.requires({ zone: "a", gpu: true }).to(nothing);
+  });
+  const text = explain(plan);
+  expect(text).toContain('\n  model: process, no state, requires gpu=true, zone="a"\n');
+  expect(text).toContain("\n  slot 1: items 1/2\n");
+  expect(text).toContain('\n  slot 3: model 1/2, on a worker with gpu=true, zone="a"\n');
+});

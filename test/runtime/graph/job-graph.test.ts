@@ -3,7 +3,7 @@ import { counting } from "../../../core/aggregate.ts";
 import { outputTag } from "../../../core/side-output.ts";
 import { tumbling } from "../../../core/window.ts";
 import { planJob } from "../../../runtime/graph/plan.ts";
-import { chainsOf, items, jobGraphOf, jobOf, nothing, planOf } from "./programs.ts";
+import { type Build, chainsOf, items, jobGraphOf, jobOf, nothing, planOf } from "./programs.ts";
 
 describe("chaining", () => {
   test("operators behind each other with equal parallelism are one vertex", () => {
@@ -163,5 +163,23 @@ describe("parallelism", () => {
   test("more subtasks than key groups are refused", () => {
     const job = jobOf((env) => env.from(items()).to(nothing), { keyGroups: 2 });
     expect(() => planJob(job, { parallelism: 3 })).toThrow(expect.objectContaining({ code: "PARALLELISM" }));
+  });
+});
+
+describe("labels", () => {
+  test("of a chain's worker are what its operators require together", () => {
+    const { vertices } = jobGraphOf((env) =>
+      env
+        .from(items())
+        .map((item) => item, { requires: { gpu: true } })
+        .to(nothing, { requires: { zone: "a" } }),
+    );
+    expect(vertices.map((vertex) => vertex.labels)).toEqual([{ gpu: true, zone: "a" }]);
+  });
+
+  test("that contradict each other in a chain are refused by name", () => {
+    const build: Build = (env) =>
+      env.from(items(), { requires: { zone: "a" } }).to(nothing, { requires: { zone: "b" } });
+    expect(() => jobGraphOf(build)).toThrow(/"items" requires zone="a" and "nothing" zone="b"/);
   });
 });
