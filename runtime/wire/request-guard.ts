@@ -1,0 +1,54 @@
+/**
+ * Who may talk to the coordinator: checked before anything else of a request is looked at, by REST and control alike.
+ *
+ * 1. `Host` must name this coordinator: a foreign name that leads here is another site's (DNS rebinding).
+ * 2. `Origin`, which only browsers send, must be the coordinator itself.
+ * 3. The token must be right.
+ */
+
+import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
+import { MillraceError } from "../../core/errors.ts";
+import { isLoopback } from "./address.ts";
+import { bearerToken, sameToken } from "./token.ts";
+
+export interface AccessRules {
+  readonly token: string;
+  /** Names and addresses by which the coordinator is called, beside the loopback ones. */
+  readonly allowHosts?: readonly string[];
+}
+
+/** @throws FORBIDDEN when the request is meant for, or comes from, another site. */
+export function checkSite(request: IncomingMessage, { allowHosts = [] }: AccessRules): void {
+  const [header = "", ...more] = request.headersDistinct["host"] ?? [];
+  const host = hostOf(header);
+  if (more.length > 0 || host === undefined || !(isLoopback(host) || allowHosts.some((name) => sameName(name, host)))) {
+    throw new MillraceError(
+      "FORBIDDEN",
+      `the Host header names "${header}", which is not this coordinator; use its address, or start it with --allow-host`,
+    );
+  }
+  const { origin } = request.headers;
+  const own = `${"encrypted" in request.socket ? "https" : "http"}://${header}`;
+  if (origin !== undefined && !sameName(origin, own)) {
+    throw new MillraceError("FORBIDDEN", `a page of "${origin}" may not use this coordinator`);
+  }
+}
+
+/** @throws UNAUTHORIZED when the request does not carry the token. */
+export function checkToken(request: IncomingMessage, { token }: AccessRules): void {
+  const given = bearerToken(request.headers.authorization);
+  if (given !== undefined && sameToken(given, token)) return;
+  const what = given === undefined ? "carries no token" : "carries another token than this cluster's";
+  throw new MillraceError("UNAUTHORIZED", `the request ${what}; send "Authorization: Bearer …" with the token's file`);
+}
+
+/** The name or address of a Host header, without its port and brackets. */
+function hostOf(header: string): string | undefined {
+  const [, bracketed, plain] = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?$/.exec(header) ?? [];
+  return bracketed === undefined || isIP(bracketed) === 6 ? (bracketed ?? plain) : undefined;
+}
+
+function sameName(left: string, right: string): boolean {
+  return left.toLowerCase() === right.toLowerCase();
+}
