@@ -38,9 +38,11 @@ const refusalGraceMs = 2_000;
 /** `server` is an HTTP or HTTPS server. */
 export function acceptControl(server: Server, options: AcceptOptions): ControlAcceptor {
   const connections = new Set<ConnectionToWorker>();
+  let stopping = false;
+  const ready = (): boolean => !stopping && options.ready?.() !== false;
   const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     try {
-      checkUpgrade(request, options, connections.size);
+      checkUpgrade(request, { ...options, ready }, connections.size);
     } catch (error) {
       refuse(stream, error);
       return;
@@ -56,7 +58,7 @@ export function acceptControl(server: Server, options: AcceptOptions): ControlAc
       return connections.size;
     },
     async close(reason) {
-      server.off("upgrade", upgrade);
+      stopping = true;
       for (const connection of connections) connection.close(reason);
       await Promise.all([...connections].map(({ closed }) => closed));
     },
