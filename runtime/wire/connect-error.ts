@@ -18,6 +18,11 @@ export function connectError(cause: unknown, address: NetworkAddress, encrypted:
   if (isTlsCode(code)) {
     return new MillraceError("TLS", `no secure connection to ${where}: ${tlsAdvice(code, message)}`, { cause });
   }
+  if (code.startsWith("HPE_")) {
+    return new MillraceError("NOT_A_COORDINATOR", `what listens at ${where} speaks no HTTP; check host and port`, {
+      cause,
+    });
+  }
   return new MillraceError(
     "COORDINATOR_UNREACHABLE",
     `no connection to ${where}: ${advice(code, message, encrypted)}`,
