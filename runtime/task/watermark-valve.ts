@@ -3,8 +3,9 @@
  *
  *  1. It is the minimum over the inputs that are active: neither idle nor at the end of their time.
  *  2. It never falls: an input that becomes active again behind it does not pull it back.
- *  3. While no input is active it stands still: an idle one may become active again. When all are at the end of their
- *     time, because they said so or because they have ended, it is END_OF_TIME.
+ *  3. When no input is active any more, nobody holds it back: it rises to the highest time that any input has said, so
+ *     that it does not depend on the order in which they went silent. It is END_OF_TIME only when all are at the end of
+ *     their time, because they said so or because they have ended: an idle one may become active again.
  */
 
 import { END_OF_TIME } from "../../core/time.ts";
@@ -15,6 +16,8 @@ export class WatermarkValve {
   readonly #ended: Uint8Array;
   /** Inputs without further event time: ended, or about to. */
   readonly #timeless: Uint8Array;
+  /** The highest time that any input has said, the end of time aside. */
+  #highest = Number.NEGATIVE_INFINITY;
   #current = Number.NEGATIVE_INFINITY;
 
   constructor(inputs: number) {
@@ -40,6 +43,7 @@ export class WatermarkValve {
   /** Each returns true when the watermark has risen. */
   watermark(input: number, timestamp: number): boolean {
     if (timestamp === END_OF_TIME) this.#timeless[input] = 1;
+    else this.#highest = Math.max(this.#highest, timestamp);
     if (timestamp > (this.#watermarks[input] as number)) this.#watermarks[input] = timestamp;
     return this.#advance();
   }
@@ -67,19 +71,16 @@ export class WatermarkValve {
   }
 
   #advance(): boolean {
-    let least = Number.POSITIVE_INFINITY;
+    let least = END_OF_TIME;
     let active = 0;
     for (let input = 0; input < this.#watermarks.length; input++) {
       if (this.#idle[input] === 1 || this.#timeless[input] === 1) continue;
       active++;
       least = Math.min(least, this.#watermarks[input] as number);
     }
-    if (active === 0) {
-      if (this.#timeless.includes(0)) return false;
-      least = END_OF_TIME;
-    }
-    if (least <= this.#current) return false;
-    this.#current = least;
+    const next = active > 0 || !this.#timeless.includes(0) ? least : this.#highest;
+    if (next <= this.#current) return false;
+    this.#current = next;
     return true;
   }
 }

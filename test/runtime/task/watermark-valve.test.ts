@@ -46,14 +46,14 @@ test.each<[string, readonly Event[], number]>([
     10,
   ],
   [
-    "stands still while no input is active",
+    "is the highest of all when the last active input falls silent, and stands still from then on",
     [
-      { input: 0, watermark: 10 },
+      { input: 0, watermark: 30 },
       { input: 1, watermark: 20 },
       { input: 0, idle: true },
       { input: 1, idle: true },
     ],
-    20,
+    30,
   ],
   [
     "does not rise for what an idle input says",
@@ -102,6 +102,16 @@ test.each<[string, readonly Event[], number]>([
     Number.POSITIVE_INFINITY,
   ],
   [
+    "is the highest of all when the others have ended",
+    [
+      { input: 0, watermark: 10 },
+      { input: 1, watermark: 5 },
+      { input: 0, end: true },
+      { input: 1, idle: true },
+    ],
+    10,
+  ],
+  [
     "does not jump to the end of time while an input is idle only",
     [
       { input: 1, idle: true },
@@ -117,7 +127,7 @@ test.each<[string, readonly Event[], number]>([
       { input: 0, end: true },
       { input: 1, idle: true },
     ],
-    Number.NEGATIVE_INFINITY,
+    10,
   ],
 ])("the watermark %s", (_, events, expected) => {
   expect(valveAfter(2, events).current).toBe(expected);
@@ -142,7 +152,7 @@ test("it names the inputs that hold it back", () => {
   expect(valve.slowest()).toEqual([1, 2]);
 });
 
-test("it is the highest minimum over the active inputs that there ever was", () => {
+test("it is the highest minimum over the active inputs that there ever was, or the highest of all when none is active", () => {
   const event = fc
     .record({ input: fc.nat(2) })
     .chain(({ input }) =>
@@ -165,6 +175,7 @@ test("it is the highest minimum over the active inputs that there ever was", () 
         else input.ended = true;
         const active = inputs.filter(({ idle, ended }) => !idle && !ended);
         if (active.length > 0) highest = Math.max(highest, Math.min(...active.map(({ watermark }) => watermark)));
+        else highest = Math.max(highest, ...inputs.map(({ watermark }) => watermark));
         if (inputs.every(({ ended }) => ended)) highest = Number.POSITIVE_INFINITY;
         expect(valve.current).toBe(highest);
       }
