@@ -80,3 +80,42 @@ export const CONTROL_CONNECTIONS_MAX = 1024;
 
 /** How long the last messages may take to leave when a connection closes. */
 export const CONTROL_CLOSE_GRACE_MS = 2_000;
+
+/** How long a submitted program may take to be imported and planned: real ones take a fifth of a second, on slow hosts two. */
+export const PLANNING_MS_MAX = 20_000;
+
+/** The JavaScript heap of a program that is planned: graphs take a few MB; a program that loads data at import needs more. */
+export const PLANNING_HEAP_MB_MAX = 256;
+
+/** Programs that are planned at the same time, each in a process of its own of some 80 MB. */
+export const PLANNERS_MAX = 4;
+
+/** Lines that a program may write to the coordinator's log while it is imported: a warning's worth. */
+export const PLANNING_LOG_LINES_MAX = 100;
+
+/** Characters of such a line. */
+export const PLANNING_LOG_CHARACTERS_MAX = 1000;
+
+/** A JSON body of the REST interface: a submission with its parameters, a few KB. */
+export const REST_BODY_BYTES_MAX = 256 * 1024;
+
+/** One answer of the REST interface as a client reads it: a page of collected rows is the largest. */
+export const REST_ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Connections of the REST interface and of control together: browsers and scripts hold a few each. */
+export const REST_CONNECTIONS_MAX = 2048;
+
+/** How long the headers of a request may take to come; whoever is slower wants to hold the connection. */
+export const REST_HEADERS_WITHIN_MS = 5_000;
+
+/** How long a whole request may take to come: the largest bundle over a slow line. */
+export const REST_REQUEST_WITHIN_MS = 60_000;
+
+/** How long an idle connection is kept: longer than a client polls, so that it opens one only. */
+export const REST_KEEP_ALIVE_MS = 10_000;
+
+/** Bytes of all headers of a request together: a token and what proxies add. */
+export const REST_HEADER_BYTES_MAX = 8 * 1024;
+
+/** Collected rows of one answer. */
+export const REST_ROWS_MAX = 10_000;

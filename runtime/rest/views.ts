@@ -216,6 +216,12 @@ export interface SubmitRequest {
   readonly slotHeapMb?: number;
 }
 
+/** Collected rows of one sink, and the row to ask for next. */
+export interface RowsPage {
+  readonly rows: readonly unknown[];
+  readonly next: number;
+}
+
 /** The next lines of a job's log, from a byte offset that an earlier answer gave. */
 export interface LogPage {
   readonly lines: readonly LogLine[];
