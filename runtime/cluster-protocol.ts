@@ -57,6 +57,8 @@ export interface WorkerHello {
   /** The version of millrace, which has to be the coordinator's. */
   readonly version: string;
   readonly description: WorkerDescription;
+  /** The cluster that welcomed it before; absent at its first hello. Another one refuses it. */
+  readonly cluster?: ClusterId | undefined;
 }
 
 export type Greeting =
