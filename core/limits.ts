@@ -119,3 +119,31 @@ export const REST_HEADER_BYTES_MAX = 8 * 1024;
 
 /** Collected rows of one answer. */
 export const REST_ROWS_MAX = 10_000;
+
+/** What an exchange link's socket may hold that the peer has not taken: enough to keep it busy, little to wait behind. */
+export const LINK_WRITE_BYTES = 512 * 1024;
+
+/** A link without an answer for so long is lost: longer than any pause of a process that works. */
+export const LINK_TIMEOUT_MS = 10_000;
+
+/** How long a region waits for its links, and a peer's channels for their region: deployments arrive within moments. */
+export const LINK_OPEN_TIMEOUT_MS = 30_000;
+
+/** How long a link stays that no region uses: the next attempt of a job comes sooner. */
+export const LINK_IDLE_MS = 60_000;
+
+/** A link's handshake: names, epochs and nonces take a few hundred bytes. */
+export const LINK_HANDSHAKE_BYTES_MAX = 4096;
+
+/** Both sides of a handshake answer at once. */
+export const LINK_HANDSHAKE_MS = 5_000;
+
+/** Connections that have not shown who they are: all workers of a large cluster may dial at the same time. */
+export const LINK_HANDSHAKES_MAX = 256;
+
+/** Channels that a peer may open before their region is attached here: those of the largest region. */
+export const LINK_OPENS_WAITING_MAX = 65_536;
+
+/** From the first to the last, how long a worker waits before it dials again. */
+export const LINK_REDIAL_MS_MIN = 50;
+export const LINK_REDIAL_MS_MAX = 2_000;

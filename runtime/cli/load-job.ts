@@ -11,15 +11,18 @@ export async function loadJob(path: string): Promise<Job> {
   const file = resolve(path);
   if (!(await isFile(file)))
     throw new MillraceError("BAD_JOB_MODULE", `there is no file ${path}; give the path of a job's module`);
-  const job = await importDefault(path, pathToFileURL(file).href);
-  if (!isJob(job)) {
-    throw new MillraceError(
-      "BAD_JOB_MODULE",
-      `${path} does not export a job: its default export is ${kindOf(job)}; end it with "export default job", where job is what defineJob returned`,
-    );
-  }
+  const job = exportedJob(path, await importDefault(path, pathToFileURL(file).href));
   checkCopy(path, job);
   return job;
+}
+
+/** @throws MillraceError BAD_JOB_MODULE when what the module exports as its default is no job. */
+export function exportedJob(path: string, exported: unknown): Job {
+  if (isJob(exported)) return exported;
+  throw new MillraceError(
+    "BAD_JOB_MODULE",
+    `${path} does not export a job: its default export is ${kindOf(exported)}; end it with "export default job", where job is what defineJob returned`,
+  );
 }
 
 async function isFile(file: string): Promise<boolean> {

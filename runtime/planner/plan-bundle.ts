@@ -1,0 +1,94 @@
+/**
+ * Plans a bundled program: imports it, finds its job, and plans that twice. Runs in a thread of the planner's process,
+ * and so does the program's top level.
+ */
+
+import { realpathSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { MillraceError } from "../../core/errors.ts";
+import { definedJob, type Job, watchdogMs } from "../../core/job.ts";
+import { checkBundleVersion } from "../bundle/bundle-file.ts";
+import { mapStacksOf } from "../bundle/mapped-stacks.ts";
+import { resolveImportsOf } from "../bundle-resolution.ts";
+import { exportedJob } from "../cli/load-job.ts";
+import { parseParams } from "../cli/param-values.ts";
+import { toErrorReport } from "../error-report.ts";
+import { explain } from "../graph/explain.ts";
+import { planJob } from "../graph/plan.ts";
+import { slotLabels } from "../graph/regions.ts";
+import type { PlannedJob, PlanRequest } from "../planned-job.ts";
+import { ownVersion } from "../version.ts";
+import type { FromPlanner } from "./planner-protocol.ts";
+
+/** The plan, or what is wrong with the program. */
+export async function answerTo(request: PlanRequest): Promise<FromPlanner> {
+  try {
+    return { kind: "planned", job: await planBundle(request) };
+  } catch (error) {
+    return { kind: "refused", error: toErrorReport(error) };
+  }
+}
+
+export function neverSettles(): FromPlanner {
+  const message = "the program waits at its top level for a promise that never settles, so its import never ends";
+  return { kind: "refused", error: toErrorReport(new MillraceError("BAD_JOB_MODULE", message)) };
+}
+
+async function planBundle(request: PlanRequest): Promise<PlannedJob> {
+  const job = await importedJob(request.bundle);
+  const plan = planJob(job, {
+    params: { ...parseParams(job, request.paramTexts ?? []), ...request.params },
+    parallelism: request.parallelism,
+  });
+  const { params, graphHash, jobGraph, executionGraph } = plan;
+  return {
+    name: job.name,
+    params,
+    parallelism: request.parallelism ?? job.options.parallelism ?? 1,
+    graphHash,
+    jobGraph,
+    executionGraph,
+    slotLabels: slotLabels(jobGraph, executionGraph),
+    showRecordsInErrors: job.options.showRecordsInErrors ?? false,
+    restart: job.options.restart,
+    watchdogMs: watchdogMs(job.name, job.options),
+    explained: `${explain(plan).trimEnd()}\n`,
+  };
+}
+
+async function importedJob(bundle: string): Promise<Job> {
+  const path = realpathSync(bundle);
+  checkBundleVersion(path, ownVersion());
+  const { href } = pathToFileURL(path);
+  resolveImportsOf(href);
+  mapStacksOf(href);
+  const job = exportedJob("the program", await importDefault(href));
+  checkFound(job, href);
+  return job;
+}
+
+async function importDefault(url: string): Promise<unknown> {
+  try {
+    const module: { readonly default?: unknown } = await import(url);
+    return module.default;
+  } catch (cause) {
+    if (cause instanceof MillraceError) throw cause;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new MillraceError("BAD_JOB_MODULE", `the program could not be imported: ${message}`, { cause });
+  }
+}
+
+/** Slots look the job up by the bundle's URL and the job's name. */
+function checkFound(job: Job, url: string): void {
+  if (job.module !== url) {
+    throw new MillraceError(
+      "BAD_JOB_MODULE",
+      `job "${job.name}" was defined with another URL than its bundle has, ${job.module}, so workers would not find it; give defineJob import.meta itself`,
+    );
+  }
+  if (definedJob(url, job.name) === job) return;
+  throw new MillraceError(
+    "BAD_JOB_MODULE",
+    `the program defines two jobs that are called "${job.name}", so workers would not know which one to run; give one of them another name`,
+  );
+}

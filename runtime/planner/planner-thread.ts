@@ -1,0 +1,27 @@
+/** The thread of a planner in which the program is imported and planned. */
+
+import { enableCompileCache } from "node:module";
+import { parentPort, workerData } from "node:worker_threads";
+import type { PlanRequest } from "../planned-job.ts";
+import type { FromPlanner } from "./planner-protocol.ts";
+
+enableCompileCache();
+void plan();
+
+async function plan(): Promise<void> {
+  const { answerTo, neverSettles } = await import("./plan-bundle.ts");
+  // With nothing left to wait for, the program will never have been imported.
+  process.once("beforeExit", () => answer(neverSettles()));
+  const message = await answerTo(workerData as PlanRequest);
+  // The thread is ended with its answer, and what it wrote before has to leave it first.
+  await Promise.all([written(process.stdout), written(process.stderr)]);
+  answer(message);
+}
+
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write("", () => resolve()));
+}
+
+function answer(message: FromPlanner): void {
+  parentPort?.postMessage(message);
+}
