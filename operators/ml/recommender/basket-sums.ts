@@ -107,12 +107,13 @@ function open(
   const basket = cleared(state.baskets.get(last) ?? newBasketSums(state.candidates.length));
   state.baskets.delete(last);
   state.baskets.set(user, basket);
-  for (let q = context.inBasket - 1; q >= 0; q--) basket.items.push(state.sources.ordinals.get(context.items[q]!)!);
+  const { ordinals } = state.catalogue;
+  for (let q = context.inBasket - 1; q >= 0; q--) basket.items.push(ordinals.get(context.itemAt(q))!);
   for (let q = Math.min(context.length, Math.max(context.inBasket, config.reopenReadMax)) - 1; q >= 0; q--) {
     addItem(
       state,
       basket,
-      state.sources.ordinals.get(context.items[q]!)!,
+      ordinals.get(context.itemAt(q))!,
       q < context.inBasket ? 1 : config.oldFactor,
       pairInflation,
       config,

@@ -10,19 +10,19 @@
  * many purchases it has learnt.
  */
 
-import type { Data, RecordBatch } from "apache-arrow";
 import { MillraceError } from "../../../core/errors.ts";
-import { ASYNC_TIMEOUT_MS } from "../../../core/limits.ts";
+import { ARROW_BATCH_ROWS, ASYNC_TIMEOUT_MS } from "../../../core/limits.ts";
 import type { OperatorContext, OperatorFactory } from "../../../core/operator.ts";
 import type { ArrowBatch, Schema } from "../../../core/schema.ts";
 import type { StatePane } from "../../../core/state-backend.ts";
 import { MapBatchesOperator } from "../../map-batches.ts";
+import { addToCatalogue, type Catalogue, newCatalogue } from "./catalogue.ts";
 import { DEFAULTS, type RecommenderConfig } from "./config.ts";
+import { EventColumns } from "./event-columns.ts";
 import { Exclusion } from "./exclusion.ts";
 import { Shard } from "./shard.ts";
 import { newShardState, type ShardState } from "./shard-state.ts";
 import { TopList } from "./top-list.ts";
-import type { Context, Purchase } from "./user-context.ts";
 
 /** What the recommender reads of an event. */
 export interface RecommenderInput {
@@ -69,7 +69,7 @@ export const recommenderSchema = Object.freeze({
 
 export interface RecommenderOptions {
   readonly config?: RecommenderConfig;
-  /** Rows of an Arrow batch at the most. */
+  /** Rows of an Arrow batch at the most, for fewer than the exchange's frames have. */
   readonly batchRows?: number;
 }
 
@@ -92,7 +92,7 @@ export function onlineRecommender(
     return new MapBatchesOperator(
       {
         schema: recommenderSchema,
-        maxRows: options.batchRows ?? 256,
+        maxRows: options.batchRows ?? ARROW_BATCH_ROWS,
         rowWise: true,
         timeoutMs: ASYNC_TIMEOUT_MS,
         call: (batch) => model.answer(batch),
@@ -147,11 +147,15 @@ function checkConfig(config: RecommenderConfig, operator: string): void {
     throw new MillraceError("BAD_OPTION", `the model of "${operator}" cannot be: its ${wrong}`, { operator });
 }
 
+type Answer = RecommenderAnswer | (RankedList & { readonly position: number });
+
 /** The shards of one subtask. */
 class ModelSubtask {
+  readonly #config: RecommenderConfig;
   readonly #context: OperatorContext;
   readonly #shards: readonly Shard[];
   readonly #states: StatePane;
+  readonly #catalogue: Catalogue;
   /** Where each shard's entry is in `#states`. */
   readonly #slots: readonly number[];
   /** All shards offer to one list: its order is total, so their order does not matter. */
@@ -159,20 +163,24 @@ class ModelSubtask {
 
   constructor(config: RecommenderConfig, context: OperatorContext) {
     checkConfig(config, context.operator);
+    this.#config = config;
     this.#context = context;
     this.#list = new TopList(config.listLength);
     this.#states = context.state.table("model", { numbers: 1, values: true, keyGroup: "key" }).pane(0);
     const exclusion = new Exclusion();
     const own = this.#ownShards(config);
     this.#slots = own.map(([, group]) => this.#states.slotOf(group));
-    this.#shards = own.map(
-      ([shard], at) => new Shard(shard, exclusion, config, this.#stateOf(shard, this.#slots[at] as number, config)),
-    );
+    const states = own.map(([shard], at) => this.#stateOf(shard, this.#slots[at] as number));
+    this.#catalogue = states[0]?.catalogue ?? newCatalogue();
+    this.#shards = states.map((state) => {
+      state.catalogue = this.#catalogue;
+      return new Shard(state, exclusion, config);
+    });
   }
 
-  #stateOf(shard: number, slot: number, config: RecommenderConfig): ShardState {
+  #stateOf(shard: number, slot: number): ShardState {
     const { values } = this.#states;
-    values[slot] ??= newShardState(shard, config);
+    values[slot] ??= newShardState(shard, this.#config);
     return values[slot] as ShardState;
   }
 
@@ -187,33 +195,47 @@ class ModelSubtask {
     return shards;
   }
 
-  answer(batch: ArrowBatch): readonly (RecommenderAnswer | (RankedList & { readonly position: number }))[] {
+  /** Answers are made one by one as they are taken. REQUIRES that all are taken before the next batch comes. */
+  answer(batch: ArrowBatch): Iterable<Answer> {
+    return new Answers(this, new EventColumns(batch));
+  }
+
+  answerTo(event: EventColumns): Answer {
     const { clock, subtask } = this.#context;
-    return readEvents(batch as RecordBatch).map((event) => {
-      const started = clock.monotonicMs();
-      const modelVersion = this.#learnt;
-      this.#testThenTrain(event);
-      const { items, scores, length } = this.#list;
-      const ms = clock.monotonicMs() - started;
-      const ranked: RankedList = { list: prefix(items, length), scores: prefix(scores, length), modelVersion, ms };
-      return subtask === 0 ? answerTo(event, ranked) : { position: event.position, ...ranked };
-    });
+    const started = clock.monotonicMs();
+    const modelVersion = this.#learnt;
+    this.#testThenTrain(event);
+    const { items, scores, length } = this.#list;
+    const ms = clock.monotonicMs() - started;
+    const list = prefix(items, length);
+    const ranked = { list, scores: prefix(scores, length), modelVersion, ms };
+    if (subtask > 0) return { position: event.position, ...ranked };
+    const { position, user, item, time, description, inBasket, wantsList } = event;
+    return { position, user, item, time, description, inBasket, wantsList, ...ranked };
   }
 
   /** Shard by shard, as a shard learns from what it has just scored. */
-  #testThenTrain(event: RecommenderInput): void {
-    const purchase: Purchase = { ...event, timeSec: event.time / 1000 };
-    const context = contextOf(event);
+  #testThenTrain(event: EventColumns): void {
+    const { wantsList } = event;
+    const learns = event.item >= 0;
+    const ordinal = learns ? this.#ordinalOf(event) : -1;
     const learnt = this.#states.numbers[0] as Float64Array;
     this.#list.clear();
     for (let at = 0; at < this.#shards.length; at++) {
       const shard = this.#shards[at] as Shard;
-      if (event.wantsList) shard.score(purchase, context, this.#list);
-      if (event.item < 0) continue;
-      shard.learn(purchase, context);
+      if (wantsList) shard.score(event, event, this.#list);
+      if (!learns) continue;
+      shard.learn(event, event, ordinal);
       const slot = this.#slots[at] as number;
       learnt[slot] = (learnt[slot] as number) + 1;
     }
+  }
+
+  #ordinalOf(event: EventColumns): number {
+    return (
+      this.#catalogue.ordinals.get(event.item) ??
+      addToCatalogue(this.#catalogue, event.item, event.description, this.#config)
+    );
   }
 
   /** Every shard learns every purchase, so any of them knows. */
@@ -224,54 +246,24 @@ class ModelSubtask {
   }
 }
 
-function answerTo(
-  { position, user, item, time, description, inBasket, wantsList }: RecommenderInput,
-  ranked: RankedList,
-): RecommenderAnswer {
-  return { position, user, item, time, description, inBasket, wantsList, ...ranked };
-}
+/** The answers to a batch, row by row. */
+class Answers implements IterableIterator<Answer> {
+  readonly #model: ModelSubtask;
+  readonly #events: EventColumns;
+  #next = 0;
 
-function contextOf(event: RecommenderInput): Context {
-  return {
-    items: event.items,
-    length: event.items.length,
-    inBasket: event.inBasket,
-    opensBasket: event.inBasket === 0,
-    repeat: event.repeat,
-  };
-}
+  constructor(model: ModelSubtask, events: EventColumns) {
+    this.#model = model;
+    this.#events = events;
+  }
 
-/** The batch's rows. Numbers are read from the columns' own memory. */
-function readEvents(batch: RecordBatch): RecommenderInput[] {
-  const numbers = (name: string): Float64Array => batch.getChild(name)?.toArray() as Float64Array;
-  const position = numbers("position");
-  const user = numbers("user");
-  const item = numbers("item");
-  const time = numbers("time");
-  const inBasket = numbers("inBasket");
-  const description = batch.getChild("description");
-  const repeat = batch.getChild("repeat");
-  const wantsList = batch.getChild("wantsList");
-  const itemsOf = listReader(batch.getChild("items")?.data[0] as Data);
-  return Array.from({ length: batch.numRows }, (_, row) => ({
-    position: position[row] as number,
-    user: user[row] as number,
-    item: item[row] as number,
-    time: time[row] as number,
-    description: description?.get(row) as string,
-    items: itemsOf(row),
-    inBasket: inBasket[row] as number,
-    repeat: repeat?.get(row) as boolean,
-    wantsList: wantsList?.get(row) as boolean,
-  }));
-}
+  [Symbol.iterator](): this {
+    return this;
+  }
 
-/** Rows of a list<float64> column as arrays. */
-function listReader(column: Data): (row: number) => number[] {
-  const offsets = column.valueOffsets as Int32Array;
-  const values = (column.children[0] as Data).values as Float64Array;
-  return (row) => {
-    const from = offsets[row] as number;
-    return prefix(values, (offsets[row + 1] as number) - from, from);
-  };
+  next(): IteratorResult<Answer> {
+    if (this.#next === this.#events.rows) return { done: true, value: undefined };
+    this.#events.moveTo(this.#next++);
+    return { done: false, value: this.#model.answerTo(this.#events) };
+  }
 }

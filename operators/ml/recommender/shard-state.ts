@@ -6,6 +6,7 @@
  */
 
 import type { BasketSums } from "./basket-sums.ts";
+import { type Catalogue, newCatalogue } from "./catalogue.ts";
 import type { RecommenderConfig } from "./config.ts";
 import { deflate, newPairRows, type PairRows } from "./pair-rows.ts";
 import { newRanker, type RankerState } from "./ranker.ts";
@@ -26,10 +27,8 @@ export interface Candidates {
   shortlistFactor: Float32Array;
 }
 
-/** Every item of the catalogue as a source of pairs: the same in all shards, as every shard sees every event. */
+/** Every item of the catalogue as a source of pairs, by ordinal. */
 export interface Sources {
-  /** Item id -> ordinal, in order of first occurrence; every other column and row is by ordinal. */
-  ordinals: Map<number, number>;
   /** Purchases, inflated like pair weights. */
   uses: Float64Array;
   /** Index in the shard's candidates plus 1, or 0 when the item belongs to another shard. */
@@ -38,6 +37,8 @@ export interface Sources {
 
 export interface ShardState {
   readonly shard: number;
+  /** The same in all shards of a thread. */
+  catalogue: Catalogue;
   /** Inflation counts from here. */
   epochSec: number;
   candidates: Candidates;
@@ -55,6 +56,7 @@ export function newShardState(shard: number, config: RecommenderConfig): ShardSt
   const doubles = () => new Float64Array(0);
   return {
     shard,
+    catalogue: newCatalogue(),
     epochSec: NaN,
     candidates: {
       length: 0,
@@ -64,12 +66,12 @@ export function newShardState(shard: number, config: RecommenderConfig): ShardSt
       lastSec: doubles(),
       shortlistFactor: new Float32Array(0),
     },
-    sources: { ordinals: new Map(), uses: doubles(), local: new Int32Array(0) },
+    sources: { uses: doubles(), local: new Int32Array(0) },
     pairs: newPairRows(config),
     owned: new Map(),
     ranker: newRanker(config),
     baskets: new Map(),
-    text: newTextState(config),
+    text: newTextState(),
   };
 }
 

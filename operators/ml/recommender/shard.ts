@@ -15,7 +15,7 @@ import { DAY_SEC, hash32, type RecommenderConfig, shardOf } from "./config.ts";
 import type { Exclusion } from "./exclusion.ts";
 import { addPair, relinkRows, reserveRows } from "./pair-rows.ts";
 import { bucketOf, dot, FEATURES, learnRanking, logInPlace } from "./ranker.ts";
-import { INFLATION_LOG2_MAX, moveEpoch, newShardState, type ShardState } from "./shard-state.ts";
+import { INFLATION_LOG2_MAX, moveEpoch, type ShardState } from "./shard-state.ts";
 import { Shortlist } from "./shortlist.ts";
 import { addText } from "./text-rows.ts";
 import type { TopList } from "./top-list.ts";
@@ -39,25 +39,23 @@ export class Shard {
   readonly #gradient = new Float64Array(FEATURES);
   /** By sum: its weight in the shortlist score of the basket at hand. */
   readonly #mix = new Float64Array(SUMS);
-  /** Position of the event scored last, and the basket of its user. */
+  /** Position of the event scored last. */
   #scored = -1;
+  /** Items of the catalogue that the shard has columns for: all, but for the one being learnt. */
+  #sources: number;
+  /** The user whose event came last, with the basket and the candidates had: most events are of the same one. */
+  #user = NaN;
   #basket: BasketSums = newBasketSums(0);
+  #owned: number[] = [];
   /** The time that both factors are for. */
   #inflatedSec = NaN;
   #pairInflation = 1;
   #popularityInflation = 1;
 
-  /**
-   * `exclusion` is shared by the shards of a thread: scratch that stays in the L1 cache. `state`: restored, when there
-   * is one.
-   */
-  constructor(
-    shard: number,
-    exclusion: Exclusion,
-    config: RecommenderConfig,
-    state: ShardState = newShardState(shard, config),
-  ) {
+  /** `exclusion` is shared by the shards of a thread: scratch that stays in the L1 cache. */
+  constructor(state: ShardState, exclusion: Exclusion, config: RecommenderConfig) {
     this.state = state;
+    this.#sources = state.catalogue.words.length;
     relinkRows(state.pairs);
     this.#config = config;
     this.#exclusion = exclusion;
@@ -84,9 +82,8 @@ export class Shard {
     const shortlist = this.#shortlist;
     this.#moveTo(event.timeSec);
     this.#exclusion.begin(state.candidates.length);
-    const owned = state.owned.get(event.user);
-    if (owned !== undefined) this.#exclusion.addAll(owned);
-    this.#basket = basketFor(state, event.user, context, this.#pairInflation, this.#config);
+    this.#turnTo(event.user, context);
+    this.#exclusion.addAll(this.#owned);
     this.#select(this.#basket);
     const { length } = shortlist;
     for (let row = 0; row < length; row++)
@@ -99,21 +96,32 @@ export class Shard {
     this.#scored = event.position;
   }
 
-  /** REQUIRES that no other shard of the thread has scored since this one did: they share the exclusion. */
-  learn(event: Purchase, context: Context): void {
+  /**
+   * `ordinal`: the item's in the catalogue, which has taken it in.
+   * REQUIRES that no other shard of the thread has scored since this one did: they share the exclusion.
+   */
+  learn(event: Purchase, context: Context, ordinal: number): void {
     const { state } = this;
     const own = shardOf(event.item, this.#config.shards) === state.shard;
     this.#moveTo(event.timeSec);
     const scored = this.#scored === event.position;
-    const basket = scored ? this.#basket : basketFor(state, event.user, context, this.#pairInflation, this.#config);
-    let ordinal = state.sources.ordinals.get(event.item);
-    if (ordinal === undefined) ordinal = this.#addItem(event, own);
+    if (!scored) this.#turnTo(event.user, context);
+    const basket = this.#basket;
+    if (ordinal === this.#sources) this.#addItem(event.item, own);
     else if (own && scored) this.#learnRanking(event, context, state.sources.local[ordinal]! - 1);
     if (!context.repeat) this.#learnPairs(basket, ordinal);
     state.sources.uses[ordinal]! += this.#pairInflation;
     addItem(state, basket, ordinal, 1, this.#pairInflation, this.#config);
     pushItem(basket, ordinal, context.repeat, this.#config.pairDistanceMax);
     if (own) this.#countPurchase(event, context, state.sources.local[ordinal]! - 1);
+  }
+
+  #turnTo(user: number, context: Context): void {
+    if (user === this.#user && !context.opensBasket) return;
+    const { state } = this;
+    if (user !== this.#user) this.#owned = state.owned.get(user) ?? [];
+    this.#user = user;
+    this.#basket = basketFor(state, user, context, this.#pairInflation, this.#config);
   }
 
   /** Inflation factors at this time; moves the epoch before they leave the range of a Float32. */
@@ -284,11 +292,10 @@ export class Shard {
   }
 
   /** First occurrence of an item: columns for it as a source and, if it is the shard's own, as a candidate. */
-  #addItem(event: Purchase, own: boolean): number {
+  #addItem(item: number, own: boolean): void {
     const { state } = this;
     const { candidates, sources } = state;
-    const ordinal = sources.ordinals.size;
-    sources.ordinals.set(event.item, ordinal);
+    const ordinal = this.#sources++;
     sources.uses = grown(sources.uses, ordinal + 1);
     sources.local = grown(sources.local, ordinal + 1);
     reserveRows(state.pairs, ordinal + 1);
@@ -299,11 +306,10 @@ export class Shard {
       candidates.popularity = grown(candidates.popularity, candidates.length);
       candidates.lastSec = grown(candidates.lastSec, candidates.length);
       candidates.shortlistFactor = grown(candidates.shortlistFactor, candidates.length);
-      candidates.items[local] = event.item;
+      candidates.items[local] = item;
       sources.local[ordinal] = local + 1;
     }
-    addText(state.text, event.description, sources.local, this.#config);
-    return ordinal;
+    addText(state.text, state.catalogue, sources.local, this.#config);
   }
 
   /** Own item: it followed the basket's items. Any item: own candidates in the basket came before it. */
@@ -331,8 +337,6 @@ export class Shard {
     counts[local]!++;
     lastSec[local] = timeSec;
     shortlistFactor[local] = (counts[local]! + 1) ** -this.#config.shortlistCountExponent;
-    const owned = state.owned.get(user);
-    if (owned === undefined) state.owned.set(user, [local]);
-    else owned.push(local);
+    if (this.#owned.push(local) === 1) state.owned.set(user, this.#owned);
   }
 }

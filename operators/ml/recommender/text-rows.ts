@@ -2,10 +2,10 @@
 
 /**
  * Which of the shard's candidates have a description like that of a source item: tf-idf cosine over words.
- * A description becomes known when its item first occurs. idf counts only items known so far; it is frozen between
- * rebuilds, and a rebuild comes whenever the catalogue has grown by textRebuildGrowth (log-many in all).
+ * A description becomes known when its item first occurs; how words weigh is the catalogue's to say.
  */
 
+import { type Catalogue, unitVector } from "./catalogue.ts";
 import { grown } from "./columns.ts";
 import type { RecommenderConfig } from "./config.ts";
 
@@ -24,83 +24,62 @@ interface Posting {
 }
 
 export interface TextState {
-  /** The words of every known item, by ordinal: ids in order of first occurrence. */
-  words: number[][];
-  /** Word -> id. */
-  wordIds: Map<string, number>;
-  /** By word id: in how many descriptions a word occurs. */
-  frequency: number[];
-  /** The number of known items at which idf is computed anew. */
-  nextRebuild: number;
-  /** Derived, rebuilt from the above: by word id, the items of this shard that have the word, and those of the others. */
+  /** Derived, rebuilt from the catalogue: by word id, the items of this shard that have the word, and those of the others. */
   own: Posting[];
   foreign: Posting[];
   rows: TextRows;
 }
 
-export function newTextState(config: RecommenderConfig): TextState {
-  return {
-    words: [],
-    wordIds: new Map(),
-    frequency: [],
-    nextRebuild: config.textFirstRebuild,
-    own: [],
-    foreign: [],
-    rows: newTextRows(),
-  };
+export function newTextState(): TextState {
+  return { own: [], foreign: [], rows: newTextRows() };
 }
 
 function newTextRows(): TextRows {
   return { lengths: new Int32Array(0), candidates: new Uint16Array(0), cosines: new Float32Array(0) };
 }
 
-const tokens = (description: string): string[] => description.toLowerCase().match(/[a-z0-9']+/g) ?? [];
-
 // Scratch: meaningless between calls.
 let cosines = new Float64Array(0);
 const touched: number[] = [];
 
 /**
- * Takes in the next ordinal at its first occurrence. `locals[ordinal]` is its candidate index plus 1, or 0 in another
- * shard.
+ * Files the catalogue's newest item. `locals[ordinal]` is its candidate index plus 1, or 0 in another shard.
+ * REQUIRES that each item of the catalogue is filed when it is the newest.
  */
-export function addText(state: TextState, description: string, locals: Int32Array, config: RecommenderConfig): void {
-  const { words, wordIds, frequency, rows } = state;
-  const ids = tokens(description).map((word) => {
-    let id = wordIds.get(word);
-    if (id === undefined) {
-      id = wordIds.size;
-      wordIds.set(word, id);
-      frequency.push(0);
-      state.own.push({ ordinals: [], values: [] });
-      state.foreign.push({ ordinals: [], values: [] });
-    }
-    return id;
-  });
-  words.push(ids);
-  for (const id of new Set(ids)) frequency[id]!++;
-  rows.lengths = grown(rows.lengths, words.length);
+export function addText(state: TextState, catalogue: Catalogue, locals: Int32Array, config: RecommenderConfig): void {
+  const { rows, own, foreign } = state;
+  const items = catalogue.words.length;
+  while (own.length < catalogue.frequency.length) {
+    own.push({ ordinals: [], values: [] });
+    foreign.push({ ordinals: [], values: [] });
+  }
+  rows.lengths = grown(rows.lengths, items);
   rows.candidates = grown(rows.candidates, rows.lengths.length * config.textRowMax);
   rows.cosines = grown(rows.cosines, rows.lengths.length * config.textRowMax);
-  if (words.length < state.nextRebuild) {
-    link(state, words.length - 1, locals, config);
+  if (catalogue.rebuiltAt < items) {
+    link(state, catalogue, items - 1, locals, config);
     return;
   }
-  state.nextRebuild = Math.ceil(words.length * config.textRebuildGrowth);
-  for (const posting of [...state.own, ...state.foreign]) posting.ordinals.length = posting.values.length = 0;
+  for (const posting of [...own, ...foreign]) posting.ordinals.length = posting.values.length = 0;
   rows.lengths.fill(0);
-  for (let ordinal = 0; ordinal < words.length; ordinal++) link(state, ordinal, locals, config);
+  for (let ordinal = 0; ordinal < items; ordinal++) link(state, catalogue, ordinal, locals, config);
 }
 
 /**
  * Finds the cosines of one item with those linked before it, and files both directions. An item of another shard is
  * compared with those of this shard only.
  */
-function link(state: TextState, ordinal: number, locals: Int32Array, config: RecommenderConfig): void {
+function link(
+  state: TextState,
+  catalogue: Catalogue,
+  ordinal: number,
+  locals: Int32Array,
+  config: RecommenderConfig,
+): void {
   const local = locals[ordinal]! - 1;
   if (cosines.length <= ordinal) cosines = grown(cosines, ordinal + 1);
   touched.length = 0;
-  for (const [word, value] of unitVector(state, state.words[ordinal]!)) {
+  for (const [word, value] of unitVector(catalogue, ordinal)) {
     collect(state.own[word]!, value);
     if (local >= 0) collect(state.foreign[word]!, value);
     const posting = (local >= 0 ? state.own : state.foreign)[word]!;
@@ -124,21 +103,6 @@ function collect({ ordinals, values }: Posting, value: number): void {
     if (cosines[other] === 0) touched.push(other);
     cosines[other]! += value * values[at]!;
   }
-}
-
-/** The tf-idf of the words, as [word id, value] of length 1. */
-function unitVector(state: TextState, words: number[]): [number, number][] {
-  const counts = new Map<number, number>();
-  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-  const vector: [number, number][] = [];
-  let squares = 0;
-  for (const [word, count] of counts) {
-    const value = count * (Math.log((1 + state.words.length) / (1 + state.frequency[word]!)) + 1);
-    vector.push([word, value]);
-    squares += value * value;
-  }
-  for (const entry of vector) entry[1] /= Math.sqrt(squares);
-  return vector;
 }
 
 /** Keeps the textRowMax largest cosines of a row; among equals the earlier stays. */

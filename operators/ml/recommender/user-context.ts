@@ -11,9 +11,10 @@ export interface Purchase {
 }
 
 export interface Context {
-  /** Distinct items of the user, newest first; a repeat purchase moves its item to the front. */
-  readonly items: readonly number[];
+  /** How many distinct items of the user it has. */
   readonly length: number;
+  /** One of them, 0 for the newest; a repeat purchase moves its item to the front. */
+  itemAt(rank: number): number;
   /** The first `inBasket` of them belong to the current basket. */
   readonly inBasket: number;
   readonly opensBasket: boolean;

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { addToCatalogue, newCatalogue } from "../../../operators/ml/recommender/catalogue.ts";
 import { DEFAULTS, hash32, type RecommenderConfig, shardOf } from "../../../operators/ml/recommender/config.ts";
 import { Exclusion } from "../../../operators/ml/recommender/exclusion.ts";
 import { mergeAnswers, type RankedList } from "../../../operators/ml/recommender/operator.ts";
@@ -253,12 +254,14 @@ function cosinesOf(
   own: (ordinal: number) => boolean,
   config: RecommenderConfig = DEFAULTS,
 ): Map<number, number>[] {
-  const state = newTextState(config);
+  const catalogue = newCatalogue();
+  const state = newTextState();
   const locals = new Int32Array(descriptions.length);
   let candidates = 0;
   for (const [ordinal, description] of descriptions.entries()) {
     locals[ordinal] = own(ordinal) ? ++candidates : 0;
-    addText(state, description, locals, config);
+    addToCatalogue(catalogue, ordinal, description, config);
+    addText(state, catalogue, locals, config);
   }
   const { lengths, candidates: columns, cosines } = state.rows;
   return descriptions.map((_, source) => {
