@@ -1,9 +1,8 @@
 /** A sink for the eyes. */
 
-import { isatty } from "node:tty";
 import { inspect } from "node:util";
 import { MillraceError } from "../core/errors.ts";
-import type { Sink, SinkContext, SinkWriter } from "../core/sink.ts";
+import type { Sink, SinkContext, SinkWriter, TextOutput } from "../core/sink.ts";
 import { jsonText } from "./json-text.ts";
 
 /** As much of a writable stream as printing needs. */
@@ -27,7 +26,7 @@ const LINES_MAX = 256;
 /**
  * Prints each record on a line: strings as they are, everything else as `util.inspect` shows it in a terminal, and as JSON
  * elsewhere, so that other programs can read it. With several subtasks each line begins with its subtask's number, as in
- * "2> …". Lines appear when the input pauses, every 256 of them, and within 200 ms.
+ * "2> …". Lines appear when the input pauses, every 256 of them, and within 200 ms. On a cluster they go to the job's log.
  */
 export function print<T = unknown>(options: PrintOptions = {}): Sink<T> {
   const { stream = "stdout" } = options;
@@ -41,15 +40,13 @@ export function print<T = unknown>(options: PrintOptions = {}): Sink<T> {
 }
 
 class PrintWriter<T> implements SinkWriter<T> {
-  readonly #stream: PrintStream;
-  readonly #terminal: boolean;
+  readonly #output: TextOutput;
   readonly #prefix: string;
   #lines: string[] = [];
 
-  constructor({ prefix, stream = "stdout" }: PrintOptions, { subtask, parallelism }: SinkContext) {
-    this.#stream = typeof stream === "string" ? process[stream] : stream;
-    // The streams of a worker thread do not know; the file descriptors are the process's own.
-    this.#terminal = typeof stream === "string" ? isatty(stream === "stdout" ? 1 : 2) : stream.isTTY === true;
+  constructor({ prefix, stream = "stdout" }: PrintOptions, context: SinkContext) {
+    const { subtask, parallelism } = context;
+    this.#output = typeof stream === "string" ? context.standardStream(stream) : outputTo(stream);
     const parts = [prefix, parallelism > 1 ? String(subtask) : undefined].filter((part) => part !== undefined);
     this.#prefix = parts.length === 0 ? "" : `${parts.join(":")}> `;
   }
@@ -62,13 +59,22 @@ class PrintWriter<T> implements SinkWriter<T> {
     if (this.#lines.length === 0) return;
     const text = this.#lines.join("");
     this.#lines = [];
-    if (this.#stream.write(text)) return;
-    return new Promise((resolve) => this.#stream.once("drain", resolve));
+    return this.#output.write(text);
   }
 
   #lineOf(value: T): string {
     if (typeof value === "string") return value;
-    if (!this.#terminal) return jsonText(value);
+    if (!this.#output.terminal) return jsonText(value);
     return inspect(value, { breakLength: Number.POSITIVE_INFINITY, compact: true, depth: 6 });
   }
+}
+
+function outputTo(stream: PrintStream): TextOutput {
+  return {
+    terminal: stream.isTTY === true,
+    write(text) {
+      if (stream.write(text)) return;
+      return new Promise((resolve) => stream.once("drain", resolve));
+    },
+  };
 }

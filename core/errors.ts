@@ -58,6 +58,7 @@ export const errorCodes = {
   REQUIREMENTS: user("Operators that run in one chain require different values of one label of their worker."),
   SLOTS_MISSING: external("No workers with enough free slots and the required labels came in time.", "never"),
   SLOT_LOST: internal("The thread of a slot ended before its subtasks did.", "restart"),
+  SLOT_STUCK: user("A slot did not come back from the job's code in time, and its thread was ended.", "restart"),
   STATE_CORRUPT: external("A snapshot of state is damaged, of an unknown version, or contradicts itself.", "never"),
   STATE_MISUSE: user("Keyed state or timers were used without a current key, or under two different descriptors."),
   STORE_FAILED: external("The coordinator cannot write to its data folder."),

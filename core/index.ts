@@ -29,7 +29,7 @@ export type { Requirements } from "./requirements.ts";
 export { RESTART_DEFAULT, type RestartStrategy } from "./restart.ts";
 export type { ArrowBatch, ArrowColumn, Schema } from "./schema.ts";
 export { type OutputTag, outputTag } from "./side-output.ts";
-export type { Sink, SinkContext, SinkWriter } from "./sink.ts";
+export type { Sink, SinkContext, SinkWriter, TextOutput } from "./sink.ts";
 export type { EnumeratorContext, ReadStep, Source, SourceContext, SourceReader, SplitEnumerator } from "./source.ts";
 export {
   type ListState,

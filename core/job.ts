@@ -7,10 +7,10 @@
 
 import { Environment } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
-import { WATCHDOG_MS_DEFAULT } from "./limits.ts";
+import { WATCHDOG_MS_DEFAULT, WATCHDOG_MS_MIN } from "./limits.ts";
 import { checkRestartStrategy, type RestartStrategy } from "./restart.ts";
 import type { StreamGraph } from "./stream-graph.ts";
-import { type Duration, positiveDurationMs } from "./time.ts";
+import { type Duration, durationMs } from "./time.ts";
 
 export type ParamValue = string | number | boolean | null;
 export type Params = Readonly<Record<string, ParamValue>>;
@@ -62,7 +62,13 @@ export function defineJob<const P extends Params = Params>(
 
 /** For how long a slot of the job may stay in one call. @throws BAD_DURATION */
 export function watchdogMs(name: string, { watchdog }: Pick<JobOptions<Params>, "watchdog">): number {
-  return watchdog === undefined ? WATCHDOG_MS_DEFAULT : positiveDurationMs(watchdog, `watchdog of job "${name}"`);
+  if (watchdog === undefined) return WATCHDOG_MS_DEFAULT;
+  const milliseconds = durationMs(watchdog, `watchdog of job "${name}"`);
+  if (milliseconds >= WATCHDOG_MS_MIN) return milliseconds;
+  throw new MillraceError(
+    "BAD_DURATION",
+    `watchdog of job "${name}" must be at least ${WATCHDOG_MS_MIN} ms, got ${milliseconds}`,
+  );
 }
 
 /** Parameters with their literal types widened: the default "a" may be replaced by any string. */

@@ -57,6 +57,9 @@ export const COLLECT_ROWS_MAX = 10_000_000;
 /** How long a slot may stay in one call: legitimate ones (loading a model, a large array) take seconds. A job can set it. */
 export const WATCHDOG_MS_DEFAULT = 60_000;
 
+/** An idle slot takes a turn with each report; a shorter watchdog would end healthy slots of a busy machine. */
+export const WATCHDOG_MS_MIN = 1000;
+
 /** How often a slot reports its counters. */
 export const REPORT_EVERY_MS = 200;
 
@@ -147,3 +150,48 @@ export const LINK_OPENS_WAITING_MAX = 65_536;
 /** From the first to the last, how long a worker waits before it dials again. */
 export const LINK_REDIAL_MS_MIN = 50;
 export const LINK_REDIAL_MS_MAX = 2_000;
+
+/** Heartbeats of coordinator and workers: often enough to notice a dead one soon, a few hundred bytes a second each. */
+export const HEARTBEAT_EVERY_MS = 500;
+
+/** How long the other side may be silent: several heartbeats, longer than any pause of a process that works. */
+export const HEARTBEAT_TIMEOUT_MS = 5_000;
+
+/** How long a job waits for slots when the cluster says nothing: workers that restart are back by then. */
+export const SLOT_TIMEOUT_MS = 30_000;
+
+/** How long a region may take from its deployment until all its slots run: import of the program, links, opening. */
+export const DEPLOY_TIMEOUT_MS = 60_000;
+
+/** How long a thread may take to end once it is killed. A worker that cannot end it is taken for lost. */
+export const SLOT_KILL_GRACE_MS = 10_000;
+
+/** Jobs that have ended and are still listed, with their logs and results; older ones are deleted. */
+export const JOBS_RETAINED = 100;
+
+/** Jobs that have not ended, waiting ones included: what a coordinator holds in memory of each is some 100 KB. */
+export const JOBS_UNFINISHED_MAX = 1_000;
+
+/** Failures that a job's history shows: the first ones of a long series repeat themselves. */
+export const EXCEPTIONS_RETAINED = 32;
+
+/** A job's log; older lines are deleted by quarters. */
+export const JOB_LOG_BYTES_MAX = 16 * 1024 * 1024;
+
+/** One line of a job's log. */
+export const JOB_LOG_LINE_BYTES_MAX = 64 * 1024;
+
+/** Lines that wait for a slow disk, in bytes; what comes beyond is dropped and counted in the log. */
+export const JOB_LOG_QUEUE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Bytes of a job's collected rows on the coordinator's disk: an answer, not an output. */
+export const JOB_RESULT_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** Submissions that wait for a planner. */
+export const SUBMISSIONS_WAITING_MAX = 100;
+
+/** Submissions that are planned at once: each is a process that imports the program. */
+export const SUBMISSIONS_PLANNING_MAX = 2;
+
+/** How long the last frames of ended regions may take to leave when a worker closes. */
+export const LINK_CLOSE_GRACE_MS = 1_000;

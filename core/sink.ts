@@ -16,8 +16,16 @@ export interface Sink<T> {
 export interface SinkContext extends RuntimeContext {
   /** Hands rows to `collect()` of whoever runs the job; returns a promise when the other side has to catch up. */
   collect(rows: readonly unknown[]): void | Promise<void>;
+  /** Where text for people goes: the standard output or error of whoever runs the job, on a cluster the job's log. */
+  standardStream(name: "stdout" | "stderr"): TextOutput;
   /** What the writer keeps over a restart. */
   readonly operatorState: OperatorState;
+}
+
+export interface TextOutput {
+  readonly terminal: boolean;
+  /** Returns a promise when the other side has to catch up. */
+  write(text: string): void | Promise<void>;
 }
 
 export interface SinkWriter<T> {

@@ -27,8 +27,10 @@ export interface SlotDeployment {
   readonly freeze: boolean;
   /** What relative paths of the job are relative to. */
   readonly workingDirectory: string;
-  /** Whether this slot runs the enumerators of sources, instead of whoever deployed it. */
+  /** The sources whose enumerators this slot runs, instead of whoever deployed it. */
   readonly enumerates: readonly VertexId[];
+  /** Whether what sinks print goes to the job's log by "printed", instead of to this process's own output. */
+  readonly printsToLog: boolean;
   readonly memory: SharedMemory;
 }
 
@@ -103,6 +105,7 @@ export type ToSlot =
       readonly none: boolean;
     }
   | { readonly kind: "oversize"; readonly channel: number; readonly serial: number; readonly frame: SharedArrayBuffer }
+  /** The answer to "collect" and "printed": they are where they belong, and more may come. */
   | { readonly kind: "collected"; readonly serial: number }
   /** A subtask of another slot asks for a split of a source whose enumerator runs here. */
   | { readonly kind: "dealSplit"; readonly vertex: VertexId; readonly subtask: number }
@@ -121,8 +124,8 @@ export type FromSlot =
       readonly split: unknown;
       readonly none: boolean;
     }
-  /** What `print` writes, for the job's log. */
-  | { readonly kind: "printed"; readonly stream: "stdout" | "stderr"; readonly text: string }
+  /** What `print` writes, for the job's log. Serial numbers are counted together with those of "collect". */
+  | { readonly kind: "printed"; readonly stream: "stdout" | "stderr"; readonly text: string; readonly serial: number }
   | {
       readonly kind: "oversize";
       readonly toSlot: number;

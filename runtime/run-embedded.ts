@@ -1,7 +1,7 @@
 /** What `run` does: plans the job, starts a thread a slot, and follows the job to its end. */
 
 import { randomUUID } from "node:crypto";
-import type { Job } from "../core/job.ts";
+import { type Job, watchdogMs } from "../core/job.ts";
 import { LocalJob } from "./coordinator/local-job.ts";
 import { planJob } from "./graph/plan.ts";
 import { type JobMetrics, summarise } from "./job-metrics.ts";
@@ -17,6 +17,7 @@ export function runEmbedded(job: Job, options: RunOptions): JobHandle {
   const pool = new SlotPool({
     slots: plan.executionGraph.slots,
     slotHeapMb: options.slotHeapMb,
+    watchdogMs: watchdogMs(job.name, job.options),
     onStrayError: (error) =>
       log("error", "an error in a thread whose slot had ended", { job: job.name, error: error.message }),
   });

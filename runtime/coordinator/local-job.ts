@@ -11,13 +11,14 @@ import { fromErrorReport } from "../error-report.ts";
 import { createSharedMemory } from "../exchange/shared-memory.ts";
 import type { Plan } from "../graph/plan.ts";
 import type { FromSlot, SharedMemory, SlotDeployment, SlotPort, SubtaskReport, ToSlot } from "../protocol.ts";
+import { slotLost } from "../slot-errors.ts";
+import { SplitDealer } from "../splits/split-dealer.ts";
 import { isFinal, type JobEvent, type JobState, nextJobState } from "./job-state.ts";
-import { SplitDealer } from "./split-dealer.ts";
 
 /** A slot that runs a deployment: a thread of the own process, or a place in the test's scheduler. */
 export interface StartedSlot {
   readonly port: SlotPort<ToSlot, FromSlot>;
-  /** Resolves when the slot's task has ended; rejects when its thread was lost. */
+  /** Resolves when the slot's task has ended; rejects when its thread ended before. */
   readonly ended: Promise<void>;
   /** Ends its thread, whatever it does. Absent where it has none of its own. */
   kill?(): void;
@@ -95,6 +96,11 @@ export class LocalJob {
     this.#stopSlots();
   }
 
+  /** Sources end as if they had read everything; so the job finishes with what its windows and sinks make of that. */
+  stop(): void {
+    for (const slot of this.#slots) slot.port.send({ kind: "stop" });
+  }
+
   #startSlots(): void {
     const { executionGraph } = this.#options.plan;
     try {
@@ -124,6 +130,7 @@ export class LocalJob {
       freeze,
       workingDirectory,
       enumerates: [],
+      printsToLog: false,
       memory,
     });
     started.port.onMessage((message) => {
@@ -140,13 +147,8 @@ export class LocalJob {
     try {
       await slot.ended;
     } catch (cause) {
-      this.#fail(
-        new MillraceError(
-          "SLOT_LOST",
-          `the thread of slot ${index + 1} of job "${this.#options.jobName}" ended unexpectedly: ${(cause as Error).message}; look for a function that calls process.exit, for an error that is thrown in a callback or a promise that nobody awaits, or give the slots more memory`,
-          { cause },
-        ),
-      );
+      const place = { jobName: this.#options.jobName, slot: index };
+      this.#fail(cause instanceof MillraceError ? cause : slotLost(place, cause));
     }
     await slot.port.closed;
     this.#endedSlots.add(index);

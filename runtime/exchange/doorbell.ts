@@ -2,7 +2,8 @@
  * Doorbells: how threads wake each other. One word a slot counts its rings, another says at which count it sleeps.
  *
  * Layout of the shared Int32Array, for slot s: [16·s] rings so far, [16·s + 1] the count at which it sleeps, or one that
- * has passed; the rest of the 64 bytes keeps slots on cache lines of their own.
+ * has passed, [16·s + 2] and [16·s + 3] how far the slot has come (`slot-progress.ts`); the rest of the 64 bytes keeps
+ * slots on cache lines of their own.
  *
  * No ring is lost, and only the first of a sleep notifies:
  *  1. A sleeper reads the count, writes it down as the one it sleeps at, looks for work once more, and waits on it.
@@ -11,7 +12,7 @@
  * either it finds it written down, or it came before the writing, and then the wait sees another count and does not begin.
  */
 
-const wordsPerSlot = 16;
+export const wordsPerSlot = 16;
 
 export function createDoorbells(slots: number): SharedArrayBuffer {
   return new SharedArrayBuffer(slots * wordsPerSlot * Int32Array.BYTES_PER_ELEMENT);

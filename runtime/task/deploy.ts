@@ -10,6 +10,7 @@ import type { VertexId } from "../../core/ids.ts";
 import { buildGraph, type Job } from "../../core/job.ts";
 import type { ArrowAdapter } from "../../core/operator.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
+import type { TextOutput } from "../../core/sink.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import type { InputChannel, OutputChannel } from "../exchange/channel.ts";
@@ -35,6 +36,7 @@ export interface SlotServices {
   readonly signal: AbortSignal;
   requestSplit(vertex: VertexId, subtask: number): Promise<unknown>;
   collect(operator: string, rows: readonly unknown[]): void | Promise<void>;
+  standardStream(name: "stdout" | "stderr"): TextOutput;
   sendOversize(toSlot: number, channel: number, serial: number, frame: SharedArrayBuffer): void;
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   arrow(): Promise<ArrowAdapter>;
@@ -88,6 +90,7 @@ function deploySubtask(
     log: (level, message, fields) => services.log(level, message, { subtask: placement.subtask, ...fields }),
     callAt: (timeMs, callback) => slot.callAt(timeMs, callback),
     collect: (operator, rows) => services.collect(operator, rows),
+    standardStream: (name) => services.standardStream(name),
     arrow: () => services.arrow(),
   };
   const chain = new Chain({
@@ -116,7 +119,8 @@ function deploySubtask(
   });
 }
 
-function rebuiltGraph(job: Job, deployment: SlotDeployment): StreamGraph {
+/** @throws GRAPH_NOT_DETERMINISTIC when the module gives another graph here than where the job was planned. */
+export function rebuiltGraph(job: Job, deployment: SlotDeployment): StreamGraph {
   const graph = buildGraph(job, deployment.params);
   if (structuralHash(graph) === deployment.graphHash) return graph;
   throw new MillraceError(

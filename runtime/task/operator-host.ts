@@ -19,7 +19,7 @@ import type {
   Timers,
 } from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
-import type { SinkContext } from "../../core/sink.ts";
+import type { SinkContext, TextOutput } from "../../core/sink.ts";
 import type { KeyedStateBackend, StateSnapshot } from "../../core/state-backend.ts";
 import type { Logger, LogLevel } from "../../core/telemetry.ts";
 import type { Clock } from "../../core/time.ts";
@@ -47,6 +47,7 @@ export interface SubtaskEnvironment {
   /** Runs the callback in the slot's mailbox at or after the time. */
   callAt(timeMs: number, callback: () => void): void;
   collect(name: string, rows: readonly unknown[]): void | Promise<void>;
+  standardStream(name: "stdout" | "stderr"): TextOutput;
   arrow(): Promise<ArrowAdapter>;
 }
 
@@ -242,6 +243,10 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
 
   collect(rows: readonly unknown[]): void | Promise<void> {
     return this.#environment.collect(this.operator, rows);
+  }
+
+  standardStream(name: "stdout" | "stderr"): TextOutput {
+    return this.#environment.standardStream(name);
   }
 
   arrow(): Promise<ArrowAdapter> {

@@ -5,14 +5,18 @@
  */
 
 import { MillraceError } from "../../core/errors.ts";
+import type { VertexId } from "../../core/ids.ts";
 import type { Job } from "../../core/job.ts";
 import type { ArrowAdapter } from "../../core/operator.ts";
 import { toErrorReport } from "../error-report.ts";
 import type { FromSlot, SlotDeployment, ToSlot } from "../protocol.ts";
-import { type DeployedSlot, type DeployedSubtask, deploySlot, type SlotServices } from "./deploy.ts";
+import { type DeployedSlot, type DeployedSubtask, deploySlot, rebuiltGraph, type SlotServices } from "./deploy.ts";
+import { HandedOver } from "./handed-over.ts";
 import { reportSubtasks } from "./report.ts";
 import { Slot, type SlotHost } from "./slot.ts";
+import { SlotEnumerators } from "./slot-enumerators.ts";
 import { SplitRequests } from "./split-requests.ts";
+import { standardStream } from "./standard-stream.ts";
 
 export interface SlotSurroundings {
   readonly host: SlotHost;
@@ -33,100 +37,130 @@ export async function runSlot(deployment: SlotDeployment, surroundings: SlotSurr
 }
 
 async function runDeployment(job: Job, deployment: SlotDeployment, surroundings: SlotSurroundings): Promise<void> {
-  const { host, reportEveryMs } = surroundings;
   const abort = new AbortController();
-  const slot = new Slot(host);
-  const splits = new SplitRequests((message) => surroundings.send(message));
-  const collecting = new Collecting((message) => surroundings.send(message));
-  const deployed = deploySlot(job, deployment, slot, servicesOf(surroundings, abort.signal, splits, collecting));
-  surroundings.onDeployed?.(deployed.subtasks);
-  surroundings.onMessage((message) => {
-    if (message.kind === "cancel") {
-      abort.abort(new MillraceError("CANCELLED", `job "${deployment.jobName}" was cancelled`));
-      slot.stop();
-    } else receive(message, deployed, splits, collecting);
-    host.wake();
-  });
-  const report = (): void =>
-    surroundings.send({ kind: "report", subtasks: reportSubtasks(deployed.subtasks), busyMs: slot.busyMs });
-  const reportRegularly = (everyMs: number): void => {
-    slot.callAt(host.clock.now() + everyMs, () => {
-      report();
-      reportRegularly(everyMs);
-    });
-  };
-  if (reportEveryMs !== undefined) reportRegularly(reportEveryMs);
+  const running = new RunningSlot(job, deployment, surroundings, abort);
   surroundings.send({ kind: "running" });
-  try {
-    await slot.run();
-  } finally {
-    abort.abort();
-    const closed = await Promise.allSettled(deployed.subtasks.map(({ subtask }) => subtask.close()));
-    report();
+  const failures: unknown[] = [];
+  await running.run().catch((error) => failures.push(error));
+  abort.abort();
+  await running.closeSubtasks();
+  await running.closeEnumerators().catch((error) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+/** A deployed slot with all that answers its mail. */
+class RunningSlot {
+  readonly #surroundings: SlotSurroundings;
+  readonly #slot: Slot;
+  readonly #splits: SplitRequests;
+  readonly #handedOver: HandedOver;
+  readonly #enumerators: SlotEnumerators | undefined;
+  readonly #deployed: DeployedSlot;
+
+  constructor(job: Job, deployment: SlotDeployment, surroundings: SlotSurroundings, abort: AbortController) {
+    const { host, send } = surroundings;
+    this.#surroundings = surroundings;
+    this.#slot = new Slot(host);
+    this.#splits = new SplitRequests(send);
+    this.#handedOver = new HandedOver(send);
+    this.#deployed = deploySlot(job, deployment, this.#slot, this.#services(deployment, abort.signal));
+    this.#enumerators = this.#startEnumerators(job, deployment, abort.signal);
+    surroundings.onDeployed?.(this.#deployed.subtasks);
+    surroundings.onMessage((message) => {
+      if (message.kind === "cancel") {
+        abort.abort(new MillraceError("CANCELLED", `job "${deployment.jobName}" was cancelled`));
+        this.#slot.stop();
+      } else this.#receive(message);
+      host.wake();
+    });
+    if (surroundings.reportEveryMs !== undefined) this.#reportRegularly(surroundings.reportEveryMs);
+  }
+
+  run(): Promise<void> {
+    return this.#slot.run();
+  }
+
+  async closeSubtasks(): Promise<void> {
+    const closed = await Promise.allSettled(this.#deployed.subtasks.map(({ subtask }) => subtask.close()));
+    this.#report();
     const failure = closed.find((result) => result.status === "rejected");
-    if (failure !== undefined) {
-      const fields = { error: String(failure.reason) };
-      surroundings.send({ kind: "log", level: "error", message: "closing a subtask failed", fields });
+    if (failure === undefined) return;
+    const fields = { error: String(failure.reason) };
+    this.#surroundings.send({ kind: "log", level: "error", message: "closing a subtask failed", fields });
+  }
+
+  /** @throws the first failure. */
+  async closeEnumerators(): Promise<void> {
+    await this.#enumerators?.close();
+  }
+
+  #startEnumerators(job: Job, deployment: SlotDeployment, signal: AbortSignal): SlotEnumerators | undefined {
+    if (deployment.enumerates.length === 0) return undefined;
+    const graph = rebuiltGraph(job, deployment);
+    const { send } = this.#surroundings;
+    const fail = (error: unknown): void => this.#slot.fail(error);
+    const enumerators = new SlotEnumerators({ graph, deployment, signal, send, fail });
+    this.#slot.stayWhile(() => enumerators.needed);
+    return enumerators;
+  }
+
+  #services(deployment: SlotDeployment, signal: AbortSignal): SlotServices {
+    const { host, send } = this.#surroundings;
+    return {
+      host,
+      signal,
+      requestSplit: (vertex, subtask) =>
+        this.#enumerators?.has(vertex) === true
+          ? this.#enumerators.next(vertex, subtask)
+          : this.#splits.request(vertex, subtask),
+      collect: (operator, rows) => this.#handedOver.collect(operator, rows),
+      standardStream: (name) =>
+        deployment.printsToLog
+          ? { terminal: false, write: (text) => this.#handedOver.print(name, text) }
+          : standardStream(name),
+      sendOversize: (toSlot, channel, serial, frame) => send({ kind: "oversize", toSlot, channel, serial, frame }),
+      log: (level, message, fields) => send({ kind: "log", level, message, fields }),
+      arrow: loadArrow,
+    };
+  }
+
+  #receive(message: Exclude<ToSlot, { kind: "cancel" }>): void {
+    switch (message.kind) {
+      case "split":
+        this.#splits.receive(message.vertex, message.subtask, message.none ? undefined : message.split);
+        break;
+      case "oversize":
+        this.#deployed.receiveOversize(message.channel, message.serial, message.frame);
+        break;
+      case "collected":
+        this.#handedOver.received(message.serial);
+        break;
+      case "dealSplit":
+        void this.#dealSplit(message.vertex, message.subtask);
+        break;
+      case "stop":
+        this.#enumerators?.stop();
+        for (const { subtask } of this.#deployed.subtasks) subtask.stop();
+        break;
     }
   }
-}
 
-function servicesOf(
-  { host, send }: SlotSurroundings,
-  signal: AbortSignal,
-  splits: SplitRequests,
-  collecting: Collecting,
-): SlotServices {
-  return {
-    host,
-    signal,
-    requestSplit: (vertex, subtask) => splits.request(vertex, subtask),
-    collect: (operator, rows) => collecting.collect(operator, rows),
-    sendOversize: (toSlot, channel, serial, frame) => send({ kind: "oversize", toSlot, channel, serial, frame }),
-    log: (level, message, fields) => send({ kind: "log", level, message, fields }),
-    arrow: loadArrow,
-  };
-}
-
-function receive(
-  message: Exclude<ToSlot, { kind: "cancel" }>,
-  deployed: DeployedSlot,
-  splits: SplitRequests,
-  collecting: Collecting,
-): void {
-  switch (message.kind) {
-    case "split":
-      splits.receive(message.vertex, message.subtask, message.none ? undefined : message.split);
-      break;
-    case "oversize":
-      deployed.receiveOversize(message.channel, message.serial, message.frame);
-      break;
-    case "collected":
-      collecting.received(message.serial);
-      break;
-  }
-}
-
-/** Rows that are on their way to whoever runs the job. */
-class Collecting {
-  readonly #send: (message: FromSlot) => void;
-  readonly #unanswered = new Map<number, () => void>();
-  #serial = 0;
-
-  constructor(send: (message: FromSlot) => void) {
-    this.#send = send;
+  async #dealSplit(vertex: VertexId, subtask: number): Promise<void> {
+    await this.#enumerators?.deal(vertex, subtask);
+    // It may have been the last that the slot was needed for.
+    this.#surroundings.host.wake();
   }
 
-  /** Resolves when the other side has the rows. */
-  collect(operator: string, rows: readonly unknown[]): Promise<void> {
-    const serial = ++this.#serial;
-    this.#send({ kind: "collect", operator, rows, serial });
-    return new Promise((resolve) => this.#unanswered.set(serial, resolve));
+  #report(): void {
+    const subtasks = reportSubtasks(this.#deployed.subtasks);
+    this.#surroundings.send({ kind: "report", subtasks, busyMs: this.#slot.busyMs });
   }
 
-  received(serial: number): void {
-    this.#unanswered.get(serial)?.();
-    this.#unanswered.delete(serial);
+  #reportRegularly(everyMs: number): void {
+    this.#slot.callAt(this.#surroundings.host.clock.now() + everyMs, () => {
+      this.#report();
+      this.#reportRegularly(everyMs);
+    });
   }
 }
 

@@ -12,11 +12,14 @@
 
 import { FLUSH_AFTER_MS, TIME_SLICE_MS } from "../../core/limits.ts";
 import type { Clock } from "../../core/time.ts";
+import type { SlotProgress } from "../exchange/slot-progress.ts";
 import { CallbackQueue } from "./callback-queue.ts";
 import type { Subtask } from "./subtask.ts";
 
 export interface SlotHost {
   readonly clock: Clock;
+  /** Tells whoever watches the slot that it goes on. */
+  readonly progress: SlotProgress;
   /** Lets mail and I/O in. */
   yield(): Promise<void>;
   /** Announces that the slot is about to sleep; work is looked for once more after it. */
@@ -32,6 +35,10 @@ export class Slot {
   readonly #callbacks = new CallbackQueue();
   #subtasks: readonly Subtask[] = [];
   #stopped = false;
+  #failure: { readonly error: unknown } | undefined;
+  /** Whether it is needed although its subtasks have finished. */
+  #isNeeded: () => boolean = () => false;
+  #opened = false;
   #lastFlush = 0;
   /** Milliseconds spent working and sleeping, for the busy share. */
   busyMs = 0;
@@ -58,8 +65,19 @@ export class Slot {
     this.#host.wake();
   }
 
+  /** Makes `run` throw. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#host.wake();
+  }
+
+  /** Goes on when its subtasks have finished, as long as something else needs it. */
+  stayWhile(isNeeded: () => boolean): void {
+    this.#isNeeded = isNeeded;
+  }
+
   get finished(): boolean {
-    return this.#subtasks.every((subtask) => subtask.phase === "finished");
+    return this.#subtasks.every((subtask) => subtask.phase === "finished") && !this.#isNeeded();
   }
 
   /** Runs until all subtasks have finished or `stop` was called. @throws the first failure of a subtask. */
@@ -68,25 +86,30 @@ export class Slot {
     while (!this.#stopped && !this.finished) {
       if (this.slice()) await this.#host.yield();
       else await this.#sleep();
+      if (this.#failure !== undefined) throw this.#failure.error;
     }
   }
 
   /** One time slice; true if there may be more work at once. */
   slice(): boolean {
-    const { clock } = this.#host;
+    const { clock, progress } = this.#host;
+    this.#opened ||= this.#subtasks.every((subtask) => subtask.phase !== "opening");
+    if (this.#opened) progress.turn();
     const start = clock.monotonicMs();
     let now = start;
     let worked = false;
     let working: boolean;
     do {
       working = this.#callbacks.runDue(clock.now());
-      for (const subtask of this.#subtasks) {
+      for (const [index, subtask] of this.#subtasks.entries()) {
         const from = now;
+        progress.step(index);
         const more = subtask.step();
         now = clock.monotonicMs();
         subtask.times.stepped(from, now, more ? "turn" : subtask.waitsFor);
         if (more) working = true;
       }
+      progress.step(-1);
       worked ||= working;
     } while (working && now - start < TIME_SLICE_MS);
     this.#flushAtTimes(now);

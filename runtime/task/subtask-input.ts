@@ -20,6 +20,8 @@ export interface SubtaskInput {
   /** Bytes of the frames that came from other slots. */
   readonly bytes: number;
   readonly isSource: boolean;
+  /** A source ends as if it had read everything; what comes from other subtasks ends when they do. */
+  stop(): void;
   close(): Promise<void>;
 }
 
@@ -58,6 +60,8 @@ export class ChannelInput implements SubtaskInput {
     }
     return this.#valve.allEnded ? "ended" : "empty";
   }
+
+  stop(): void {}
 
   async close(): Promise<void> {}
 
@@ -132,6 +136,9 @@ export class SourceInput implements SubtaskInput {
   #phase: "needs-split" | "reading" | "ended" = "needs-split";
   /** A promise of the source is pending: the operators go on meanwhile. */
   #waiting = false;
+  /** It is pending for a split that may never come, and nothing of the source's own runs. */
+  #requesting = false;
+  #stopped = false;
   /** What a promise of `read` gave, not acted on yet. */
   #settled: { readonly step: ReadStep } | undefined;
   #resumeAt = Number.NEGATIVE_INFINITY;
@@ -156,7 +163,8 @@ export class SourceInput implements SubtaskInput {
   }
 
   step(): InputStep {
-    if (this.#waiting) return "empty";
+    if (this.#stopped && this.#atRest) this.#phase = "ended";
+    else if (this.#waiting) return "empty";
     if (this.#settled !== undefined) {
       const { step } = this.#settled;
       this.#settled = undefined;
@@ -177,8 +185,17 @@ export class SourceInput implements SubtaskInput {
     }
   }
 
+  stop(): void {
+    this.#stopped = true;
+  }
+
   async close(): Promise<void> {
     await this.#reader.close?.();
+  }
+
+  /** Whether nothing of the source's own is under way, nor has come and was not acted on. */
+  get #atRest(): boolean {
+    return (this.#requesting || !this.#waiting) && this.#settled === undefined;
   }
 
   #read(): void {
@@ -216,8 +233,11 @@ export class SourceInput implements SubtaskInput {
   }
 
   async #beginSplit(): Promise<void> {
+    this.#requesting = true;
     const split = await this.#requestSplit();
-    if (split === undefined) this.#phase = "ended";
+    this.#requesting = false;
+    // Stopped while it asked: nothing is begun that nobody would read.
+    if (split === undefined || this.#stopped) this.#phase = "ended";
     else {
       await this.#reader.begin(split);
       this.#phase = "reading";

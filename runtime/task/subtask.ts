@@ -148,6 +148,11 @@ export class Subtask {
     for (const edge of this.chain.edges) edge.flush();
   }
 
+  /** A source ends as if it had read everything. */
+  stop(): void {
+    this.#input.stop();
+  }
+
   /** Ends the subtask in whatever phase it is; for cancellation and after failures. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#opened ? this.#closeAll() : Promise.resolve();

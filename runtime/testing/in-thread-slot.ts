@@ -8,6 +8,7 @@ import type { Job } from "../../core/job.ts";
 import type { Clock } from "../../core/time.ts";
 import type { StartedSlot } from "../coordinator/local-job.ts";
 import { Doorbell } from "../exchange/doorbell.ts";
+import { SlotProgress } from "../exchange/slot-progress.ts";
 import type { FromSlot, SlotDeployment, SlotPort, ToSlot } from "../protocol.ts";
 import type { DeployedSubtask } from "../task/deploy.ts";
 import { reportSubtasks } from "../task/report.ts";
@@ -31,7 +32,7 @@ export class InThreadSlot implements StartedSlot {
     const toSlot = new MessageQueue<ToSlot>(() => {});
     const closed = Promise.withResolvers<void>();
     const fromSlot = new MessageQueue<FromSlot>(closed.resolve);
-    const host = new ScheduledHost(new Doorbell(deployment.memory.doorbells, deployment.slot), random, clock);
+    const host = new ScheduledHost(deployment, random, clock);
     scheduler.add(toSlot);
     scheduler.add(fromSlot);
     scheduler.add(new SlotActor(host, () => this.#awaitsOutside()));
@@ -142,6 +143,7 @@ class SlotActor implements Actor {
 
 class ScheduledHost implements SlotHost {
   readonly clock: Clock;
+  readonly progress: SlotProgress;
   readonly #doorbell: Doorbell;
   readonly #virtual: VirtualClock;
   /** The doorbell's count at which it sleeps, or undefined when it only gave way to others. */
@@ -150,9 +152,10 @@ class ScheduledHost implements SlotHost {
   #count = 0;
   wakeAt = Number.POSITIVE_INFINITY;
 
-  constructor(doorbell: Doorbell, random: SeededRandom, virtual: VirtualClock) {
+  constructor({ memory, slot }: SlotDeployment, random: SeededRandom, virtual: VirtualClock) {
     let workedMs = 0;
-    this.#doorbell = doorbell;
+    this.progress = new SlotProgress(memory.doorbells, slot);
+    this.#doorbell = new Doorbell(memory.doorbells, slot);
     this.#virtual = virtual;
     this.clock = {
       now: () => virtual.now(),

@@ -28,6 +28,8 @@ export interface InThreadOptions {
   readonly freeze?: boolean;
   /** Cancels the job. */
   readonly signal?: AbortSignal;
+  /** Stops the job: sources end as if they had read everything. */
+  readonly stop?: AbortSignal;
   readonly log?: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -67,6 +69,7 @@ export async function runInThread<P extends Params>(job: Job<P>, options: InThre
   };
   const cancel = (): void => local.cancel();
   options.signal?.addEventListener("abort", cancel, { once: true });
+  options.stop?.addEventListener("abort", () => local.stop(), { once: true });
   const result = runToEnd(local, scheduler).then(metrics);
   // The caller may look at the result later, or only at the metrics.
   result.catch(() => {}).finally(() => options.signal?.removeEventListener("abort", cancel));

@@ -23,6 +23,7 @@ import { Chain } from "../task/chain.ts";
 import { EdgeOutput } from "../task/edge-output.ts";
 import type { OperatorMetrics } from "../task/metrics.ts";
 import type { OperatorHost, OperatorSnapshot, SubtaskEnvironment } from "../task/operator-host.ts";
+import { standardStream } from "../task/standard-stream.ts";
 import { SubtaskGate } from "../task/subtask-gate.ts";
 import { mergeSnapshots } from "./merge-snapshots.ts";
 import { type OutputElement, RecordedOutput } from "./recorded-output.ts";
@@ -286,6 +287,7 @@ export class OperatorHarness<I, O = never> {
       log: (level, message, fields) => void this.logs.push({ level, message, fields }),
       callAt: (timeMs, callback) => this.#callbacks.add(timeMs, callback),
       collect: (_operator, rows) => void this.collected.push(...rows),
+      standardStream,
       arrow: async () => (await import("../exchange/arrow-adapter.ts")).arrowAdapter,
     };
   }

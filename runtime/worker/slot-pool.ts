@@ -7,11 +7,13 @@ import { MessageChannel, type MessagePort, workerData } from "node:worker_thread
 import { Piscina } from "piscina";
 import { MillraceError } from "../../core/errors.ts";
 import type { FromSlot, SlotDeployment, SlotPort, ToSlot } from "../protocol.ts";
+import { slotLost } from "../slot-errors.ts";
 import type { SlotTask } from "./slot-task.ts";
+import { watchSlot } from "./watched-slot.ts";
 
 export interface RunningSlot {
   readonly port: SlotPort<ToSlot, FromSlot>;
-  /** Resolves when the slot's task has ended; rejects when its thread was lost. */
+  /** Resolves when the slot's task has ended; rejects with SLOT_LOST or SLOT_STUCK when its thread ended before. */
   readonly ended: Promise<void>;
   /** Ends the thread, whatever it does. */
   kill(): void;
@@ -21,6 +23,10 @@ export interface SlotPoolOptions {
   readonly slots: number;
   /** How large the JavaScript heap of a slot may grow; absent: as Node decides. */
   readonly slotHeapMb?: number | undefined;
+  /** A slot that takes no turn for so long is ended. */
+  readonly watchdogMs: number;
+  /** What its threads have as environment; absent: the process's. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** Gets the error of a thread whose slot has ended already. */
   readonly onStrayError: (error: Error) => void;
 }
@@ -39,8 +45,10 @@ export function refuseInSlot(jobName: string): void {
 
 export class SlotPool {
   readonly #pool: Piscina<SlotTask, void>;
+  readonly #watchdogMs: number;
 
-  constructor({ slots, slotHeapMb, onStrayError }: SlotPoolOptions) {
+  constructor({ slots, slotHeapMb, watchdogMs, env, onStrayError }: SlotPoolOptions) {
+    this.#watchdogMs = watchdogMs;
     this.#pool = new Piscina<SlotTask, void>({
       filename: new URL(`./slot-entry${extname(import.meta.filename)}`, import.meta.url).href,
       minThreads: slots,
@@ -50,6 +58,7 @@ export class SlotPool {
       // The default waits for tasks in a blocking way, in which a task's own I/O would stand still.
       atomics: "disabled",
       workerData: threadMark,
+      ...(env === undefined ? {} : { env }),
       ...(slotHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: slotHeapMb } }),
     });
     this.#pool.on("error", onStrayError);
@@ -58,9 +67,19 @@ export class SlotPool {
   start(deployment: SlotDeployment): RunningSlot {
     const { port1, port2 } = new MessageChannel();
     const killer = new AbortController();
-    const ended = this.#pool.run({ deployment, port: port2 }, { transferList: [port2], signal: killer.signal });
-    // A thread that was lost before it had its end of the port cannot close it. What it sent before comes first.
-    ended.catch(() => setImmediate(() => port1.close()));
+    let stuck: Error | undefined;
+    const unwatch = watchSlot(deployment, this.#watchdogMs, (error) => {
+      stuck = error;
+      killer.abort();
+    });
+    const ended = this.#pool
+      .run({ deployment, port: port2 }, { transferList: [port2], signal: killer.signal })
+      .catch((cause: unknown) => {
+        // A thread that was lost before it had its end of the port cannot close it. What it sent before comes first.
+        setImmediate(() => port1.close());
+        throw stuck ?? slotLost(deployment, cause);
+      })
+      .finally(unwatch);
     return { port: slotPort(port1), ended, kill: () => killer.abort() };
   }
 

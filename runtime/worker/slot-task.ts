@@ -9,6 +9,7 @@ import { definedJob, type Job } from "../../core/job.ts";
 import { REPORT_EVERY_MS } from "../../core/limits.ts";
 import { systemClock } from "../clock.ts";
 import { Doorbell } from "../exchange/doorbell.ts";
+import { SlotProgress } from "../exchange/slot-progress.ts";
 import type { FromSlot, SlotDeployment, ToSlot } from "../protocol.ts";
 import { runSlot } from "../task/run-slot.ts";
 import type { SlotHost } from "../task/slot.ts";
@@ -22,7 +23,7 @@ export interface SlotTask {
 export default async function runSlotTask({ deployment, port }: SlotTask): Promise<void> {
   try {
     await runSlot(deployment, {
-      host: new ThreadHost(new Doorbell(deployment.memory.doorbells, deployment.slot)),
+      host: new ThreadHost(deployment.memory.doorbells, deployment.slot),
       reportEveryMs: REPORT_EVERY_MS,
       loadJob: () => importJob(deployment),
       send: (message: FromSlot) => port.postMessage(message),
@@ -50,11 +51,13 @@ async function importJob(deployment: SlotDeployment): Promise<Job> {
 /** A thread of its own: sleeps on the slot's doorbell in shared memory. */
 class ThreadHost implements SlotHost {
   readonly clock = systemClock;
+  readonly progress: SlotProgress;
   readonly #doorbell: Doorbell;
   #count = 0;
 
-  constructor(doorbell: Doorbell) {
-    this.#doorbell = doorbell;
+  constructor(doorbells: SharedArrayBuffer, slot: number) {
+    this.#doorbell = new Doorbell(doorbells, slot);
+    this.progress = new SlotProgress(doorbells, slot);
   }
 
   yield(): Promise<void> {

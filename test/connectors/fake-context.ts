@@ -8,6 +8,7 @@ export interface Reported {
   readonly logs: { readonly level: string; readonly message: string; readonly fields: unknown }[];
   readonly side: { readonly tag: string; readonly value: unknown }[];
   readonly collected: unknown[][];
+  readonly printed: string[];
 }
 
 export class ManualClock {
@@ -30,7 +31,7 @@ export interface FakeContextOptions {
 }
 
 export function fakeContext(options: FakeContextOptions = {}): SourceContext & SinkContext & { reported: Reported } {
-  const reported: Reported = { counters: new Map(), logs: [], side: [], collected: [] };
+  const reported: Reported = { counters: new Map(), logs: [], side: [], collected: [], printed: [] };
   const { counters } = reported;
   return {
     job: "test",
@@ -55,6 +56,12 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     log: { log: (level, message, fields) => void reported.logs.push({ level, message, fields }) },
     side: (tag, value) => void reported.side.push({ tag: tag.name, value }),
     operatorState: { list: () => [] },
+    standardStream: (name) => ({
+      terminal: false,
+      write(text) {
+        reported.printed.push(`${name}: ${text}`);
+      },
+    }),
     collect: (rows) => {
       reported.collected.push([...rows]);
       return options.collected?.();

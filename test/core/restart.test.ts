@@ -34,5 +34,5 @@ test.each(wrong)("%j is refused where the job is defined", (restart, message) =>
 test("a slot may stay 60 s in one call, or as long as the job says", () => {
   expect(watchdogMs("job", {})).toBe(60_000);
   expect(watchdogMs("job", define({ watchdog: "5m" }).options)).toBe(300_000);
-  expect(() => define({ watchdog: "0s" })).toThrow(/watchdog of job "job" must be longer than zero/);
+  expect(() => define({ watchdog: "0s" })).toThrow(/watchdog of job "job" must be at least 1000 ms/);
 });

@@ -111,6 +111,15 @@ describe("functions that misbehave", () => {
   });
 });
 
+describe("functions that block", () => {
+  test("one that never comes back ends its slot and the job, and is named", async () => {
+    expect(await failure(misbehaves, { parallelism: 2, params: { act: "never comes back" } })).toMatchObject({
+      code: "SLOT_STUCK",
+      message: expect.stringMatching(/did not come back from a step of "map" → "filter" → "out" \(subtask . of 2\)/),
+    });
+  });
+});
+
 describe("modules that a slot cannot run", () => {
   test("one that throws where it is imported is refused by name", async () => {
     expect(await failure(throwsOnImport, { parallelism: 2 })).toMatchObject({

@@ -16,11 +16,11 @@ interface Pooled {
   readonly timers: Set<() => void>;
 }
 
-function pooled<P extends Params>(given: Job<P>, slotCount: number): Pooled {
+function pooled<P extends Params>(given: Job<P>, slotCount: number, watchdogMs = 60_000): Pooled {
   const strayError = Promise.withResolvers<Error>();
   const slots: StartedSlot[] = [];
   const timers = new Set<() => void>();
-  const pool = new SlotPool({ slots: slotCount, onStrayError: strayError.resolve });
+  const pool = new SlotPool({ slots: slotCount, watchdogMs, onStrayError: strayError.resolve });
   onTestFinished(() => pool.close());
   const job = new LocalJob({
     jobId: "id",
@@ -59,4 +59,12 @@ test("an error in a thread whose slot has ended is told to whoever owns the pool
   await job.run();
   expect(job.state.kind).toBe("finished");
   expect(await strayError).toMatchObject({ message: "nobody is left to catch this" });
+});
+
+test("a thread that is stuck while it imports the job's module is ended by its watchdog", async () => {
+  const { job } = pooled(neverReturns, 1, 1000);
+  await expect(job.run()).rejects.toMatchObject({
+    code: "SLOT_STUCK",
+    message: expect.stringMatching(/^slot 1 of job "never-returns" did not come back from importing .* within 1000 ms/),
+  });
 });

@@ -1,4 +1,7 @@
-/** Runs the enumerators of a job's sources and deals out their splits to the readers that ask. */
+/**
+ * Runs enumerators of a job's sources and deals out their splits to the readers that ask: in the process that runs a job
+ * embedded, and in a slot's thread on a cluster.
+ */
 
 import { MillraceError } from "../../core/errors.ts";
 import type { OperatorId, VertexId } from "../../core/ids.ts";
@@ -14,10 +17,19 @@ export class SplitDealer {
   readonly #operators = new Map<VertexId, OperatorId>();
   /** Those that have been made and not closed. */
   readonly #open = new Map<OperatorId, SplitEnumerator<unknown>>();
+  /** The subtasks that have not been told yet that there is no more for them. */
+  readonly #reading = new Set<string>();
   #closed = false;
 
-  constructor(graph: StreamGraph, jobGraph: JobGraph, surroundings: EnumeratorSurroundings) {
+  /** Runs the enumerators of the given vertices; absent: of all sources. */
+  constructor(
+    graph: StreamGraph,
+    jobGraph: JobGraph,
+    surroundings: EnumeratorSurroundings,
+    wanted?: readonly VertexId[],
+  ) {
     for (const vertex of jobGraph.vertices) {
+      if (wanted?.includes(vertex.id) === false) continue;
       const head = graph.nodes.find((node) => node.id === vertex.operators[0]?.id);
       if (head?.spec.kind !== "source") continue;
       const enumerator = this.#start(head.spec.source, head.id, { ...surroundings, parallelism: vertex.parallelism });
@@ -25,7 +37,13 @@ export class SplitDealer {
       enumerator.catch(() => {});
       this.#enumerators.set(vertex.id, enumerator);
       this.#operators.set(vertex.id, head.id);
+      for (let subtask = 0; subtask < vertex.parallelism; subtask++) this.#reading.add(readerOf(vertex.id, subtask));
     }
+  }
+
+  /** Whether every subtask of every source has been told that there is no more for it: nobody will ask again. */
+  get exhausted(): boolean {
+    return this.#reading.size === 0;
   }
 
   /** Resolves when every source's input has been looked at. @throws the first enumerator's failure. */
@@ -39,6 +57,7 @@ export class SplitDealer {
     try {
       const split = await enumerator.next(subtask);
       checkPlain(split);
+      if (split === undefined) this.#reading.delete(readerOf(vertex, subtask));
       return split;
     } catch (cause) {
       throw failure(this.#operators.get(vertex) as OperatorId, "could not deal out what to read", cause);
@@ -74,6 +93,10 @@ export class SplitDealer {
     else this.#open.set(operator, enumerator);
     return enumerator;
   }
+}
+
+function readerOf(vertex: VertexId, subtask: number): string {
+  return `${vertex} ${subtask}`;
 }
 
 async function closeEnumerator(operator: OperatorId, enumerator: SplitEnumerator<unknown>): Promise<void> {

@@ -1,0 +1,65 @@
+/**
+ * The enumerators that a slot runs for its region: they answer its own subtasks directly, those of other slots by message.
+ *
+ * The slot is needed until every subtask has heard that there is no more for it, though its own may have finished. A
+ * failure of an enumerator fails the slot, not the subtask that happened to ask.
+ */
+
+import type { VertexId } from "../../core/ids.ts";
+import type { StreamGraph } from "../../core/stream-graph.ts";
+import type { FromSlot, SlotDeployment } from "../protocol.ts";
+import { SplitDealer } from "../splits/split-dealer.ts";
+
+export interface SlotEnumeratorsOptions {
+  readonly graph: StreamGraph;
+  readonly deployment: SlotDeployment;
+  readonly signal: AbortSignal;
+  readonly send: (message: FromSlot) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export class SlotEnumerators {
+  readonly #options: SlotEnumeratorsOptions;
+  readonly #dealer: SplitDealer;
+  #stopped = false;
+
+  constructor(options: SlotEnumeratorsOptions) {
+    this.#options = options;
+    const { graph, deployment, signal, fail } = options;
+    const { jobGraph, enumerates, workingDirectory } = deployment;
+    this.#dealer = new SplitDealer(graph, jobGraph, { workingDirectory, signal }, enumerates);
+    this.#dealer.ready().catch(fail);
+  }
+
+  has(vertex: VertexId): boolean {
+    return this.#options.deployment.enumerates.includes(vertex);
+  }
+
+  get needed(): boolean {
+    return !this.#stopped && !this.#dealer.exhausted;
+  }
+
+  /** The next split for a subtask of this slot, undefined at the end. Never settles after a failure, which ends the slot. */
+  next(vertex: VertexId, subtask: number): Promise<unknown> {
+    return new Promise((resolve) => {
+      this.#dealer.next(vertex, subtask).then(resolve, this.#options.fail);
+    });
+  }
+
+  /** Answers a subtask of another slot. */
+  async deal(vertex: VertexId, subtask: number): Promise<void> {
+    const split = await this.next(vertex, subtask);
+    const none = split === undefined;
+    this.#options.send({ kind: "splitDealt", vertex, subtask, split: split ?? null, none });
+  }
+
+  /** Nobody waits for splits any more: sources end without. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** @throws the first failure. */
+  async close(): Promise<void> {
+    await this.#dealer.close();
+  }
+}

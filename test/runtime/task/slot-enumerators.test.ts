@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import type { VertexId } from "../../../core/ids.ts";
+import type { Source, SplitEnumerator } from "../../../core/source.ts";
+import type { FromSlot, SlotDeployment } from "../../../runtime/protocol.ts";
+import { SlotEnumerators } from "../../../runtime/task/slot-enumerators.ts";
+import { type Item, items, nothing, planOf } from "../graph/programs.ts";
+
+interface Made {
+  readonly enumerators: SlotEnumerators;
+  readonly sent: FromSlot[];
+  readonly failures: unknown[];
+}
+
+/** Those of two sources of two subtasks each, of which the slot enumerates the first. */
+function enumeratorsOf(enumerate: () => SplitEnumerator<unknown>): Made {
+  const unwanted = (): never => {
+    throw new Error("this one is somewhere else");
+  };
+  const { graph, jobGraph } = planOf((env) => {
+    env.from({ ...items("here"), enumerate } as unknown as Source<Item>).to(nothing, { name: "a" });
+    env.from({ ...items("elsewhere"), enumerate: unwanted } as Source<Item>).to(nothing, { name: "b" });
+  });
+  const sent: FromSlot[] = [];
+  const failures: unknown[] = [];
+  const deployment = { jobGraph, enumerates: ["here"], workingDirectory: "/" } as unknown as SlotDeployment;
+  const enumerators = new SlotEnumerators({
+    graph,
+    deployment,
+    signal: new AbortController().signal,
+    send: (message) => sent.push(message),
+    fail: (error) => failures.push(error),
+  });
+  return { enumerators, sent, failures };
+}
+
+const here = "here" as VertexId;
+
+test("own subtasks are answered directly, those of other slots by message, from the same splits", async () => {
+  const splits = [1, 2, 3];
+  const { enumerators, sent } = enumeratorsOf(() => ({ next: () => splits.shift() }));
+  expect(await enumerators.next(here, 0)).toBe(1);
+  await enumerators.deal(here, 1);
+  expect(await enumerators.next(here, 0)).toBe(3);
+  await enumerators.deal(here, 1);
+  expect(sent).toEqual([
+    { kind: "splitDealt", vertex: here, subtask: 1, split: 2, none: false },
+    { kind: "splitDealt", vertex: here, subtask: 1, split: null, none: true },
+  ]);
+});
+
+test("only the wanted sources are enumerated", async () => {
+  const { enumerators, failures } = enumeratorsOf(() => ({ next: () => undefined }));
+  expect([enumerators.has(here), enumerators.has("elsewhere" as VertexId)]).toEqual([true, false]);
+  await enumerators.next(here, 0);
+  expect(failures).toEqual([]);
+});
+
+test("the slot is needed until every subtask has heard that there is no more, or the job stops", async () => {
+  const { enumerators } = enumeratorsOf(() => ({ next: () => undefined }));
+  await enumerators.next(here, 0);
+  await enumerators.next(here, 0);
+  expect(enumerators.needed).toBe(true);
+  await enumerators.deal(here, 1);
+  expect(enumerators.needed).toBe(false);
+  const { enumerators: stopped } = enumeratorsOf(() => ({ next: () => undefined }));
+  stopped.stop();
+  expect(stopped.needed).toBe(false);
+});
+
+test("a failure is the slot's, by the source's name, and whoever asked gets no answer", async () => {
+  const { enumerators, sent, failures } = enumeratorsOf(() => ({
+    next: () => {
+      throw new Error("the folder is gone");
+    },
+  }));
+  let answered = false;
+  void enumerators.next(here, 0).then(() => {
+    answered = true;
+  });
+  void enumerators.deal(here, 1);
+  await expect.poll(() => failures.length).toBe(2);
+  expect(failures[0]).toMatchObject({ operator: "here", message: expect.stringContaining("the folder is gone") });
+  expect([answered, sent]).toEqual([false, []]);
+});
