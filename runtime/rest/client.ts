@@ -7,7 +7,7 @@ import { Agent as PlainAgent, request as plainRequest, type RequestOptions } fro
 import { Agent as SecureAgent, request as secureRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MillraceError } from "../../core/errors.ts";
-import { REST_ANSWER_BYTES_MAX } from "../../core/limits.ts";
+import { BUNDLE_BYTES_MAX, REST_ANSWER_BYTES_MAX } from "../../core/limits.ts";
 import type { BundleHash } from "../cluster-ids.ts";
 import { formatAddress, type NetworkAddress } from "../wire/address.ts";
 import { type Answer, answerError, connectError, timeoutError } from "../wire/connect-error.ts";
@@ -137,8 +137,13 @@ export class RestClient {
     return (await this.#get<{ readonly bundles: readonly BundleView[] }>("/bundles")).bundles;
   }
 
-  putBundle(hash: BundleHash, code: Uint8Array): Promise<BundleView> {
-    return this.#json({ method: "PUT", path: `/bundles/${hash}`, body: code, type: "application/javascript" });
+  async putBundle(hash: BundleHash, code: Uint8Array): Promise<BundleView> {
+    // The coordinator would cut the connection, and its reason could be lost.
+    if (code.length > BUNDLE_BYTES_MAX) {
+      const message = `the bundled program has ${code.length} bytes, and at most ${BUNDLE_BYTES_MAX} are taken; load data at run time`;
+      throw new MillraceError("BAD_REQUEST", message);
+    }
+    return await this.#json({ method: "PUT", path: `/bundles/${hash}`, body: code, type: "application/javascript" });
   }
 
   async deleteBundle(hash: BundleHash): Promise<void> {

@@ -1,0 +1,54 @@
+/**
+ * What requests may hold: everything that comes in is checked against one of these before it is used. Names become keys
+ * of a look-up, never paths; what could climb in a path is refused all the same.
+ */
+
+import { REST_ROWS_MAX } from "../../core/limits.ts";
+import { count, fieldsOf, oneOf, type Schema, scalar } from "./schema.ts";
+import type { SubmitRequest } from "./views.ts";
+
+const id = { type: "string", pattern: "^[0-9A-Za-z_-]{1,128}$" } as const;
+const hash = { type: "string", pattern: "^[0-9a-f]{64}$" } as const;
+/** Of an operator, as its author chose it: any signs but control ones, and no step of a path. */
+const name = {
+  type: "string",
+  pattern: "^(?!\\.{1,2}(?:/|$))(?!.*/\\.{1,2}(?:/|$))[^\\u0000-\\u001f\\u007f\\\\]{1,256}$",
+} as const;
+const position = { ...count, maximum: Number.MAX_SAFE_INTEGER } as const;
+
+export const jobParams: Schema = fieldsOf<{ jid: string }>({ jid: id });
+export const vertexParams: Schema = fieldsOf<{ jid: string; vid: string }>({ jid: id, vid: name });
+export const subtaskParams: Schema = fieldsOf<{ jid: string; vid: string; n: number }>({
+  jid: id,
+  vid: name,
+  n: { ...count, maximum: 32_768 },
+});
+export const sinkParams: Schema = fieldsOf<{ jid: string; sink: string }>({ jid: id, sink: name });
+export const workerParams: Schema = fieldsOf<{ id: string }>({ id: name });
+export const bundleParams: Schema = fieldsOf<{ hash: string }>({ hash });
+
+export const noQuery: Schema = { type: "object", additionalProperties: false };
+export const cancelQuery: Schema = fieldsOf<{ mode?: string }>({ mode: oneOf("cancel") }, ["mode"]);
+export const logQuery: Schema = fieldsOf<{ from?: number }>({ from: { ...position, default: 0 } }, ["from"]);
+export const rowsQuery: Schema = fieldsOf<{ from?: number; max?: number }>(
+  {
+    from: { ...position, default: 0 },
+    max: { type: "integer", minimum: 1, maximum: REST_ROWS_MAX, default: Math.min(1000, REST_ROWS_MAX) },
+  },
+  ["from", "max"],
+);
+
+const parameterName = { type: "string", pattern: "^[^\\u0000-\\u001f\\u007f]{1,256}$" } as const;
+
+export const submitBody: Schema = fieldsOf<SubmitRequest>(
+  {
+    bundle: hash,
+    parallelism: { type: "integer", minimum: 1, maximum: 32_768 },
+    params: { type: "object", propertyNames: parameterName, additionalProperties: scalar, maxProperties: 1000 },
+    paramTexts: { type: "array", items: { type: "string", maxLength: 65_536 }, maxItems: 1000 },
+    // An absolute path, of Unix or Windows.
+    workingDirectory: { type: "string", pattern: "^(?:/|[A-Za-z]:[\\\\/])[^\\u0000]{0,4094}$" },
+    slotHeapMb: { type: "integer", minimum: 16, maximum: 1_048_576 },
+  },
+  ["parallelism", "params", "paramTexts", "slotHeapMb"],
+);

@@ -1,0 +1,246 @@
+/** The schemas of what the REST interface answers with: `views.ts`, for clients that are not written in TypeScript. */
+
+import type { ErrorReport } from "../protocol.ts";
+import type { ErrorBody } from "../wire/error-body.ts";
+import {
+  anything,
+  boolean,
+  count,
+  fieldsOf,
+  listOf,
+  mapOf,
+  milliseconds,
+  number,
+  oneOf,
+  orNull,
+  type Schema,
+  scalar,
+  text,
+} from "./schema.ts";
+import type {
+  BundleView,
+  ExceptionsView,
+  ExceptionView,
+  IoMetricsView,
+  JobConfigView,
+  JobResultView,
+  JobSummaryView,
+  JobView,
+  LogLine,
+  LogPage,
+  OverviewView,
+  PlanNodeView,
+  PlanView,
+  RowsPage,
+  SubtaskMetricsView,
+  SubtaskView,
+  VertexDetailView,
+  VertexView,
+  WorkerView,
+} from "./views.ts";
+
+const jobStatus = oneOf(
+  ...["CREATED", "WAITING", "RUNNING", "RESTARTING", "FAILING", "FAILED", "CANCELLING", "CANCELED", "FINISHED"],
+);
+const subtaskStatus = oneOf(...["CREATED", "DEPLOYING", "RUNNING", "FINISHED", "CANCELING", "CANCELED", "FAILED"]);
+
+export const errorBodySchema = fieldsOf<ErrorBody>(
+  { errors: listOf(text), code: text, domain: text, retry: text, operator: text },
+  ["operator"],
+);
+
+const errorReport = fieldsOf<ErrorReport>(
+  {
+    code: text,
+    name: text,
+    message: text,
+    stack: text,
+    operator: text,
+    origin: { type: "object" },
+    // The same again, some levels deep.
+    cause: { type: "object" },
+  },
+  ["code", "stack", "operator", "origin", "cause"],
+);
+
+export const overview = fieldsOf<OverviewView>({
+  "cluster-id": text,
+  "millrace-version": text,
+  "start-time": milliseconds,
+  workers: count,
+  "slots-total": count,
+  "slots-available": count,
+  "jobs-running": count,
+  "jobs-waiting": count,
+  "jobs-finished": count,
+  "jobs-cancelled": count,
+  "jobs-failed": count,
+});
+
+const summaryFields = {
+  jid: text,
+  name: text,
+  state: jobStatus,
+  "start-time": milliseconds,
+  "end-time": milliseconds,
+  duration: milliseconds,
+  "last-modification": milliseconds,
+  parallelism: count,
+  restarts: count,
+  tasks: mapOf(count),
+};
+
+export const jobSummary = fieldsOf<JobSummaryView>(summaryFields);
+
+const ioMetricsFields = {
+  "read-records": count,
+  "read-bytes": count,
+  "write-records": count,
+  "write-bytes": count,
+  "accumulated-busy-time": number,
+  "accumulated-idle-time": number,
+  "accumulated-backpressured-time": number,
+  "late-records": count,
+  "dropped-records": count,
+};
+
+const vertex = fieldsOf<VertexView>({
+  id: text,
+  name: text,
+  parallelism: count,
+  maxParallelism: count,
+  status: subtaskStatus,
+  "start-time": milliseconds,
+  "end-time": milliseconds,
+  duration: milliseconds,
+  tasks: mapOf(count),
+  metrics: fieldsOf<IoMetricsView>(ioMetricsFields),
+});
+
+export const plan = fieldsOf<PlanView>({
+  jid: text,
+  name: text,
+  nodes: listOf(
+    fieldsOf<PlanNodeView>({
+      id: text,
+      parallelism: count,
+      operator: text,
+      description: text,
+      inputs: listOf(fieldsOf<PlanNodeView["inputs"][number]>({ num: count, id: text, ship_strategy: text })),
+    }),
+  ),
+});
+
+export const job = fieldsOf<JobView>({
+  ...summaryFields,
+  now: milliseconds,
+  timestamps: mapOf(milliseconds),
+  vertices: listOf(vertex),
+  "status-counts": mapOf(count),
+  plan,
+  failure: orNull(errorReport),
+});
+
+export const subtask = fieldsOf<SubtaskView>({
+  subtask: count,
+  status: subtaskStatus,
+  attempt: count,
+  endpoint: text,
+  "taskmanager-id": text,
+  "start-time": milliseconds,
+  "end-time": milliseconds,
+  duration: milliseconds,
+  metrics: fieldsOf<SubtaskMetricsView>({
+    ...ioMetricsFields,
+    busy: number,
+    idle: number,
+    backpressured: number,
+    watermark: orNull(number),
+  }),
+});
+
+export const vertexDetail = fieldsOf<VertexDetailView>({
+  id: text,
+  name: text,
+  parallelism: count,
+  maxParallelism: count,
+  now: milliseconds,
+  subtasks: listOf(subtask),
+});
+
+const exception = fieldsOf<ExceptionView>({
+  exceptionName: text,
+  stacktrace: text,
+  timestamp: milliseconds,
+  taskName: orNull(text),
+  endpoint: orNull(text),
+  "taskmanager-id": orNull(text),
+  attempt: count,
+  restarted: boolean,
+  error: errorReport,
+});
+
+export const exceptions = fieldsOf<ExceptionsView>({
+  exceptionHistory: fieldsOf<ExceptionsView["exceptionHistory"]>({ entries: listOf(exception), truncated: boolean }),
+});
+
+export const jobConfig = fieldsOf<JobConfigView>({
+  jid: text,
+  name: text,
+  "execution-config": fieldsOf<JobConfigView["execution-config"]>({
+    "job-parallelism": count,
+    "key-groups": count,
+    "restart-strategy": text,
+    "watchdog-ms": number,
+    "slot-heap-mb": orNull(number),
+    "working-directory": text,
+    bundle: text,
+    "graph-hash": text,
+    "user-config": mapOf(scalar),
+  }),
+});
+
+export const jobResult = fieldsOf<JobResultView>(
+  { jid: text, state: jobStatus, error: orNull(errorReport), collected: mapOf(count), metrics: anything },
+  ["metrics"],
+);
+
+export const rowsPage = fieldsOf<RowsPage>({ rows: listOf(anything), next: count });
+
+export const logPage = fieldsOf<LogPage>({
+  lines: listOf(
+    fieldsOf<LogLine>({
+      time: number,
+      level: oneOf("debug", "info", "warn", "error", "out"),
+      message: text,
+      fields: mapOf(anything),
+    }),
+  ),
+  next: count,
+  ended: boolean,
+});
+
+export const worker = fieldsOf<WorkerView>({
+  id: text,
+  path: text,
+  host: text,
+  pid: count,
+  epoch: count,
+  timeSinceLastHeartbeat: number,
+  slotsNumber: count,
+  freeSlots: count,
+  labels: mapOf(scalar),
+  memoryBytes: number,
+  rssBytes: number,
+  exchange: text,
+  status: oneOf("ACTIVE", "SUSPECTED"),
+});
+
+export const bundle = fieldsOf<BundleView>({ id: text, size: count, uploaded: milliseconds });
+
+/** An answer of one list, under a name. */
+export function listing(name: string, items: Schema): Schema {
+  return { type: "object", properties: { [name]: listOf(items) }, required: [name], additionalProperties: false };
+}
+
+export const empty: Schema = { type: "object", additionalProperties: false };
