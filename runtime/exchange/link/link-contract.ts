@@ -34,7 +34,10 @@ export interface WorkerExchangeOptions {
   /** For TCP: links are encrypted, and both sides show a certificate of the cluster's authority. */
   readonly tls?: LinkTls | undefined;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
-  /** The frames under way to and from the peer are gone, or it could not be reached in time: these attempts cannot go on. */
+  /**
+   * The frames under way to and from the peer are gone, or it could not be reached in time: these attempts cannot go on.
+   * An attempt may be among them that was closed here: what it had completed has not reached the peer.
+   */
   readonly onLinkLost: (peer: WorkerId, attempts: readonly AttemptId[], reason: string) => void;
   /** Absent: the process's timers. */
   readonly callAfter?: CallAfter;
@@ -59,7 +62,11 @@ export interface AttachedRegion {
    * published in shared memory.
    */
   oversize(channel: number, serial: number, frame: SharedArrayBuffer): void;
-  /** The attempt has ended here: its channels are closed, the others on the same links go on. */
+  /**
+   * The attempt has ended here: its channels are closed, the others on the same links go on. A channel whose slot has
+   * published its end is closed when all of it has been sent. REQUIRES: the slots' oversize messages were handed over,
+   * and no slot uses the memory any more.
+   */
   close(): void;
 }
 
