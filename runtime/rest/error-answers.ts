@@ -3,6 +3,7 @@
  * name becomes INTERNAL, and its stack goes to the log, never to the client.
  */
 
+import type { Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { MillraceError } from "../../core/errors.ts";
@@ -61,17 +62,37 @@ const socketStatuses: Readonly<Record<string, readonly [status: string, message:
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ["413 Payload Too Large", "the body is too large"],
 };
 
-/** For what is no HTTP request, or does not become one in time: an answer on the bare socket, which is then closed. */
-export function answerOnSocket(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
+/**
+ * For what is no HTTP request, or does not become one in time: an answer on the bare socket, which is then closed. With
+ * the answer to an earlier request of the same connection under way it is closed in silence, or the client would take
+ * one answer for the other.
+ */
+export class SocketAnswers {
+  readonly #underWay = new WeakMap<Duplex, number>();
+
+  watch(server: Server): void {
+    server.on("request", ({ socket }, response) => {
+      this.#count(socket, 1);
+      response.once("close", () => this.#count(socket, -1));
+    });
   }
-  const [status, message] = socketStatuses[error.code ?? ""] ?? ["400 Bad Request", "this is no HTTP request"];
-  const body = JSON.stringify(errorBody(new MillraceError("BAD_REQUEST", message)));
-  socket.end(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n` +
-      `x-content-type-options: nosniff\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    () => socket.destroy(),
-  );
+
+  answer(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const [status, message] = socketStatuses[error.code ?? ""] ?? ["400 Bad Request", "this is no HTTP request"];
+    const late = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+    if (error.code === "ECONNRESET" || !socket.writable || (!late && this.#underWay.get(socket))) {
+      socket.destroy();
+      return;
+    }
+    const body = JSON.stringify(errorBody(new MillraceError("BAD_REQUEST", message)));
+    socket.end(
+      `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n` +
+        `x-content-type-options: nosniff\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      () => socket.destroy(),
+    );
+  }
+
+  #count(socket: Duplex, change: 1 | -1): void {
+    this.#underWay.set(socket, (this.#underWay.get(socket) ?? 0) + change);
+  }
 }

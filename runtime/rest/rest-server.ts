@@ -23,7 +23,7 @@ import { checkListen } from "../wire/listen-rule.ts";
 import { type AccessRules, checkSite, checkToken } from "../wire/request-guard.ts";
 import { serverTls, type TlsIdentity } from "../wire/tls.ts";
 import { clusterRoutes } from "./cluster-routes.ts";
-import { answerEarly, answerErrors, answerOnSocket, type LogFault } from "./error-answers.ts";
+import { answerEarly, answerErrors, type LogFault, SocketAnswers } from "./error-answers.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { mountRoutes } from "./mount-routes.ts";
 import type { Route } from "./route.ts";
@@ -61,9 +61,16 @@ const idleWithinMs = 60_000;
 export async function startRestServer(options: RestServerOptions): Promise<RestServer> {
   checkListen(options.host, { token: options.token, tls: options.tls });
   const validation = createValidation();
-  const app = fastify(serverOptions(options, validation)) as unknown as FastifyInstance;
+  const socketAnswers = new SocketAnswers();
+  const app = fastify({
+    ...serverOptions(options, validation),
+    clientErrorHandler: (error, socket) => socketAnswers.answer(error, socket),
+  }) as unknown as FastifyInstance;
+  socketAnswers.watch(app.server);
   // Here Node takes what the options of Fastify do not.
   app.server.maxConnections = REST_CONNECTIONS_MAX;
+  // What else a client expects but to be told to continue is ignored, as HTTP allows.
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   guard(app, { ...options, allowHosts: [...(options.allowHosts ?? []), options.host] });
   answerErrors(app, options.logFault);
   mountRoutes(app, routesOf(options));
@@ -98,6 +105,8 @@ function serverOptions(options: RestServerOptions, validation: Validation): Fast
     headersTimeout: options.headersWithinMs ?? REST_HEADERS_WITHIN_MS,
     connectionsCheckingInterval: slowCheckEveryMs,
     maxHeaderSize: REST_HEADER_BYTES_MAX,
+    // Refused by the guard, with the body that all errors have.
+    requireHostHeader: false,
   };
   const transport = options.tls === undefined ? { http: slow } : { https: { ...slow, ...serverTls(options.tls) } };
   return {
@@ -113,7 +122,6 @@ function serverOptions(options: RestServerOptions, validation: Validation): Fast
     // Names of operators, each sign escaped.
     routerOptions: { maxParamLength: 1024 },
     schemaController: validation.compilers,
-    clientErrorHandler: answerOnSocket,
     frameworkErrors: (error, _request, reply) => answerEarly(error, reply, options.logFault),
   } as FastifyServerOptions;
 }

@@ -18,8 +18,11 @@ export interface AccessRules {
   readonly allowHosts?: readonly string[];
 }
 
-/** @throws FORBIDDEN when the request is meant for, or comes from, another site. */
+/** @throws FORBIDDEN when the request is meant for, or comes from, another site; BAD_REQUEST for another's whole address. */
 export function checkSite(request: IncomingMessage, { allowHosts = [] }: AccessRules): void {
+  // Where a whole address is asked for, its host counts and not the header's; only proxies need to take that.
+  if (request.url?.startsWith("/") !== true)
+    throw new MillraceError("BAD_REQUEST", "expected a path that begins with /");
   const [header = "", ...more] = request.headersDistinct["host"] ?? [];
   const host = hostOf(header);
   if (more.length > 0 || host === undefined || !(isLoopback(host) || allowHosts.some((name) => sameName(name, host)))) {
