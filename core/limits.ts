@@ -66,6 +66,12 @@ export const REPORT_EVERY_MS = 200;
 /** A bundled program. Real ones with all their imports take a few MB; what is larger has swallowed data. */
 export const BUNDLE_BYTES_MAX = 32 * 1024 * 1024;
 
+/** Bundles that a worker keeps on its disk: a new job of a program that it knows starts without asking for it. */
+export const BUNDLES_CACHED_MAX = 64;
+
+/** Another worker that shares the folder may be about to import a bundle. */
+export const BUNDLE_KEPT_MS_MIN = 10 * 60 * 1000;
+
 /** One message between coordinator and worker: the largest bundle, or the rows of a busy sink, with room to spare. */
 export const CONTROL_MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -156,6 +162,17 @@ export const HEARTBEAT_EVERY_MS = 500;
 
 /** How long the other side may be silent: several heartbeats, longer than any pause of a process that works. */
 export const HEARTBEAT_TIMEOUT_MS = 5_000;
+
+/** A worker's first and longest wait before it tries again to reach its coordinator. */
+export const WORKER_RETRY_MS_MIN = 100;
+export const WORKER_RETRY_MS_MAX = 2_000;
+
+/** How long a coordinator may take to answer a worker's request for a connection, and then its hello. */
+export const CONNECT_TIMEOUT_MS = 5_000;
+export const GREETING_TIMEOUT_MS = 5_000;
+
+/** How often a process looks whether the one that has started it is still there. */
+export const PARENT_WATCH_MS = 500;
 
 /** How long a job waits for slots when the cluster says nothing: workers that restart are back by then. */
 export const SLOT_TIMEOUT_MS = 30_000;

@@ -29,7 +29,7 @@ export type MembershipEvent =
   | { readonly kind: "hello"; readonly epoch: number; readonly nowMs: number }
   | { readonly kind: "heard"; readonly epoch: number; readonly nowMs: number }
   | { readonly kind: "tick"; readonly nowMs: number }
-  | { readonly kind: "connectionLost"; readonly epoch: number };
+  | { readonly kind: "connectionLost"; readonly epoch: number; readonly reason: string };
 
 export type MembershipEffect =
   /** Its slots of that epoch are gone; the connection is to be closed. */
@@ -58,7 +58,7 @@ export function nextMembership(state: Membership, event: MembershipEvent, silenc
       return { state: { kind: "active", epoch: state.epoch, heardMs: event.nowMs }, effects: [] };
     case "connectionLost":
       if (!isMember(state) || state.epoch !== event.epoch) return { state, effects: [{ kind: "stale" }] };
-      return lose(state.epoch, "its connection to the coordinator broke");
+      return lose(state.epoch, event.reason);
     case "tick":
       return isMember(state) ? judgeSilence(state, event.nowMs - state.heardMs, silence) : { state, effects: [] };
   }

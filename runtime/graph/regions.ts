@@ -6,7 +6,7 @@
  * their workers, so that one operator that needs a GPU does not take the rest of its region with it.
  */
 
-import type { VertexId } from "../../core/ids.ts";
+import type { OperatorId, VertexId } from "../../core/ids.ts";
 import type { Labels } from "../cluster-protocol.ts";
 import type { ExecutionGraph } from "./execution-graph.ts";
 import type { JobEdge, JobGraph, JobVertex } from "./job-graph.ts";
@@ -32,6 +32,12 @@ export function regionsOf(jobGraph: JobGraph, executionGraph: ExecutionGraph): r
     const slots = [...new Set(placed.map((subtask) => subtask.slot))].sort((a, b) => a - b);
     return { index, vertices: [...ids], slots };
   });
+}
+
+/** The operators of a region's vertices. */
+export function operatorsOf(region: Region | undefined, jobGraph: JobGraph): readonly OperatorId[] {
+  const vertices = jobGraph.vertices.filter(({ id }) => region?.vertices.includes(id));
+  return vertices.flatMap(({ operators }) => operators.map(({ id }) => id));
 }
 
 /** The sharing groups of all regions, in the order of regions and of their first vertices. */

@@ -50,7 +50,7 @@ describe("a worker as the coordinator sees it", () => {
     ["one that never speaks after its hello is lost too", [hello(1), tick(1000)], { kind: "lost", epoch: 1 }, ["lost"]],
     [
       "it is lost with its connection",
-      [hello(1), { kind: "connectionLost", epoch: 1 }],
+      [hello(1), { kind: "connectionLost", epoch: 1, reason: "cut" }],
       { kind: "lost", epoch: 1 },
       ["lost"],
     ],
@@ -68,7 +68,7 @@ describe("a worker as the coordinator sees it", () => {
     ],
     [
       "the end of an older connection does not end the new one",
-      [hello(1), hello(2), { kind: "connectionLost", epoch: 1 }],
+      [hello(1), hello(2), { kind: "connectionLost", epoch: 1, reason: "cut" }],
       { kind: "greeted", epoch: 2, heardMs: 0 },
       ["lost", "stale"],
     ],
@@ -128,7 +128,7 @@ test("over a million random events epochs grow, each is lost at most once, and w
 
 function pickEvent(share: number, epoch: number, nowMs: number, newEpoch: () => number): MembershipEvent {
   if (share < 0.05) return { kind: "hello", epoch: newEpoch(), nowMs };
-  if (share < 0.1) return { kind: "connectionLost", epoch };
+  if (share < 0.1) return { kind: "connectionLost", epoch, reason: "cut" };
   return share < 0.4 ? { kind: "heard", epoch, nowMs } : { kind: "tick", nowMs };
 }
 

@@ -1,0 +1,428 @@
+/**
+ * The control plane of one job of a cluster: applies events to its life (`job-life.ts`), does what comes out of it, and
+ * relays what its slots say.
+ *
+ * The law: what comes from slots counts only if it is of the region's current attempt, which the cluster has checked;
+ * an attempt is deployed when its number is stored; a final status is shown when it is stored.
+ */
+
+import { type ErrorCode, MillraceError } from "../../core/errors.ts";
+import type { Clock } from "../../core/time.ts";
+import { type AttemptId, attemptId, type JobId, type WorkerId } from "../cluster-ids.ts";
+import type { SlotPlacement } from "../cluster-protocol.ts";
+import { toErrorReport } from "../error-report.ts";
+import { operatorsOf, type Region, regionsOf } from "../graph/regions.ts";
+import type { PlannedJob } from "../planned-job.ts";
+import type { ErrorReport, FromSlot } from "../protocol.ts";
+import type { JobStatus } from "../rest/views.ts";
+import {
+  isFinalStatus,
+  type JobEffect,
+  type JobEvent,
+  type JobLife,
+  type JobPlan,
+  nextJob,
+  statusOf,
+} from "./job-life.ts";
+import { type JobRecord, lifeOf, withException, withLife, withStatus } from "./job-record.ts";
+import type { JobLogLine, JobLogs, JobResults, JobStore } from "./job-store.ts";
+import type { WantedSlot } from "./placement.ts";
+import { RecordWriter } from "./record-writer.ts";
+import type { RegionEffect, RegionEvent } from "./region-life.ts";
+import { deploymentOf, RegionRun, type RunSurroundings } from "./region-run.ts";
+import { restartRule } from "./restart-strategy.ts";
+import type { SlotBoard } from "./slot-board.ts";
+import { SlotMessages } from "./slot-messages.ts";
+import { SlotReports } from "./slot-reports.ts";
+
+export interface JobSurroundings extends RunSurroundings {
+  readonly clock: Clock;
+  /** In [0, 1). */
+  random(): number;
+  readonly store: JobStore;
+  readonly logs: JobLogs;
+  readonly results: JobResults;
+  readonly board: SlotBoard;
+  /** The worker as people know it: host:pid. */
+  endpointOf(worker: WorkerId): string | undefined;
+  /** Some of its regions wait for slots. */
+  request(job: JobManager): void;
+  /** None of its regions does any more. */
+  withdraw(job: JobManager): void;
+  attemptBegan(attempt: AttemptId, job: JobManager, region: number): void;
+  attemptEnded(attempt: AttemptId): void;
+  over(job: JobManager): void;
+  storeFailed(cause: Error): void;
+}
+
+type ExceptionEffect = Extract<JobEffect, { readonly kind: "exception" }>;
+
+interface SlotFailure {
+  readonly error: ErrorReport;
+  readonly worker: WorkerId | undefined;
+}
+
+export class JobManager {
+  readonly id: JobId;
+  readonly plan: PlannedJob;
+  readonly regions: readonly Region[];
+  readonly reports: SlotReports;
+  /** What it waits for, as placement says it. */
+  missing = "";
+  readonly #surroundings: JobSurroundings;
+  readonly #rules: JobPlan;
+  readonly #runs = new Map<number, RegionRun>();
+  readonly #writer: RecordWriter;
+  readonly #messages: SlotMessages;
+  readonly #delays = new Map<number, () => void>();
+  #life: JobLife;
+  #record: JobRecord;
+  #shown: JobStatus;
+
+  /** @throws BAD_OPTION, BAD_DURATION when its restart strategy cannot be. */
+  constructor(plan: PlannedJob, record: JobRecord, defaultRestart: JobPlan["restart"], surroundings: JobSurroundings) {
+    this.id = record.id;
+    this.plan = plan;
+    this.regions = regionsOf(plan.jobGraph, plan.executionGraph);
+    this.reports = new SlotReports(record.reports);
+    this.#surroundings = surroundings;
+    this.#rules = {
+      regionSlots: this.regions.map(({ slots }) => slots.length),
+      restart: plan.restart === undefined ? defaultRestart : restartRule(plan.restart),
+    };
+    this.#record = record;
+    this.#life = lifeOf(record);
+    this.#shown = record.status;
+    this.#writer = new RecordWriter((latest) => surroundings.store.save(latest));
+    this.#messages = new SlotMessages({
+      plan,
+      collected: new Map(Object.entries(record.collected)),
+      append: (sink, rows) => surroundings.results.append(this.id, sink, rows),
+      log: (level, message, fields) => this.log(level, message, fields),
+    });
+  }
+
+  get status(): JobStatus {
+    return this.#shown;
+  }
+
+  get life(): JobLife {
+    return this.#life;
+  }
+
+  get restart(): JobPlan["restart"] {
+    return this.#rules.restart;
+  }
+
+  /** As it is stored, with what has happened since. */
+  get record(): JobRecord {
+    return { ...this.#record, collected: Object.fromEntries(this.#messages.collected) };
+  }
+
+  regionOfSlot(slot: number): number {
+    return this.regions.findIndex(({ slots }) => slots.includes(slot));
+  }
+
+  /** The attempt of a region that has slots now. */
+  runOf(region: number): RegionRun | undefined {
+    return this.#runs.get(region);
+  }
+
+  /** Begins, when the job is safe in the store. Does nothing for a job that has ended. */
+  start(): void {
+    if (!isFinalStatus(statusOf(this.#life))) this.#apply({ kind: "stored" });
+    // It may have come to its end just before the former coordinator did.
+    else if (isFinalStatus(this.#record.status)) this.#show();
+    else this.#statusChanged();
+  }
+
+  wantedSlots(): readonly WantedSlot[] {
+    return this.#waiting().flatMap(({ slots }) =>
+      slots.map((slot) => ({ slot, labels: this.plan.slotLabels[slot] ?? {} })),
+    );
+  }
+
+  /** Gives it what it wants. REQUIRES: a placement for each wanted slot. */
+  place(placements: readonly SlotPlacement[]): void {
+    for (const { index, slots } of this.#waiting()) {
+      const number = (this.#life.regions[index]?.attempt ?? 0) + 1;
+      const attempt = attemptId(this.id, index, number);
+      const own = slots.map((slot) => placements.find((each) => each.slot === slot) as SlotPlacement);
+      for (const { slot, worker } of own) this.#surroundings.board.reserve(worker, attempt, slot);
+      this.#runs.set(index, new RegionRun(attempt, number, own, this.#surroundings));
+      this.#surroundings.attemptBegan(attempt, this, index);
+      this.#applyToRegion(index, { kind: "placed" });
+    }
+  }
+
+  receive(region: number, slot: number, message: FromSlot): void {
+    const run = this.#runs.get(region) as RegionRun;
+    switch (message.kind) {
+      case "running":
+        this.#slotEvent(region, "slotRunning", slot);
+        break;
+      case "report":
+        this.reports.receive({ slot, subtasks: message.subtasks, busyMs: message.busyMs, atMs: this.#now() });
+        break;
+      case "failed":
+        this.#fail(region, { error: message.error, worker: run.placementOf(slot)?.worker });
+        break;
+      default:
+        this.#messages.receive(run, slot, message, (error) => this.#fail(region, { error, worker: undefined }));
+    }
+  }
+
+  slotEnded(region: number, slot: number, lost: ErrorReport | undefined): void {
+    const run = this.#runs.get(region);
+    if (lost !== undefined) this.#fail(region, { error: lost, worker: run?.placementOf(slot)?.worker });
+    run?.slotEnded(slot);
+    this.#slotEvent(region, "slotEnded", slot);
+  }
+
+  /** REQUIRES: the board has none of its slots any more, and the worker is still known by its name. */
+  workerLost(worker: WorkerId, epoch: number, reason: string): void {
+    for (const [region, run] of [...this.#runs]) {
+      const slots = run.slotsOn(worker, epoch);
+      if (slots.length === 0) continue;
+      if (this.#life.regions[region]?.phase === "scheduled") {
+        this.#applyToRegion(region, { kind: "unplaced", attempt: run.number });
+        continue;
+      }
+      const endpoint = this.#surroundings.endpointOf(worker) ?? worker;
+      this.#fail(region, { error: report("WORKER_LOST", `worker ${endpoint} was lost: ${reason}`), worker });
+      for (const slot of slots) this.slotEnded(region, slot, undefined);
+    }
+  }
+
+  linkLost(region: number, worker: WorkerId, peer: WorkerId, reason: string): void {
+    const { endpointOf } = this.#surroundings;
+    const ends = `${endpointOf(worker) ?? worker} and ${endpointOf(peer) ?? peer}`;
+    this.#fail(region, { error: report("LINK_LOST", `the exchange between ${ends} broke: ${reason}`), worker });
+  }
+
+  slotsMissing(error: MillraceError): void {
+    this.#apply({ kind: "slotsMissing", error: toErrorReport(error) });
+  }
+
+  /** False when it has ended already. */
+  cancel(): boolean {
+    if (isFinalStatus(statusOf(this.#life))) return false;
+    this.#apply({ kind: "cancel" });
+    return true;
+  }
+
+  /** False when it has ended already. */
+  stop(): boolean {
+    if (isFinalStatus(statusOf(this.#life))) return false;
+    this.#apply({ kind: "stop" });
+    return true;
+  }
+
+  /** The coordinator ends: no time runs any more, and nothing changes. */
+  close(): void {
+    for (const run of this.#runs.values()) run.close();
+    for (const cancel of this.#delays.values()) cancel();
+  }
+
+  log(level: JobLogLine["level"], message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    this.#surroundings.logs.append(this.id, { time: this.#now(), level, message, fields });
+  }
+
+  #waiting(): readonly Region[] {
+    return this.regions.filter(({ index }) => this.#life.regions[index]?.phase === "waiting");
+  }
+
+  #slotEvent(region: number, kind: "slotRunning" | "slotEnded", slot: number): void {
+    const run = this.#runs.get(region);
+    const at = this.regions[region]?.slots.indexOf(slot) ?? -1;
+    if (run !== undefined && at >= 0) this.#applyToRegion(region, { kind, attempt: run.number, slot: at });
+  }
+
+  #fail(region: number, { error, worker }: SlotFailure): void {
+    const run = this.#runs.get(region);
+    if (run === undefined) return;
+    const before = this.#life;
+    const event: JobEvent = {
+      kind: "failure",
+      region,
+      attempt: run.number,
+      error,
+      nowMs: this.#now(),
+      runningSinceMs: run.runningSinceMs,
+      random: this.#surroundings.random(),
+    };
+    this.#apply(event, worker);
+    // What counts is the first; what follows is at least written down.
+    if (this.#life === before)
+      this.log("info", `a failure of what ends anyway: ${error.message}`, { code: error.code });
+  }
+
+  #applyToRegion(region: number, event: RegionEvent): void {
+    this.#apply({ kind: "region", region, event });
+  }
+
+  /** `blamed`: the worker on which a failure happened. */
+  #apply(event: JobEvent, blamed?: WorkerId): void {
+    const before = this.#life;
+    const { state, effects } = nextJob(before, event, this.#rules);
+    if (state === before && effects.length === 0) return;
+    this.#life = state;
+    this.#record = withLife(this.#record, state);
+    for (const effect of effects) this.#do(effect, blamed);
+    this.#statusChanged();
+    if (before.aim !== state.aim) this.#save();
+  }
+
+  #do(effect: JobEffect, blamed: WorkerId | undefined): void {
+    switch (effect.kind) {
+      case "region":
+        this.#doInRegion(effect.region, effect.effect);
+        break;
+      case "stopRegion":
+        this.#runs.get(effect.region)?.stop();
+        break;
+      case "exception":
+        this.#keepException(effect, blamed);
+        break;
+      case "over":
+        break;
+    }
+  }
+
+  #doInRegion(region: number, effect: RegionEffect): void {
+    const { board, request, withdraw } = this.#surroundings;
+    const run = this.#runs.get(region);
+    switch (effect.kind) {
+      case "request":
+        request(this);
+        break;
+      case "withdraw":
+        if (this.#waiting().length === 0) withdraw(this);
+        break;
+      case "store":
+        if (run !== undefined) this.#storeAttempt(region, run);
+        break;
+      case "deploy":
+        if (run !== undefined) this.#deploy(region, run);
+        break;
+      case "running":
+        run?.running(this.#now());
+        break;
+      case "release":
+        if (run !== undefined) board.forAttempt("release", run.attempt);
+        this.#dropRun(region);
+        break;
+      case "end":
+        if (run !== undefined) this.#endRun(run);
+        break;
+      case "finished":
+      case "ended":
+        this.#dropRun(region);
+        break;
+      case "delay":
+        this.#dropRun(region);
+        this.#delay(region, effect.ms);
+        break;
+    }
+  }
+
+  #storeAttempt(region: number, run: RegionRun): void {
+    const sinks = operatorsOf(this.regions[region], this.plan.jobGraph);
+    this.#messages.forget(sinks);
+    const cleared = run.number > 1 ? this.#surroundings.results.clear(this.id, sinks) : undefined;
+    Promise.all([this.#saved(), cleared]).then(
+      () => this.#applyToRegion(region, { kind: "stored", attempt: run.number }),
+      (cause: Error) => this.#surroundings.storeFailed(cause),
+    );
+  }
+
+  #deploy(region: number, run: RegionRun): void {
+    const { board, times } = this.#surroundings;
+    this.reports.forget(this.regions[region]?.slots ?? []);
+    board.forAttempt("deploy", run.attempt);
+    run.deploy(deploymentOf(this.#record, this.plan, run), this.#now(), () => {
+      const message = `the slots of attempt ${run.number} did not all run within ${times.deployTimeoutMs} ms`;
+      this.#fail(region, { error: report("SLOT_STUCK", message), worker: undefined });
+    });
+  }
+
+  #endRun(run: RegionRun): void {
+    this.#surroundings.board.forAttempt("end", run.attempt);
+    run.end((slots) => {
+      const names = slots.map((slot) => slot + 1).join(", ");
+      this.log("warn", `slots ${names} did not stop in time; their threads are ended`, { attempt: run.number });
+    });
+  }
+
+  #dropRun(region: number): void {
+    const run = this.#runs.get(region);
+    if (run === undefined) return;
+    run.close();
+    this.#runs.delete(region);
+    this.#surroundings.attemptEnded(run.attempt);
+  }
+
+  #delay(region: number, ms: number): void {
+    const attempt = this.#life.regions[region]?.attempt ?? 0;
+    const cancel = this.#surroundings.callAfter(ms, () => this.#applyToRegion(region, { kind: "delayOver", attempt }));
+    this.#delays.set(region, cancel);
+  }
+
+  #keepException({ region, error, restarted }: ExceptionEffect, worker: WorkerId | undefined): void {
+    this.#record = withException(this.#record, {
+      atMs: this.#now(),
+      error,
+      region,
+      attempt: region === undefined ? 0 : (this.#life.regions[region]?.attempt ?? 0),
+      restarted,
+      endpoint: worker === undefined ? undefined : this.#surroundings.endpointOf(worker),
+      worker,
+    });
+    this.log("error", error.message, { code: error.code, restarted });
+    this.#save();
+  }
+
+  #statusChanged(): void {
+    // Effects may have led to further events, which have told of the status already.
+    const status = statusOf(this.#life);
+    if (status === this.#record.status) return;
+    this.#record = withStatus(this.#record, status, this.#now());
+    this.log("info", `job ${status}`, this.#life.cause === undefined ? {} : { error: this.#life.cause.message });
+    if (isFinalStatus(status)) this.#end();
+    else {
+      this.#shown = status;
+      this.#save();
+    }
+  }
+
+  #end(): void {
+    this.#record = { ...this.record, reports: this.reports.all() };
+    this.close();
+    // What a store did not take is not shown: another coordinator would know nothing of it.
+    this.#saved().then(
+      () => this.#show(),
+      (cause: Error) => this.#surroundings.storeFailed(cause),
+    );
+  }
+
+  #show(): void {
+    this.#shown = statusOf(this.#life);
+    this.#surroundings.over(this);
+  }
+
+  #save(): void {
+    this.#saved().catch((cause: Error) => this.#surroundings.storeFailed(cause));
+  }
+
+  #saved(): Promise<void> {
+    return this.#writer.save(this.record);
+  }
+
+  #now(): number {
+    return this.#surroundings.clock.now();
+  }
+}
+
+function report(code: ErrorCode, message: string): ErrorReport {
+  return toErrorReport(new MillraceError(code, message));
+}

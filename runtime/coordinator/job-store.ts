@@ -1,0 +1,37 @@
+/** Contract: where the coordinator keeps its jobs, so that another one carries on when it ends. */
+
+import type { ClusterId, JobId } from "../cluster-ids.ts";
+import type { JobRecord, StoredJob } from "./job-record.ts";
+
+export interface JobStore {
+  readonly cluster: ClusterId;
+  /** Larger than that of every coordinator that opened the store before. */
+  readonly generation: number;
+  /** ENSURES: the jobs whose `create` has resolved and that were not removed, each as it was saved last. */
+  jobs(): Promise<readonly StoredJob[]>;
+  /** Resolves when the job is safe. */
+  create(job: StoredJob): Promise<void>;
+  /** Resolves when the record is safe. Records that are saved one after the other are stored in that order. */
+  save(record: JobRecord): Promise<void>;
+  remove(id: JobId): Promise<void>;
+}
+
+/** Contract: where the lines of jobs' logs go. Lines of one job keep their order. */
+export interface JobLogs {
+  append(job: JobId, line: JobLogLine): void;
+}
+
+export interface JobLogLine {
+  readonly time: number;
+  readonly level: "debug" | "info" | "warn" | "error" | "out";
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** Contract: where the rows of `collectTo` sinks go. What is asked for one after the other happens in that order. */
+export interface JobResults {
+  /** Resolves with how many rows the sink has when these are kept. @throws BAD_OPTION when they are too many. */
+  append(job: JobId, sink: string, rows: readonly unknown[]): Promise<number>;
+  /** Drops what an earlier attempt left. Sinks that have nothing are no mistake. */
+  clear(job: JobId, sinks: readonly string[]): Promise<void>;
+}

@@ -1,0 +1,45 @@
+/**
+ * Writes a job's record whenever it has changed, and never two at once: what changes during a write is written by the
+ * next one, however often it has changed.
+ */
+
+import type { JobRecord } from "./job-record.ts";
+
+export class RecordWriter {
+  readonly #write: (record: JobRecord) => Promise<void>;
+  #underWay: Promise<void> | undefined;
+  #next: { record: JobRecord; readonly written: Promise<void> } | undefined;
+
+  constructor(write: (record: JobRecord) => Promise<void>) {
+    this.#write = write;
+  }
+
+  /** Resolves when this record, or a later one, is stored. */
+  save(record: JobRecord): Promise<void> {
+    if (this.#next !== undefined) {
+      this.#next.record = record;
+      return this.#next.written;
+    }
+    if (this.#underWay === undefined) return this.#start(record);
+    const written = this.#underWay.then(
+      () => this.#startNext(),
+      () => this.#startNext(),
+    );
+    this.#next = { record, written };
+    return written;
+  }
+
+  #startNext(): Promise<void> {
+    const next = this.#next;
+    this.#next = undefined;
+    return next === undefined ? Promise.resolve() : this.#start(next.record);
+  }
+
+  #start(record: JobRecord): Promise<void> {
+    const written = this.#write(record).finally(() => {
+      if (this.#underWay === written) this.#underWay = undefined;
+    });
+    this.#underWay = written;
+    return written;
+  }
+}
