@@ -52,15 +52,13 @@ export class IncomingChannel {
   used = false;
   readonly #ring: RingProducer;
   readonly #words: Int32Array;
-  /** Segments of the pool for what is granted; signals leave theirs for the next. */
+  /** Segments of the pool for what is granted, the next one first; signals leave theirs for the next. */
   readonly #reserved: number[] = [];
   #granted = 0;
   #backlog = 0;
   #large: LargeFrame | undefined;
   /** Large frames in the ring: the count of descriptors at which each is released, and its bytes. */
   #largeInRing: { readonly releasedAt: number; readonly bytes: number }[] = [];
-  /** The segment that the frame goes into which is just being read. */
-  #segment = -1;
 
   constructor(number: number, { index, ring, control }: RingIn) {
     this.number = number;
@@ -84,8 +82,8 @@ export class IncomingChannel {
   /** Where the payload goes. @throws LinkViolation */
   place({ kind, length }: FrameHeader): Uint8Array {
     if (kind === kinds.part) return this.#placePart(length);
-    this.#segment = this.#takeReserved();
-    return this.#ring.view(this.#segment).subarray(0, length);
+    this.#checkCredit();
+    return this.#ring.view(this.#reserved[0] as number).subarray(0, length);
   }
 
   /** A frame is complete; its payload has been written to its place. @throws LinkViolation */
@@ -141,28 +139,26 @@ export class IncomingChannel {
     return Math.max(0, Math.min(wanted, this.#reserved.length) - this.#granted);
   }
 
-  #spendCredit(): void {
+  #checkCredit(): void {
     if (this.#granted === 0) throw new LinkViolation(`channel ${this.number} sent more than it was granted`);
     if (this.#large !== undefined) throw new LinkViolation(`channel ${this.number} sent past its large frame`);
-    this.#granted--;
   }
 
-  #takeReserved(): number {
-    this.#spendCredit();
-    const segment = this.#reserved.pop();
-    assert(segment !== undefined, "what is granted has a segment");
-    return segment;
+  /** An element is complete. Until then its credit is kept: turns come between the reads of a frame. */
+  #spendCredit(backlog: number): void {
+    this.#checkCredit();
+    this.#granted--;
+    this.#backlog = backlog;
   }
 
   #dataCame({ length, backlog, watermark }: FrameHeader): void {
     if (length === 0) throw new LinkViolation(`channel ${this.number} sent a frame of records without bytes`);
-    this.#backlog = backlog;
-    this.#ring.publish(this.#segment, length, watermark);
+    this.#spendCredit(backlog);
+    this.#ring.publish(this.#reserved.shift() as number, length, watermark);
   }
 
   #signal(signal: RingSignal, { backlog, watermark }: FrameHeader): void {
-    this.#spendCredit();
-    this.#backlog = backlog;
+    this.#spendCredit(backlog);
     assert(this.#ring.trySignal(signal, watermark), "what is granted has a descriptor");
   }
 
@@ -170,8 +166,7 @@ export class IncomingChannel {
     if (amount <= SEGMENT_BYTES || amount > RECORD_BYTES_MAX) {
       throw new LinkViolation(`channel ${this.number} announced a large frame of ${amount} bytes`);
     }
-    this.#spendCredit();
-    this.#backlog = backlog;
+    this.#spendCredit(backlog);
     this.#large = { bytes: amount, watermark, memory: undefined, arrived: 0 };
   }
 
