@@ -38,8 +38,10 @@ export {
   mapState,
   type ReducingState,
   reducingState,
+  type TtlOptions,
   type ValueState,
   valueState,
+  withTtl,
 } from "./state.ts";
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
 export { type Clock, type Duration, END_OF_TIME, NO_TIMESTAMP } from "./time.ts";

@@ -38,7 +38,47 @@ export interface KeyedStateBackend {
   /** Adds what a snapshot holds in this backend's key groups. REQUIRES: called before any use. */
   restore(snapshot: StateSnapshot): void;
 
+  /**
+   * Begins a capture at a barrier: of what has changed since the checkpoint that was confirmed last, or of everything. The
+   * state may be used and changed while the capture is driven; it does not see that. Short: what it does at once is a few
+   * microseconds a pane, and the whole of tables whose keys are key groups.
+   * REQUIRES: ids rise; the capture before has been driven to its end or aborted.
+   */
+  capture(checkpoint: number, options?: { readonly full?: boolean }): StateCapture;
+
+  /**
+   * The checkpoint is complete: captures that begin from now on are deltas to it. Without effect for one that is not in
+   * flight. A savepoint, whose blocks others may delete, is aborted instead: no capture must build on it.
+   */
+  confirm(checkpoint: number): void;
+
+  /** The checkpoint came to nothing: what it held will be in the next one. Ends its capture if that is running. */
+  abort(checkpoint: number): void;
+
+  /**
+   * Applies one captured block in this backend's key groups. All blocks of a checkpoint that is no delta come first, then
+   * those of each delta to it, each capture's in the order in which they were made.
+   * REQUIRES: called before any use. @param where names the block in errors. @throws STATE_CORRUPT
+   */
+  restoreBlock(block: Uint8Array, where: string): void;
+
+  /** What was restored is that checkpoint: captures may be deltas to it. Without it the first one takes everything. */
+  restored(checkpoint: number): void;
+
   close(): void;
+}
+
+/** A capture under way, driven a few milliseconds at a time by whoever owns the thread. */
+export interface StateCapture {
+  readonly checkpoint: number;
+  /** The checkpoint to which the blocks are a delta; undefined: they are everything. */
+  readonly base: number | undefined;
+  /** Whether all steps have been made. */
+  readonly done: boolean;
+  /** Works for about a millisecond. Returns a block when one is complete. @throws BAD_RECORD for what cannot be saved. */
+  step(): Uint8Array | undefined;
+  /** Ends it before it is done. What it gave so far is of no use. */
+  cancel(): void;
 }
 
 /** Snapshotted bytes of one operator, by key group; groups without state are absent. */
@@ -52,7 +92,7 @@ export interface TableDescriptor {
   readonly values: boolean;
   /**
    * How an entry's key finds its key group: by hash, or the key is itself the number of the key group, for state that
-   * an operator shards by its own rule.
+   * an operator shards by its own rule. Such entries may be changed by slots that were kept: each checkpoint takes all.
    */
   readonly keyGroup?: "hash" | "key";
 }
@@ -75,7 +115,10 @@ export interface StateTable {
  */
 export interface StatePane {
   readonly size: number;
-  /** The slot of a key, made when it does not exist. @throws BAD_KEY */
+  /**
+   * The slot of a key, made when it does not exist. Says that the entry is about to be changed: ask again after each return
+   * to the host, as a checkpoint may have been taken meanwhile. @throws BAD_KEY
+   */
   slotOf(key: Key): number;
   /** The slot of a key, or -1. */
   find(key: Key): number;

@@ -5,7 +5,10 @@
  * knows what is dirty. A descriptor's name identifies its state over upgrades.
  */
 
+import { MillraceError } from "./errors.ts";
 import type { Key } from "./key.ts";
+import type { TimerDomain } from "./operator.ts";
+import { type Duration, positiveDurationMs } from "./time.ts";
 
 /** One value per key. `Unset` is what it holds before it is set: undefined, or never when there is an initial value. */
 export interface ValueState<T, Unset = undefined> {
@@ -43,26 +46,39 @@ export interface ReducingState<T> {
   clear(): void;
 }
 
+/** How long values live: each element of a list or map, and the whole of any other state. */
+export interface TimeToLive {
+  readonly ms: number;
+  /** By the wall clock, or by event time: the later of the watermark and the record that is being processed. */
+  readonly domain: TimerDomain;
+  /** Whether reading, too, begins their life anew. */
+  readonly refresh: "write" | "read";
+}
+
 export interface ValueStateDescriptor<T, HasInitial extends boolean = boolean> {
   readonly kind: "value";
+  readonly ttl?: TimeToLive;
   readonly initial: T | undefined;
   readonly hasInitial: HasInitial;
 }
 
 export interface ListStateDescriptor<T> {
   readonly kind: "list";
+  readonly ttl?: TimeToLive;
   /** Carries T for inference; never set. */
   readonly of?: T;
 }
 
 export interface MapStateDescriptor<K extends Key, V> {
   readonly kind: "map";
+  readonly ttl?: TimeToLive;
   /** Carries K and V for inference; never set. */
   readonly of?: readonly [K, V];
 }
 
 export interface ReducingStateDescriptor<T> {
   readonly kind: "reducing";
+  readonly ttl?: TimeToLive;
   readonly reduce: (sum: Readonly<T>, value: Readonly<T>) => T;
 }
 
@@ -106,4 +122,30 @@ export function mapState<K extends Key, V>(): MapStateDescriptor<K, V> {
 
 export function reducingState<T>(reduce: (sum: Readonly<T>, value: Readonly<T>) => T): ReducingStateDescriptor<T> {
   return Object.freeze({ kind: "reducing" as const, reduce });
+}
+
+export interface TtlOptions {
+  /** Default: "processing", the wall clock. "event" gives the same results however fast records are read. */
+  readonly time?: TimerDomain;
+  /** Whether only writing begins a value's life anew, which is the default, or reading too. */
+  readonly refresh?: "write" | "read";
+}
+
+/**
+ * The same state, whose values are gone once they have not been written (or read) for so long: they are never seen again,
+ * and their memory is given back bit by bit. Elements of lists and maps age one by one.
+ *
+ *   state: { seen: withTtl(mapState<string, boolean>(), "7d") }
+ *
+ * @throws BAD_DURATION, BAD_OPTION
+ */
+export function withTtl<D extends StateDescriptor>(state: D, ttl: Duration, options: TtlOptions = {}): D {
+  const { time = "processing", refresh = "write" } = options;
+  if (time !== "event" && time !== "processing") throw badOption("time", ["event", "processing"], time);
+  if (refresh !== "write" && refresh !== "read") throw badOption("refresh", ["write", "read"], refresh);
+  return Object.freeze({ ...state, ttl: { ms: positiveDurationMs(ttl, "withTtl"), domain: time, refresh } });
+}
+
+function badOption(name: string, accepted: readonly string[], came: unknown): MillraceError {
+  return new MillraceError("BAD_OPTION", `withTtl expects ${name} to be ${accepted.join(" or ")}, got ${String(came)}`);
 }

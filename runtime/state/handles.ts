@@ -1,5 +1,5 @@
 /**
- * The handles of the memory backend: what user functions read and change keyed state through. Each is one class with one
+ * The handles of the backends here: what user functions read and change keyed state through. Each is one class with one
  * shape, bound to one column; the current key stands in the entries that all handles of an operator share.
  *
  * What a handle returns never changes afterwards: lists and entries are copies, and values are only replaced, not changed.
@@ -7,8 +7,10 @@
 
 import type { Key } from "../../core/key.ts";
 import type { ListState, MapState, ReducingState, StateDescriptor, ValueState } from "../../core/state.ts";
-import { ABSENT, type KeyedEntries, type StateColumn } from "./keyed-entries.ts";
+import { ListCell, MapCell } from "./collection-cells.ts";
+import type { KeyedEntries } from "./keyed-entries.ts";
 import { keptMapKey, keyOfMapKey, type MapKey, mapKeyOf } from "./map-key.ts";
+import { ABSENT, type StateColumn } from "./state-column.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: values of the types that the user's descriptors infer; never looked into here
 type Stored = any;
@@ -85,7 +87,7 @@ class ReducingHandle implements ReducingState<Stored> {
 
 const EMPTY_LIST: readonly never[] = Object.freeze([]);
 
-/** Cells are arrays that only this handle sees; an empty list has no cell. */
+/** An empty list has no cell. */
 class ListHandle implements ListState<Stored> {
   readonly #entries: KeyedEntries;
   readonly #column: StateColumn;
@@ -96,34 +98,46 @@ class ListHandle implements ListState<Stored> {
   }
 
   get(): readonly Stored[] {
-    const list = this.#entries.read(this.#column);
+    const list = this.#entries.readWhole(this.#column) as ListCell | typeof ABSENT;
     if (list === ABSENT) return EMPTY_LIST;
-    const copy = (list as Stored[]).slice();
+    if (this.#column.ageing?.refreshOnRead === true) this.#refresh(list);
+    const copy = list.values.slice();
     return this.#entries.freezeValues ? Object.freeze(copy) : copy;
   }
 
   add(value: Stored): void {
-    const list = this.#entries.read(this.#column);
+    const { current, confirmed } = this.#entries.epochs;
     const kept = this.#entries.keep(value);
-    if (list === ABSENT) this.#entries.write(this.#column, [kept]);
-    else (list as Stored[]).push(kept);
+    const list = this.#entries.change(this.#column) as ListCell | typeof ABSENT;
+    if (list === ABSENT) this.#write([kept]);
+    else list.add(kept, this.#column.ageing?.now() ?? 0, current, confirmed);
   }
 
   set(values: readonly Stored[]): void {
     if (values.length === 0) this.clear();
-    else
-      this.#entries.write(
-        this.#column,
-        values.map((value) => this.#entries.keep(value)),
-      );
+    else this.#write(values.map((value) => this.#entries.keep(value)));
   }
 
   clear(): void {
     this.#entries.clear(this.#column);
   }
+
+  #write(values: Stored[]): void {
+    this.#entries.write(this.#column, new ListCell(values, this.#stampsFor(values), this.#entries.epochs.current));
+  }
+
+  #refresh(list: ListCell): void {
+    this.#entries.change(this.#column);
+    list.replace(list.values, this.#stampsFor(list.values), this.#entries.epochs.current);
+  }
+
+  #stampsFor(values: readonly Stored[]): number[] | undefined {
+    const { ageing } = this.#column;
+    return ageing === undefined ? undefined : new Array(values.length).fill(ageing.now());
+  }
 }
 
-/** Cells are Maps by `mapKeyOf` that only this handle sees; an empty map has no cell. */
+/** Elements go by `mapKeyOf`; an empty map has no cell. */
 class MapHandle implements MapState<Key, Stored> {
   readonly #entries: KeyedEntries;
   readonly #column: StateColumn;
@@ -135,46 +149,80 @@ class MapHandle implements MapState<Key, Stored> {
 
   get(key: Key): Stored {
     const mapKey = mapKeyOf(key, this.#entries.operator);
-    return this.#map()?.get(mapKey);
+    const cell = this.#cell();
+    if (cell === undefined || !this.#isThere(cell, mapKey)) return undefined;
+    const value = cell.map.get(mapKey);
+    if (this.#column.ageing?.refreshOnRead === true) this.#put(mapKey, value);
+    return value;
   }
 
   has(key: Key): boolean {
     const mapKey = mapKeyOf(key, this.#entries.operator);
-    return this.#map()?.has(mapKey) ?? false;
+    const cell = this.#cell();
+    return cell !== undefined && this.#isThere(cell, mapKey);
   }
 
   put(key: Key, value: Stored): void {
     const mapKey = mapKeyOf(key, this.#entries.operator);
-    const kept = this.#entries.keep(value);
-    const map = this.#map();
-    if (map === undefined) this.#entries.write(this.#column, new Map([[keptMapKey(mapKey), kept]]));
-    else map.set(map.has(mapKey) ? mapKey : keptMapKey(mapKey), kept);
+    const cell = this.#cell();
+    // What is over is removed first, so that the element goes to the end as any new one.
+    if (cell?.map.has(mapKey) === true && !this.#isThere(cell, mapKey)) this.#remove(mapKey);
+    this.#put(mapKey, this.#entries.keep(value));
   }
 
   remove(key: Key): void {
     const mapKey = mapKeyOf(key, this.#entries.operator);
-    const map = this.#map();
-    if (map === undefined) return;
-    map.delete(mapKey);
-    if (map.size === 0) this.clear();
+    if (this.#cell()?.map.has(mapKey) === true) this.#remove(mapKey);
   }
 
   entries(): Iterable<readonly [Key, Stored]> {
     const copy: (readonly [Key, Stored])[] = [];
-    for (const [key, value] of this.#map() ?? []) copy.push([keyOfMapKey(key), value]);
+    for (const [key, value] of this.#wholeCell()?.map ?? []) copy.push([keyOfMapKey(key), value]);
+    if (this.#column.ageing?.refreshOnRead === true) for (const [key, value] of copy) this.put(key, value);
     return copy;
   }
 
   get size(): number {
-    return this.#map()?.size ?? 0;
+    return this.#wholeCell()?.map.size ?? 0;
   }
 
   clear(): void {
     this.#entries.clear(this.#column);
   }
 
-  #map(): Map<MapKey, Stored> | undefined {
-    const map = this.#entries.read(this.#column);
-    return map === ABSENT ? undefined : (map as Map<MapKey, Stored>);
+  #put(mapKey: MapKey, value: Stored): void {
+    const { current, confirmed } = this.#entries.epochs;
+    const { ageing } = this.#column;
+    const now = ageing?.now() ?? 0;
+    const cell = this.#entries.change(this.#column) as MapCell | typeof ABSENT;
+    if (cell === ABSENT) {
+      const key = keptMapKey(mapKey);
+      const stamps = ageing === undefined ? undefined : new Map([[key, now]]);
+      this.#entries.write(this.#column, new MapCell(new Map([[key, value]]), stamps, current));
+    } else cell.put(cell.map.has(mapKey) ? mapKey : keptMapKey(mapKey), value, now, current, confirmed);
+  }
+
+  #remove(mapKey: MapKey): void {
+    const { current, confirmed } = this.#entries.epochs;
+    const cell = this.#entries.change(this.#column) as MapCell | typeof ABSENT;
+    if (cell === ABSENT) return;
+    cell.remove(mapKey, current, confirmed);
+    if (cell.map.size === 0) this.clear();
+  }
+
+  #isThere(cell: MapCell, mapKey: MapKey): boolean {
+    const { ageing } = this.#column;
+    if (!cell.map.has(mapKey)) return false;
+    return ageing === undefined || !ageing.isOver(cell.stamps?.get(mapKey) as number, ageing.now());
+  }
+
+  #cell(): MapCell | undefined {
+    const cell = this.#entries.read(this.#column);
+    return cell === ABSENT ? undefined : (cell as MapCell);
+  }
+
+  #wholeCell(): MapCell | undefined {
+    const cell = this.#entries.readWhole(this.#column);
+    return cell === ABSENT ? undefined : (cell as MapCell);
   }
 }

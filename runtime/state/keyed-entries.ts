@@ -2,48 +2,51 @@
  * The entries behind handles: one per key, holding all its named states, in columns that share one key index.
  *
  * `select` only notes the key; the first read or write of any state looks it up, the others find the slot again. An entry
- * exists exactly while at least one of its states has a value, so keys that come and go leave nothing behind.
+ * exists exactly while at least one of its states has a value, so keys that come and go leave nothing behind; but while a
+ * checkpoint may hold an entry that has ended, its slot stays as a tombstone until a later checkpoint is confirmed.
  */
 
 import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { Key } from "../../core/key.ts";
+import { ListCell, MapCell } from "./collection-cells.ts";
+import { type Epochs, RESTORED } from "./epochs.ts";
 import { flatten } from "./flatten.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
-
-/** What a column holds for a key that has no value in it; undefined is a value. */
-export const ABSENT = Symbol("absent");
-
-export type StateKind = "value" | "list" | "map" | "reducing";
-
-export interface StateColumn {
-  readonly name: string;
-  readonly kind: StateKind;
-  /** By slot: ABSENT, a value, the array of a list, or the Map of a map. */
-  readonly cells: unknown[];
-}
+import { ABSENT, StateColumn, type StateKind } from "./state-column.ts";
 
 const NO_KEY = -3;
 const UNRESOLVED = -2;
 const NO_ENTRY = -1;
+const CAPACITY_MIN = 16;
+
+/** How many cells of a state that ages are looked at whenever one is written: twice as fast as it can grow. */
+const SWEPT_A_WRITE = 2;
 
 export class KeyedEntries {
   readonly operator: string;
   readonly freezeValues: boolean;
+  readonly epochs: Epochs;
   readonly index: KeyIndex;
   readonly #keyGroups: KeyGroups;
   readonly columns = new Map<string, StateColumn>();
   /** By slot: how many columns have a value. */
   readonly #present: number[] = [];
+  /** By slot: the epoch in which the entry was made. */
+  readonly #madeAt: number[] = [];
   /** By slot: the entry's key group. */
   readonly groups: number[] = [];
+  /** Slots of entries that ended and may be in a checkpoint. */
+  #ended: number[] = [];
+  #capacity = CAPACITY_MIN;
   #key: Key | undefined;
   #slot = NO_KEY;
 
-  constructor(operator: string, keyGroups: KeyGroups, freezeValues: boolean) {
+  constructor(operator: string, keyGroups: KeyGroups, freezeValues: boolean, epochs: Epochs) {
     this.operator = operator;
     this.freezeValues = freezeValues;
+    this.epochs = epochs;
     this.index = new KeyIndex(operator);
     this.#keyGroups = keyGroups;
   }
@@ -75,25 +78,89 @@ export class KeyedEntries {
   /** The current key's value in a column, or ABSENT. */
   read(column: StateColumn): unknown {
     const slot = this.#find();
-    return slot < 0 ? ABSENT : column.cells[slot];
+    if (slot < 0) return ABSENT;
+    return column.ageing === undefined ? column.cells[slot] : this.#readAgeing(column, slot);
+  }
+
+  /** The list or map of the current key in a column, which the caller is about to change in place, or ABSENT. */
+  change(column: StateColumn): unknown {
+    const cell = this.read(column);
+    if (cell === ABSENT) return ABSENT;
+    column.touch(this.#slot, this.epochs.current);
+    if (column.ageing !== undefined) this.#sweep(column, this.#slot);
+    return cell;
   }
 
   write(column: StateColumn, value: unknown): void {
     let slot = this.#find();
     if (slot < 0) slot = this.#create();
+    column.touch(slot, this.epochs.current);
     if (column.cells[slot] === ABSENT) this.#present[slot] = (this.#present[slot] as number) + 1;
     column.cells[slot] = value;
+    if (column.ageing !== undefined) {
+      if (column.stamps !== undefined) column.stamps[slot] = column.ageing.now();
+      this.#sweep(column, slot);
+    }
+  }
+
+  /** As `write`, for what was saved: it is no change. REQUIRES: nothing has been captured yet. */
+  writeRestored(column: StateColumn, value: unknown, stamp: number): void {
+    let slot = this.#find();
+    if (slot < 0) slot = this.#create();
+    this.#madeAt[slot] = RESTORED;
+    if (column.cells[slot] === ABSENT) this.#present[slot] = (this.#present[slot] as number) + 1;
+    column.cells[slot] = value;
+    column.marks[slot] = RESTORED;
+    if (column.stamps !== undefined) column.stamps[slot] = stamp;
   }
 
   clear(column: StateColumn): void {
     const slot = this.#find();
-    if (slot < 0 || column.cells[slot] === ABSENT) return;
+    if (slot >= 0) this.clearAt(column, slot);
+  }
+
+  clearAt(column: StateColumn, slot: number): void {
+    if (column.cells[slot] === ABSENT) return;
+    column.touch(slot, this.epochs.current);
     column.cells[slot] = ABSENT;
     const left = (this.#present[slot] as number) - 1;
     this.#present[slot] = left;
     if (left > 0) return;
+    if (this.epochs.mayBeSaved(this.#madeAt[slot] as number)) this.#ended.push(slot);
+    else this.#free(slot);
+  }
+
+  /** Frees slots of ended entries whose end is in the confirmed checkpoint, a stretch at a time. REQUIRES: nothing is captured. */
+  *freeEnded(): Generator<undefined> {
+    const ended = this.#ended;
+    this.#ended = [];
+    const { confirmed } = this.epochs;
+    for (const [i, slot] of ended.entries()) {
+      if (this.#present[slot] === 0 && this.index.has(slot)) {
+        if (this.#isUnmarked(slot, confirmed)) this.#free(slot);
+        else this.#ended.push(slot);
+      }
+      if (i % 1024 === 1023) yield undefined;
+    }
+  }
+
+  #isUnmarked(slot: number, confirmed: number): boolean {
+    for (const column of this.columns.values()) if ((column.marks[slot] as number) > confirmed) return false;
+    return true;
+  }
+
+  #free(slot: number): void {
     this.index.remove(slot);
-    this.#slot = NO_ENTRY;
+    if (slot === this.#slot) this.#slot = NO_ENTRY;
+  }
+
+  /** The slots whose cell in a column is present and not over. */
+  *presentSlots(column: StateColumn): Generator<number> {
+    for (let slot = 0; slot < column.cells.length; slot++) {
+      if (column.cells[slot] === ABSENT) continue;
+      if (column.ageing !== undefined) this.#expire(column, slot, true);
+      if (column.cells[slot] !== ABSENT) yield slot;
+    }
   }
 
   /** What state keeps of a value that it is given: strings flat, and frozen where that is asked for. */
@@ -104,11 +171,53 @@ export class KeyedEntries {
 
   addColumn(name: string, kind: StateKind): StateColumn {
     assert(!this.columns.has(name), `the state "${name}" exists already`);
-    const cells: unknown[] = [];
-    for (let slot = 0; slot < this.index.slots; slot++) cells.push(ABSENT);
-    const column: StateColumn = { name, kind, cells };
+    const column = new StateColumn(name, kind);
+    for (let slot = 0; slot < this.index.slots; slot++) column.open(slot, this.#capacity);
     this.columns.set(name, column);
     return column;
+  }
+
+  /** The same as `read`, with nothing left in a list or map that is over. */
+  readWhole(column: StateColumn): unknown {
+    const slot = this.#find();
+    if (slot >= 0 && column.ageing !== undefined) this.#expire(column, slot, true);
+    return this.read(column);
+  }
+
+  #readAgeing(column: StateColumn, slot: number): unknown {
+    this.#expire(column, slot, false);
+    const cell = column.cells[slot];
+    if (cell !== ABSENT && column.stamps !== undefined && column.ageing?.refreshOnRead === true) {
+      const now = column.ageing.now();
+      if (now > (column.stamps[slot] as number)) {
+        column.touch(slot, this.epochs.current);
+        column.stamps[slot] = now;
+      }
+    }
+    return cell;
+  }
+
+  /** Removes what is over in a cell; of lists and maps, unless `thorough`, only the oldest elements. */
+  #expire(column: StateColumn, slot: number, thorough: boolean): void {
+    const ageing = column.ageing;
+    const cell = column.cells[slot];
+    if (ageing === undefined || cell === ABSENT) return;
+    const now = ageing.now();
+    if (cell instanceof ListCell || cell instanceof MapCell) {
+      const over = (stamp: number) => ageing.isOver(stamp, now);
+      if (!cell.hasOver(over, thorough)) return;
+      column.touch(slot, this.epochs.current);
+      if (cell.expire(over, thorough, this.epochs)) this.clearAt(column, slot);
+    } else if (ageing.isOver(column.stamps?.[slot] as number, now)) this.clearAt(column, slot);
+  }
+
+  /** Looks at some cells for what is over; not at the one that was just written. */
+  #sweep(column: StateColumn, written: number): void {
+    for (let i = 0; i < SWEPT_A_WRITE; i++) {
+      if (column.swept >= column.cells.length) column.swept = 0;
+      const slot = column.swept++;
+      if (slot !== written) this.#expire(column, slot, false);
+    }
   }
 
   #find(): number {
@@ -127,9 +236,12 @@ export class KeyedEntries {
     const slot = this.index.slotOf(key);
     if (slot === this.#present.length) {
       this.#present.push(0);
+      this.#madeAt.push(0);
       this.groups.push(group);
-      for (const column of this.columns.values()) column.cells.push(ABSENT);
+      if (slot >= this.#capacity) this.#capacity *= 2;
+      for (const column of this.columns.values()) column.open(slot, this.#capacity);
     }
+    this.#madeAt[slot] = this.epochs.current;
     this.groups[slot] = group;
     this.#slot = slot;
     return slot;

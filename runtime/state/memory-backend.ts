@@ -2,28 +2,44 @@
  * The memory backend: all keyed state of one subtask's operator on the heap. It fulfils `core/state-backend.ts`.
  *
  * Handles share one entry per key (`keyed-entries.ts`), tables have panes with indexes of their own (`memory-table.ts`),
- * and both are written as blocks by key group (`memory-snapshot.ts`). Restored states and tables exist before they are
- * declared and are written again if they never are, so a job that leaves a state out for a while does not lose it.
+ * and both are saved as blocks (`state-block.ts`): all at once, or at a barrier in steps, what has changed or everything.
+ * Restored states and tables exist before they are declared and are saved again if they never are, so a job that leaves
+ * a state out for a while does not lose it.
  */
 
+import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { Key } from "../../core/key.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { StateDescriptor, StateHandle } from "../../core/state.ts";
-import type { KeyedStateBackend, StateSnapshot, StateTable, TableDescriptor } from "../../core/state-backend.ts";
+import type {
+  KeyedStateBackend,
+  StateCapture,
+  StateSnapshot,
+  StateTable,
+  TableDescriptor,
+} from "../../core/state-backend.ts";
+import { Ageing, noClock, type StateClock } from "./ageing.ts";
+import { RunningCapture } from "./capture.ts";
+import { captureColumn, type Steps } from "./capture-states.ts";
+import { captureRows, dropBlocks, dropsPlan, type Panes, tablePlan } from "./capture-tables.ts";
+import { type Capturing, Epochs } from "./epochs.ts";
 import { type Handle, handleOf } from "./handles.ts";
 import { KeyGroups } from "./key-groups.ts";
-import { ABSENT, KeyedEntries } from "./keyed-entries.ts";
-import {
-  readStates,
-  readTable,
-  type StatesContent,
-  type TableContent,
-  writeStates,
-  writeTable,
-} from "./memory-snapshot.ts";
+import { KeyedEntries } from "./keyed-entries.ts";
 import { MemoryTable } from "./memory-table.ts";
-import { readBlocks, SnapshotWriter } from "./snapshot-block.ts";
+import { type Repeats, restoreDrops, restoreStates, restoreTable } from "./restore-rows.ts";
+import {
+  type BlockHeader,
+  blocksWithin,
+  corrupt,
+  intersects,
+  openBlock,
+  readHeader,
+  type Section,
+} from "./state-block.ts";
+import type { StateColumn, StateKind } from "./state-column.ts";
+import { listPlan, mapPlan, valuePlan } from "./state-rows.ts";
 
 export interface MemoryBackendOptions {
   /** Names the operator in errors. */
@@ -33,7 +49,18 @@ export interface MemoryBackendOptions {
   readonly keyGroupCount: number;
   /** Deep-freezes what handles store and return, so that changing it throws. For tests. */
   readonly freezeValues?: boolean;
+  /** For states with a time to live. */
+  readonly clock?: StateClock;
 }
+
+const plans = {
+  value: valuePlan,
+  reducing: valuePlan,
+  list: listPlan,
+  map: mapPlan,
+  table: tablePlan,
+  drops: dropsPlan,
+};
 
 export function createMemoryBackend(options: MemoryBackendOptions): KeyedStateBackend {
   return new MemoryBackend(options);
@@ -42,16 +69,20 @@ export function createMemoryBackend(options: MemoryBackendOptions): KeyedStateBa
 class MemoryBackend implements KeyedStateBackend {
   readonly keyGroups: KeyGroupRange;
   readonly #operator: string;
+  readonly #clock: StateClock;
+  readonly #epochs = new Epochs();
   readonly #owned: KeyGroups;
   readonly #entries: KeyedEntries;
   readonly #handles = new Map<string, Handle>();
   readonly #tables = new Map<string, MemoryTable>();
+  #running: RunningCapture | undefined;
 
-  constructor({ operator, keyGroups, keyGroupCount, freezeValues = false }: MemoryBackendOptions) {
+  constructor({ operator, keyGroups, keyGroupCount, freezeValues = false, clock }: MemoryBackendOptions) {
     this.keyGroups = keyGroups;
     this.#operator = operator;
+    this.#clock = clock ?? noClock(operator);
     this.#owned = new KeyGroups(keyGroups, keyGroupCount, operator);
-    this.#entries = new KeyedEntries(operator, this.#owned, freezeValues);
+    this.#entries = new KeyedEntries(operator, this.#owned, freezeValues, this.#epochs);
   }
 
   setCurrentKey(key: Key): void {
@@ -63,14 +94,16 @@ class MemoryBackend implements KeyedStateBackend {
   }
 
   state<D extends StateDescriptor>(name: string, descriptor: D): StateHandle<D> {
-    const column = this.#entries.columns.get(name) ?? this.#entries.addColumn(name, descriptor.kind);
+    let handle = this.#handles.get(name);
+    const column = this.#columnOf(name, descriptor.kind);
     if (column.kind !== descriptor.kind) {
       throw this.#misuse(
         `the state "${name}" is a ${column.kind} state, but it was asked for as a ${descriptor.kind} state`,
       );
     }
-    let handle = this.#handles.get(name);
     if (handle === undefined) {
+      const ageing = descriptor.ttl === undefined ? undefined : new Ageing(descriptor.ttl, this.#clock);
+      column.age(ageing, this.#epochs.current);
       handle = handleOf(this.#entries, column, descriptor);
       this.#handles.set(name, handle);
     }
@@ -93,44 +126,130 @@ class MemoryBackend implements KeyedStateBackend {
   }
 
   keys(name: string): Iterable<Key> {
-    const keys: Key[] = [];
-    for (const [slot, cell] of this.#entries.columns.get(name)?.cells.entries() ?? []) {
-      if (cell !== ABSENT) keys.push(this.#entries.index.keyAt(slot));
-    }
-    return keys;
+    const column = this.#entries.columns.get(name);
+    if (column === undefined) return [];
+    return Array.from(this.#entries.presentSlots(column), (slot) => this.#entries.index.keyAt(slot));
   }
 
   snapshot(): StateSnapshot {
-    const writer = new SnapshotWriter(this.#operator);
-    writeStates(this.#entries, writer);
-    for (const table of this.#tables.values()) writeTable(table, writer);
-    return writer.finish();
+    const groups = new Map<number, Uint8Array[]>();
+    const everything: Capturing = { checkpoint: 0, after: -1, upTo: this.#epochs.current, base: undefined };
+    for (const block of this.#snapshotSteps(everything)) {
+      if (block === undefined) continue;
+      const { first } = readHeader(block, "a new block", this.#operator).keyGroups;
+      const blocks = groups.get(first);
+      if (blocks === undefined) groups.set(first, [block]);
+      else blocks.push(block);
+    }
+    return new Map([...groups].sort(([a], [b]) => a - b));
+  }
+
+  *#snapshotSteps(everything: Capturing): Steps {
+    for (const column of this.#entries.columns.values())
+      yield* captureColumn(this.#entries, column, everything, column.cells.length, true);
+    for (const table of this.#tables.values()) yield* captureRows(table, panesOf(table), undefined, true);
+  }
+
+  capture(checkpoint: number, { full = false }: { readonly full?: boolean } = {}): StateCapture {
+    assert(this.#running === undefined, `"${this.#operator}" is asked for a capture while one is running`);
+    const capturing = this.#epochs.begin(checkpoint, full);
+    const columns = [...this.#entries.columns.values()];
+    const slots = this.#entries.index.slots;
+    for (const column of columns) column.beginCapture(capturing);
+    const tables = [...this.#tables.values()].map((table) => this.#beginTable(table, capturing));
+    const steps = this.#captureSteps(capturing, columns, slots, tables);
+    this.#running = new RunningCapture(capturing, steps, () => {
+      for (const column of columns) column.endCapture();
+      for (const { panes } of tables) for (const [, pane] of panes) pane.endCapture();
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** What has to be done at the barrier itself: a list of panes, and the whole of tables whose operators keep slots. */
+  #beginTable(table: MemoryTable, capturing: Capturing): TableCapture {
+    const panes = panesOf(table);
+    const dropped = capturing.after < 0 ? [] : table.droppedAfter(capturing.after);
+    const drops = dropBlocks(table, dropped, this.keyGroups);
+    if (table.named) return { panes: [], steps: [drops, [...captureRows(table, panes, undefined, false)]] };
+    for (const [, pane] of panes) pane.beginCapture(capturing);
+    return { panes, steps: [drops, captureRows(table, panes, capturing, false)] };
+  }
+
+  *#captureSteps(
+    capturing: Capturing,
+    columns: readonly StateColumn[],
+    slots: number,
+    tables: readonly TableCapture[],
+  ): Steps {
+    for (const { steps } of tables) for (const part of steps) yield* part;
+    for (const column of columns) yield* captureColumn(this.#entries, column, capturing, slots, false);
+    yield* this.#entries.freeEnded();
+  }
+
+  confirm(checkpoint: number): void {
+    this.#epochs.confirm(checkpoint);
+  }
+
+  abort(checkpoint: number): void {
+    if (this.#running?.checkpoint === checkpoint) this.#running.cancel();
+    this.#epochs.abort(checkpoint);
   }
 
   restore(snapshot: StateSnapshot): void {
-    for (const { content } of readBlocks(snapshot, "states", this.keyGroups, this.#operator)) {
-      const states = content as StatesContent;
-      const column = this.#entries.columns.get(states.name) ?? this.#entries.addColumn(states.name, states.kind);
-      readStates(states, column, this.#entries);
-    }
+    for (const { block, where, header } of blocksWithin(snapshot, this.keyGroups, this.#operator))
+      this.#restoreBlock(block, header, where, "refused");
     this.#entries.deselect();
-    for (const { content } of readBlocks(snapshot, "table", this.keyGroups, this.#operator)) {
-      const rows = content as TableContent;
-      this.table(rows.name, rows.descriptor); // refuses a second shape of the same table
-      readTable(rows, this.#tableOf(rows.name, rows.descriptor), this.#operator);
-    }
+  }
+
+  restoreBlock(block: Uint8Array, where: string): void {
+    const header = readHeader(block, where, this.#operator);
+    if (intersects(header.keyGroups, this.keyGroups)) this.#restoreBlock(block, header, where, "allowed");
+    this.#entries.deselect();
+  }
+
+  restored(checkpoint: number): void {
+    this.#epochs.restored(checkpoint);
+  }
+
+  #restoreBlock(block: Uint8Array, header: BlockHeader, where: string, repeats: Repeats): void {
+    const { section } = header.shape;
+    if (section === "timers") return;
+    const opened = openBlock(block, plans[section], where, this.#operator);
+    if (section === "drops") {
+      const table = this.#tables.get(header.name);
+      if (table !== undefined) restoreDrops(opened, table, this.keyGroups);
+    } else if (section === "table") {
+      const { numbers, values, named } = header.shape;
+      const descriptor: TableDescriptor = { numbers, values, keyGroup: named ? "key" : "hash" };
+      this.table(header.name, descriptor); // refuses a second shape of the same table
+      restoreTable(opened, this.#tableOf(header.name, descriptor), this.keyGroups, repeats);
+    } else restoreStates(opened, this.#restoredColumn(header, section), this.#entries, this.keyGroups, repeats);
+  }
+
+  #restoredColumn({ name, shape }: BlockHeader, kind: Exclude<Section, "table" | "drops" | "timers">): StateColumn {
+    const column = this.#columnOf(name, kind);
+    if (column.kind !== kind)
+      throw corrupt(this.#operator, `the state "${name}" is saved both as a ${column.kind} and as a ${kind}`);
+    if (shape.stamps !== undefined) column.stampBy(shape.stamps);
+    return column;
   }
 
   close(): void {
+    this.#running?.cancel();
     this.#entries.deselect();
     this.#handles.clear();
     this.#tables.clear();
   }
 
+  #columnOf(name: string, kind: StateKind): StateColumn {
+    return this.#entries.columns.get(name) ?? this.#entries.addColumn(name, kind);
+  }
+
   #tableOf(name: string, descriptor: TableDescriptor): MemoryTable {
     const existing = this.#tables.get(name);
     if (existing !== undefined) return existing;
-    const table = new MemoryTable(name, descriptor, this.#operator, this.#owned);
+    const table = new MemoryTable(name, descriptor, this.#operator, this.#owned, this.#epochs);
     this.#tables.set(name, table);
     return table;
   }
@@ -140,4 +259,14 @@ class MemoryBackend implements KeyedStateBackend {
       operator: this.#operator,
     });
   }
+}
+
+interface TableCapture {
+  /** Panes that keep rows for the capture. */
+  readonly panes: Panes;
+  readonly steps: readonly Iterable<Uint8Array | undefined>[];
+}
+
+function panesOf(table: MemoryTable): Panes {
+  return table.namespaces().map((namespace) => [namespace, table.pane(namespace)] as const);
 }

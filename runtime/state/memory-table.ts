@@ -1,13 +1,20 @@
 /**
  * The tables of the memory backend: panes by namespace, each with a key index, float64 columns and a values array of its own.
  * The engine's accumulators live here; `pane.slotOf(key)` and `pane.numbers[0][slot] += 1` are the hottest lines there are.
+ *
+ * As entries are changed in place, asking for a slot counts as changing it: `slotOf` marks it with the epoch, and keeps a
+ * copy for a running capture that has not come to it. Of a table whose keys are key groups' numbers, whose operators keep
+ * slots and change them unasked, every entry counts as changed always, and a capture takes it at once.
  */
 
 import { assert } from "../../core/assert.ts";
 import type { Key } from "../../core/key.ts";
+import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { StatePane, StateTable, TableDescriptor } from "../../core/state-backend.ts";
+import type { Capturing, Epochs } from "./epochs.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
+import { plainBytes, plainValue } from "./plain-bytes.ts";
 
 /** 64 bytes a column, the most that V8 keeps on its own heap: a session's pane has one entry. */
 const ENTRIES_MIN = 8;
@@ -15,19 +22,28 @@ const ENTRIES_MIN = 8;
 export class MemoryTable implements StateTable {
   readonly name: string;
   readonly descriptor: TableDescriptor;
-  readonly #operator: string;
+  readonly operator: string;
+  readonly epochs: Epochs;
   readonly #keyGroups: KeyGroups;
-  readonly #panes = new Map<number, MemoryPane>();
+  #panes = new Map<number, MemoryPane>();
   #namespaces: readonly number[] | undefined;
   /** Consecutive records mostly fall into the same pane, and a Map lookup by timestamp costs as much as one by key. */
   #recent: MemoryPane | undefined;
   #recentNamespace = 0;
+  /** Namespaces that were dropped and may be in a checkpoint, with the epoch. */
+  readonly #dropped = new Map<number, number>();
 
-  constructor(name: string, descriptor: TableDescriptor, operator: string, keyGroups: KeyGroups) {
+  constructor(name: string, descriptor: TableDescriptor, operator: string, keyGroups: KeyGroups, epochs: Epochs) {
     this.name = name;
     this.descriptor = descriptor;
-    this.#operator = operator;
+    this.operator = operator;
+    this.epochs = epochs;
     this.#keyGroups = keyGroups;
+  }
+
+  /** Whether keys are key groups' numbers. */
+  get named(): boolean {
+    return this.descriptor.keyGroup === "key";
   }
 
   pane(namespace: number): MemoryPane {
@@ -49,18 +65,53 @@ export class MemoryTable implements StateTable {
   }
 
   drop(namespace: number): void {
-    if (!this.#panes.delete(namespace)) return;
+    const pane = this.#panes.get(namespace);
+    if (pane === undefined) return;
+    if (this.epochs.mayBeSaved(pane.madeAt)) this.#dropped.set(namespace, this.epochs.current);
+    this.#replace(namespace, undefined);
+  }
+
+  /** Restoring: forgets the entries of some key groups in a namespace. */
+  dropWithin(namespace: number, range: KeyGroupRange): void {
+    const rest = this.#panes.get(namespace)?.without(range);
+    this.#replace(namespace, rest === undefined || rest.size === 0 ? undefined : rest);
+  }
+
+  /** Namespaces dropped after an epoch. What is in the confirmed checkpoint is forgotten. */
+  droppedAfter(epoch: number): readonly number[] {
+    for (const [namespace, at] of this.#dropped) {
+      if (at <= Math.min(epoch, this.epochs.confirmed)) this.#dropped.delete(namespace);
+    }
+    return [...this.#dropped].flatMap(([namespace, at]) => (at > epoch ? [namespace] : []));
+  }
+
+  #replace(namespace: number, pane: MemoryPane | undefined): void {
+    if (pane === undefined) this.#panes.delete(namespace);
+    else this.#panes.set(namespace, pane);
     this.#namespaces = undefined;
     this.#recent = undefined;
   }
 
   #create(namespace: number): MemoryPane {
-    assert(namespace === namespace, `NaN is no namespace of the table "${this.name}" of "${this.#operator}"`);
-    const pane = new MemoryPane(this.descriptor, this.#operator, this.#keyGroups);
+    assert(namespace === namespace, `NaN is no namespace of the table "${this.name}" of "${this.operator}"`);
+    const pane = new MemoryPane(this.descriptor, this.operator, this.#keyGroups, this.epochs);
     this.#panes.set(namespace, pane);
     this.#namespaces = undefined;
     return pane;
   }
+}
+
+/** An entry as a capture takes it. */
+interface PaneRow {
+  readonly numbers: readonly number[];
+  readonly value: unknown;
+}
+
+interface RunningCapture {
+  readonly after: number;
+  /** By slot: 1 once the capture has its row. */
+  readonly done: Uint8Array;
+  readonly before: Map<number, PaneRow>;
 }
 
 export class MemoryPane implements StatePane {
@@ -69,23 +120,32 @@ export class MemoryPane implements StatePane {
   readonly values: unknown[] = [];
   /** By slot: the entry's key group. */
   readonly groups: number[] = [];
+  readonly madeAt: number;
+  /** By slot: the epoch of the last change. */
+  #marks = new Uint32Array(ENTRIES_MIN);
   readonly #index: KeyIndex;
+  readonly #descriptor: TableDescriptor;
+  readonly #operator: string;
   readonly #keyGroups: KeyGroups;
-  readonly #named: boolean;
-  readonly #hasValues: boolean;
-  #capacity = ENTRIES_MIN;
+  readonly #epochs: Epochs;
+  #capture: RunningCapture | undefined;
 
-  constructor(descriptor: TableDescriptor, operator: string, keyGroups: KeyGroups) {
+  constructor(descriptor: TableDescriptor, operator: string, keyGroups: KeyGroups, epochs: Epochs) {
     this.numbers = Array.from({ length: descriptor.numbers }, () => new Float64Array(ENTRIES_MIN));
+    this.madeAt = epochs.current;
     this.#index = new KeyIndex(operator);
+    this.#descriptor = descriptor;
+    this.#operator = operator;
     this.#keyGroups = keyGroups;
-    this.#named = descriptor.keyGroup === "key";
-    this.#hasValues = descriptor.values;
+    this.#epochs = epochs;
   }
 
   slotOf(key: Key): number {
     const slot = this.#index.find(key);
-    return slot >= 0 ? slot : this.#append(key);
+    if (slot < 0) return this.#append(key);
+    if (this.#capture !== undefined) this.#keep(this.#capture, slot);
+    this.#marks[slot] = this.#epochs.current;
+    return slot;
   }
 
   find(key: Key): number {
@@ -97,21 +157,96 @@ export class MemoryPane implements StatePane {
     return this.#index.keyAt(slot);
   }
 
+  /** The slot of a key as it was restored: unchanged. */
+  restoredSlotOf(key: Key): number {
+    const slot = this.slotOf(key);
+    this.#marks[slot] = 0;
+    return slot;
+  }
+
+  beginCapture({ after }: Capturing): void {
+    this.#capture = { after, done: new Uint8Array(this.size), before: new Map() };
+  }
+
+  endCapture(): void {
+    this.#capture = undefined;
+  }
+
+  /** Whether the running capture, or one of all up to now, has a row for a slot. */
+  isCaptured(slot: number, { after, upTo }: Capturing): boolean {
+    const mark = this.#marks[slot] as number;
+    return mark > upTo ? (this.#capture?.before.has(slot) ?? false) : mark > after;
+  }
+
+  /** The row of a slot, once. REQUIRES: `isCaptured`, or that all rows are taken. */
+  takeRow(slot: number): PaneRow {
+    const kept = this.#capture?.before.get(slot);
+    if (this.#capture !== undefined) {
+      this.#capture.done[slot] = 1;
+      this.#capture.before.delete(slot);
+    }
+    return kept ?? this.#rowOf(slot);
+  }
+
+  /** A pane of the entries outside of a range of key groups. */
+  without({ first, last }: KeyGroupRange): MemoryPane {
+    const rest = new MemoryPane(this.#descriptor, this.#operator, this.#keyGroups, this.#epochs);
+    for (let slot = 0; slot < this.size; slot++) {
+      const group = this.groups[slot] as number;
+      if (group < first || group > last) rest.copyRow(this, slot);
+    }
+    return rest;
+  }
+
+  copyRow(from: MemoryPane, slot: number): void {
+    const to = this.restoredSlotOf(from.keyAt(slot));
+    this.numbers.forEach((column, c) => {
+      column[to] = from.numbers[c]?.[slot] as number;
+    });
+    if (this.#descriptor.values) this.values[to] = from.values[slot];
+  }
+
+  #rowOf(slot: number): PaneRow {
+    return { numbers: this.numbers.map((column) => column[slot] as number), value: this.values[slot] };
+  }
+
+  #keep({ after, done, before }: RunningCapture, slot: number): void {
+    if (slot >= done.length || done[slot] === 1) return;
+    done[slot] = 1;
+    if ((this.#marks[slot] as number) <= after) return;
+    const { numbers, value } = this.#rowOf(slot);
+    before.set(slot, { numbers, value: copyOf(value) });
+  }
+
   #append(key: Key): number {
-    const group = this.#named ? this.#keyGroups.ownGroupNamed(key) : this.#keyGroups.ownGroupOf(key); // refuses before anything is kept
+    const named = this.#descriptor.keyGroup === "key";
+    const group = named ? this.#keyGroups.ownGroupNamed(key) : this.#keyGroups.ownGroupOf(key); // refuses before anything is kept
     this.groups.push(group);
-    if (this.#hasValues) this.values.push(undefined);
-    if (this.size === this.#capacity) this.#grow();
-    this.size++;
+    if (this.#descriptor.values) this.values.push(undefined);
+    if (this.size === this.#marks.length) this.#grow();
+    this.#marks[this.size++] = this.#epochs.current;
     return this.#index.slotOf(key);
   }
 
   #grow(): void {
-    this.#capacity *= 2;
+    const capacity = 2 * this.#marks.length;
     for (let column = 0; column < this.numbers.length; column++) {
-      const longer = new Float64Array(this.#capacity);
+      const longer = new Float64Array(capacity);
       longer.set(this.numbers[column] as Float64Array);
       this.numbers[column] = longer;
     }
+    const marks = new Uint32Array(capacity);
+    marks.set(this.#marks);
+    this.#marks = marks;
+  }
+}
+
+/** Values are changed in place, so a reference would not do. What cannot be copied cannot be saved: that refuses it by name. */
+function copyOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  try {
+    return plainValue(plainBytes(value));
+  } catch {
+    return value;
   }
 }

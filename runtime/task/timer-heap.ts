@@ -7,6 +7,8 @@
  * dead, the heap is rebuilt, so pairs of register and delete cost O(1) amortised and memory follows the live timers.
  */
 
+import type { TimerColumns } from "../state/timer-log.ts";
+
 const ENTRIES_MIN = 16;
 const CELL = 3; // numbers in a cell of the set: slot + 1 (0: empty), time, order
 
@@ -74,6 +76,10 @@ export class TimerHeap {
     return this.#slots[0] as number;
   }
 
+  get topOrder(): number {
+    return this.#orders[0] as number;
+  }
+
   /** REQUIRES: `settle` has just returned true. */
   removeTop(): void {
     this.#remove(this.topSlot, this.topTime);
@@ -86,6 +92,23 @@ export class TimerHeap {
       const slot = (this.#cells[at] as number) - 1;
       if (slot >= 0) visit(slot, this.#cells[at + 1] as number, this.#cells[at + 2] as number);
     }
+  }
+
+  /** The order of a registered timer, or -1. */
+  orderOf(slot: number, time: number): number {
+    const cell = this.#cellOf(slot, time);
+    return this.#cells[cell] === 0 ? -1 : (this.#cells[cell + 2] as number);
+  }
+
+  /** A copy of all entries as they are, dead ones included, in no order. */
+  copy(): TimerColumns {
+    const length = this.#length;
+    return {
+      slots: this.#slots.slice(0, length),
+      times: this.#times.slice(0, length),
+      orders: this.#orders.slice(0, length),
+      length,
+    };
   }
 
   #isLive(position: number): boolean {

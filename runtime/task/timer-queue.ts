@@ -1,17 +1,23 @@
 /**
  * The timers of one subtask's operator: registered by key, domain and time, fired in order of time, ties in order of
- * registration. They are part of the state and are snapshotted by key group in the blocks of `state/snapshot-block.ts`.
+ * registration. They are part of the state and are saved as it is: at once by key group, or at a barrier in steps, what
+ * came and went since the confirmed checkpoint (`state/timer-log.ts`), in the blocks of `state/state-block.ts`.
  */
 
+import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
-import type { Key } from "../../core/key.ts";
+import { encodeKey, type Key } from "../../core/key.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { Gate, Timer, TimerDomain } from "../../core/operator.ts";
-import type { StateSnapshot } from "../../core/state-backend.ts";
+import type { StateCapture, StateSnapshot } from "../../core/state-backend.ts";
+import { RunningCapture } from "../state/capture.ts";
+import type { Steps } from "../state/capture-states.ts";
+import { type Capturing, Epochs } from "../state/epochs.ts";
 import { KeyGroups } from "../state/key-groups.ts";
 import { KeyIndex } from "../state/key-index.ts";
-import { RowsByGroup } from "../state/rows-by-group.ts";
-import { corrupt, type KeyColumn, keyColumn, readBlocks, SnapshotWriter } from "../state/snapshot-block.ts";
+import { blocksWithin, corrupt, intersects, openBlock, readHeader } from "../state/state-block.ts";
+import { TimerLog } from "../state/timer-log.ts";
+import { readTimers, type SavedTimer, TimerRows, timersPlan } from "../state/timer-rows.ts";
 import { TimerHeap } from "./timer-heap.ts";
 
 export interface TimerQueueOptions {
@@ -22,35 +28,24 @@ export interface TimerQueueOptions {
   readonly keyGroupCount: number;
 }
 
-/** Payload of section "timers": timer i is `keys[i]` at `times[i]`; `orders` tell which was registered first. */
-interface TimersContent {
-  readonly domain: TimerDomain;
-  readonly keys: KeyColumn;
-  readonly times: Float64Array;
-  readonly orders: Float64Array;
-}
-
-interface SavedTimer {
-  readonly domain: TimerDomain;
-  readonly keyGroup: number;
-  readonly key: Key;
-  readonly time: number;
-  readonly order: number;
-}
-
 const domains: readonly TimerDomain[] = ["event", "processing"];
 
 export class TimerQueue {
   readonly #operator: string;
   readonly #keyGroups: KeyGroups;
+  readonly #epochs = new Epochs();
   readonly #event = new TimerHeap();
   readonly #processing = new TimerHeap();
+  readonly #logs = { event: new TimerLog(this.#epochs), processing: new TimerLog(this.#epochs) };
   /** Keys that have timers. */
   readonly #index: KeyIndex;
   /** By slot of a key: its key group, and how many timers it has in both domains. */
   readonly #groups: number[] = [];
   readonly #counts: number[] = [];
   #nextOrder = 0;
+  #running: RunningCapture | undefined;
+  /** What blocks have said so far, until `restored`. */
+  #restoring: Map<string, SavedTimer> | undefined;
 
   constructor({ operator, keyGroups, keyGroupCount }: TimerQueueOptions) {
     this.#operator = operator;
@@ -74,6 +69,8 @@ export class TimerQueue {
     const found = this.#index.find(key);
     const slot = found >= 0 ? found : this.#addKey(key);
     if (!this.#heap(domain).add(slot, timestamp + 0, this.#nextOrder)) return; // -0 + 0 is 0
+    const log = this.#logs[domain];
+    if (log.isOpen) log.came(slot, timestamp + 0, this.#nextOrder);
     this.#nextOrder++;
     this.#counts[slot] = (this.#counts[slot] as number) + 1;
   }
@@ -81,7 +78,10 @@ export class TimerQueue {
   /** Does nothing when there is no such timer. @throws BAD_KEY */
   delete(key: Key, domain: TimerDomain, timestamp: number): void {
     const slot = this.#index.find(key);
-    if (slot >= 0 && this.#heap(domain).delete(slot, timestamp + 0)) this.#release(slot);
+    if (slot < 0) return;
+    const heap = this.#heap(domain);
+    const order = this.#logs[domain].isOpen ? heap.orderOf(slot, timestamp + 0) : -1;
+    if (heap.delete(slot, timestamp + 0)) this.#release(slot, domain, timestamp + 0, order);
   }
 
   /** The earliest time in a domain, or Infinity. */
@@ -100,8 +100,9 @@ export class TimerQueue {
       if (gate.blocked) return false;
       const slot = heap.topSlot;
       const timer: Timer = { timestamp: heap.topTime, domain, key: this.#index.keyAt(slot) };
+      const order = heap.topOrder;
       heap.removeTop();
-      this.#release(slot);
+      this.#release(slot, domain, timer.timestamp, order);
       fire(timer);
     }
     return true;
@@ -109,9 +110,19 @@ export class TimerQueue {
 
   /** All timers as self-contained bytes per key group. */
   snapshot(): StateSnapshot {
-    const writer = new SnapshotWriter(this.#operator);
-    for (const domain of domains) this.#write(domain, writer);
-    return writer.finish();
+    const groups = new Map<number, Uint8Array[]>();
+    for (const domain of domains) {
+      const rows = new TimerRows(domain, this.#operator, true);
+      this.#heap(domain).forEach((slot, time, order) => {
+        rows.add(this.#groups[slot] as number, this.#index.keyAt(slot), time, order, true);
+      });
+      for (const block of rows.blocks()) {
+        if (block === undefined) continue;
+        const { first } = readHeader(block, "a new block", this.#operator).keyGroups;
+        groups.set(first, [...(groups.get(first) ?? []), block]);
+      }
+    }
+    return new Map([...groups].sort(([a], [b]) => a - b));
   }
 
   /**
@@ -119,20 +130,100 @@ export class TimerQueue {
    * REQUIRES: called before any use. @throws STATE_CORRUPT
    */
   restore(snapshot: StateSnapshot): void {
-    const saved: SavedTimer[] = [];
-    for (const { keyGroup, content } of readBlocks(snapshot, "timers", this.#keyGroups.range, this.#operator)) {
-      const { domain, keys, times, orders } = content as TimersContent;
-      for (const [row, key] of keys.entries()) {
-        saved.push({ domain, keyGroup, key, time: times[row] as number, order: orders[row] as number });
-      }
+    for (const { block, where, header } of blocksWithin(snapshot, this.#keyGroups.range, this.#operator)) {
+      if (header.shape.section === "timers") this.#readBlock(block, where, "refused");
     }
-    saved.sort((a, b) => a.order - b.order || a.keyGroup - b.keyGroup);
-    for (const { key, domain, time } of saved) {
+    this.restored(undefined);
+  }
+
+  /** As `KeyedStateBackend.capture`, of the timers. */
+  capture(checkpoint: number, { full = false }: { readonly full?: boolean } = {}): StateCapture {
+    assert(this.#running === undefined, `"${this.#operator}" is asked for a capture of timers while one is running`);
+    const capturing = this.#epochs.begin(checkpoint, full);
+    const nextOrder = this.#nextOrder;
+    const parts = domains.map((domain) => this.#captureSteps(domain, capturing, nextOrder));
+    this.#running = new RunningCapture(capturing, flat(parts), () => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  #captureSteps(domain: TimerDomain, capturing: Capturing, nextOrder: number): Steps {
+    const log = this.#logs[domain];
+    const heap = this.#heap(domain);
+    const { firstOrder, came } = log.begin(capturing, nextOrder);
+    // A log says what came; without one, at the first checkpoint, the heap's copy does.
+    const columns = capturing.after < 0 ? heap.copy() : came;
+    const rows = new TimerRows(domain, this.#operator, false);
+    const collect = function* (this: TimerQueue): Steps {
+      for (let i = 0; i < columns.length; i++) {
+        const slot = columns.slots[i] as number;
+        const time = columns.times[i] as number;
+        const order = columns.orders[i] as number;
+        if (order >= firstOrder && order < nextOrder && heap.orderOf(slot, time) === order)
+          rows.add(this.#groups[slot] as number, this.#index.keyAt(slot), time, order, true);
+        if (i % 4096 === 4095) yield undefined;
+      }
+      if (capturing.after >= 0)
+        for (const { key, keyGroup, time, order } of log.goneBetween(capturing, firstOrder))
+          rows.add(keyGroup, key, time, order, false);
+      yield undefined;
+      for (const { key, keyGroup, time, order } of log.goneAfter(capturing.upTo, firstOrder, nextOrder))
+        rows.add(keyGroup, key, time, order, true);
+      yield* rows.blocks();
+    };
+    return collect.call(this);
+  }
+
+  /** As `KeyedStateBackend.confirm`. */
+  confirm(checkpoint: number): void {
+    this.#epochs.confirm(checkpoint);
+  }
+
+  /** As `KeyedStateBackend.abort`. */
+  abort(checkpoint: number): void {
+    if (this.#running?.checkpoint === checkpoint) this.#running.cancel();
+    this.#epochs.abort(checkpoint);
+  }
+
+  /** As `KeyedStateBackend.restoreBlock`. REQUIRES: `restored` is called after the last one. */
+  restoreBlock(block: Uint8Array, where: string): void {
+    const { keyGroups } = readHeader(block, where, this.#operator);
+    if (intersects(keyGroups, this.#keyGroups.range)) this.#readBlock(block, where, "allowed");
+  }
+
+  #readBlock(block: Uint8Array, where: string, repeats: "refused" | "allowed"): void {
+    const opened = openBlock(block, timersPlan, where, this.#operator);
+    this.#restoring ??= new Map();
+    for (const timer of readTimers(opened, this.#keyGroups.range)) {
+      const { domain, key, time, isSet } = timer;
+      const id = `${domain} ${time} ${encodeKey(key, this.#operator)}`;
+      if (repeats === "refused" && this.#restoring.has(id))
+        throw corrupt(this.#operator, `the ${domain} timer of the key ${String(key)} at ${time} is held twice`);
+      this.#restoring.delete(id);
+      if (isSet) this.#restoring.set(id, timer);
+    }
+  }
+
+  /**
+   * Registers what was restored. With a checkpoint, captures may be deltas to it; but when several subtasks' timers have
+   * come together, whose orders say nothing of each other, the first capture takes everything.
+   */
+  restored(checkpoint: number | undefined): void {
+    const saved = [...(this.#restoring?.values() ?? [])].sort((a, b) => a.order - b.order || a.keyGroup - b.keyGroup);
+    this.#restoring = undefined;
+    const distinct = saved.every(({ order }, i) => i === 0 || order !== saved[i - 1]?.order);
+    const keepOrders = checkpoint !== undefined && distinct;
+    for (const { key, domain, time, order } of saved) {
+      if (keepOrders) this.#nextOrder = order;
       const size = this.size;
       this.register(key, domain, time);
       if (this.size === size)
         throw corrupt(this.#operator, `the ${domain} timer of the key ${String(key)} at ${time} is held twice`);
     }
+    if (!keepOrders) return;
+    this.#epochs.restored(checkpoint);
+    for (const domain of domains) this.#logs[domain].restoredBelow(this.#nextOrder);
   }
 
   #heap(domain: TimerDomain): TimerHeap {
@@ -147,32 +238,15 @@ export class TimerQueue {
     return slot;
   }
 
-  #release(slot: number): void {
+  #release(slot: number, domain: TimerDomain, time: number, order: number): void {
+    const log = this.#logs[domain];
+    if (log.isOpen && log.isTold(order)) {
+      const keyGroup = this.#groups[slot] as number;
+      log.went({ key: this.#index.keyAt(slot), keyGroup, time, order, goneAt: this.#epochs.current });
+    }
     const left = (this.#counts[slot] as number) - 1;
     this.#counts[slot] = left;
     if (left === 0) this.#index.remove(slot);
-  }
-
-  #write(domain: TimerDomain, writer: SnapshotWriter): void {
-    const slots: number[] = [];
-    const times: number[] = [];
-    const orders: number[] = [];
-    const rowsByGroup = new RowsByGroup();
-    this.#heap(domain).forEach((slot, time, order) => {
-      rowsByGroup.add(this.#groups[slot] as number, slots.length);
-      slots.push(slot);
-      times.push(time);
-      orders.push(order);
-    });
-    for (const [group, rows] of rowsByGroup.chunks()) {
-      const content: TimersContent = {
-        domain,
-        keys: keyColumn(rows.map((row) => this.#index.keyAt(slots[row] as number))),
-        times: new Float64Array(rows.map((row) => times[row] as number)),
-        orders: new Float64Array(rows.map((row) => orders[row] as number)),
-      };
-      writer.add(group, "timers", content, `the ${domain} timers`);
-    }
   }
 
   #noTime(key: Key): MillraceError {
@@ -184,4 +258,8 @@ export class TimerQueue {
       },
     );
   }
+}
+
+function* flat(parts: readonly Steps[]): Steps {
+  for (const part of parts) yield* part;
 }

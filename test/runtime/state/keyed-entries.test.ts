@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
+import { Epochs } from "../../../runtime/state/epochs.ts";
 import { KeyGroups } from "../../../runtime/state/key-groups.ts";
-import { ABSENT, KeyedEntries } from "../../../runtime/state/keyed-entries.ts";
+import { KeyedEntries } from "../../../runtime/state/keyed-entries.ts";
+import { ABSENT } from "../../../runtime/state/state-column.ts";
 
 function entries(): KeyedEntries {
-  return new KeyedEntries("op", new KeyGroups({ first: 0, last: 7 }, 8, "op"), false);
+  return new KeyedEntries("op", new KeyGroups({ first: 0, last: 7 }, 8, "op"), false, new Epochs());
 }
 
 test("a key that is cleared frees its entry", () => {

@@ -1,0 +1,108 @@
+/**
+ * Captures of tables, in steps as those of states (`capture-states.ts`): first the namespaces that were dropped, then the
+ * entries that have changed, of all panes together by key group.
+ *
+ * Columns behind the keys: namespaces, each float64 column, values where the table has them. The drops' only column is
+ * their namespaces; they hold for all key groups that the block is about.
+ */
+
+import type { Key } from "../../core/key.ts";
+import type { KeyGroupRange } from "../../core/key-group.ts";
+import { BlockRows } from "./block-rows.ts";
+import type { Steps } from "./capture-states.ts";
+import type { Column } from "./column-codec.ts";
+import type { Capturing } from "./epochs.ts";
+import type { MemoryPane, MemoryTable } from "./memory-table.ts";
+import { ROWS_A_STEP, RowsByGroup } from "./rows-by-group.ts";
+import { BLOCK_ROWS, type ColumnPlan, encodeBlock, type StateShape, shapeOf } from "./state-block.ts";
+
+export function tableShape({ descriptor }: MemoryTable): StateShape {
+  const { numbers, values, keyGroup } = descriptor;
+  return { section: "table", numbers, values, named: keyGroup === "key", stamps: undefined };
+}
+
+class TableRows extends BlockRows {
+  #namespaces: number[] = [];
+  #numbers: number[][];
+  #values: unknown[] = [];
+
+  constructor(table: MemoryTable, cutAtGroups: boolean) {
+    super(table.name, tableShape(table), table.operator, cutAtGroups);
+    this.#numbers = this.#emptyNumbers();
+  }
+
+  protected get weight(): number {
+    return this.#namespaces.length;
+  }
+
+  add(group: number, key: Key, namespace: number, { numbers, value }: ReturnType<MemoryPane["takeRow"]>): void {
+    this.addKey(group, key);
+    this.#namespaces.push(namespace);
+    for (let c = 0; c < numbers.length; c++) (this.#numbers[c] as number[]).push(numbers[c] as number);
+    this.#values.push(value);
+  }
+
+  protected takeColumns(): readonly Column[] {
+    const numbers = this.#numbers.map((column) => new Float64Array(column));
+    const columns = [this.#namespaces, ...numbers, ...(this.shape.values ? [this.#values] : [])];
+    this.#namespaces = [];
+    this.#numbers = this.#emptyNumbers();
+    this.#values = [];
+    return columns;
+  }
+
+  #emptyNumbers(): number[][] {
+    return Array.from({ length: this.shape.numbers }, () => []);
+  }
+}
+
+/** A table's panes as they are at a barrier. */
+export type Panes = readonly (readonly [namespace: number, pane: MemoryPane])[];
+
+/** @param capturing what to take; undefined: everything as it is. */
+export function* captureRows(
+  table: MemoryTable,
+  panes: Panes,
+  capturing: Capturing | undefined,
+  cutAtGroups: boolean,
+): Steps {
+  const changed = new RowsByGroup();
+  const paneOfRow: number[] = [];
+  const slotOfRow: number[] = [];
+  for (const [place, [, pane]] of panes.entries()) {
+    const { size } = pane;
+    for (let slot = 0; slot < size; slot++) {
+      if (slot % ROWS_A_STEP === ROWS_A_STEP - 1) yield undefined;
+      if (capturing !== undefined && !pane.isCaptured(slot, capturing)) continue;
+      changed.add(pane.groups[slot] as number, paneOfRow.length);
+      paneOfRow.push(place);
+      slotOfRow.push(slot);
+    }
+    if (place % 256 === 255) yield undefined;
+  }
+  const { rows, groups } = yield* changed.sorted();
+  const out = new TableRows(table, cutAtGroups);
+  for (let i = 0; i < rows.length; i++) {
+    const [namespace, pane] = panes[paneOfRow[rows[i] as number] as number] as Panes[number];
+    const slot = slotOfRow[rows[i] as number] as number;
+    const group = groups[i] as number;
+    if (out.isFullFor(group)) yield out.cut();
+    out.add(group, pane.keyAt(slot), namespace, pane.takeRow(slot));
+  }
+  if (!out.isEmpty) yield out.cut();
+}
+
+export function* dropBlocks(table: MemoryTable, dropped: readonly number[], about: KeyGroupRange): Steps {
+  for (let at = 0; at < dropped.length; at += BLOCK_ROWS) {
+    const namespaces = dropped.slice(at, at + BLOCK_ROWS);
+    const content = { name: table.name, shape: shapeOf("drops"), groups: [], about };
+    yield encodeBlock({ ...content, rows: namespaces.length, columns: [namespaces] }, table.operator);
+  }
+}
+
+export const tablePlan: ColumnPlan = {
+  keys: true,
+  read: (next, { rows, shape }) => Array.from({ length: 1 + shape.numbers + (shape.values ? 1 : 0) }, () => next(rows)),
+};
+
+export const dropsPlan: ColumnPlan = { keys: false, read: (next, { rows }) => [next(rows)] };

@@ -1,0 +1,45 @@
+/** A capture as its driver sees it: the steps of all parts of an operator's state, and what to do when they are through. */
+
+import type { StateCapture } from "../../core/state-backend.ts";
+import type { Steps } from "./capture-states.ts";
+import type { Capturing } from "./epochs.ts";
+
+export class RunningCapture implements StateCapture {
+  readonly checkpoint: number;
+  readonly base: number | undefined;
+  readonly #steps: Steps;
+  readonly #onEnd: () => void;
+  #ended = false;
+
+  constructor({ checkpoint, base }: Capturing, steps: Steps, onEnd: () => void) {
+    this.checkpoint = checkpoint;
+    this.base = base;
+    this.#steps = steps;
+    this.#onEnd = onEnd;
+  }
+
+  get done(): boolean {
+    return this.#ended;
+  }
+
+  step(): Uint8Array | undefined {
+    if (this.#ended) return undefined;
+    try {
+      const { value, done } = this.#steps.next();
+      if (done === true) this.#end();
+      return value ?? undefined;
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+  }
+
+  cancel(): void {
+    if (!this.#ended) this.#end();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#onEnd();
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Columns: values of one kind behind each other, as blocks hold them.
+ *
+ *   u8 encoding, u32 length of what follows, then
+ *   0 constant   one plain value, which all rows have
+ *   1 int32      4 bytes a row
+ *   2 float64    8 bytes a row
+ *   3 boolean    1 byte a row
+ *   4 text       u8 width (1: latin1, 2: UTF-16, which keeps lone surrogates), u32 × rows lengths in units, the characters
+ *   5 record     u16 fields, their names, a column each: plain objects that have the same fields in the same order
+ *   6 plain      one array of plain values (`plain-bytes.ts`)
+ *
+ * Only encoding 6 costs more than the values' own bytes. Which one is taken depends on the values alone.
+ */
+
+import type { ByteSink, ByteSource } from "./byte-sink.ts";
+import { plainBytes, plainValue } from "./plain-bytes.ts";
+
+export const encodings = { constant: 0, int32: 1, float64: 2, boolean: 3, text: 4, record: 5, plain: 6 } as const;
+
+export type Column = ArrayLike<unknown>;
+
+const FIELDS_MAX = 64;
+const DEPTH_MAX = 4;
+const beyondLatin1 = /[^\0-\xff]/;
+
+/** @throws DataCloneError for what is no plain data. */
+export function writeColumn(out: ByteSink, values: Column, depth = 0): void {
+  if (values instanceof Float64Array) write(out, encodings.float64, bytesOf(values));
+  else writeInferred(out, values as readonly unknown[], depth);
+}
+
+function writeInferred(out: ByteSink, values: readonly unknown[], depth: number): void {
+  const first = values[0];
+  const fields = typeof first === "object" && depth < DEPTH_MAX ? commonFields(values) : undefined;
+  if (fields !== undefined) writeRecords(out, values as readonly Fields[], fields, depth);
+  else if (typeof first !== "object" && values.every((value) => Object.is(value, first)))
+    write(out, encodings.constant, plainBytes(first));
+  else if (isInt32(first) && values.every(isInt32)) write(out, encodings.int32, bytesOf(Int32Array.from(values)));
+  else if (isNumber(first) && values.every(isNumber)) write(out, encodings.float64, bytesOf(Float64Array.from(values)));
+  else if (isString(first) && values.every(isString)) writeText(out, values);
+  else if (isBoolean(first) && values.every(isBoolean)) write(out, encodings.boolean, Uint8Array.from(values, Number));
+  else write(out, encodings.plain, plainBytes(values));
+}
+
+const isInt32 = (value: unknown): value is number =>
+  typeof value === "number" && (value | 0) === value && !Object.is(value, -0);
+const isNumber = (value: unknown): value is number => typeof value === "number";
+const isString = (value: unknown): value is string => typeof value === "string";
+const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
+
+function write(out: ByteSink, encoding: number, bytes: Uint8Array): void {
+  out.u8(encoding);
+  out.u32(bytes.length);
+  out.raw(bytes);
+}
+
+function bytesOf(array: Float64Array | Int32Array | Uint32Array): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+function writeText(out: ByteSink, values: readonly string[]): void {
+  const joined = values.join("");
+  const wide = beyondLatin1.test(joined);
+  const characters = Buffer.from(joined, wide ? "utf16le" : "latin1");
+  out.u8(encodings.text);
+  out.u32(1 + 4 * values.length + characters.length);
+  out.u8(wide ? 2 : 1);
+  out.raw(bytesOf(Uint32Array.from(values, (text) => text.length)));
+  out.raw(characters);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The fields of all values, if they are plain objects with the same ones in the same order. */
+function commonFields(values: readonly unknown[]): readonly string[] | undefined {
+  if (!isPlainObject(values[0])) return undefined;
+  const fields = Object.keys(values[0]);
+  // __proto__ cannot be set by its name, and lone surrogates are no UTF-8: such objects go as plain values.
+  if (fields.length === 0 || fields.length > FIELDS_MAX || fields.includes("__proto__")) return undefined;
+  if (!fields.every((field) => field.isWellFormed() && field.length < 10_000)) return undefined;
+  return values.every((value) => isPlainObject(value) && hasFields(value, fields)) ? fields : undefined;
+}
+
+function isPlainObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function hasFields(value: Fields, fields: readonly string[]): boolean {
+  let at = 0;
+  for (const field in value) if (fields[at++] !== field) return false;
+  return at === fields.length;
+}
+
+function writeRecords(out: ByteSink, values: readonly Fields[], fields: readonly string[], depth: number): void {
+  out.u8(encodings.record);
+  const lengthAt = out.length;
+  out.u32(0);
+  out.u16(fields.length);
+  for (const field of fields) {
+    out.name(field);
+    writeColumn(
+      out,
+      values.map((value) => value[field]),
+      depth + 1,
+    );
+  }
+  out.patchU32(lengthAt, out.length - lengthAt - 4);
+}
+
+/** REQUIRES: bytes that `writeColumn` wrote. @throws RangeError for others, as far as they show. */
+export function readColumn(from: ByteSource, rows: number): Column {
+  const encoding = from.u8();
+  const length = from.u32();
+  const end = from.position + length;
+  const column = readEncoded(from, encoding, length, rows);
+  if (from.position !== end || column.length !== rows)
+    throw new RangeError(`a column of ${rows} rows has ${column.length} in ${length} bytes`);
+  return column;
+}
+
+function readEncoded(from: ByteSource, encoding: number, length: number, rows: number): Column {
+  switch (encoding) {
+    case encodings.constant:
+      return new Array(rows).fill(plainValue(from.raw(length)));
+    case encodings.int32:
+      return new Int32Array(from.copy(length));
+    case encodings.float64:
+      return new Float64Array(from.copy(length));
+    case encodings.boolean:
+      return Array.from(from.raw(length), Boolean);
+    case encodings.text:
+      return readText(from, length, rows);
+    case encodings.record:
+      return readRecords(from, rows);
+    case encodings.plain:
+      return plainValue(from.raw(length)) as unknown[];
+    default:
+      throw new RangeError(`a column has encoding ${encoding}`);
+  }
+}
+
+function readText(from: ByteSource, length: number, rows: number): readonly string[] {
+  const wide = from.u8() === 2;
+  const lengths = new Uint32Array(from.copy(4 * rows));
+  const joined = from.raw(length - 1 - 4 * rows).toString(wide ? "utf16le" : "latin1");
+  let end = 0;
+  return Array.from(lengths, (units) => {
+    end += units;
+    return joined.substring(end - units, end);
+  });
+}
+
+function readRecords(from: ByteSource, rows: number): readonly Fields[] {
+  const columns = Array.from({ length: from.u16() }, () => [from.name(), readColumn(from, rows)] as const);
+  return Array.from({ length: rows }, (_, row) => {
+    const record: Record<string, unknown> = {};
+    for (const [field, column] of columns) record[field] = column[row];
+    return record;
+  });
+}
