@@ -96,9 +96,9 @@ function isUsers(frame: string): boolean {
   return !rooms.some((room) => path.includes(room));
 }
 
-/** Paths as the user would type them. */
+/** Paths as the user would type them. Those of a bundled program are relative to its package. */
 function withoutUrls(text: string): string {
-  return withUrls(text, (url) => {
+  return withUrls(text.replaceAll("job:///", ""), (url) => {
     const path = fileURLToPath(url);
     const near = relative(process.cwd(), path);
     return near.startsWith("..") ? path : near;

@@ -1,4 +1,4 @@
-/** What every command on a job takes. */
+/** What every command on a program takes, and how options are read. */
 
 import { type Command, InvalidArgumentError } from "commander";
 
@@ -10,17 +10,23 @@ export interface JobOptions {
   readonly verbose: boolean;
 }
 
-export function withJobOptions(command: Command, json: string): Command {
-  const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+const example = "the module of the job, for example examples/top-items.ts";
+
+export function withJobOptions(command: Command, json: string, argument = example): Command {
   return command
-    .argument("<job>", "the module of the job, for example examples/top-items.ts")
-    .option("-p, --parallelism <number>", "how many subtasks each operator has that sets none itself", wholeNumber)
-    .option("--param <name=value>", "set a parameter of the job; may be repeated", collect, [])
+    .argument("<job>", argument)
+    .option("-p, --parallelism <number>", "how many subtasks each operator has that sets none itself", positiveNumber)
+    .option("--param <name=value>", "set a parameter of the job; may be repeated", list, [])
     .option("--json", json, false)
     .option("--verbose", "log more, and show the engine's own stack frames in errors", false);
 }
 
-function wholeNumber(text: string): number {
+/** An option that may be repeated. */
+export function list(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+export function positiveNumber(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value > 0) return value;
   throw new InvalidArgumentError("It must be a whole number of at least 1.");

@@ -1,34 +1,39 @@
-/** The `millrace` command and its subcommands. Data goes to standard output, everything else to standard error. */
+/**
+ * The `millrace` command and its subcommands. Data goes to standard output, everything else to standard error.
+ *
+ * Only what reads the arguments is loaded here: each command's own code is when it is used, so that `millrace list` does
+ * not load what runs jobs.
+ */
 
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { ownVersion } from "../version.ts";
+import { withConnection } from "./connection.ts";
+import type { DoctorOptions } from "./doctor-command.ts";
+import type { EndOptions } from "./end-command.ts";
 import { errorText } from "./error-text.ts";
-import { type ExitCode, exitCodes } from "./exit-code.ts";
-import { explainCommand } from "./explain-command.ts";
-import { type JobOptions, withJobOptions } from "./job-options.ts";
+import { type ExitCode, exitCodeOf, exitCodes } from "./exit-code.ts";
+import { type JobOptions, list, positiveNumber, withJobOptions } from "./job-options.ts";
 import { label } from "./label.ts";
-import { runCommand } from "./run-command.ts";
+import type { ListOptions } from "./list-command.ts";
+import type { LogsOptions } from "./logs-command.ts";
+import type { ResultOptions } from "./result-command.ts";
+import type { SubmitOptions } from "./submit-command.ts";
 
 /** Runs the command that the arguments say and returns its exit code. What went wrong is printed, not thrown. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
-  let exitCode: ExitCode = exitCodes.done;
-  const action = (command: JobCommand) => async (path: string, options: JobOptions) => {
-    exitCode = await command(path, options).catch((error: unknown) => refuse(error, options));
-  };
+  const invocation = new Invocation();
   const program = new Command("millrace")
     .description("Runs stream-processing jobs: modules whose default export was made by defineJob.")
     .version(ownVersion())
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error\b/, label("error"))) });
-  withJobOptions(program.command("run"), "print the final metrics and the collected rows as one line of JSON")
-    .description("run a job in this process, on worker threads, until it ends")
-    .action(action(runCommand));
-  withJobOptions(program.command("explain"), "print the plan as JSON")
-    .description("print a job's logical, chained and parallel graph, and run nothing")
-    .action(action(explainCommand));
+  addLocalCommands(program, invocation);
+  addJobCommands(program, invocation);
+  addClusterCommands(program, invocation);
+  process.stdout.on("error", endQuietly);
   try {
     await program.parseAsync(args, { from: "user" });
-    return exitCode;
+    return invocation.exitCode;
   } catch (error) {
     // Commander throws when it has printed help, the version or a complaint.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.refused;
@@ -36,15 +41,102 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
-type JobCommand = (path: string, options: JobOptions) => Promise<ExitCode>;
-
-/** For what was wrong before anything had started. */
-function refuse(error: unknown, { verbose }: JobOptions): ExitCode {
-  process.stderr.write(`${errorText(error, { verbose, label })}\n`);
-  return exitCodes.refused;
+/** Whoever read the output, such as `head`, has seen enough. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(exitCodes.done);
 }
 
-function ownVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return (manifest as { readonly version: string }).version;
+/** What the one command that was called came to. */
+class Invocation {
+  exitCode: ExitCode = exitCodes.done;
+
+  /** An action that loads a command with `load` and runs it with the arguments and options. */
+  action<Args extends unknown[]>(
+    load: () => Promise<(...args: Args) => Promise<ExitCode>>,
+  ): (...args: Args) => Promise<void> {
+    return async (...args) => {
+      try {
+        const command = await load();
+        this.exitCode = await command(...args);
+      } catch (error) {
+        const options = args.find((arg): arg is { readonly verbose?: boolean } => typeof arg === "object") ?? {};
+        process.stderr.write(`${errorText(error, { verbose: options.verbose ?? false, label })}\n`);
+        this.exitCode = exitCodeOf(error);
+      }
+    };
+  }
+}
+
+function addLocalCommands(program: Command, invocation: Invocation): void {
+  withJobOptions(program.command("run"), "print the final metrics and the collected rows as one line of JSON")
+    .description("run a job in this process, on worker threads, until it ends")
+    .action(invocation.action<[string, JobOptions]>(async () => (await import("./run-command.ts")).runCommand));
+  withConnection(
+    withJobOptions(
+      program.command("explain"),
+      "print the plan as JSON",
+      "the module of the job, or a job of the cluster",
+    ),
+  )
+    .description("print a job's logical, chained and parallel graph, and run nothing")
+    .action(
+      invocation.action<[string, SubmitOptions]>(async () => (await import("./explain-command.ts")).explainCommand),
+    );
+  withConnection(program.command("doctor"))
+    .description("check this host, and the cluster that is configured")
+    .option("--kafka <host:port>", "see whether a broker takes connections; may be repeated", list, [])
+    .option("--json", "print the findings as one line of JSON", false)
+    .action(invocation.action<[DoctorOptions]>(async () => (await import("./doctor-command.ts")).doctorCommand));
+}
+
+function addJobCommands(program: Command, invocation: Invocation): void {
+  withConnection(
+    withJobOptions(program.command("submit"), "print the result, or with --detach the job, as one line of JSON"),
+  )
+    .description("bundle a job, run it on a cluster, and follow it to its end")
+    .option("--detach", "leave it running and print its id", false)
+    .option("--slot-heap <MB>", "how large the JavaScript heap of each slot may grow", positiveNumber)
+    .action(
+      invocation.action<[string, SubmitOptions]>(async () => (await import("./submit-command.ts")).submitCommand),
+    );
+  withConnection(program.command("list"))
+    .description("show the jobs of the cluster")
+    .option("-a, --all", "also those that have ended", false)
+    .option("--json", "print them as one line of JSON", false)
+    .action(invocation.action<[ListOptions]>(async () => (await import("./list-command.ts")).listCommand));
+  onJob(program.command("info"), "print it as one line of JSON")
+    .description("show how a job is doing, vertex by vertex, and why it waits or failed")
+    .action(invocation.action<[string, ListOptions]>(async () => (await import("./info-command.ts")).infoCommand));
+  onJob(program.command("result"), "print state, metrics and rows as one line of JSON")
+    .description("print the rows that a job's collectTo sinks have kept")
+    .option("--sink <name>", "only those of one sink")
+    .action(
+      invocation.action<[string, ResultOptions]>(async () => (await import("./result-command.ts")).resultCommand),
+    );
+  onJob(program.command("logs"), "print each entry as a line of JSON")
+    .description("print a job's log, with what its print sinks have written")
+    .option("-f, --follow", "go on until the job ends", false)
+    .action(invocation.action<[string, LogsOptions]>(async () => (await import("./logs-command.ts")).logsCommand));
+  onJob(program.command("cancel"), "print the job as one line of JSON")
+    .description("end a job at once: what its windows hold is lost")
+    .option("--wait", "until it has ended", false)
+    .action(invocation.action<[string, EndOptions]>(async () => (await import("./end-command.ts")).cancelCommand));
+  onJob(program.command("stop"), "print the job as one line of JSON")
+    .description("end a job's sources, so that its windows fire and it finishes")
+    .option("--wait", "until it has ended", false)
+    .action(invocation.action<[string, EndOptions]>(async () => (await import("./end-command.ts")).stopCommand));
+}
+
+function onJob(command: Command, json: string): Command {
+  return withConnection(command)
+    .argument("<job>", "its id, the beginning of it, or its name")
+    .option("--json", json, false);
+}
+
+function addClusterCommands(program: Command, invocation: Invocation): void {
+  withConnection(program.command("workers"))
+    .description("show the workers of the cluster")
+    .option("--json", "print them as one line of JSON", false)
+    .action(invocation.action<[ListOptions]>(async () => (await import("./workers-command.ts")).workersCommand));
 }

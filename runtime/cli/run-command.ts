@@ -3,8 +3,8 @@
 import type { Job } from "../../core/job.ts";
 import { toErrorReport } from "../error-report.ts";
 import { type Plan, planJob } from "../graph/plan.ts";
-import type { JobMetrics } from "../job-metrics.ts";
 import { type JobHandle, run } from "../run.ts";
+import { countersText } from "./counters-text.ts";
 import { errorText } from "./error-text.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
 import type { JobOptions } from "./job-options.ts";
@@ -71,17 +71,6 @@ function collected(handle: JobHandle, plan: Plan): [name: string, rows: readonly
 function sharesTerminal({ graph }: Plan): boolean {
   const prints = graph.nodes.some(({ spec }) => spec.kind === "sink" && spec.sink.name === "print");
   return prints && process.stdout.isTTY === true;
-}
-
-/** What operators have counted, such as late records and lines that could not be read. */
-function countersText({ operators }: JobMetrics): string {
-  const lines = Object.entries(operators).flatMap(([operator, { counters }]) => {
-    const counted = Object.entries(counters).filter(([, count]) => count !== 0);
-    return counted.length === 0
-      ? []
-      : [`  ${operator}: ${counted.map(([name, count]) => `${name} ${count}`).join(", ")}\n`];
-  });
-  return lines.join("");
 }
 
 interface Interruption extends Disposable {

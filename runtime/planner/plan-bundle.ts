@@ -73,9 +73,15 @@ async function importDefault(url: string): Promise<unknown> {
     return module.default;
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause;
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = cause instanceof Error ? `${cause.message}${placeOf(cause)}` : String(cause);
     throw new MillraceError("BAD_JOB_MODULE", `the program could not be imported: ${message}`, { cause });
   }
+}
+
+/** In the message, as a stack does not leave the coordinator. */
+function placeOf({ stack }: Error): string {
+  const [, place] = /job:\/\/\/([^\s()]+:\d+:\d+)/.exec(stack ?? "") ?? [];
+  return place === undefined ? "" : `, at ${place}`;
 }
 
 /** Slots look the job up by the bundle's URL and the job's name. */

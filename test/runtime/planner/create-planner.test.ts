@@ -154,7 +154,7 @@ describe("what a program does at its import happens to it alone, and has a name"
       "const setting = undefined as unknown as { a: number };\n\nexport default setting.a;\n",
     );
     const error = await planned.catch((cause: unknown) => cause);
-    expect(error).toMatchObject({ code: "BAD_JOB_MODULE" });
+    expect(error).toMatchObject({ code: "BAD_JOB_MODULE", message: expect.stringMatching(/, at src\/job\.ts:3:24$/) });
     expect(((error as Error).cause as Error).stack).toContain("job:///src/job.ts:3:24");
   });
 

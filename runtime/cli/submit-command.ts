@@ -1,0 +1,87 @@
+/**
+ * `millrace submit job.ts`: bundles the program, gives it to the coordinator unless it has it already, starts it, and
+ * follows it to its end: rows and what `print` sinks write on standard output, progress and log on standard error.
+ */
+
+import { bundleJob, type JobBundle } from "../bundle/bundle-job.ts";
+import type { RestClient } from "../rest/client.ts";
+import type { JobResultView, JobSummaryView, SubmitRequest } from "../rest/views.ts";
+import { type ConnectionOptions, withClient } from "./connection.ts";
+import { errorText } from "./error-text.ts";
+import { type ExitCode, exitCodes } from "./exit-code.ts";
+import { followJob } from "./follow-job.ts";
+import type { JobOptions } from "./job-options.ts";
+import { failureOf, printResult, printRows } from "./job-result.ts";
+import { label } from "./label.ts";
+import { print, say } from "./output.ts";
+import { exitOf } from "./result-command.ts";
+import { printable } from "./table.ts";
+
+export interface SubmitOptions extends JobOptions, ConnectionOptions {
+  readonly detach: boolean;
+  readonly slotHeap?: number;
+}
+
+/** @throws what is wrong with the program, its parameters or the connection; a failure of the job is printed instead. */
+export async function submitCommand(path: string, options: SubmitOptions): Promise<ExitCode> {
+  return await withClient(options, async (client) => {
+    const job = await submitted(client, path, options);
+    say(startedText(job, options));
+    if (options.detach) {
+      print(options, job, () => `${job.jid}\n`);
+      return exitCodes.done;
+    }
+    return await followed(client, job, options);
+  });
+}
+
+async function submitted(client: RestClient, path: string, options: SubmitOptions): Promise<JobSummaryView> {
+  // esbuild works in a process of its own meanwhile.
+  const [bundle, known] = await Promise.all([bundleJob(path), client.bundles()]);
+  if (!known.some(({ id }) => id === bundle.hash)) await client.putBundle(bundle.hash, bundle.code);
+  return await client.submit(requestOf(bundle, options));
+}
+
+function requestOf({ hash }: JobBundle, { parallelism, param, slotHeap }: SubmitOptions): SubmitRequest {
+  return {
+    bundle: hash,
+    ...(parallelism === undefined ? {} : { parallelism }),
+    ...(slotHeap === undefined ? {} : { slotHeapMb: slotHeap }),
+    paramTexts: param,
+    workingDirectory: process.cwd(),
+  };
+}
+
+function startedText({ name, jid, state }: JobSummaryView, { detach }: SubmitOptions): string {
+  const waits = state === "WAITING" ? ", which waits for slots" : "";
+  const leave = detach
+    ? `millrace info ${jid} shows how it does`
+    : "Ctrl-C cancels it; --detach would leave it running";
+  return `submitted ${printable(name)} as job ${jid}${waits}. ${leave}`;
+}
+
+async function followed(client: RestClient, { jid }: JobSummaryView, options: SubmitOptions): Promise<ExitCode> {
+  using interruption = cancelOnInterrupt(client, jid);
+  const result = await followJob(client, jid, options);
+  if (options.json) await printResult(client, result);
+  else await printRows(client, result);
+  if (result.state !== "FINISHED") say(errorText(failureOf(result), { ...options, label }));
+  return codeOf(result, interruption.asked());
+}
+
+function codeOf(result: JobResultView, asked: boolean): ExitCode {
+  return result.state === "CANCELED" && asked ? exitCodes.interrupted : exitOf(result);
+}
+
+/** The first Ctrl-C cancels the job, and what follows shows its end; a second one ends this process as ever. */
+function cancelOnInterrupt(client: RestClient, jid: string): Disposable & { asked(): boolean } {
+  let asked = false;
+  const interrupt = (): void => {
+    asked = true;
+    say("cancelling the job; Ctrl-C again ends only this command");
+    // A job that has ended meanwhile shows that by itself.
+    client.cancel(jid).catch((error: unknown) => say(errorText(error, { verbose: false, label })));
+  };
+  process.once("SIGINT", interrupt);
+  return { asked: () => asked, [Symbol.dispose]: () => void process.off("SIGINT", interrupt) };
+}
