@@ -1,0 +1,30 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, expect, test } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const place = realpathSync(mkdtempSync(join(tmpdir(), "millrace-warm-test-")));
+
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+/** What `npm ci` runs at its end, with a compile cache of its own. */
+function warm(folder: string, cache: string): ReturnType<typeof spawnSync> {
+  const env = { ...process.env, NODE_COMPILE_CACHE: cache, TMPDIR: place };
+  return spawnSync(process.execPath, [".ci/warm.js"], { cwd: folder, encoding: "utf8", env });
+}
+
+test("an installation fills the compile cache, says nothing and leaves nothing else", () => {
+  const cache = join(place, "cache");
+  expect(warm(root, cache)).toMatchObject({ status: 0, stdout: "", stderr: "" });
+  const modules = readdirSync(cache, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  expect(modules.length).toBeGreaterThan(100);
+  expect(readdirSync(place)).toEqual(["cache"]);
+});
+
+test("where nothing can be run, an installation goes on as if it had been", () => {
+  const folder = join(place, "empty");
+  cpSync(join(root, ".ci"), join(folder, ".ci"), { recursive: true });
+  expect(warm(folder, join(place, "unused"))).toMatchObject({ status: 0, stdout: "", stderr: "" });
+});
