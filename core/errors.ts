@@ -30,6 +30,7 @@ export const errorCodes = {
   BAD_REQUEST: user("A request to the coordinator is not one that it understands."),
   BATCH_SCHEMA_MISMATCH: user("A batch function's records do not fit the schema that it declares."),
   BUNDLE_IN_USE: user("A bundle cannot be deleted while a job that has not ended runs it."),
+  BUNDLE_UNAVAILABLE: external("A worker cannot get, check or store the bundle of a job."),
   BUNDLE_VERSION: user("The program was bundled by another version of Millrace than the cluster runs."),
   CANCELLED: user("The job was cancelled."),
   COORDINATOR_UNREACHABLE: external("No coordinator answers at an address."),

@@ -212,3 +212,6 @@ export const SUBMISSIONS_PLANNING_MAX = 2;
 
 /** How long the last frames of ended regions may take to leave when a worker closes. */
 export const LINK_CLOSE_GRACE_MS = 1_000;
+
+/** How often the exchange looks for frames while they flow: a wake-up for each frame would cost more than moving it. */
+export const LINK_PACE_MS = 1;

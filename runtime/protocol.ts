@@ -16,6 +16,8 @@ export interface SlotDeployment {
   readonly jobId: string;
   readonly jobName: string;
   readonly module: string;
+  /** Whether the module is a bundle, whose imports lead elsewhere (`bundle-resolution.ts`). */
+  readonly bundled: boolean;
   readonly params: Params;
   readonly attempt: number;
   readonly slot: number;

@@ -120,6 +120,7 @@ export class LocalJob {
       jobId,
       jobName,
       module,
+      bundled: false,
       params: plan.params,
       attempt: 1,
       slot,

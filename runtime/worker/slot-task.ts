@@ -36,6 +36,7 @@ export default async function runSlotTask({ deployment, port }: SlotTask): Promi
 }
 
 async function importJob(deployment: SlotDeployment): Promise<Job> {
+  if (deployment.bundled) await prepareBundle(deployment.module);
   try {
     await import(deployment.module);
   } catch (cause) {
@@ -46,6 +47,15 @@ async function importJob(deployment: SlotDeployment): Promise<Job> {
     );
   }
   return definedJob(deployment.module, deployment.jobName);
+}
+
+async function prepareBundle(module: string): Promise<void> {
+  const [{ resolveImportsOf }, { mapStacksOf }] = await Promise.all([
+    import("../bundle-resolution.ts"),
+    import("../bundle/mapped-stacks.ts"),
+  ]);
+  resolveImportsOf(module);
+  mapStacksOf(module);
 }
 
 /** A thread of its own: sleeps on the slot's doorbell in shared memory. */

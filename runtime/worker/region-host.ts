@@ -1,0 +1,252 @@
+/**
+ * One attempt of a region in this worker process: the slots that its placement gives to this worker, from their
+ * deployment to the end of their threads.
+ *
+ *   1. Its memory is attached to the exchange at once, as peers may send before the program is there.
+ *   2. The bundle is got; mail for slots waits meanwhile.
+ *   3. Each slot gets a fresh thread, so that nothing of one job's globals is left for another's.
+ *   4. Slots of this worker talk to each other here; everything else goes to the coordinator.
+ *   5. When all threads are gone, nothing of the attempt is left.
+ *
+ * The law: for each slot exactly one "slotEnded" is sent, as its last message.
+ */
+
+import { MillraceError } from "../../core/errors.ts";
+import type { VertexId } from "../../core/ids.ts";
+import type { LogLevel } from "../../core/telemetry.ts";
+import type { WorkerId } from "../cluster-ids.ts";
+import type { FromWorker, RegionDeployment } from "../cluster-protocol.ts";
+import { toErrorReport } from "../error-report.ts";
+import type { AttachedRegion, Exchange } from "../exchange/link/link-contract.ts";
+import { createSharedMemory } from "../exchange/shared-memory.ts";
+import type { FromSlot, SharedMemory, SlotDeployment, ToSlot } from "../protocol.ts";
+import type { BundleCache } from "./bundle-cache.ts";
+import type { RunningSlot, SlotPool } from "./slot-pool.ts";
+
+export interface RegionHostOptions {
+  readonly deployment: RegionDeployment;
+  readonly worker: WorkerId;
+  readonly exchange: Pick<Exchange, "attach">;
+  readonly bundles: Pick<BundleCache, "get" | "release">;
+  readonly env: Readonly<Record<string, string>>;
+  readonly send: (message: FromWorker) => void;
+  readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+export type EndMode = "cancel" | "stop" | "kill";
+
+export class RegionHost {
+  /** Resolves when its threads are gone and all has been told. */
+  readonly ended: Promise<void>;
+  readonly #options: RegionHostOptions;
+  /** Of the execution graph. */
+  readonly #own: readonly number[];
+  readonly #memory: SharedMemory;
+  readonly #attached: AttachedRegion | undefined;
+  readonly #slots = new Map<number, RunningSlot>();
+  /** What came for slots that have no thread yet, in order. */
+  readonly #waiting: (readonly [slot: number, message: ToSlot])[] = [];
+  #started = false;
+  /** It was told to end: what has not started does not start any more. */
+  #ending = false;
+  #killed = false;
+
+  /** @throws what keeps the exchange from taking it. */
+  constructor(options: RegionHostOptions) {
+    this.#options = options;
+    const { deployment, worker, exchange } = options;
+    this.#own = deployment.placement.filter((each) => each.worker === worker).map(({ slot }) => slot);
+    this.#memory = createSharedMemory(deployment.executionGraph, (slot) => !this.#own.includes(slot));
+    if (this.#own.length < deployment.placement.length) {
+      this.#attached = exchange.attach(deployment, this.#memory, (toSlot, channel, serial, frame) =>
+        this.#toOwn(toSlot, { kind: "oversize", channel, serial, frame }),
+      );
+    }
+    this.ended = this.#run();
+  }
+
+  /** A message of the coordinator for one of its slots. */
+  toSlot(slot: number, message: ToSlot): void {
+    this.#toOwn(slot, message);
+  }
+
+  end(how: EndMode): void {
+    if (how === "stop") {
+      for (const slot of this.#own) this.#toOwn(slot, { kind: "stop" });
+      return;
+    }
+    if (how === "kill") this.#killed = true;
+    this.#ending = true;
+    for (const [slot, { port, kill }] of this.#slots) {
+      if (how === "kill") kill();
+      else port.send({ kind: "cancel" });
+      this.#options.log("debug", `slot ${slot + 1} was told to end: ${how}`, this.#fields);
+    }
+  }
+
+  get #fields(): Readonly<Record<string, unknown>> {
+    const { jobName, attempt } = this.#options.deployment;
+    return { job: jobName, attempt };
+  }
+
+  async #run(): Promise<void> {
+    const { deployment, bundles } = this.#options;
+    let pool: SlotPool | undefined;
+    try {
+      const url = await bundles.get(deployment.bundle);
+      try {
+        // Loaded with the first deployment only: an idle worker is small.
+        const { SlotPool } = await import("./slot-pool.ts");
+        if (this.#ending) this.#allEnded(undefined);
+        else {
+          pool = this.#openPool(SlotPool);
+          await this.#runSlots(pool, url);
+        }
+      } finally {
+        await pool?.close();
+        bundles.release(deployment.bundle);
+      }
+    } catch (error) {
+      this.#allEnded(error);
+    } finally {
+      this.#attached?.close();
+    }
+  }
+
+  #openPool(Pool: typeof SlotPool): SlotPool {
+    const { deployment, env, log } = this.#options;
+    return new Pool({
+      slots: this.#own.length,
+      slotHeapMb: deployment.slotHeapMb,
+      watchdogMs: deployment.watchdogMs,
+      env,
+      onStrayError: (error) =>
+        log("error", "an error in a thread whose slot had ended", { ...this.#fields, error: error.message }),
+    });
+  }
+
+  async #runSlots(pool: SlotPool, module: string): Promise<void> {
+    for (const slot of this.#own) {
+      const running = pool.start(slotDeployment(this.#options.deployment, slot, module, this.#memory));
+      running.port.onMessage((message) => this.#fromSlot(slot, message));
+      this.#slots.set(slot, running);
+    }
+    this.#started = true;
+    for (const [slot, message] of this.#waiting.splice(0)) this.#toOwn(slot, message);
+    await Promise.all([...this.#slots].map(([slot, running]) => this.#untilEnded(slot, running)));
+  }
+
+  async #untilEnded(slot: number, running: RunningSlot): Promise<void> {
+    const lost = await running.ended.then(
+      () => undefined,
+      (error: unknown) => (this.#killed ? killed(this.#options.deployment, slot) : error),
+    );
+    await running.port.closed;
+    this.#slots.delete(slot);
+    this.#slotEnded(slot, lost);
+  }
+
+  #allEnded(error: unknown): void {
+    for (const slot of this.#own) this.#slotEnded(slot, error);
+  }
+
+  #slotEnded(slot: number, error: unknown): void {
+    const { attempt } = this.#options.deployment;
+    const lost = error === undefined ? undefined : toErrorReport(error);
+    this.#options.send({ kind: "slotEnded", attempt, slot, lost });
+  }
+
+  #fromSlot(slot: number, message: FromSlot): void {
+    switch (message.kind) {
+      case "oversize":
+        this.#oversize(message);
+        break;
+      case "requestSplit": {
+        const dealer = this.#ownSlotOf(message.vertex, 0);
+        if (dealer === undefined) this.#toCoordinator(slot, message);
+        else this.#toOwn(dealer, { ...message, kind: "dealSplit" });
+        break;
+      }
+      case "splitDealt": {
+        const reader = this.#ownSlotOf(message.vertex, message.subtask);
+        if (reader === undefined) this.#toCoordinator(slot, message);
+        else this.#toOwn(reader, { ...message, kind: "split" });
+        break;
+      }
+      default:
+        this.#toCoordinator(slot, message);
+    }
+  }
+
+  #oversize({ toSlot, channel, serial, frame }: Extract<FromSlot, { readonly kind: "oversize" }>): void {
+    if (this.#own.includes(toSlot)) this.#toOwn(toSlot, { kind: "oversize", channel, serial, frame });
+    else this.#attached?.oversize(channel, serial, frame);
+  }
+
+  #toCoordinator(slot: number, message: FromSlot): void {
+    const { deployment, send } = this.#options;
+    try {
+      send({ kind: "fromSlot", attempt: deployment.attempt, slot, message });
+    } catch (error) {
+      // Too large for one message, for instance: the job is told, and the others go on.
+      send({ kind: "fromSlot", attempt: deployment.attempt, slot, message: failed(error) });
+    }
+  }
+
+  #toOwn(slot: number, message: ToSlot): void {
+    const running = this.#slots.get(slot);
+    if (running !== undefined) running.port.send(message);
+    else if (!this.#started) this.#waiting.push([slot, message]);
+  }
+
+  #ownSlotOf(vertex: VertexId, subtask: number): number | undefined {
+    const { subtasks } = this.#options.deployment.executionGraph;
+    const placed = subtasks.find((each) => each.vertex === vertex && each.subtask === subtask);
+    return placed !== undefined && this.#own.includes(placed.slot) ? placed.slot : undefined;
+  }
+}
+
+function slotDeployment(region: RegionDeployment, slot: number, module: string, memory: SharedMemory): SlotDeployment {
+  const { jobId, jobName, params, jobGraph, executionGraph, graphHash } = region;
+  const { showRecordsInErrors, workingDirectory, attemptNumber } = region;
+  return {
+    jobId,
+    jobName,
+    module,
+    bundled: true,
+    params,
+    attempt: attemptNumber,
+    slot,
+    jobGraph,
+    executionGraph,
+    graphHash,
+    showRecordsInErrors,
+    freeze: false,
+    workingDirectory,
+    enumerates: enumeratedBy(slot, region),
+    printsToLog: true,
+    memory,
+  };
+}
+
+/** A source is enumerated by the slot of its first subtask. A vertex that no edge leads to is a source. */
+function enumeratedBy(
+  slot: number,
+  { jobGraph, executionGraph }: Pick<RegionDeployment, "jobGraph" | "executionGraph">,
+): readonly VertexId[] {
+  return executionGraph.subtasks
+    .filter((placed) => placed.slot === slot && placed.subtask === 0)
+    .map(({ vertex }) => vertex)
+    .filter((vertex) => !jobGraph.edges.some((edge) => edge.to === vertex));
+}
+
+function failed(error: unknown): FromSlot {
+  return { kind: "failed", error: toErrorReport(error) };
+}
+
+function killed({ jobName }: RegionDeployment, slot: number): MillraceError {
+  return new MillraceError(
+    "SLOT_LOST",
+    `slot ${slot + 1} of job "${jobName}" was killed, as its attempt had to end; what it had not written is lost`,
+  );
+}

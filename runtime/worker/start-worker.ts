@@ -1,0 +1,88 @@
+/** Starts a worker in this process: its exchange listens, then it connects to its coordinator and stays until it ends. */
+
+import { randomUUID } from "node:crypto";
+import { hostname, totalmem } from "node:os";
+import { join } from "node:path";
+import { CONNECT_TIMEOUT_MS, PARENT_WATCH_MS } from "../../core/limits.ts";
+import type { LogLevel } from "../../core/telemetry.ts";
+import { systemClock } from "../clock.ts";
+import type { WorkerId } from "../cluster-ids.ts";
+import type { Labels } from "../cluster-protocol.ts";
+import type { ExchangeListen } from "../exchange/link/link-contract.ts";
+import { WorkerExchange } from "../exchange/link/worker-exchange.ts";
+import { ownVersion } from "../version.ts";
+import type { NetworkAddress } from "../wire/address.ts";
+import { connectControl } from "../wire/connect-control.ts";
+import type { TlsIdentity } from "../wire/tls.ts";
+import { slotEnvironment } from "./slot-environment.ts";
+import { Worker } from "./worker.ts";
+
+export interface WorkerOptions {
+  readonly coordinator: NetworkAddress;
+  readonly slots: number;
+  readonly labels: Labels;
+  /** Where other workers connect to. */
+  readonly listen: ExchangeListen;
+  readonly token: string;
+  readonly tls?: TlsIdentity | undefined;
+  /** The folder of the worker's own files. Workers of one machine may share it. */
+  readonly data: string;
+  /** Names of environment variables that slots get beside the usual ones. */
+  readonly env?: readonly string[];
+  /** Ends when the process that has started this one is gone. */
+  readonly exitWithParent?: boolean;
+  readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface StartedWorker {
+  readonly id: WorkerId;
+  /** Resolves when it was stopped or shut down, with nothing left running; rejects with why no coordinator takes it. */
+  readonly ended: Promise<void>;
+  stop(reason: string): void;
+}
+
+/** @throws MillraceError when its exchange cannot listen. */
+export async function startWorker(options: WorkerOptions): Promise<StartedWorker> {
+  const { coordinator, token, tls, log, slots, labels } = options;
+  const id = randomUUID() as WorkerId;
+  const exchange = new WorkerExchange({
+    worker: id,
+    token,
+    listen: options.listen,
+    tls,
+    log,
+    onLinkLost: (peer, attempts, reason) => worker.linkLost(peer, attempts, reason),
+  });
+  const address = await exchange.listen();
+  const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  const worker = new Worker({
+    description: { worker: id, host: hostname(), pid: process.pid, slots, labels, memoryBytes, exchange: address },
+    version: ownVersion(),
+    bundleFolder: join(options.data, "worker-bundles"),
+    env: slotEnvironment(process.env, options.env ?? []),
+    exchange,
+    connect: () => connectControl({ ...coordinator, token, tls, timeoutMs: CONNECT_TIMEOUT_MS }),
+    clock: systemClock,
+    callAfter: (ms, callback) => {
+      const timer = setTimeout(callback, ms);
+      return () => clearTimeout(timer);
+    },
+    random: Math.random,
+    rssBytes: () => process.memoryUsage.rss(),
+    log,
+  });
+  const unwatch = options.exitWithParent === true ? watchParent(() => worker.shutDown("its parent is gone")) : () => {};
+  worker.start();
+  return { id, ended: worker.ended.finally(unwatch), stop: (reason) => worker.shutDown(reason) };
+}
+
+/** A process whose parent is gone gets another one. */
+function watchParent(onGone: () => void): () => void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    onGone();
+  }, PARENT_WATCH_MS);
+  return () => clearInterval(timer);
+}
