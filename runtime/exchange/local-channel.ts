@@ -10,16 +10,26 @@ import { BatchedOutput } from "./batched-output.ts";
 import type { Batch, ElementKind, InputChannel } from "./channel.ts";
 import type { RingSignal } from "./ring-producer.ts";
 
+/** Records and their timestamps, the first `rows` of each. */
+interface LocalRows {
+  readonly values: unknown[];
+  readonly timestamps: Float64Array;
+  rows: number;
+}
+
 type LocalElement =
   /** `watermark`: the one behind the batch, NaN if none. */
-  | { readonly kind: "batch"; readonly values: unknown[]; readonly timestamps: number[]; readonly watermark: number }
+  | { readonly kind: "batch"; readonly batch: LocalRows; readonly watermark: number }
   /** `watermark`: its own time, NaN for the others. */
   | { readonly kind: RingSignal; readonly watermark: number };
 
+/** Timestamps of released batches that are kept for the next ones. */
+const SPARE_TIMESTAMPS_MAX = 2;
+
 export class LocalChannel extends BatchedOutput<LocalElement> implements InputChannel {
   readonly #ring: LocalElement[] = [];
-  #values: unknown[] = [];
-  #timestamps: number[] = [];
+  readonly #spareTimestamps: Float64Array[] = [];
+  #filling = this.#newBatch();
   readonly bytes = 0;
   // The consumer's side.
   readonly batch = new LocalBatch();
@@ -29,20 +39,29 @@ export class LocalChannel extends BatchedOutput<LocalElement> implements InputCh
   #watermarkBehind = Number.NaN;
 
   write(value: unknown, timestamp: number): void {
-    const values = this.#values;
-    this.#timestamps.push(timestamp);
-    if (values.push(value) === BATCH_ROWS_MAX) this.sendBatch();
+    if (this.blocked) this.makeRoom();
+    const batch = this.#filling;
+    const row = batch.rows;
+    batch.values[row] = value;
+    batch.timestamps[row] = timestamp;
+    batch.rows = row + 1;
+    if (row + 1 === BATCH_ROWS_MAX) this.complete();
   }
 
   protected get rows(): number {
-    return this.#values.length;
+    return this.#filling.rows;
+  }
+
+  protected trySendBatch(watermark: number): "sent" | "no credit" {
+    if (this.#ring.length >= CHANNEL_CREDIT) return "no credit";
+    this.#ring.push(this.takeBatch(watermark));
+    return "sent";
   }
 
   protected takeBatch(watermark: number): LocalElement {
-    const element = { kind: "batch", values: this.#values, timestamps: this.#timestamps, watermark } as const;
-    this.#values = [];
-    this.#timestamps = [];
-    return element;
+    const batch = this.#filling;
+    this.#filling = this.#newBatch();
+    return { kind: "batch", batch, watermark };
   }
 
   protected signal(signal: RingSignal, watermark: number): LocalElement {
@@ -55,6 +74,15 @@ export class LocalChannel extends BatchedOutput<LocalElement> implements InputCh
     return true;
   }
 
+  /**
+   * The array of values is a new one, as a young array takes young records without telling the garbage collector; it has
+   * its room and its kind of elements from the start, as growing costs more than the batch itself.
+   */
+  #newBatch(): LocalRows {
+    const values = new Array<unknown>(BATCH_ROWS_MAX).fill(undefined);
+    return { values, timestamps: this.#spareTimestamps.pop() ?? new Float64Array(BATCH_ROWS_MAX), rows: 0 };
+  }
+
   poll(): ElementKind | undefined {
     assert(!this.#batchTaken, "the previous batch of a channel must be released before the next poll");
     if (!Number.isNaN(this.#watermarkBehind)) {
@@ -65,7 +93,7 @@ export class LocalChannel extends BatchedOutput<LocalElement> implements InputCh
     const element = this.#ring[0];
     if (element === undefined) return undefined;
     if (element.kind === "batch") {
-      this.batch.bind(element.values, element.timestamps);
+      this.batch.bind(element.batch);
       this.#watermarkBehind = element.watermark;
       this.#batchTaken = true;
       return "batch";
@@ -79,36 +107,42 @@ export class LocalChannel extends BatchedOutput<LocalElement> implements InputCh
     assert(this.#batchTaken, "a channel has no batch to release");
     this.#batchTaken = false;
     this.#ring.shift();
-    this.batch.bind([], []);
+    const { timestamps } = this.batch.unbind();
+    if (this.#spareTimestamps.length < SPARE_TIMESTAMPS_MAX) this.#spareTimestamps.push(timestamps);
   }
 }
 
+const noRows: LocalRows = { values: [], timestamps: new Float64Array(0), rows: 0 };
+
 class LocalBatch implements Batch {
   readonly frame = undefined;
-  #values: readonly unknown[] = [];
-  #timestamps: readonly number[] = [];
+  #bound = noRows;
   #next = 0;
 
   get rows(): number {
-    return this.#values.length;
+    return this.#bound.rows;
   }
 
-  bind(values: readonly unknown[], timestamps: readonly number[]): void {
-    this.#values = values;
-    this.#timestamps = timestamps;
+  bind(batch: LocalRows): void {
+    this.#bound = batch;
     this.#next = 0;
   }
 
+  unbind(): LocalRows {
+    const batch = this.#bound;
+    this.#bound = noRows;
+    return batch;
+  }
+
   deliver(push: Push<unknown>, gate: Gate): boolean {
-    const values = this.#values;
-    const timestamps = this.#timestamps;
+    const { values, timestamps, rows } = this.#bound;
     let next = this.#next;
-    while (next < values.length) {
+    while (next < rows) {
       push(values[next], timestamps[next] as number);
       next++;
       if (gate.blocked) break;
     }
     this.#next = next;
-    return next === values.length;
+    return next === rows;
   }
 }

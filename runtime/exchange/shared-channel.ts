@@ -46,9 +46,10 @@ export class SharedOutputChannel extends BatchedOutput<Waiting> {
   }
 
   write(value: unknown, timestamp: number): void {
+    if (this.blocked) this.makeRoom();
     const encoder = this.#encoder;
     encoder.add(value, timestamp);
-    if (encoder.full) this.sendBatch();
+    if (encoder.full) this.complete();
   }
 
   get bytes(): number {
@@ -59,18 +60,21 @@ export class SharedOutputChannel extends BatchedOutput<Waiting> {
     return this.#encoder.rows;
   }
 
-  /** Encodes into a segment where there is one, so that the frame is not copied. */
-  protected takeBatch(watermark: number): Waiting | undefined {
+  /** Encodes into a segment, so that the frame is not copied. */
+  protected trySendBatch(watermark: number): "sent" | "no credit" | "too large" {
     const ring = this.#ring;
-    const segment = this.blocked ? -1 : ring.takeSegment();
-    if (segment >= 0) {
-      const length = this.#encoder.finish(ring.view(segment));
-      if (length >= 0) {
-        ring.publish(segment, length, watermark);
-        return undefined;
-      }
+    const segment = ring.takeSegment();
+    if (segment < 0) return "no credit";
+    const length = this.#encoder.finish(ring.view(segment));
+    if (length < 0) {
       ring.giveBack(segment);
+      return "too large";
     }
+    ring.publish(segment, length, watermark);
+    return "sent";
+  }
+
+  protected takeBatch(watermark: number): Waiting {
     return { signal: undefined, frame: this.#copyOut(), watermark };
   }
 

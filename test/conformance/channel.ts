@@ -214,6 +214,36 @@ function creditSuite(factory: ChannelFactory): void {
     expect(ends.input.watermarkRead).toBe(3);
   });
 
+  test("what is said while a full batch waits for credit keeps its place behind that batch", () => {
+    const ends = factory();
+    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    ends.output.watermark(1);
+    ends.output.idle(true);
+    ends.output.idle(false);
+    ends.output.watermark(2);
+    ends.output.write("last", 0);
+    ends.output.end();
+    const records: unknown[] = [];
+    const kinds = takeAll(ends, records);
+    expect(kinds).toEqual(new Array(CHANNEL_CREDIT).fill("batch"));
+    while (!ends.output.drain()) kinds.push(...takeAll(ends, records));
+    kinds.push(...takeAll(ends, records));
+    expect(kinds.slice(CHANNEL_CREDIT)).toEqual(["batch", "watermark", "idle", "active", "batch", "watermark", "end"]);
+    expect(records.length).toBe((CHANNEL_CREDIT + 1) * BATCH_ROWS_MAX + 1);
+    expect([records.at(-2), records.at(-1)]).toEqual([{ batch: CHANNEL_CREDIT, index: BATCH_ROWS_MAX - 1 }, "last"]);
+  });
+
+  test("a batch that waited for credit is sent with the watermark that came meanwhile", () => {
+    const ends = factory();
+    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    for (let time = 0; time < 10; time++) ends.output.watermark(time);
+    takeAll(ends);
+    expect(ends.output.drain()).toBe(true);
+    ends.output.flush();
+    expect(takeAll(ends)).toEqual(["batch", "watermark"]);
+    expect(ends.input.watermarkRead).toBe(9);
+  });
+
   test("what one input record makes may exceed the credit many times, and drains in order", () => {
     const ends = factory();
     const batches = 3 * CHANNEL_CREDIT + 2;
