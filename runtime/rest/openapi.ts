@@ -6,11 +6,11 @@
 import { fastify } from "fastify";
 import { mountRoutes } from "./mount-routes.ts";
 import type { Route } from "./route.ts";
-import { createValidation } from "./validation.ts";
+import { lazyValidation } from "./validation.ts";
 
 export async function openApiDocument(routes: readonly Route[], version: string): Promise<object> {
   const { fastifySwagger } = await import("@fastify/swagger");
-  const app = fastify({ schemaController: createValidation().compilers, exposeHeadRoutes: false });
+  const app = fastify({ schemaController: lazyValidation, exposeHeadRoutes: false });
   await app.register(fastifySwagger, {
     openapi: {
       openapi: "3.1.0",

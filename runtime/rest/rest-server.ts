@@ -21,20 +21,20 @@ import {
 import { formatAddress, type NetworkAddress } from "../wire/address.ts";
 import { checkListen } from "../wire/listen-rule.ts";
 import { type AccessRules, checkSite, checkToken } from "../wire/request-guard.ts";
-import { serverTls, type TlsIdentity } from "../wire/tls.ts";
+import { serverTls } from "../wire/tls.ts";
 import { clusterRoutes } from "./cluster-routes.ts";
 import { answerEarly, answerErrors, type LogFault, SocketAnswers } from "./error-answers.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { mountRoutes } from "./mount-routes.ts";
 import type { Route } from "./route.ts";
 import { anything } from "./schema.ts";
-import { createValidation, type Validation } from "./validation.ts";
+import { lazyValidation, warmUp } from "./validation.ts";
 import type { ClusterService } from "./views.ts";
 
 export interface RestServerOptions extends NetworkAddress, AccessRules {
   readonly service: ClusterService;
   readonly version: string;
-  readonly tls?: TlsIdentity | undefined;
+  readonly connectionsMax?: number;
   /** Gets what no client is told. */
   readonly logFault: LogFault;
   readonly headersWithinMs?: number;
@@ -44,9 +44,11 @@ export interface RestServerOptions extends NetworkAddress, AccessRules {
 export interface RestServer {
   /** Where it listens, with the port that it got when 0 was asked for. */
   readonly address: NetworkAddress;
-  /** For `acceptControl`. */
+  /** For `acceptControl`, with `access`. */
   readonly server: Server;
-  /** Loads what the first request would have to wait for; costs about 100 ms and 8 MB. */
+  /** Who may talk to this coordinator. */
+  readonly access: AccessRules;
+  /** Loads what the first request would have to wait for; costs about 80 ms and 8 MB. */
   warmUp(): void;
   /** Takes no further request, lets those under way end for a moment, and closes all connections. */
   close(): Promise<void>;
@@ -60,18 +62,18 @@ const idleWithinMs = 60_000;
 /** @throws INSECURE; BAD_OPTION when the address cannot be listened on. */
 export async function startRestServer(options: RestServerOptions): Promise<RestServer> {
   checkListen(options.host, { token: options.token, tls: options.tls });
-  const validation = createValidation();
   const socketAnswers = new SocketAnswers();
   const app = fastify({
-    ...serverOptions(options, validation),
+    ...serverOptions(options),
     clientErrorHandler: (error, socket) => socketAnswers.answer(error, socket),
   }) as unknown as FastifyInstance;
   socketAnswers.watch(app.server);
   // Here Node takes what the options of Fastify do not.
-  app.server.maxConnections = REST_CONNECTIONS_MAX;
+  app.server.maxConnections = options.connectionsMax ?? REST_CONNECTIONS_MAX;
   // What else a client expects but to be told to continue is ignored, as HTTP allows.
   app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
-  guard(app, { ...options, allowHosts: [...(options.allowHosts ?? []), options.host] });
+  const access = accessOf(options);
+  guard(app, access);
   answerErrors(app, options.logFault);
   mountRoutes(app, routesOf(options));
   await listen(app, options);
@@ -79,7 +81,8 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   return {
     address: { host: options.host, port },
     server: app.server,
-    warmUp: validation.warmUp,
+    access,
+    warmUp,
     close: () => close(app),
   };
 }
@@ -100,7 +103,7 @@ export function routesOf({ service, version }: Pick<RestServerOptions, "service"
   return routes;
 }
 
-function serverOptions(options: RestServerOptions, validation: Validation): FastifyServerOptions {
+function serverOptions(options: RestServerOptions): FastifyServerOptions {
   const slow = {
     headersTimeout: options.headersWithinMs ?? REST_HEADERS_WITHIN_MS,
     connectionsCheckingInterval: slowCheckEveryMs,
@@ -121,9 +124,15 @@ function serverOptions(options: RestServerOptions, validation: Validation): Fast
     exposeHeadRoutes: false,
     // Names of operators, each sign escaped.
     routerOptions: { maxParamLength: 1024 },
-    schemaController: validation.compilers,
+    schemaController: lazyValidation,
     frameworkErrors: (error, _request, reply) => answerEarly(error, reply, options.logFault),
   } as FastifyServerOptions;
+}
+
+/** Listening everywhere gives no name to be called by: that has to be given, or to stand in the certificate. */
+function accessOf({ host, token, tls, allowHosts = [] }: RestServerOptions): AccessRules {
+  const own = host === "0.0.0.0" || host === "::" ? [] : [host];
+  return { token, tls, allowHosts: [...allowHosts, ...own] };
 }
 
 function guard(app: FastifyInstance, rules: AccessRules): void {

@@ -10,22 +10,25 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { MillraceError } from "../../core/errors.ts";
 import { isLoopback } from "./address.ts";
+import { isNamedBy, type TlsIdentity } from "./tls.ts";
 import { bearerToken, sameToken } from "./token.ts";
 
 export interface AccessRules {
   readonly token: string;
-  /** Names and addresses by which the coordinator is called, beside the loopback ones. */
+  /** Names and addresses by which the coordinator is called, beside the loopback ones and those of its certificate. */
   readonly allowHosts?: readonly string[];
+  readonly tls?: TlsIdentity | undefined;
 }
 
 /** @throws FORBIDDEN when the request is meant for, or comes from, another site; BAD_REQUEST for another's whole address. */
-export function checkSite(request: IncomingMessage, { allowHosts = [] }: AccessRules): void {
+export function checkSite(request: IncomingMessage, rules: AccessRules): void {
   // Where a whole address is asked for, its host counts and not the header's; only proxies need to take that.
-  if (request.url?.startsWith("/") !== true)
-    throw new MillraceError("BAD_REQUEST", "expected a path that begins with /");
+  if (request.url?.startsWith("/") !== true) {
+    throw new MillraceError("BAD_REQUEST", "expected a path that begins with /, got a whole address");
+  }
   const [header = "", ...more] = request.headersDistinct["host"] ?? [];
   const host = hostOf(header);
-  if (more.length > 0 || host === undefined || !(isLoopback(host) || allowHosts.some((name) => sameName(name, host)))) {
+  if (more.length > 0 || host === undefined || !isOwnName(host, rules)) {
     throw new MillraceError(
       "FORBIDDEN",
       `the Host header names "${header}", which is not this coordinator; use its address, or start it with --allow-host`,
@@ -36,6 +39,11 @@ export function checkSite(request: IncomingMessage, { allowHosts = [] }: AccessR
   if (origin !== undefined && !sameName(origin, own)) {
     throw new MillraceError("FORBIDDEN", `a page of "${origin}" may not use this coordinator`);
   }
+}
+
+function isOwnName(host: string, { allowHosts = [], tls }: AccessRules): boolean {
+  if (isLoopback(host) || allowHosts.some((name) => sameName(name, host))) return true;
+  return tls !== undefined && isNamedBy(tls, host);
 }
 
 /** @throws UNAUTHORIZED when the request does not carry the token. */

@@ -5,6 +5,7 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
+import { isIP } from "node:net";
 import type { SecureContextOptions, TlsOptions } from "node:tls";
 import { MillraceError } from "../../core/errors.ts";
 
@@ -52,6 +53,12 @@ export function clientTls(identity: TlsIdentity): SecureContextOptions & { reado
 
 function context({ cert, key, ca }: TlsIdentity): SecureContextOptions {
   return { cert, key, ca, minVersion: "TLSv1.3" };
+}
+
+/** Whether a process of this identity is called so: its certificate says it. */
+export function isNamedBy({ cert }: TlsIdentity, host: string): boolean {
+  const certificate = new X509Certificate(cert);
+  return (isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)) !== undefined;
 }
 
 async function readPem(path: string, what: string): Promise<string> {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
+import { get } from "node:https";
 import { expect, onTestFinished, test } from "vitest";
 import { MillraceError } from "../../../core/errors.ts";
 import { BUNDLE_BYTES_MAX } from "../../../core/limits.ts";
@@ -7,6 +8,7 @@ import type { BundleHash } from "../../../runtime/cluster-ids.ts";
 import { RestClient, type RestClientOptions } from "../../../runtime/rest/client.ts";
 import { acceptControl } from "../../../runtime/wire/accept-control.ts";
 import { connectControl } from "../../../runtime/wire/connect-control.ts";
+import { clientTls } from "../../../runtime/wire/tls.ts";
 import { issue, newAuthority } from "../wire/certificates.ts";
 import { ended, running, sinkName, vertexId } from "./fake-cluster.ts";
 import { startRest, token } from "./rest-fixture.ts";
@@ -144,7 +146,7 @@ test("REST and control share one port, with and without TLS", async () => {
   for (const tls of [undefined, issue(authority)]) {
     const { port, rest } = await startRest({ tls });
     const acceptor = acceptControl(rest.server, {
-      token,
+      ...rest.access,
       onConnection: (connection) => connection.onMessage(() => {}),
     });
     const identity = tls === undefined ? undefined : issue(authority);
@@ -168,6 +170,31 @@ test("with mutual TLS nobody without a certificate gets an answer", async () => 
   await expect(
     clientOf(port, { tls: { ...issue(newAuthority("another")), ca: authority.pem } }).jobs(),
   ).rejects.toThrow(either);
+});
+
+test("a coordinator is called by the names of its certificate, on all addresses too", async () => {
+  const authority = newAuthority();
+  const tls = issue(authority, { hosts: ["127.0.0.1", "*.cluster.example"] });
+  const { port } = await startRest({ tls, host: "0.0.0.0" });
+  const identity = issue(authority);
+  const statusFor = (host: string): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const options = {
+        host: "127.0.0.1",
+        port,
+        path: "/v1/health",
+        headers: { host },
+        agent: false,
+        ...clientTls(identity),
+        // The client would refuse what the server is to refuse here.
+        checkServerIdentity: () => undefined,
+      };
+      get(options, (response) => resolve(response.resume().statusCode)).on("error", reject);
+    });
+  expect(await statusFor("one.cluster.example")).toBe(200);
+  expect(await statusFor("127.0.0.1:1")).toBe(200);
+  for (const host of ["evil.example", "cluster.example.evil.example", "0.0.0.0", "192.0.2.1"])
+    expect(await statusFor(host)).toBe(403);
 });
 
 test("an open address is refused without TLS, and a taken one is named", async () => {
