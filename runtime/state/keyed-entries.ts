@@ -151,6 +151,7 @@ export class KeyedEntries {
 
   #free(slot: number): void {
     this.index.remove(slot);
+    for (const column of this.columns.values()) column.marks[slot] = 0; // no checkpoint needs to hear of it
     if (slot === this.#slot) this.#slot = NO_ENTRY;
   }
 

@@ -11,7 +11,7 @@ import { assert } from "../../core/assert.ts";
 import type { Key } from "../../core/key.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { StatePane, StateTable, TableDescriptor } from "../../core/state-backend.ts";
-import type { Capturing, Epochs } from "./epochs.ts";
+import { type Capturing, type Epochs, RESTORED } from "./epochs.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
 import { plainBytes, plainValue } from "./plain-bytes.ts";
@@ -71,6 +71,13 @@ export class MemoryTable implements StateTable {
     this.#replace(namespace, undefined);
   }
 
+  /** Restoring: the pane of a namespace, as old as its checkpoint. */
+  restoredPane(namespace: number): MemoryPane {
+    const pane = this.pane(namespace);
+    pane.madeAt = RESTORED;
+    return pane;
+  }
+
   /** Restoring: forgets the entries of some key groups in a namespace. */
   dropWithin(namespace: number, range: KeyGroupRange): void {
     const rest = this.#panes.get(namespace)?.without(range);
@@ -120,7 +127,8 @@ export class MemoryPane implements StatePane {
   readonly values: unknown[] = [];
   /** By slot: the entry's key group. */
   readonly groups: number[] = [];
-  readonly madeAt: number;
+  /** The epoch in which the pane was made. */
+  madeAt: number;
   /** By slot: the epoch of the last change. */
   #marks = new Uint32Array(ENTRIES_MIN);
   readonly #index: KeyIndex;
@@ -160,7 +168,7 @@ export class MemoryPane implements StatePane {
   /** The slot of a key as it was restored: unchanged. */
   restoredSlotOf(key: Key): number {
     const slot = this.slotOf(key);
-    this.#marks[slot] = 0;
+    this.#marks[slot] = RESTORED;
     return slot;
   }
 
@@ -191,6 +199,7 @@ export class MemoryPane implements StatePane {
   /** A pane of the entries outside of a range of key groups. */
   without({ first, last }: KeyGroupRange): MemoryPane {
     const rest = new MemoryPane(this.#descriptor, this.#operator, this.#keyGroups, this.#epochs);
+    rest.madeAt = this.madeAt;
     for (let slot = 0; slot < this.size; slot++) {
       const group = this.groups[slot] as number;
       if (group < first || group > last) rest.copyRow(this, slot);

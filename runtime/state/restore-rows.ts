@@ -26,7 +26,8 @@ export function restoreStates(
 ): void {
   const [from, to] = rowsWithin(block, range);
   const rows = { value: ValueReader, reducing: ValueReader, list: ListReader, map: MapReader }[column.kind];
-  const reader = new rows(block, column, entries, from);
+  const reader = new rows(block, column, entries);
+  for (let row = 0; row < from; row++) reader.pass(row);
   for (let row = from; row < to; row++) {
     const key = block.keys[row] as Key;
     entries.select(key);
@@ -37,17 +38,16 @@ export function restoreStates(
   }
 }
 
-/** Reads rows one behind the other, from `start` on. */
+/** Reads rows one behind the other: each is passed over or applied. */
 abstract class RowReader {
   protected readonly columns: readonly Column[];
   protected readonly column: StateColumn;
   protected readonly entries: KeyedEntries;
 
-  constructor({ columns }: OpenBlock, column: StateColumn, entries: KeyedEntries, start: number) {
+  constructor({ columns }: OpenBlock, column: StateColumn, entries: KeyedEntries) {
     this.columns = columns;
     this.column = column;
     this.entries = entries;
-    for (let row = 0; row < start; row++) this.pass(row);
   }
 
   isPresent(row: number): boolean {
@@ -60,7 +60,7 @@ abstract class RowReader {
 
   /** Whether a row begins what it says of its key. */
   abstract isFirst(row: number): boolean;
-  protected abstract pass(row: number): void;
+  abstract pass(row: number): void;
   /** REQUIRES: the row is present. */
   abstract apply(row: number): void;
 }
@@ -72,7 +72,7 @@ class ValueReader extends RowReader {
     return true;
   }
 
-  protected pass(row: number): void {
+  pass(row: number): void {
     if (this.isPresent(row)) this.#next++;
   }
 
@@ -90,7 +90,7 @@ class ListReader extends RowReader {
     return this.at(1, row) === 0;
   }
 
-  protected pass(row: number): void {
+  pass(row: number): void {
     this.#next += this.at(2, row) as number;
   }
 
@@ -132,7 +132,7 @@ class MapReader extends RowReader {
     return this.at(1, row) === true;
   }
 
-  protected pass(row: number): void {
+  pass(row: number): void {
     for (let i = this.at(2, row) as number; i > 0; i--)
       if (this.at(4, this.#element++) !== mapOps.remove) this.#value++;
   }
@@ -173,7 +173,7 @@ export function restoreTable(block: OpenBlock, table: MemoryTable, range: KeyGro
   const namespaces = block.columns[0] as Column;
   for (let row = from; row < to; row++) {
     const key = block.keys[row] as Key;
-    const pane = table.pane(namespaces[row] as number);
+    const pane = table.restoredPane(namespaces[row] as number);
     const size = pane.size;
     const slot = pane.restoredSlotOf(key);
     if (repeats === "refused" && pane.size === size)

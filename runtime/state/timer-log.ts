@@ -82,9 +82,9 @@ export class TimerLog {
     return { firstOrder, came };
   }
 
-  /** Of timers that came after `firstOrder` or before: those that went between the barriers. REQUIRES: a delta's capture. */
-  goneBetween({ after, upTo }: Capturing, firstOrder: number): readonly GoneTimer[] {
-    return this.#gone.filter(({ goneAt, order }) => goneAt > after && goneAt <= upTo && order < firstOrder);
+  /** What went between the barriers, whether it is in the checkpoint that the delta builds on or in one since. */
+  goneBetween({ after, upTo }: Capturing): readonly GoneTimer[] {
+    return this.#gone.filter(({ goneAt }) => goneAt > after && goneAt <= upTo);
   }
 
   /** Those that a capture has to take although they went after its barrier, at position `from` of the log and behind. */

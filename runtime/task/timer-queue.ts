@@ -156,6 +156,10 @@ export class TimerQueue {
     const columns = capturing.after < 0 ? heap.copy() : came;
     const rows = new TimerRows(domain, this.#operator, false);
     const collect = function* (this: TimerQueue): Steps {
+      // Tombstones come first: a timer may have been registered again.
+      if (capturing.after >= 0)
+        for (const { key, keyGroup, time, order } of log.goneBetween(capturing))
+          rows.add(keyGroup, key, time, order, false);
       for (let i = 0; i < columns.length; i++) {
         const slot = columns.slots[i] as number;
         const time = columns.times[i] as number;
@@ -164,9 +168,6 @@ export class TimerQueue {
           rows.add(this.#groups[slot] as number, this.#index.keyAt(slot), time, order, true);
         if (i % 4096 === 4095) yield undefined;
       }
-      if (capturing.after >= 0)
-        for (const { key, keyGroup, time, order } of log.goneBetween(capturing, firstOrder))
-          rows.add(keyGroup, key, time, order, false);
       yield undefined;
       for (const { key, keyGroup, time, order } of log.goneAfter(capturing.upTo, firstOrder, nextOrder))
         rows.add(keyGroup, key, time, order, true);

@@ -9,7 +9,7 @@ import { listState, mapState, valueState } from "../../core/state.ts";
 import type { KeyedStateBackend } from "../../core/state-backend.ts";
 import { type BackendFactory, open, restored, sum } from "./state-backend-subject.ts";
 
-const key: fc.Arbitrary<Key> = fc.constantFrom<Key[]>(
+export const key: fc.Arbitrary<Key> = fc.constantFrom<Key[]>(
   0,
   1,
   2,
@@ -26,9 +26,9 @@ const key: fc.Arbitrary<Key> = fc.constantFrom<Key[]>(
   [1, "a"],
   ["a", 1],
 );
-const number = fc.integer({ min: 0, max: 9 });
+export const number = fc.integer({ min: 0, max: 9 });
 
-const operation = fc.oneof(
+export const operation = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("select" as const), key }) },
   {
     weight: 4,
@@ -51,7 +51,7 @@ const operation = fc.oneof(
   },
 );
 
-type Operation = typeof operation extends fc.Arbitrary<infer O> ? O : never;
+export type Operation = typeof operation extends fc.Arbitrary<infer O> ? O : never;
 
 interface Entry {
   readonly key: Key;
@@ -62,10 +62,18 @@ interface Entry {
 }
 
 /** What a backend should hold, in the plainest way. */
-class Model {
+export class Model {
   readonly entries = new Map<string, Entry>();
   readonly table = new Map<number, Map<string, number>>();
   #current: Entry = { key: 0 };
+
+  clone(): Model {
+    const copy = new Model();
+    for (const [encoding, { key: of, value, list, map, sum: total }] of this.entries)
+      copy.entries.set(encoding, { key: of, value, list: list?.slice(), map: map && new Map(map), sum: total });
+    for (const [namespace, pane] of this.table) copy.table.set(namespace, new Map(pane));
+    return copy;
+  }
 
   select(selected: Key): void {
     const encoding = encodeKey(selected, "model");
@@ -117,7 +125,7 @@ class Model {
   }
 }
 
-function handlesOf(backend: KeyedStateBackend) {
+export function handlesOf(backend: KeyedStateBackend) {
   return {
     value: backend.state("value", valueState<number>()),
     list: backend.state("list", listState<number>()),
@@ -127,7 +135,7 @@ function handlesOf(backend: KeyedStateBackend) {
   };
 }
 
-function apply(step: Operation, backend: KeyedStateBackend): void {
+export function apply(step: Operation, backend: KeyedStateBackend): void {
   const { value, list, map, sum: total, table } = handlesOf(backend);
   switch (step.do) {
     case "select":

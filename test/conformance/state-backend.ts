@@ -6,6 +6,7 @@
 import { describe, expect, test } from "vitest";
 import type { Key } from "../../core/key.ts";
 import { listState, mapState, valueState } from "../../core/state.ts";
+import { captureSuite } from "./state-backend-captures.ts";
 import { randomUseSuite } from "./state-backend-model.ts";
 import { snapshotSuite } from "./state-backend-snapshots.ts";
 import { type BackendFactory, KEY_GROUPS, keysOfEveryKind, misuse, open, sum } from "./state-backend-subject.ts";
@@ -16,6 +17,7 @@ export function stateBackendSuite(name: string, factory: BackendFactory): void {
   describe(`${name}: keys`, () => keySuite(factory));
   describe(`${name}: tables`, () => tableSuite(factory));
   describe(`${name}: snapshots`, () => snapshotSuite(factory));
+  describe(`${name}: captures`, () => captureSuite(factory));
   describe(`${name}: random use`, () => randomUseSuite(factory));
 }
 
