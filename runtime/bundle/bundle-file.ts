@@ -31,28 +31,34 @@ export function bundleHash(code: Uint8Array): BundleHash {
   return createHash("sha256").update(code).digest("hex") as BundleHash;
 }
 
+/** @throws MillraceError BUNDLE_VERSION for what is no bundle, or one made with another major or minor version. */
+export function checkBundle(path: string, version: string): void {
+  if (!headForm.test(headOf(path))) {
+    throw new MillraceError("BUNDLE_VERSION", `${path} is no bundled program: its first line says nothing of Millrace`);
+  }
+  checkBundleVersion(path, version);
+}
+
 /**
- * Refuses a bundle that was made with another major or minor version than `version`. Reads the head of the file only.
+ * For what was checked to be a bundle when it was submitted: the cluster may have been upgraded since. Reads the head only.
  * @throws MillraceError BUNDLE_VERSION
  */
 export function checkBundleVersion(path: string, version: string): void {
-  const [line = ""] = headOf(path).split("\n", 1);
-  const [, form, made] = headForm.exec(line) ?? [];
-  if (form === undefined || made === undefined) {
-    throw new MillraceError("BUNDLE_VERSION", `${path} is no bundled program: its first line says nothing of Millrace`);
-  }
-  if (form === String(BUNDLE_FORM) && series(made) === series(version)) return;
+  const [, form, made] = headForm.exec(headOf(path)) ?? [];
+  if (made === undefined || (form === String(BUNDLE_FORM) && series(made) === series(version))) return;
   throw new MillraceError(
     "BUNDLE_VERSION",
     `the program was bundled by millrace ${made} and this is millrace ${version}; submit it with the cluster's version, ${series(version)}`,
   );
 }
 
+/** The first line, or as much of it as a head may have. */
 function headOf(path: string): string {
   const file = openSync(path, "r");
   try {
     const head = Buffer.alloc(HEAD_BYTES_MAX);
-    return head.toString("utf8", 0, readSync(file, head, 0, HEAD_BYTES_MAX, 0));
+    const [line = ""] = head.toString("utf8", 0, readSync(file, head, 0, HEAD_BYTES_MAX, 0)).split("\n", 1);
+    return line;
   } finally {
     closeSync(file);
   }

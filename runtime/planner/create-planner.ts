@@ -22,7 +22,8 @@ import {
 import { fromErrorReport } from "../error-report.ts";
 import type { PlanBundle, PlannedJob } from "../planned-job.ts";
 import type { Log } from "../telemetry/pino-log.ts";
-import { childEnvironment } from "./child-environment.ts";
+import { slotEnvironment } from "../worker/slot-environment.ts";
+
 import type { FromPlanner, ToPlanner } from "./planner-protocol.ts";
 
 export interface PlannerOptions {
@@ -72,7 +73,8 @@ function startChild(log: Log): ChildProcess {
   const child = fork(entry, {
     serialization: "advanced",
     stdio: ["ignore", "pipe", "pipe", "ipc"],
-    env: childEnvironment(process.env),
+    // As slots get it: a program that reads it at import behaves the same here.
+    env: slotEnvironment(process.env, []),
     // The parent's own, such as a test runner's, are not for programs.
     execArgv: [],
   });

@@ -7,7 +7,7 @@ import { realpathSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { MillraceError } from "../../core/errors.ts";
 import { definedJob, type Job, watchdogMs } from "../../core/job.ts";
-import { checkBundleVersion } from "../bundle/bundle-file.ts";
+import { checkBundle } from "../bundle/bundle-file.ts";
 import { mapStacksOf } from "../bundle/mapped-stacks.ts";
 import { resolveImportsOf } from "../bundle-resolution.ts";
 import { exportedJob } from "../cli/load-job.ts";
@@ -58,7 +58,7 @@ async function planBundle(request: PlanRequest): Promise<PlannedJob> {
 
 async function importedJob(bundle: string): Promise<Job> {
   const path = realpathSync(bundle);
-  checkBundleVersion(path, ownVersion());
+  checkBundle(path, ownVersion());
   const { href } = pathToFileURL(path);
   resolveImportsOf(href);
   mapStacksOf(href);

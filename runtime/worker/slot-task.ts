@@ -3,6 +3,7 @@
  * and runs it until it has finished, failed or been cancelled.
  */
 
+import { fileURLToPath } from "node:url";
 import type { MessagePort } from "node:worker_threads";
 import { MillraceError } from "../../core/errors.ts";
 import { definedJob, type Job } from "../../core/job.ts";
@@ -50,10 +51,14 @@ async function importJob(deployment: SlotDeployment): Promise<Job> {
 }
 
 async function prepareBundle(module: string): Promise<void> {
-  const [{ resolveImportsOf }, { mapStacksOf }] = await Promise.all([
+  const [{ resolveImportsOf }, { mapStacksOf }, { checkBundleVersion }, { ownVersion }] = await Promise.all([
     import("../bundle-resolution.ts"),
     import("../bundle/mapped-stacks.ts"),
+    import("../bundle/bundle-file.ts"),
+    import("../version.ts"),
   ]);
+  // A job may have been bundled before its cluster was upgraded.
+  checkBundleVersion(fileURLToPath(module), ownVersion());
   resolveImportsOf(module);
   mapStacksOf(module);
 }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { bundleHead, checkBundleVersion } from "../../../runtime/bundle/bundle-file.ts";
+import { bundleHead, checkBundle, checkBundleVersion } from "../../../runtime/bundle/bundle-file.ts";
 import { tempFolder } from "../../connectors/temp-folder.ts";
 
 const folder = tempFolder();
 
 function checked(text: string, version: string): unknown {
   try {
-    checkBundleVersion(folder.write("bundle.mjs", text), version);
+    checkBundle(folder.write("bundle.mjs", text), version);
     return "accepted";
   } catch (error) {
     return error;
@@ -43,6 +43,13 @@ describe("a bundle runs with the millrace that it was made with", () => {
       });
     },
   );
+
+  test("after it was accepted once, its version only is looked at", () => {
+    expect(() => checkBundleVersion(folder.write("plain.mjs", "export default 1;"), "0.1.0")).not.toThrow();
+    const old = folder.write("old.mjs", `${bundleHead("0.1.0")}\n`);
+    expect(() => checkBundleVersion(old, "0.1.9")).not.toThrow();
+    expect(() => checkBundleVersion(old, "0.2.0")).toThrow(/bundled by millrace 0\.1\.0/);
+  });
 
   test("a bundle of another form", () => {
     const text = bundleHead("0.1.0").replace("bundle 1", "bundle 2");
