@@ -24,7 +24,7 @@ import {
   nextJob,
   statusOf,
 } from "./job-life.ts";
-import { type JobRecord, lifeOf, withException, withLife, withStatus } from "./job-record.ts";
+import { type JobRecord, lifeOf, type RegionTimes, withException, withLife, withStatus } from "./job-record.ts";
 import type { JobLogLine, JobLogs, JobResults, JobStore } from "./job-store.ts";
 import type { WantedSlot } from "./placement.ts";
 import { RecordWriter } from "./record-writer.ts";
@@ -121,6 +121,11 @@ export class JobManager {
 
   regionOfSlot(slot: number): number {
     return this.regions.findIndex(({ slots }) => slots.includes(slot));
+  }
+
+  /** A worker as people know it: host:pid. */
+  endpointOf(worker: WorkerId): string | undefined {
+    return this.#surroundings.endpointOf(worker);
   }
 
   /** The attempt of a region that has slots now. */
@@ -340,7 +345,8 @@ export class JobManager {
     const { board, times } = this.#surroundings;
     this.reports.forget(this.regions[region]?.slots ?? []);
     board.forAttempt("deploy", run.attempt);
-    run.deploy(deploymentOf(this.#record, this.plan, run), this.#now(), () => {
+    this.#setTimes(region, { deployedMs: this.#now(), endedMs: undefined });
+    run.deploy(deploymentOf(this.#record, this.plan, run), () => {
       const message = `the slots of attempt ${run.number} did not all run within ${times.deployTimeoutMs} ms`;
       this.#fail(region, { error: report("SLOT_STUCK", message), worker: undefined });
     });
@@ -359,7 +365,13 @@ export class JobManager {
     if (run === undefined) return;
     run.close();
     this.#runs.delete(region);
+    const { deployedMs } = this.#record.times[region] ?? {};
+    this.#setTimes(region, { deployedMs, endedMs: this.#now() });
     this.#surroundings.attemptEnded(run.attempt);
+  }
+
+  #setTimes(region: number, times: RegionTimes): void {
+    this.#record = { ...this.#record, times: this.#record.times.with(region, times) };
   }
 
   #delay(region: number, ms: number): void {

@@ -30,6 +30,7 @@ export interface JobRecord {
   readonly timestamps: Readonly<Partial<Record<JobStatus, number>>>;
   readonly aim: JobLife["aim"];
   readonly regions: readonly RegionRecord[];
+  readonly times: readonly RegionTimes[];
   readonly latest: ErrorReport | undefined;
   readonly cause: ErrorReport | undefined;
   readonly exceptions: ExceptionHistory;
@@ -44,6 +45,12 @@ export interface RegionRecord {
   readonly restarts: number;
   readonly finished: boolean;
   readonly history: RestartHistory;
+}
+
+/** The last attempt of a region, epoch milliseconds. */
+export interface RegionTimes {
+  readonly deployedMs: number | undefined;
+  readonly endedMs: number | undefined;
 }
 
 export interface SlotReport {
@@ -91,6 +98,7 @@ export function createRecord(
     timestamps: { CREATED: nowMs },
     aim: life.aim,
     regions: life.regions.map(() => ({ attempt: 0, restarts: 0, finished: false, history: noFailures })),
+    times: life.regions.map(() => ({ deployedMs: undefined, endedMs: undefined })),
     latest: undefined,
     cause: undefined,
     exceptions: { entries: [], truncated: 0 },

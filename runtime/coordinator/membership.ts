@@ -16,6 +16,7 @@
 
 import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
+import { SLOTS_A_WORKER_MAX } from "../../core/limits.ts";
 import type { ClusterId } from "../cluster-ids.ts";
 import { CONTROL_PROTOCOL, type WorkerHello } from "../cluster-protocol.ts";
 
@@ -99,7 +100,7 @@ export function refusalOf(
   hello: WorkerHello,
   own: { readonly version: string; readonly cluster: ClusterId },
 ): MillraceError | undefined {
-  const { worker } = hello.description;
+  const { worker, slots } = hello.description;
   const refuse = (why: string): MillraceError =>
     new MillraceError("WORKER_REFUSED", `worker ${worker} cannot join the cluster: ${why}`);
   if (hello.protocol !== CONTROL_PROTOCOL) {
@@ -112,6 +113,9 @@ export function refusalOf(
   }
   if (hello.cluster !== undefined && hello.cluster !== own.cluster) {
     return refuse(`it belongs to cluster ${hello.cluster}, this is ${own.cluster}; start it anew to move it`);
+  }
+  if (!(slots >= 1 && slots <= SLOTS_A_WORKER_MAX)) {
+    return refuse(`it offers ${slots} slots; from 1 to ${SLOTS_A_WORKER_MAX} are expected`);
   }
   return undefined;
 }

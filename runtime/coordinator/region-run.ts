@@ -31,8 +31,6 @@ export class RegionRun {
   readonly placements: readonly SlotPlacement[];
   /** Epoch milliseconds; undefined until all its slots run. */
   runningSinceMs: number | undefined;
-  /** When it was deployed. */
-  deployedAtMs: number | undefined;
   /** Whether it is over: what still comes of it counts for nothing. */
   closed = false;
   readonly #surroundings: RunSurroundings;
@@ -56,8 +54,7 @@ export class RegionRun {
     return this.placements.filter((each) => each.worker === worker && each.epoch === epoch).map(({ slot }) => slot);
   }
 
-  deploy(deployment: RegionDeployment, nowMs: number, tooLate: () => void): void {
-    this.deployedAtMs = nowMs;
+  deploy(deployment: RegionDeployment, tooLate: () => void): void {
     this.#tellWorkers(this.placements, { kind: "deploy", deployment });
     this.#within(this.#surroundings.times.deployTimeoutMs, tooLate);
   }
