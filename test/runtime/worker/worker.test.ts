@@ -1,14 +1,18 @@
 /** A worker with a coordinator that does what the test says: regions on real threads, ends of all kinds. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { MillraceError } from "../../../core/errors.ts";
 import type { Params } from "../../../core/job.ts";
 import { systemClock } from "../../../runtime/clock.ts";
 import type { WorkerId } from "../../../runtime/cluster-ids.ts";
 import type { ExchangeAddress, RegionDeployment } from "../../../runtime/cluster-protocol.ts";
-import type { Exchange } from "../../../runtime/exchange/link/link-contract.ts";
+import { toErrorReport } from "../../../runtime/error-report.ts";
 import { WorkerExchange } from "../../../runtime/exchange/link/worker-exchange.ts";
-import { Worker } from "../../../runtime/worker/worker.ts";
+import { CallbackQueue } from "../../../runtime/task/callback-queue.ts";
+import { VirtualClock } from "../../../runtime/testing/virtual-clock.ts";
+import { Worker, type WorkerParts } from "../../../runtime/worker/worker.ts";
 import { tempFolder } from "../../connectors/temp-folder.ts";
 import { type DeploymentOptions, type Program, programOf } from "./bundles.ts";
 import { type FakeConnection, FakeCoordinator, relay } from "./fake-coordinator.ts";
@@ -16,7 +20,7 @@ import { type FakeConnection, FakeCoordinator, relay } from "./fake-coordinator.
 const folder = tempFolder();
 const acts = await programOf("acts");
 
-const noExchange: Pick<Exchange, "attach" | "joined" | "close"> = {
+const noExchange: WorkerParts["exchange"] = {
   joined() {},
   attach() {
     throw new Error("no other worker was expected");
@@ -31,13 +35,26 @@ interface Started {
 
 let workers = 0;
 
-/** A worker that has joined in epoch 1. */
-async function started(
-  exchange = noExchange,
-  id = `w${++workers}` as WorkerId,
-  address: ExchangeAddress = { kind: "unix", path: "/none" },
-): Promise<Started> {
-  const coordinator = new FakeCoordinator();
+interface StartOptions {
+  readonly exchange?: WorkerParts["exchange"];
+  readonly id?: WorkerId;
+  readonly address?: ExchangeAddress;
+  readonly coordinator?: FakeCoordinator;
+  /** Default: the machine's. */
+  readonly time?: TestTime;
+}
+
+const realTime: Pick<WorkerParts, "clock" | "callAfter"> = {
+  clock: systemClock,
+  callAfter: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+function unstarted(options: StartOptions): { worker: Worker; id: WorkerId; coordinator: FakeCoordinator } {
+  const { coordinator = new FakeCoordinator(), exchange = noExchange, time = realTime } = options;
+  const { id = `w${++workers}` as WorkerId, address = { kind: "unix", path: "/none" } } = options;
   const worker = new Worker({
     description: { worker: id, host: "here", pid: 1, slots: 2, labels: {}, memoryBytes: 0, exchange: address },
     version: "1.0.0",
@@ -45,20 +62,24 @@ async function started(
     env: { PATH: process.env["PATH"] ?? "" },
     exchange,
     connect: coordinator.connect,
-    clock: systemClock,
-    callAfter: (ms, callback) => {
-      const timer = setTimeout(callback, ms);
-      return () => clearTimeout(timer);
-    },
-    random: () => 0.5,
+    clock: time.clock,
+    callAfter: time.callAfter,
+    random: () => 1,
     rssBytes: () => 1,
     log: () => {},
   });
+  return { worker, id, coordinator };
+}
+
+/** A worker that has joined in epoch 1. */
+async function started(options: StartOptions = {}): Promise<Started> {
+  const { worker, id, coordinator } = unstarted(options);
   onTestFinished(async () => {
     worker.shutDown("the test is over");
-    await worker.ended;
+    await worker.ended.catch(() => {});
   });
   worker.start();
+  options.time?.pass(0);
   await expect.poll(() => coordinator.connections[0]?.hello?.description.worker).toBe(id);
   coordinator.last.welcome(1);
   return { worker, connection: coordinator.last };
@@ -70,11 +91,11 @@ interface RunOptions extends Partial<Omit<DeploymentOptions, "params">> {
 }
 
 /** Deploys a program on two slots of a worker. */
-async function deployed({
-  program = acts,
-  ...options
-}: RunOptions): Promise<Started & { deployment: RegionDeployment }> {
-  const { worker, connection } = await started();
+async function deployed(
+  { program = acts, ...options }: RunOptions,
+  on = started(),
+): Promise<Started & { deployment: RegionDeployment }> {
+  const { worker, connection } = await on;
   const { hello } = connection;
   const self = hello?.description.worker as WorkerId;
   const place = (): ReturnType<DeploymentOptions["place"]> => ({
@@ -222,7 +243,7 @@ test("a job of two workers exchanges records between them and asks for splits ov
       },
     });
     const address = await exchange.listen();
-    return { ...(await started(exchange, id, address)), address, id };
+    return { ...(await started({ exchange, id, address })), address, id };
   });
   const both = await Promise.all(starting);
   const place = (slot: number): ReturnType<DeploymentOptions["place"]> => {
@@ -238,6 +259,28 @@ test("a job of two workers exchanges records between them and asks for splits ov
   expect(connections.map((connection) => connection.fromSlots("requestSplit").length > 0)).toEqual([false, true]);
 });
 
+/** Time that the test moves on, and what falls due by it. */
+class TestTime {
+  readonly clock = new VirtualClock();
+  readonly #due = new CallbackQueue();
+
+  readonly callAfter = (ms: number, callback: () => void): (() => void) => {
+    let wanted = true;
+    this.#due.add(this.clock.now() + ms, () => {
+      if (wanted) callback();
+    });
+    return () => {
+      wanted = false;
+    };
+  };
+
+  /** A pause in which nothing ran; then what is due runs if `wakes`. */
+  pass(ms: number, wakes = true): void {
+    this.clock.advanceTo(this.clock.now() + ms);
+    if (wakes) this.#due.runDue(this.clock.now());
+  }
+}
+
 describe("membership", () => {
   test("what is said in another epoch is not followed", async () => {
     const { connection, deployment } = await deployed({});
@@ -248,7 +291,7 @@ describe("membership", () => {
     expect(await ended(connection)).toEqual([undefined, undefined]);
   });
 
-  test("heartbeats go on while slots work", async () => {
+  test("heartbeats go on while a slot is stuck", async () => {
     const { connection, deployment } = await deployed({ params: { act: "loops" } });
     const beats = (): number => connection.messages.filter(({ kind }) => kind === "heartbeat").length;
     await running(connection);
@@ -256,5 +299,93 @@ describe("membership", () => {
     await expect.poll(() => beats() - before, { timeout: 20_000 }).toBeGreaterThan(2);
     connection.send({ kind: "end", attempt: deployment.attempt, how: "kill" });
     await ended(connection);
+  });
+
+  /** A worker whose slots run, and what it does when it is fenced: it says hello again, when nothing runs any more. */
+  async function runningOn(
+    time: TestTime,
+  ): Promise<{ coordinator: FakeCoordinator; back: () => Promise<FakeConnection> }> {
+    const coordinator = new FakeCoordinator();
+    const { connection, worker } = await deployed({}, started({ coordinator, time }));
+    await expect.poll(() => connection.fromSlots("report").length, { timeout: 20_000 }).toBeGreaterThan(1);
+    const back = async (): Promise<FakeConnection> => {
+      await expect.poll(() => worker.state, { timeout: 20_000 }).toBe("connecting");
+      time.pass(0);
+      await expect.poll(() => coordinator.connections.length).toBe(2);
+      expect(coordinator.last.hello).toMatchObject({ cluster: "cluster" });
+      coordinator.last.welcome(2);
+      return coordinator.last;
+    };
+    return { coordinator, back };
+  }
+
+  test("after silence its slots are killed, and it says hello again when they are dead", async () => {
+    const time = new TestTime();
+    const { coordinator, back } = await runningOn(time);
+    const first = coordinator.last;
+    time.pass(60_000);
+    expect(first.closed).toBe(true);
+    const second = await back();
+    expect(first.slotsEnded).toEqual([]);
+    time.pass(1000);
+    // Nothing of the epoch before is said in this one.
+    expect(new Set(second.messages.map(({ kind }) => kind))).toEqual(new Set(["heartbeat"]));
+  });
+
+  test("a message that finds it asleep for too long is not followed: its slots are killed first", async () => {
+    const time = new TestTime();
+    const { coordinator, back } = await runningOn(time);
+    const first = coordinator.last;
+    const deployment = { attempt: "job/0/9" } as RegionDeployment;
+    time.pass(3_600_000, false);
+    // It would throw, as the deployment has no slots.
+    first.send({ kind: "deploy", deployment });
+    expect(first.closed).toBe(true);
+    await back();
+  });
+
+  test("when its connection is lost its slots are killed at once, and it comes back in a new epoch", async () => {
+    const time = new TestTime();
+    const { coordinator, back } = await runningOn(time);
+    coordinator.last.cut();
+    const { hello, epoch } = await back();
+    expect([hello?.description.slots, epoch]).toEqual([2, 2]);
+  });
+
+  test("it ends with the reason for which the coordinator refuses it", async () => {
+    const coordinator = new FakeCoordinator();
+    const time = new TestTime();
+    const { worker, connection } = await started({ coordinator, time });
+    const outcome = worker.ended.catch((error: unknown) => error);
+    connection.cut();
+    await expect.poll(() => worker.state).toBe("connecting");
+    time.pass(0);
+    await expect.poll(() => coordinator.connections.length).toBe(2);
+    const refusal = new MillraceError("WORKER_REFUSED", "it runs another version");
+    coordinator.last.say({ kind: "refused", error: toErrorReport(refusal) });
+    expect(await outcome).toMatchObject({ code: "WORKER_REFUSED", message: "it runs another version" });
+  });
+
+  test("it does not wait for a coordinator that will never take it, but for one that is not there yet", async () => {
+    const coordinator = new FakeCoordinator();
+    const time = new TestTime();
+    const absent = new MillraceError("COORDINATOR_UNREACHABLE", "nobody listens");
+    coordinator.failure = absent;
+    const joining = started({ coordinator, time });
+    for (let tries = 0; tries < 3; tries++) {
+      await setImmediate();
+      time.pass(2000);
+    }
+    coordinator.failure = undefined;
+    await setImmediate();
+    time.pass(2000);
+    await joining;
+    const refusing = new FakeCoordinator();
+    refusing.failure = new MillraceError("UNAUTHORIZED", "another token");
+    const parts = { coordinator: refusing, time: new TestTime() };
+    const { worker } = unstarted(parts);
+    worker.start();
+    parts.time.pass(0);
+    await expect(worker.ended).rejects.toMatchObject({ code: "UNAUTHORIZED" });
   });
 });
