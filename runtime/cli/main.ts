@@ -7,7 +7,9 @@
 
 import { Command, CommanderError } from "commander";
 import { ownVersion } from "../version.ts";
-import { withConnection } from "./connection.ts";
+import type { ClusterStartOptions } from "./cluster-command.ts";
+import { withConnection, withData, withTls } from "./connection.ts";
+import type { CoordinatorCommandOptions } from "./coordinator-command.ts";
 import type { DoctorOptions } from "./doctor-command.ts";
 import type { EndOptions } from "./end-command.ts";
 import { errorText } from "./error-text.ts";
@@ -18,6 +20,8 @@ import type { ListOptions } from "./list-command.ts";
 import type { LogsOptions } from "./logs-command.ts";
 import type { ResultOptions } from "./result-command.ts";
 import type { SubmitOptions } from "./submit-command.ts";
+import type { WorkerCommandOptions } from "./worker-command.ts";
+import { port, withSlots } from "./worker-options.ts";
 
 /** Runs the command that the arguments say and returns its exit code. What went wrong is printed, not thrown. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
@@ -128,6 +132,15 @@ function addJobCommands(program: Command, invocation: Invocation): void {
     .action(invocation.action<[string, EndOptions]>(async () => (await import("./end-command.ts")).stopCommand));
 }
 
+function withListening(command: Command): Command {
+  return withTls(withData(command))
+    .option("--host <host>", "the address to listen on; others than loopback need --tls-*", "127.0.0.1")
+    .option("--port <port>", "the port for requests and workers; 0 takes any", port, 8081)
+    .option("--allow-host <name>", "a further name by which it is called; may be repeated", list, [])
+    .option("--json", "print where it is as one line of JSON", false)
+    .option("--verbose", "log more", false);
+}
+
 function onJob(command: Command, json: string): Command {
   return withConnection(command)
     .argument("<job>", "its id, the beginning of it, or its name")
@@ -135,6 +148,27 @@ function onJob(command: Command, json: string): Command {
 }
 
 function addClusterCommands(program: Command, invocation: Invocation): void {
+  const cluster = program.command("cluster").description("a coordinator and its workers on this machine");
+  withSlots(withListening(cluster.command("start")), 2)
+    .description("start a coordinator here and workers as its child processes, until Ctrl-C")
+    .option("--workers <number>", "how many worker processes", positiveNumber, 2)
+    .action(
+      invocation.action<[ClusterStartOptions]>(async () => (await import("./cluster-command.ts")).clusterStartCommand),
+    );
+  withListening(program.command("coordinator"))
+    .description("start a coordinator, until Ctrl-C")
+    .action(
+      invocation.action<[CoordinatorCommandOptions]>(
+        async () => (await import("./coordinator-command.ts")).coordinatorCommand,
+      ),
+    );
+  withSlots(withConnection(program.command("worker")))
+    .description("start a worker, until Ctrl-C")
+    .option("--exchange-host <host>", "where workers of other machines reach it (default: a unix socket)")
+    .option("--exchange-port <port>", "and at which port (default: any)", port)
+    .option("--exit-with-parent", "be told on standard input where the coordinator is, and end with it", false)
+    .option("--verbose", "log more", false)
+    .action(invocation.action<[WorkerCommandOptions]>(async () => (await import("./worker-command.ts")).workerCommand));
   withConnection(program.command("workers"))
     .description("show the workers of the cluster")
     .option("--json", "print them as one line of JSON", false)

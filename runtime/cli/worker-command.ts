@@ -1,6 +1,7 @@
 /** `millrace worker`: a worker in this process, until it is told to end or its coordinator does not take it. */
 
 import { resolve } from "node:path";
+import { MillraceError } from "../../core/errors.ts";
 import type { StartedWorker, WorkerOptions } from "../worker/start-worker.ts";
 import { type ConnectionOptions, type Whereabouts, whereabouts } from "./connection.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
@@ -23,6 +24,8 @@ const LEAVE_WITHIN_MS = 12_000;
 /** @throws MillraceError when the coordinator does not take it, or its exchange cannot listen. */
 export async function workerCommand(options: WorkerCommandOptions): Promise<ExitCode> {
   const parent = options.exitWithParent ? listenToParent() : undefined;
+  // Ctrl-C on a terminal reaches all its processes: the one that started the workers says when they end.
+  if (parent !== undefined) process.on("SIGINT", () => {});
   // Loading takes longer than the coordinator's start.
   const [{ startWorker }, place] = await Promise.all([
     import("../worker/start-worker.ts"),
@@ -40,21 +43,14 @@ async function workerOptions(options: WorkerCommandOptions, place: Whereabouts):
   const { parseAddress, isLoopback } = await import("../wire/address.ts");
   const { readToken } = await import("../wire/token.ts");
   const { createLog } = await import("../telemetry/pino-log.ts");
-  const { slots, label, passEnv, exitWithParent, exchangeHost, exchangePort } = options;
+  const { slots, label, passEnv, exitWithParent } = options;
   const data = resolve(options.data);
   const coordinator = parseAddress(place.address);
-  const local = isLoopback(coordinator.host) && exchangeHost === undefined && exchangePort === undefined;
   return {
     coordinator,
     slots,
     labels: label,
-    listen: local
-      ? { kind: "unix", folder: resolve(data, "run") }
-      : {
-          kind: "tcp",
-          host: exchangeHost ?? coordinator.host,
-          ...(exchangePort === undefined ? {} : { port: exchangePort }),
-        },
+    listen: exchangeListen(options, resolve(data, "run"), isLoopback(coordinator.host)),
     token: await readToken(place.tokenFile),
     tls: place.tls && (await (await import("../wire/tls.ts")).loadTls(place.tls)),
     data,
@@ -64,15 +60,23 @@ async function workerOptions(options: WorkerCommandOptions, place: Whereabouts):
   };
 }
 
+function exchangeListen(options: WorkerCommandOptions, folder: string, local: boolean): WorkerOptions["listen"] {
+  const { exchangeHost: host, exchangePort: port } = options;
+  if (host !== undefined) return { kind: "tcp", host, ...(port === undefined ? {} : { port }) };
+  if (local && port === undefined) return { kind: "unix", folder };
+  throw new MillraceError(
+    "BAD_OPTION",
+    "workers of other machines have to reach this one; give --exchange-host with an address of this machine",
+  );
+}
+
 async function untilSignalled(worker: StartedWorker): Promise<void> {
   using stop = onStopSignal(() => process.exit(exitCodes.interrupted));
   void stop.received.then((signal) => worker.stop(`it got ${signal}`));
   await worker.ended;
 }
 
-/** Ctrl-C on a terminal reaches all its processes: the one that started the workers says when they end. */
 async function untilLeft(worker: StartedWorker, parent: Parent): Promise<void> {
-  process.on("SIGINT", () => {});
   process.once("SIGTERM", () => worker.stop("the cluster stops"));
   void parent.gone.then(() => {
     worker.stop("the process that started it is gone");

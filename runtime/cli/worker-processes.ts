@@ -34,11 +34,26 @@ const STOP_GRACE_MS = 15_000;
 export class WorkerProcesses {
   readonly #options: WorkerProcessesOptions;
   readonly #workers: WorkerProcess[];
+  readonly #givenUp = Promise.withResolvers<void>();
 
   /** Starts them at once; they wait for `greet`. */
   constructor(options: WorkerProcessesOptions) {
     this.#options = options;
-    this.#workers = Array.from({ length: options.count }, (_, index) => new WorkerProcess(index + 1, options));
+    let left = options.count;
+    const givenUp = (): void => {
+      if (--left === 0) this.#givenUp.resolve();
+    };
+    this.#workers = Array.from({ length: options.count }, (_, at) => new WorkerProcess(at + 1, options, givenUp));
+  }
+
+  /** Resolves when none of them is started again. */
+  get givenUp(): Promise<void> {
+    return this.#givenUp.promise;
+  }
+
+  /** Those that end from now on do so because they were told to. */
+  expectEnds(): void {
+    for (const worker of this.#workers) worker.expectEnd();
   }
 
   /** Tells those that run, and those to come, where the coordinator is: a line of text. */
@@ -68,15 +83,17 @@ export class WorkerProcesses {
 class WorkerProcess {
   readonly #number: number;
   readonly #options: WorkerProcessesOptions;
+  readonly #givenUp: () => void;
   readonly #ends: number[] = [];
   #child: ChildProcess;
   #line: string | undefined;
   #stopping = false;
   #restart: NodeJS.Timeout | undefined;
 
-  constructor(number: number, options: WorkerProcessesOptions) {
+  constructor(number: number, options: WorkerProcessesOptions, givenUp: () => void) {
     this.#number = number;
     this.#options = options;
+    this.#givenUp = givenUp;
     this.#child = this.#start();
   }
 
@@ -90,9 +107,13 @@ class WorkerProcess {
     this.#child.stdin?.write(`${line}\n`);
   }
 
-  async stop(): Promise<void> {
+  expectEnd(): void {
     this.#stopping = true;
     clearTimeout(this.#restart);
+  }
+
+  async stop(): Promise<void> {
+    this.expectEnd();
     if (!runs(this.#child)) return;
     const ended = once(this.#child, "exit");
     this.#child.kill("SIGTERM");
@@ -101,8 +122,7 @@ class WorkerProcess {
   }
 
   kill(): void {
-    this.#stopping = true;
-    clearTimeout(this.#restart);
+    this.expectEnd();
     this.#child.kill("SIGKILL");
   }
 
@@ -125,6 +145,7 @@ class WorkerProcess {
     const who = `worker ${this.#number} (process ${this.#child.pid}) ended: ${how}`;
     if (this.#ends.length > RESTARTS_MAX) {
       this.#options.say(`${who}; it is not started again, as it has ended ${this.#ends.length} times within a minute`);
+      this.#givenUp();
       return;
     }
     const delayMs = (this.#options.restartAfterMs ?? 250) * 2 ** (this.#ends.length - 1);
