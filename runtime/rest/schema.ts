@@ -15,6 +15,11 @@ export function oneOf(...values: readonly string[]): Schema {
   return { type: "string", enum: values };
 }
 
+/** One of a union's texts, which the compiler holds complete. */
+export function oneOfAll<Texts extends string>(texts: Readonly<Record<Texts, true>>): Schema {
+  return oneOf(...Object.keys(texts));
+}
+
 export function listOf(items: Schema): Schema {
   return { type: "array", items };
 }

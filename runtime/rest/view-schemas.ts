@@ -11,7 +11,7 @@ import {
   mapOf,
   milliseconds,
   number,
-  oneOf,
+  oneOfAll,
   orNull,
   type Schema,
   scalar,
@@ -24,6 +24,7 @@ import type {
   IoMetricsView,
   JobConfigView,
   JobResultView,
+  JobStatus,
   JobSummaryView,
   JobView,
   LogLine,
@@ -33,16 +34,34 @@ import type {
   PlanView,
   RowsPage,
   SubtaskMetricsView,
+  SubtaskStatus,
   SubtaskView,
   VertexDetailView,
   VertexView,
   WorkerView,
 } from "./views.ts";
 
-const jobStatus = oneOf(
-  ...["CREATED", "WAITING", "RUNNING", "RESTARTING", "FAILING", "FAILED", "CANCELLING", "CANCELED", "FINISHED"],
-);
-const subtaskStatus = oneOf(...["CREATED", "DEPLOYING", "RUNNING", "FINISHED", "CANCELING", "CANCELED", "FAILED"]);
+const jobStatus = oneOfAll<JobStatus>({
+  CREATED: true,
+  WAITING: true,
+  RUNNING: true,
+  RESTARTING: true,
+  FAILING: true,
+  FAILED: true,
+  CANCELLING: true,
+  CANCELED: true,
+  FINISHED: true,
+});
+
+const subtaskStatus = oneOfAll<SubtaskStatus>({
+  CREATED: true,
+  DEPLOYING: true,
+  RUNNING: true,
+  FINISHED: true,
+  CANCELING: true,
+  CANCELED: true,
+  FAILED: true,
+});
 
 export const errorBodySchema = fieldsOf<ErrorBody>(
   { errors: listOf(text), code: text, domain: text, retry: text, operator: text },
@@ -211,7 +230,7 @@ export const logPage = fieldsOf<LogPage>({
   lines: listOf(
     fieldsOf<LogLine>({
       time: number,
-      level: oneOf("debug", "info", "warn", "error", "out"),
+      level: oneOfAll<LogLine["level"]>({ debug: true, info: true, warn: true, error: true, out: true }),
       message: text,
       fields: mapOf(anything),
     }),
@@ -233,7 +252,7 @@ export const worker = fieldsOf<WorkerView>({
   memoryBytes: number,
   rssBytes: number,
   exchange: text,
-  status: oneOf("ACTIVE", "SUSPECTED"),
+  status: oneOfAll<WorkerView["status"]>({ ACTIVE: true, SUSPECTED: true }),
 });
 
 export const bundle = fieldsOf<BundleView>({ id: text, size: count, uploaded: milliseconds });

@@ -105,6 +105,7 @@ test("prototypes in JSON", async () => {
     `{"bundle":"${"0".repeat(64)}","workingDirectory":"/srv","params":{"__proto__":{"a":1}}}`,
     `{"bundle":"${"0".repeat(64)}","workingDirectory":"/srv","params":{"constructor":{"prototype":{"a":1}}}}`,
     `{"bundle":"${"0".repeat(64)}","workingDirectory":"/srv","params":{"\\u005f\\u005fproto__":{"a":1}}}`,
+    `{"bundle":"${"0".repeat(64)}","workingDirectory":"/srv","params":{"__proto__":1}}`,
     '{"constructor":{"prototype":{"polluted":1}}}',
   ];
   for (const body of poisons) await expectRefused(await post(rest, body), 400);
