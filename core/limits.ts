@@ -214,7 +214,10 @@ export const SUBMISSIONS_PLANNING_MAX = 2;
 export const LINK_CLOSE_GRACE_MS = 1_000;
 
 /** How often the exchange looks for frames while they flow: a wake-up for each frame would cost more than moving it. */
-export const LINK_PACE_MS = 4;
+export const LINK_PACE_MS = 1;
 
 /** Slots of one worker: each is a thread. */
 export const SLOTS_A_WORKER_MAX = 1_024;
+
+/** How long a broken link waits to be taken for a failure: a peer that died is noticed within that. */
+export const LINK_LOST_AFTER_MS = 200;

@@ -8,7 +8,7 @@
  */
 
 import { MillraceError } from "../../core/errors.ts";
-import { JOBS_RETAINED, JOBS_UNFINISHED_MAX } from "../../core/limits.ts";
+import { JOBS_RETAINED, JOBS_UNFINISHED_MAX, LINK_LOST_AFTER_MS } from "../../core/limits.ts";
 import { RESTART_DEFAULT } from "../../core/restart.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import type { Clock } from "../../core/time.ts";
@@ -142,6 +142,7 @@ export class Cluster {
   }
 
   receive(id: WorkerId, envelope: Envelope<FromWorker>): void {
+    if (this.#state !== "open") return;
     const message = this.#registry.receive(id, envelope);
     if (message === undefined) return;
     switch (message.kind) {
@@ -151,10 +152,8 @@ export class Cluster {
         this.#sendBundle(id, envelope.epoch, message.hash);
         break;
       case "linkLost":
-        for (const attempt of message.attempts) {
-          const found = this.#attemptOn(id, attempt);
-          found?.job.linkLost(found.region, id, message.peer, message.reason);
-        }
+        // Where the peer has died, the link is the first to tell: the worker's loss is the better name for it.
+        this.#options.callAfter(LINK_LOST_AFTER_MS, () => this.#linkLost(id, envelope.epoch, message));
         break;
       case "fromSlot":
       case "slotEnded":
@@ -164,7 +163,7 @@ export class Cluster {
   }
 
   connectionLost(id: WorkerId, epoch: number): void {
-    this.#registry.leave(id, epoch, "its connection to the coordinator broke");
+    if (this.#state === "open") this.#registry.leave(id, epoch, "its connection to the coordinator broke");
   }
 
   /** Resolves when the job is safe in the store: from then on it survives the coordinator. */
@@ -257,6 +256,14 @@ export class Cluster {
     this.#board.remove(id);
     for (const job of this.jobs) job.workerLost(id, worker.epoch, reason);
     this.#scheduleSoon();
+  }
+
+  #linkLost(id: WorkerId, epoch: number, message: Extract<FromWorker, { readonly kind: "linkLost" }>): void {
+    if (this.#state !== "open" || this.#registry.get(id)?.epoch !== epoch) return;
+    for (const attempt of message.attempts) {
+      const found = this.#attemptOn(id, attempt);
+      found?.job.linkLost(found.region, id, message.peer, message.reason);
+    }
   }
 
   #fromSlot(id: WorkerId, message: Extract<FromWorker, { readonly kind: "fromSlot" | "slotEnded" }>): void {

@@ -13,7 +13,7 @@ import type { ConnectionToWorker } from "../wire/connection.ts";
 import type { Cluster } from "./cluster.ts";
 
 export interface RimOptions {
-  readonly cluster: Pick<Cluster, "workerSaysHello" | "receive" | "connectionLost">;
+  readonly cluster: Pick<Cluster, "ready" | "workerSaysHello" | "receive" | "connectionLost">;
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
@@ -33,6 +33,11 @@ export function attachConnection(connection: ConnectionToWorker, options: RimOpt
   };
   connection.onMessage(
     guarded<WorkerHello>((hello) => {
+      // Not a refusal, after which a worker would not come again.
+      if (!options.cluster.ready) {
+        connection.close("the coordinator is starting or stopping");
+        return;
+      }
       const greeting = isHello(hello) ? greet(connection, hello, options) : refusal(connection.peer);
       connection.send(greeting);
       if (greeting.kind === "refused") {

@@ -205,8 +205,9 @@ export class JobManager {
     this.#fail(region, { error: report("LINK_LOST", `the exchange between ${ends} broke: ${reason}`), worker });
   }
 
-  slotsMissing(error: MillraceError): void {
-    this.#apply({ kind: "slotsMissing", error: toErrorReport(error) });
+  /** What it waits for has not come in time. */
+  slotsMissing(message: string): void {
+    this.#apply({ kind: "slotsMissing", error: report("SLOTS_MISSING", message) });
   }
 
   /** False when it has ended already. */
@@ -435,6 +436,7 @@ export class JobManager {
   }
 }
 
+/** What the coordinator itself finds wrong: its own stack says nothing to anybody. */
 function report(code: ErrorCode, message: string): ErrorReport {
-  return toErrorReport(new MillraceError(code, message));
+  return { ...toErrorReport(new MillraceError(code, message)), stack: undefined };
 }

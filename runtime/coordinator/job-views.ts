@@ -55,7 +55,8 @@ export function jobView(job: JobManager, nowMs: number): JobView {
 function failureOf(job: JobManager): ErrorReport | null {
   if (job.life.cause !== undefined) return job.life.cause;
   if (job.missing === "") return job.status === "RESTARTING" ? (job.life.latest ?? null) : null;
-  return toErrorReport(new MillraceError("SLOTS_MISSING", `job "${job.plan.name}" waits: it ${job.missing}`));
+  const error = toErrorReport(new MillraceError("SLOTS_MISSING", `job "${job.plan.name}" waits: it ${job.missing}`));
+  return { ...error, stack: undefined };
 }
 
 function planView({ id, plan }: JobManager): PlanView {

@@ -5,7 +5,6 @@
  * workers that are not there lets others pass: they could only wait for nothing.
  */
 
-import { MillraceError } from "../../core/errors.ts";
 import type { WorkerId } from "../cluster-ids.ts";
 import type { JobManager } from "./job-manager.ts";
 import type { PlacementStrategy, WorkerCapacity } from "./placement.ts";
@@ -40,12 +39,7 @@ export class WaitingJobs {
       // Who has been waiting behind others may never have been looked at.
       this.#tryPlace(job);
       if (!this.#timeouts.delete(job)) return;
-      job.slotsMissing(
-        new MillraceError(
-          "SLOTS_MISSING",
-          `job "${job.plan.name}" ${job.missing}; they did not come within ${slotTimeoutMs} ms`,
-        ),
-      );
+      job.slotsMissing(`job "${job.plan.name}" ${job.missing}; they did not come within ${slotTimeoutMs} ms`);
     });
     this.#timeouts.set(job, cancel);
   }
