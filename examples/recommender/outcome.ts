@@ -72,6 +72,7 @@ interface Tally {
 
 const state = {
   day: valueState<Tally>(),
+  /** All days before. */
   run: valueState<Tally>(),
   /** Milliseconds that a list took, in logarithmic buckets of 5 %: bucket → lists. */
   dayLatency: mapState<number, number>(),
@@ -102,10 +103,7 @@ export function outcome(): ProcessFunction<Answer, number, typeof state, Recomme
 
     process(answer, context) {
       begin(answer.time, context);
-      if (answer.wantsList) {
-        countLatency(context.state.dayLatency, answer.ms);
-        countLatency(context.state.runLatency, answer.ms);
-      }
+      if (answer.wantsList) countLatency(context.state.dayLatency, answer.ms);
       if (answer.item < 0) {
         if (!context.state.firstListServed.get() && answer.list.length > 0) {
           context.state.firstListServed.set(true);
@@ -120,7 +118,7 @@ export function outcome(): ProcessFunction<Answer, number, typeof state, Recomme
       if (answer.wantsList) scored.add();
       if (hit) hits.add();
       const converted = context.state.served.get(answer.user)?.includes(answer.item) === true;
-      count(context, (tally) => withPurchase(tally, answer, hit, converted));
+      context.state.day.update((tally) => withPurchase(tally as Tally, answer, hit, converted));
       return [];
     },
 
@@ -128,8 +126,8 @@ export function outcome(): ProcessFunction<Answer, number, typeof state, Recomme
       const { day, run, runLatency, lastTime, latest } = context.state;
       const today = day.get();
       if (today !== undefined && today.start + dayMs - 1 <= timer.timestamp) closeDay(today, context);
-      const whole = run.get();
-      if (timer.timestamp !== theEnd || whole === undefined) return;
+      if (timer.timestamp !== theEnd) return;
+      const whole = run.get() as Tally;
       context.side(metricsOutput, toMetrics(whole, (lastTime.get() ?? whole.start) + 1, runLatency));
       for (const shopper of latest.get()) context.side(shoppersOutput, named(shopper, context));
     },
@@ -157,8 +155,10 @@ function begin(time: number, context: OutcomeContext): void {
 }
 
 function closeDay(today: Tally, context: OutcomeContext): void {
-  const { day, dayLatency } = context.state;
+  const { day, dayLatency, run, runLatency } = context.state;
   context.side(metricsOutput, toMetrics(today, today.start + dayMs, dayLatency));
+  run.update((whole) => sumOf(whole as Tally, today));
+  for (const [bucket, lists] of dayLatency.entries()) runLatency.put(bucket, (runLatency.get(bucket) ?? 0) + lists);
   day.clear();
   dayLatency.clear();
 }
@@ -167,8 +167,18 @@ function newTally(start: number): Tally {
   return { start, events: 0, scored: 0, hits: 0, startsScored: 0, startHits: 0, listsServed: 0, conversions: 0 };
 }
 
-function count({ state: { day, run } }: OutcomeContext, change: (tally: Tally) => Tally): void {
-  for (const tally of [day, run]) tally.update((current) => change(current as Tally));
+/** The tally of the whole with a day's. */
+function sumOf(whole: Tally, day: Tally): Tally {
+  return {
+    start: whole.start,
+    events: whole.events + day.events,
+    scored: whole.scored + day.scored,
+    hits: whole.hits + day.hits,
+    startsScored: whole.startsScored + day.startsScored,
+    startHits: whole.startHits + day.startHits,
+    listsServed: whole.listsServed + day.listsServed,
+    conversions: whole.conversions + day.conversions,
+  };
 }
 
 function withPurchase(tally: Tally, answer: Answer, hit: boolean, converted: boolean): Tally {
@@ -185,9 +195,9 @@ function withPurchase(tally: Tally, answer: Answer, hit: boolean, converted: boo
 }
 
 function serve(answer: Answer, context: OutcomeContext): Recommendation {
-  const { served, latest } = context.state;
+  const { day, served, latest } = context.state;
   const list = answer.list.slice(0, listLength);
-  count(context, (tally) => ({ ...tally, listsServed: tally.listsServed + 1 }));
+  day.update((tally) => ({ ...(tally as Tally), listsServed: (tally as Tally).listsServed + 1 }));
   served.put(answer.user, list);
   const others = latest.get().filter((shopper) => shopper.user !== answer.user);
   latest.set([{ user: answer.user, list }, ...others].slice(0, shoppersShown));

@@ -17,13 +17,15 @@ import {
 } from "millrace";
 import type { RetailRow, ShopperEvent } from "./rows.ts";
 
-/** The model keeps open baskets itself; it needs older items only when a visit opens. */
-const contextLength = 24;
+/** The model keeps open baskets itself; when it opens one again it reads so many items of a visit at the most … */
+const visitItemsMax = 24;
+/** … and so many in all where the visit has fewer. */
+const latestItems = 8;
 const visitGapMs = 1_800_000;
 
 interface Recent {
   readonly time: number;
-  /** Distinct items, newest first. */
+  /** Distinct items, newest first: those of the visit, and older ones up to `latestItems`. */
   readonly items: readonly number[];
   readonly inBasket: number;
 }
@@ -158,11 +160,9 @@ function withNewest(
   item: number,
 ): { items: readonly number[]; inBasket: number } {
   const at = items.indexOf(item);
-  const rest = at < 0 ? items.slice(0, contextLength - 1) : items.filter((other) => other !== item);
-  return {
-    items: [item, ...rest],
-    inBasket: at >= 0 && at < inBasket ? inBasket : Math.min(inBasket + 1, contextLength),
-  };
+  const length = at >= 0 && at < inBasket ? inBasket : Math.min(inBasket + 1, visitItemsMax);
+  const rest = at < 0 ? items : items.filter((other) => other !== item);
+  return { items: [item, ...rest.slice(0, Math.max(length, latestItems) - 1)], inBasket: length };
 }
 
 /** The rows in another order on the same positions: a permutation drawn from the seed and the positions alone. */
