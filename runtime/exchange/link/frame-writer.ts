@@ -18,6 +18,7 @@ export interface Written {
 export class FrameWriter {
   readonly #socket: Writable;
   readonly #epoch: number;
+  readonly #onTaken: () => void;
   #block = Buffer.allocUnsafeSlow(blockBytes);
   #view = viewOf(this.#block);
   /** Headers from here to `#at` are not among the pieces yet. */
@@ -31,10 +32,11 @@ export class FrameWriter {
   frames = 0;
   bytes = 0;
 
-  /** `epoch`: the own one, which every frame carries. */
-  constructor(socket: Writable, epoch: number) {
+  /** `epoch`: the own one, which every frame carries. `onTaken` is called when the socket has taken something. */
+  constructor(socket: Writable, epoch: number, onTaken: () => void) {
     this.#socket = socket;
     this.#epoch = epoch;
+    this.#onTaken = onTaken;
   }
 
   /** Bytes that wait, here and in the socket. */
@@ -76,6 +78,7 @@ export class FrameWriter {
     const taken = (): void => {
       this.#underWay -= bytes;
       for (const owner of owners) owner.written();
+      this.#onTaken();
     };
     const last = pieces.length - 1;
     this.#socket.cork();

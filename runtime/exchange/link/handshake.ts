@@ -111,10 +111,10 @@ abstract class Handshake implements ByteSink {
       this.#wanted = 4 + length;
       return;
     }
+    if (this.#over) throw new LinkViolation("a handshake message came after the last one");
     const message = this.#parse(this.#buffer.subarray(0, this.#wanted));
     this.#have = 0;
     this.#wanted = 4;
-    if (this.#over) throw new LinkViolation("a handshake message came after the last one");
     if (message !== undefined) this.take(message);
   }
 

@@ -34,6 +34,8 @@ export interface LinkOptions {
   readonly callAfter: CallAfter;
   /** There may be something to do: a turn should come soon. */
   readonly schedule: () => void;
+  /** The socket was full and is not any more. */
+  readonly scheduleAtOnce: () => void;
   /** The peer does not take this attempt's channels. */
   readonly onStopped: (attempt: AttemptId, reason: string) => void;
   /** All channels of a share that was closed have sent what they had. */
@@ -82,6 +84,8 @@ export class Link implements FrameHandler {
   /** Where the round robin goes on, and what it goes through. */
   #order: OutgoingChannel[] = [];
   #turnOf = 0;
+  /** Whether elements wait because the socket has not taken those before. */
+  #full = false;
   /** The payload of an OPEN. */
   #name = new Uint8Array(0);
   #framesIn = 0;
@@ -90,7 +94,7 @@ export class Link implements FrameHandler {
   constructor(options: LinkOptions) {
     this.peer = options.peer;
     this.#options = options;
-    this.#writer = new FrameWriter(options.connection.socket, options.epoch);
+    this.#writer = new FrameWriter(options.connection.socket, options.epoch, () => this.#taken());
     const reader = new FrameReader(this, options.peer.epoch);
     options.connection.use(reader, (reason) => this.#ended(reason));
     this.#heartbeat = new Heartbeat(options.callAfter, options.times.linkTimeoutMs, {
@@ -196,6 +200,12 @@ export class Link implements FrameHandler {
     this.#options.schedule();
   }
 
+  #taken(): void {
+    if (!this.#full || this.#writer.waiting >= LINK_WRITE_BYTES / 2) return;
+    this.#full = false;
+    this.#options.scheduleAtOnce();
+  }
+
   #sendElements(): boolean {
     let worked = false;
     for (let without = 0; without < this.#order.length && this.#writer.waiting < LINK_WRITE_BYTES; ) {
@@ -209,6 +219,7 @@ export class Link implements FrameHandler {
       worked = true;
       if (channel.ended) this.#outgoingEnded(channel);
     }
+    this.#full = this.#writer.waiting >= LINK_WRITE_BYTES;
     return worked;
   }
 

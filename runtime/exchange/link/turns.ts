@@ -1,13 +1,22 @@
 /**
- * When the exchange works: after I/O that brought something, and when a slot has rung the network's doorbell.
+ * When the exchange works: after I/O that brought something, when a slot has rung the network's doorbell, and while
+ * frames flow, at a steady pace.
  *
- *  1. A turn moves what it can. As long as it finds something, the next one comes after the I/O of this moment, so that
- *     what arrives together is answered together.
- *  2. When it has found nothing, all doorbells that are not waited on announce sleep, and one more turn looks for what
- *     came before the announcement (`doorbell.ts`). From then on a ring, or `schedule`, brings the next turn.
+ *             ring, I/O                     found something
+ *   asleep ──────────────► due at once ◄──────────────────┐
+ *     ▲                        │ turn                     │
+ *     │ found nothing, twice   ├──────────► pacing ───────┘ after LINK_PACE_MS, or when a full socket has room
+ *     └────────────────────────┘  found something
+ *
+ *  1. While frames flow nobody has to wake anybody: a turn comes each LINK_PACE_MS and moves what has gathered. A wake-up
+ *     costs as much as hundreds of records, and one a frame at each hop costs more than moving the frames.
+ *  2. A turn that has found nothing announces sleep at all doorbells, and one more turn looks for what came before the
+ *     announcement (`doorbell.ts`). From then on a ring or I/O brings the next turn, at once.
  */
 
+import { LINK_PACE_MS } from "../../../core/limits.ts";
 import type { Doorbell } from "../doorbell.ts";
+import type { CallAfter } from "./link-contract.ts";
 
 /** The network's doorbell of one region. */
 export class RegionBell {
@@ -42,13 +51,16 @@ export class RegionBell {
 
 export class Turns {
   readonly #turn: () => boolean;
+  readonly #callAfter: CallAfter;
   readonly #bells = new Set<RegionBell>();
-  #scheduled = false;
+  #due = false;
+  #stopPacing: (() => void) | undefined;
   #stopped = false;
 
   /** `turn` says whether it has moved anything. */
-  constructor(turn: () => boolean) {
+  constructor(turn: () => boolean, callAfter: CallAfter) {
     this.#turn = turn;
+    this.#callAfter = callAfter;
   }
 
   open(doorbell: Doorbell): RegionBell {
@@ -63,24 +75,36 @@ export class Turns {
     bell.close();
   }
 
+  /** There may be something to do, at the next turn if frames flow. */
   schedule(): void {
-    if (this.#scheduled || this.#stopped) return;
-    this.#scheduled = true;
+    if (this.#stopPacing === undefined) this.scheduleAtOnce();
+  }
+
+  scheduleAtOnce(): void {
+    if (this.#due || this.#stopped) return;
+    this.#due = true;
+    this.#stopPacing?.();
+    this.#stopPacing = undefined;
     setImmediate(() => this.#run());
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#stopPacing?.();
     for (const bell of this.#bells) this.close(bell);
   }
 
   #run(): void {
-    this.#scheduled = false;
+    this.#due = false;
     if (this.#stopped) return;
     if (!this.#turn()) {
       for (const bell of this.#bells) bell.arm();
       if (!this.#turn()) return;
     }
-    this.schedule();
+    if (this.#due || this.#stopped) return;
+    this.#stopPacing = this.#callAfter(LINK_PACE_MS, () => {
+      this.#stopPacing = undefined;
+      this.#run();
+    });
   }
 }

@@ -72,7 +72,7 @@ export class WorkerExchange implements Exchange {
       ...options.times,
     };
     this.#callAfter = options.callAfter ?? systemCallAfter;
-    this.#turns = new Turns(() => this.#turn());
+    this.#turns = new Turns(() => this.#turn(), this.#callAfter);
     this.#listener = new Listener({
       worker: options.worker,
       listen: options.listen,
@@ -243,6 +243,7 @@ export class WorkerExchange implements Exchange {
       times: this.#times,
       callAfter: this.#callAfter,
       schedule: () => this.#turns.schedule(),
+      scheduleAtOnce: () => this.#turns.scheduleAtOnce(),
       onStopped: (attempt, reason) => this.#peers.get(peer.worker)?.stopped(attempt, reason),
       onDrained: ({ attempt }) => this.#peers.get(peer.worker)?.drained(attempt),
       onEnd: (reason) => {
