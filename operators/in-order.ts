@@ -25,8 +25,13 @@ export function inOrder<T>(options: InOrderOptions<T>): OperatorFactory<T, T> {
   return (context) => new InOrderOperator(options as InOrderOptions<unknown>, context as OperatorContext);
 }
 
-/** A watermark may release weeks of records; so that consumers need not wait for the last, it is passed on in steps. */
+/**
+ * A watermark may release weeks of records; so that consumers need not wait for the last, it is passed on in steps. The
+ * first are short and end the turn, which lets a partly filled batch go: whoever has just started a job waits for its
+ * first result.
+ */
 const WATERMARK_EVERY_RECORDS = 512;
+const WATERMARK_FIRST_RECORDS = 32;
 
 /** The records that one watermark lets go, and how far that has come. */
 interface Release {
@@ -48,6 +53,8 @@ class InOrderOperator implements Operator {
   readonly #table: StateTable;
   readonly #late: Counter;
   #watermark: number;
+  /** Records between two steps; doubles with each. */
+  #watermarkEvery = WATERMARK_FIRST_RECORDS;
 
   constructor(options: InOrderOptions<unknown>, context: OperatorContext) {
     if (context.parallelism !== 1) {
@@ -111,10 +118,12 @@ class InOrderOperator implements Operator {
         if (gate.blocked) return this.#goOnLater(release);
       }
       if (release.next === release.times.length) break;
-      if (release.sinceWatermark >= WATERMARK_EVERY_RECORDS) {
+      if (release.sinceWatermark >= this.#watermarkEvery) {
+        const isEarly = this.#watermarkEvery < WATERMARK_EVERY_RECORDS;
+        if (isEarly) this.#watermarkEvery *= 2;
         release.sinceWatermark = 0;
         output.watermark(release.time);
-        if (gate.blocked) return this.#goOnLater(release);
+        if (isEarly || gate.blocked) return this.#goOnLater(release);
       }
       release.time = release.times[release.next++] as number;
       release.records = this.#take(release.time);
