@@ -3,7 +3,7 @@
  */
 
 import { extname } from "node:path";
-import { MessageChannel, type MessagePort, workerData } from "node:worker_threads";
+import { MessageChannel, type MessagePort, type Worker, workerData } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { MillraceError } from "../../core/errors.ts";
 import type { FromSlot, SlotDeployment, SlotPort, ToSlot } from "../protocol.ts";
@@ -13,7 +13,10 @@ import { watchSlot } from "./watched-slot.ts";
 
 export interface RunningSlot {
   readonly port: SlotPort<ToSlot, FromSlot>;
-  /** Resolves when the slot's task has ended; rejects with SLOT_LOST or SLOT_STUCK when its thread ended before. */
+  /**
+   * Resolves when the slot's task has ended; rejects with SLOT_LOST or SLOT_STUCK when its thread ended before, and is
+   * gone.
+   */
   readonly ended: Promise<void>;
   /** Ends the thread, whatever it does. */
   kill(): void;
@@ -46,6 +49,8 @@ export function refuseInSlot(jobName: string): void {
 export class SlotPool {
   readonly #pool: Piscina<SlotTask, void>;
   readonly #watchdogMs: number;
+  /** Resolves for each thread when it is gone: a killed one leaves the pool before. */
+  readonly #gone = new Map<Worker, Promise<unknown>>();
 
   constructor({ slots, slotHeapMb, watchdogMs, env, onStrayError }: SlotPoolOptions) {
     this.#watchdogMs = watchdogMs;
@@ -62,6 +67,7 @@ export class SlotPool {
       ...(slotHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: slotHeapMb } }),
     });
     this.#pool.on("error", onStrayError);
+    this.#noteThreads();
   }
 
   start(deployment: SlotDeployment): RunningSlot {
@@ -74,17 +80,36 @@ export class SlotPool {
     });
     const ended = this.#pool
       .run({ deployment, port: port2 }, { transferList: [port2], signal: killer.signal })
-      .catch((cause: unknown) => {
+      .catch(async (cause: unknown) => {
         // A thread that was lost before it had its end of the port cannot close it. What it sent before comes first.
         setImmediate(() => port1.close());
+        await this.#removedGone();
         throw stuck ?? slotLost(deployment, cause);
       })
       .finally(unwatch);
+    this.#noteThreads();
     return { port: slotPort(port1), ended, kill: () => killer.abort() };
   }
 
+  /** Ends all threads, whatever they do. Resolves when none is left. */
   async close(): Promise<void> {
+    // A thread that was lost or killed has been replaced.
+    this.#noteThreads();
     await this.#pool.destroy();
+    await Promise.all(this.#gone.values());
+  }
+
+  /** The pool lets go of a thread as soon as it was told to end; what it runs may still write until it is gone. */
+  async #removedGone(): Promise<void> {
+    const removed = [...this.#gone].filter(([thread]) => !this.#pool.threads.includes(thread));
+    await Promise.all(removed.map(([, gone]) => gone));
+  }
+
+  #noteThreads(): void {
+    for (const thread of this.#pool.threads) {
+      if (this.#gone.has(thread)) continue;
+      this.#gone.set(thread, new Promise((resolve) => thread.once("exit", resolve)));
+    }
   }
 }
 

@@ -196,6 +196,20 @@ describe("a slot", () => {
     expect(await ended(connection)).toEqual([undefined, undefined]);
   });
 
+  test("says that a source's input is not there, in the job's folder, with the message of an embedded run", async () => {
+    const params = { act: "reads what is not there", count: 10 };
+    const { connection, deployment } = await deployed({ params, workingDirectory: folder.path });
+    await expect.poll(() => connection.fromSlots("failed").length, { timeout: 20_000 }).toBe(1);
+    const [{ error } = { error: undefined }] = connection.fromSlots("failed");
+    const missing = join(folder.path, "missing.jsonl");
+    expect(error).toMatchObject({ code: "INPUT_UNREADABLE", operator: "jsonl:missing.jsonl" });
+    expect(error?.message).toMatch(
+      `the source of "jsonl:missing.jsonl" could not list what to read: cannot read ${missing}`,
+    );
+    connection.send({ kind: "end", attempt: deployment.attempt, how: "cancel" });
+    await ended(connection, deployment.placement.length);
+  });
+
   test("says that its bundle cannot be loaded", async () => {
     const { connection } = await deployed({ program: await programOf("throws-at-load") });
     expect(await ended(connection)).toEqual([undefined, undefined]);
