@@ -150,6 +150,9 @@ export const LINK_HANDSHAKE_MS = 5_000;
 /** Connections that have not shown who they are: all workers of a large cluster may dial at the same time. */
 export const LINK_HANDSHAKES_MAX = 256;
 
+/** Connections that a worker accepts: one from each worker of the largest cluster, and those of strangers. */
+export const LINK_CONNECTIONS_MAX = 4096;
+
 /** Channels that a peer may open before their region is attached here: those of the largest region. */
 export const LINK_OPENS_WAITING_MAX = 65_536;
 

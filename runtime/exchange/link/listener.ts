@@ -7,10 +7,11 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
+import { LINK_CONNECTIONS_MAX, LINK_HANDSHAKE_MS } from "../../../core/limits.ts";
 import type { WorkerId } from "../../cluster-ids.ts";
 import type { ExchangeAddress } from "../../cluster-protocol.ts";
 import { serverTls } from "../../wire/tls.ts";
@@ -25,6 +26,8 @@ export interface ListenerOptions {
   readonly listen: ExchangeListen;
   readonly tls: LinkTls | undefined;
   readonly onConnection: (connection: Connection) => void;
+  /** A connection whose encryption could not be agreed upon. */
+  readonly onRefused: (reason: string) => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -33,6 +36,8 @@ export class Listener {
   readonly #server: Server;
   /** A folder that was made because the configured one has too long a name. */
   #ownFolder: string | undefined;
+  /** The sockets under encrypted connections, also of those that have not come so far. */
+  readonly #encrypting = new Set<Socket>();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -57,17 +62,28 @@ export class Listener {
   async close(): Promise<void> {
     if (this.#server.listening) {
       this.#server.close();
+      for (const socket of this.#encrypting) socket.destroy();
       await once(this.#server, "close");
     }
     if (this.#ownFolder !== undefined) await rm(this.#ownFolder, { recursive: true, force: true });
   }
 
   #createServer(): Server {
-    const { listen, tls, onConnection } = this.#options;
+    const { listen, tls, onConnection, onRefused } = this.#options;
     if (listen.kind === "tcp" && tls !== undefined) {
-      return createTlsServer(serverTls(tls), (socket) => onConnection(Connection.acceptTls(socket)));
+      const options = { ...serverTls(tls), handshakeTimeout: LINK_HANDSHAKE_MS };
+      const server = createTlsServer(options, (socket) => onConnection(Connection.acceptTls(socket)));
+      server.on("tlsClientError", (error) => onRefused(error.message));
+      server.on("connection", (socket: Socket) => {
+        this.#encrypting.add(socket);
+        socket.once("close", () => this.#encrypting.delete(socket));
+      });
+      server.maxConnections = LINK_CONNECTIONS_MAX;
+      return server;
     }
-    return createServer({ pauseOnConnect: true }, (socket) => onConnection(Connection.accept(socket)));
+    const server = createServer({ pauseOnConnect: true }, (socket) => onConnection(Connection.accept(socket)));
+    server.maxConnections = LINK_CONNECTIONS_MAX;
+    return server;
   }
 
   async #socketPath(folder: string): Promise<string> {

@@ -78,6 +78,7 @@ export class WorkerExchange implements Exchange {
       listen: options.listen,
       tls: options.tls,
       onConnection: (connection) => this.#accepted(connection),
+      onRefused: (reason) => this.#refused(reason),
       onError: (error) => options.log("error", "the exchange's listener failed", { error: error.message }),
     });
   }
@@ -184,13 +185,19 @@ export class WorkerExchange implements Exchange {
     this.#handshakes++;
     const settle = this.#withinTime(connection, (identity, reason) => {
       this.#handshakes--;
-      if (identity === undefined)
-        return this.#options.log("warn", "a connection to the exchange was refused", { reason });
+      if (identity === undefined) {
+        this.#refused(reason);
+        return;
+      }
       const link = this.#link(connection, identity, (this.#membership as Membership).epoch);
       this.#peer(identity.worker).linked(link);
     });
     const judge = (words: Words): Refusal | undefined => this.#judge(words);
     this.#use(connection, new AcceptingHandshake(() => this.#membership, judge, settle), settle);
+  }
+
+  #refused(reason: string): void {
+    this.#options.log("warn", "a connection to the exchange was refused", { reason });
   }
 
   #judge({ worker, epoch }: Words): Refusal | undefined {

@@ -287,6 +287,22 @@ test("what is granted is bounded by the ring and the pool while no consumer take
   expect(world.channels.flatMap(({ expected }) => expected)).toEqual([]);
 });
 
+test.each([1, 31, 40, 97])("turns between reads of %i bytes grant nothing twice", async (limit) => {
+  const world = new World(1);
+  const [channel] = world.channels as [Channel];
+  for (let read = 0; read < 40_000; read += limit) {
+    world.publish(channel, 200);
+    world.turnOfB();
+    world.readAtA(1e9);
+    world.turnOfA();
+    world.readAtB(limit);
+    if (read % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(channel.expected.length).toBeLessThanOrEqual(2 * CHANNEL_CREDIT);
+  await world.settle();
+  expect(channel.expected).toEqual([]);
+});
+
 test("one channel whose consumer takes nothing leaves the others alone", async () => {
   const world = new World(3);
   const [slow, ...others] = world.channels as [Channel, ...Channel[]];

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { CHANNEL_CREDIT, CHANNEL_FLOOR_SEGMENTS, SEGMENT_BYTES } from "../../../../core/limits.ts";
 import type { ClusterId } from "../../../../runtime/cluster-ids.ts";
 import type { ExchangeAddress } from "../../../../runtime/cluster-protocol.ts";
+import { issue, newAuthority } from "../../wire/certificates.ts";
 import { BadNetwork } from "./bad-network.ts";
 import { deploymentOf, graphOf, type TestWorker, takeAll, until, Workers, writeAll } from "./workers.ts";
 
@@ -228,6 +229,50 @@ test("a new epoch drops the old links, and the peer's next one is taken", async 
   expect(came.length).toBe(100);
   a.attach(deploymentOf("job/1/1", oneToOne, [a.place(0), { ...b.place(1), epoch: 1 }]));
   expect(a.lost.at(-1)).toMatchObject({ attempts: ["job/1/1"], reason: expect.stringContaining("epoch 2 by now") });
+});
+
+describe("mutual TLS", () => {
+  const authority = newAuthority();
+
+  test("records, large ones too, go over encrypted links between processes of one authority", async () => {
+    const a = await workers.start("a", { listen: tcp, tls: issue(authority) });
+    const b = await workers.start("b", { listen: tcp, tls: issue(authority) });
+    const deployment = deploymentOf("job/0/1", bothWays, [a.place(0), b.place(1)]);
+    const [atA, atB] = [a.attach(deployment), b.attach(deployment)];
+    const records = [...numbered(20_000), { id: -1, text: "z".repeat(5 * SEGMENT_BYTES) }];
+    const [there, back] = await Promise.all([
+      takeAll(atB.input(0)),
+      takeAll(atA.input(1)),
+      writeAll(atA.output(0), records),
+      writeAll(atB.output(1), records),
+    ]);
+    expect(there).toEqual(records);
+    expect(back).toEqual(records);
+  });
+
+  test("a process of another authority, or without a certificate, is refused", async () => {
+    const b = await workers.start("b", { listen: tcp, tls: issue(authority) });
+    const times = { openTimeoutMs: 200 };
+    const strangers = [
+      await workers.start("a", { listen: tcp, tls: { ...issue(newAuthority("another")), ca: authority.pem }, times }),
+      await workers.start("a2", { listen: tcp, times }),
+    ];
+    for (const a of strangers) {
+      a.attach(deploymentOf("job/0/1", oneToOne, [a.place(0), b.place(1)]));
+      await until(() => a.lost.length > 0);
+    }
+    expect(b.exchange.counters).toEqual([]);
+    expect(b.log.length).toBeGreaterThan(0);
+  });
+
+  test("closing does not wait for a connection that never encrypts", async () => {
+    const b = await workers.start("b", { listen: tcp, tls: issue(authority) });
+    const silent = connect((b.address as { port: number }).port, "127.0.0.1");
+    silent.on("error", () => {});
+    await once(silent, "connect");
+    await b.exchange.close();
+    await once(silent, "close");
+  });
 });
 
 describe("a network that misbehaves", () => {
