@@ -13,6 +13,7 @@ import { hasEnded } from "./find-job.ts";
 import { logText } from "./log-text.ts";
 import { say } from "./output.ts";
 import { type Progress, showProgress } from "./progress.ts";
+import { printable } from "./table.ts";
 
 export interface FollowOptions {
   readonly verbose: boolean;
@@ -28,6 +29,7 @@ const AWAY_MS_MAX = 120_000;
 export async function followJob(client: RestClient, jid: string, options: FollowOptions): Promise<JobResultView> {
   // Printed rows on the terminal of a line that is rewritten would be torn apart by it.
   const progress = showProgress(process.stdout.isTTY === true ? { rewrite: false } : {});
+  const waiting = new Waiting(client, jid);
   let from = 0;
   for (let waitMs = lookEveryMsLeast; ; waitMs = Math.min(2 * waitMs, lookEveryMs)) {
     const page = await patiently(() => client.log(jid, from));
@@ -36,11 +38,36 @@ export async function followJob(client: RestClient, jid: string, options: Follow
     if (page.ended && page.lines.length === 0) break;
     const metrics = await patiently(() => client.metrics(jid));
     if (isMetrics(metrics)) progress.onProgress(withInfinities(metrics));
+    await waiting.look();
     if (page.lines.length > 0) waitMs = lookEveryMsLeast / 2;
     else await sleep(waitMs);
   }
   return await ended(client, jid, progress);
 }
+
+/** Says why a job waits for slots, once it does for longer than it takes to deploy one. */
+class Waiting {
+  readonly #client: RestClient;
+  readonly #jid: string;
+  #next = performance.now() + WAITING_SAID_AFTER_MS;
+  #said: string | undefined;
+
+  constructor(client: RestClient, jid: string) {
+    this.#client = client;
+    this.#jid = jid;
+  }
+
+  async look(): Promise<void> {
+    if (performance.now() < this.#next) return;
+    this.#next = performance.now() + WAITING_SAID_AFTER_MS;
+    const { state, failure } = await patiently(() => this.#client.job(this.#jid));
+    const text = state === "WAITING" ? `the job waits for slots: ${failure?.message ?? "none are free"}` : undefined;
+    if (text !== undefined && text !== this.#said) say(printable(text));
+    this.#said = text;
+  }
+}
+
+const WAITING_SAID_AFTER_MS = 2000;
 
 async function ended(client: RestClient, jid: string, progress: Progress): Promise<JobResultView> {
   let result = await patiently(() => client.result(jid));
@@ -53,8 +80,8 @@ async function ended(client: RestClient, jid: string, progress: Progress): Promi
 }
 
 function show(line: LogLine, { verbose }: FollowOptions): void {
-  if (line.level === "out") process.stdout.write(`${logText(line)}\n`);
-  else if (verbose || line.level === "warn" || line.level === "error") say(logText(line));
+  if (line.level === "out") process.stdout.write(logText(line));
+  else if (verbose || line.level === "warn" || line.level === "error") process.stderr.write(logText(line));
 }
 
 /** The answer, as soon as a coordinator gives one. */

@@ -1,5 +1,6 @@
 /** What a job on a cluster left: the rows of its `collectTo` sinks, on standard output. */
 
+import { MillraceError } from "../../core/errors.ts";
 import { fromErrorReport } from "../error-report.ts";
 import type { RestClient } from "../rest/client.ts";
 import type { JobResultView } from "../rest/views.ts";
@@ -41,7 +42,8 @@ export async function printResult(client: RestClient, result: JobResultView): Pr
   process.stdout.write("}}\n");
 }
 
-/** What the job failed with. */
+/** Why the job has not finished. */
 export function failureOf({ error, state, jid }: JobResultView): Error {
-  return error === null ? new Error(`job ${jid} has ended: ${state}`) : fromErrorReport(error);
+  if (state === "CANCELED") return new MillraceError("CANCELLED", `job ${jid} was cancelled`);
+  return error === null ? new Error(`job ${jid} is ${state}`) : fromErrorReport(error);
 }

@@ -17,7 +17,7 @@ export async function logsCommand(text: string, options: LogsOptions): Promise<E
   await withClient(options, async (client) => {
     const { jid } = await findJob(client, text);
     for await (const line of options.follow ? client.followLog(jid) : writtenSoFar(client, jid)) {
-      process.stdout.write(options.json ? jsonLine(line) : `${logText(line)}\n`);
+      process.stdout.write(options.json ? jsonLine(line) : logText(line));
     }
   });
   return exitCodes.done;

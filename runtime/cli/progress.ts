@@ -140,6 +140,8 @@ class RowRate {
   #newer = this.#older;
 
   next(now: { readonly rows: number; readonly elapsedMs: number }): number {
+    // A job that began anew after a failure has read less than before.
+    if (now.rows < this.#newer.rows || now.elapsedMs < this.#newer.elapsedMs) this.#older = this.#newer = now;
     if (now.elapsedMs - this.#newer.elapsedMs >= RATE_SPAN_MS) {
       this.#older = this.#newer;
       this.#newer = now;

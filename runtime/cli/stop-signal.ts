@@ -7,17 +7,19 @@ export interface StopSignal extends Disposable {
   readonly received: Promise<NodeJS.Signals>;
 }
 
-/** The first signal asks for a clean end; a second one calls `force`, which must end the process. */
+/** One Ctrl-C may come twice: from the terminal, and from a program such as npm that passes it on. */
+const SAME_MS = 500;
+
+/** The first signal asks for a clean end; a later one calls `force`, which must end the process. */
 export function onStopSignal(force: () => void): StopSignal {
   const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
-  let first = true;
+  let firstAt: number | undefined;
   const receive = (signal: NodeJS.Signals): void => {
-    if (first) resolve(signal);
-    else {
-      say(`${signal} again: ending at once`);
-      force();
-    }
-    first = false;
+    resolve(signal);
+    firstAt ??= performance.now();
+    if (performance.now() - firstAt < SAME_MS) return;
+    say(`${signal} again: ending at once`);
+    force();
   };
   process.on("SIGINT", receive).on("SIGTERM", receive);
   return {

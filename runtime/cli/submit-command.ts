@@ -15,6 +15,7 @@ import { failureOf, printResult, printRows } from "./job-result.ts";
 import { label } from "./label.ts";
 import { print, say } from "./output.ts";
 import { exitOf } from "./result-command.ts";
+import { onStopSignal } from "./stop-signal.ts";
 import { printable } from "./table.ts";
 
 export interface SubmitOptions extends JobOptions, ConnectionOptions {
@@ -52,12 +53,11 @@ function requestOf({ hash }: JobBundle, { parallelism, param, slotHeap }: Submit
   };
 }
 
-function startedText({ name, jid, state }: JobSummaryView, { detach }: SubmitOptions): string {
-  const waits = state === "WAITING" ? ", which waits for slots" : "";
+function startedText({ name, jid }: JobSummaryView, { detach }: SubmitOptions): string {
   const leave = detach
     ? `millrace info ${jid} shows how it does`
     : "Ctrl-C cancels it; --detach would leave it running";
-  return `submitted ${printable(name)} as job ${jid}${waits}. ${leave}`;
+  return `submitted ${printable(name)} as job ${jid}. ${leave}`;
 }
 
 async function followed(client: RestClient, { jid }: JobSummaryView, options: SubmitOptions): Promise<ExitCode> {
@@ -73,15 +73,15 @@ function codeOf(result: JobResultView, asked: boolean): ExitCode {
   return result.state === "CANCELED" && asked ? exitCodes.interrupted : exitOf(result);
 }
 
-/** The first Ctrl-C cancels the job, and what follows shows its end; a second one ends this process as ever. */
+/** The first Ctrl-C cancels the job, and what follows shows its end; a later one ends this process. */
 function cancelOnInterrupt(client: RestClient, jid: string): Disposable & { asked(): boolean } {
   let asked = false;
-  const interrupt = (): void => {
+  const signal = onStopSignal(() => process.exit(exitCodes.interrupted));
+  void signal.received.then(async () => {
     asked = true;
     say("cancelling the job; Ctrl-C again ends only this command");
     // A job that has ended meanwhile shows that by itself.
-    client.cancel(jid).catch((error: unknown) => say(errorText(error, { verbose: false, label })));
-  };
-  process.once("SIGINT", interrupt);
-  return { asked: () => asked, [Symbol.dispose]: () => void process.off("SIGINT", interrupt) };
+    await client.cancel(jid).catch((error: unknown) => say(errorText(error, { verbose: false, label })));
+  });
+  return { asked: () => asked, [Symbol.dispose]: () => signal[Symbol.dispose]() };
 }

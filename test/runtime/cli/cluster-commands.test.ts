@@ -371,7 +371,7 @@ describe("millrace submit", () => {
     'import { collectTo, defineJob, fromArray } from "millrace"; export default defineJob(import.meta, "word-count", (env) => { env.from(fromArray([1])).to(collectTo("counts")); });',
   );
   const log = [
-    { time: 0, level: "out", message: '{"printed":1}', fields: {} },
+    { time: 0, level: "out", message: '{"printed":1}\n', fields: {} },
     { time: 0, level: "info", message: "not shown", fields: {} },
     { time: 0, level: "warn", message: "shown", fields: {} },
   ];

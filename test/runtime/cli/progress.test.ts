@@ -132,3 +132,21 @@ describe("on a terminal", () => {
     expect(written).toEqual([]);
   });
 });
+
+test("a job that begins anew has no rate below zero", () => {
+  const { written, progress } = inFile({ every: "1s" });
+  for (const [elapsedMs, rows] of [
+    [2000, 5000],
+    [4000, 9000],
+    [6000, 1000],
+    [9000, 4000],
+  ] as const) {
+    progress.onProgress(metrics(elapsedMs, vertex("read", rows, Number.NEGATIVE_INFINITY)));
+  }
+  expect(written).toEqual([
+    "sales: 5,000 rows, 2,500 rows/s\n",
+    "sales: 9,000 rows, 2,000 rows/s\n",
+    "sales: 1,000 rows, 0 rows/s\n",
+    "sales: 4,000 rows, 1,000 rows/s\n",
+  ]);
+});
