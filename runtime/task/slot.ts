@@ -2,7 +2,7 @@
  * A slot: the mailbox loop that runs several subtasks cooperatively in one thread.
  *
  *  1. Control mail and I/O come first: between two time slices of a few ms the loop yields a macrotask.
- *  2. In a slice, subtasks take turns; each does one bounded step, so none can keep the thread.
+ *  2. In a slice, subtasks take turns of a few bounded steps, so none can keep the thread.
  *  3. When no subtask has work, partly filled batches are sent and the slot sleeps until its doorbell rings, a callback
  *     is due, or a promise has settled.
  *
@@ -10,7 +10,7 @@
  * memory; tests and the simulation decide themselves who runs next.
  */
 
-import { FLUSH_AFTER_MS, TIME_SLICE_MS } from "../../core/limits.ts";
+import { CHANNEL_CREDIT, FLUSH_AFTER_MS, TIME_SLICE_MS } from "../../core/limits.ts";
 import type { Clock } from "../../core/time.ts";
 import type { SlotProgress } from "../exchange/slot-progress.ts";
 import { CallbackQueue } from "./callback-queue.ts";
@@ -102,12 +102,17 @@ export class Slot {
     do {
       working = this.#callbacks.runDue(clock.now());
       for (const [index, subtask] of this.#subtasks.entries()) {
-        const from = now;
-        progress.step(index);
-        const more = subtask.step();
-        now = clock.monotonicMs();
-        subtask.times.stepped(from, now, more ? "turn" : subtask.waitsFor);
-        if (more) working = true;
+        // A consumer empties its input before a source makes more: what waits in channels falls out of the caches.
+        let stepsLeft = subtask.isSource ? 1 : CHANNEL_CREDIT;
+        let more: boolean;
+        do {
+          const from = now;
+          progress.step(index);
+          more = subtask.step();
+          now = clock.monotonicMs();
+          subtask.times.stepped(from, now, more ? "turn" : subtask.waitsFor);
+          if (more) working = true;
+        } while (more && --stepsLeft > 0 && now - start < TIME_SLICE_MS);
       }
       progress.step(-1);
       worked ||= working;
