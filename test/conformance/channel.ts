@@ -18,6 +18,11 @@ export interface ChannelEnds {
 
 export type ChannelFactory = () => ChannelEnds;
 
+export interface ChannelSuiteOptions {
+  /** Whether somebody between the ends takes batches over from the producer before the consumer has released them. */
+  readonly relayed?: boolean;
+}
+
 const open = { blocked: false };
 const fullBatch = Array.from({ length: BATCH_ROWS_MAX }, (_, index) => index);
 
@@ -38,9 +43,10 @@ function takeAll({ input, arrive }: ChannelEnds, records: unknown[] = []): Eleme
   return kinds;
 }
 
-export function channelSuite(name: string, factory: ChannelFactory): void {
+export function channelSuite(name: string, factory: ChannelFactory, options: ChannelSuiteOptions = {}): void {
   describe(`${name}: elements`, () => elementSuite(factory));
   describe(`${name}: credit`, () => creditSuite(factory));
+  describe(`${name}: credit of what is not released`, () => (options.relayed ? relayedSuite : heldSuite)(factory));
   describe(`${name}: random use`, () => randomUseSuite(factory));
 }
 
@@ -161,16 +167,6 @@ function creditSuite(factory: ChannelFactory): void {
     expect(takeAll(ends)).toEqual(["batch"]);
   });
 
-  test("a batch keeps its credit until it is released", () => {
-    const ends = factory();
-    writeBatches(ends.output, CHANNEL_CREDIT + 1);
-    ends.input.poll();
-    ends.input.batch.deliver(() => {}, open);
-    expect(ends.output.drain()).toBe(false);
-    ends.input.release();
-    expect(ends.output.drain()).toBe(true);
-  });
-
   test("behind an overflow, flushes and watermarks add nothing", () => {
     const ends = factory();
     writeBatches(ends.output, CHANNEL_CREDIT + 1);
@@ -261,6 +257,35 @@ function creditSuite(factory: ChannelFactory): void {
     expect(records).toEqual(
       Array.from({ length: batches }, (_, batch) => fullBatch.map((index) => ({ batch, index }))).flat(),
     );
+  });
+}
+
+function heldSuite(factory: ChannelFactory): void {
+  test("a batch keeps its credit until it is released", () => {
+    const ends = factory();
+    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    ends.input.poll();
+    ends.input.batch.deliver(() => {}, open);
+    expect(ends.output.drain()).toBe(false);
+    ends.input.release();
+    expect(ends.output.drain()).toBe(true);
+  });
+}
+
+function relayedSuite(factory: ChannelFactory): void {
+  test("what is under way is bounded while no batch is released, and a release of all lets it go on", () => {
+    const ends = factory();
+    let written = 0;
+    for (let round = 0; round < 10 * CHANNEL_CREDIT; round++) {
+      ends.arrive();
+      if (ends.output.drain()) writeBatches(ends.output, 1);
+      else continue;
+      written++;
+    }
+    expect(ends.output.blocked).toBe(true);
+    expect(written).toBeLessThanOrEqual(2 * CHANNEL_CREDIT + 1);
+    for (let taken = 0; taken < written; ends.output.drain()) taken += takeAll(ends).length;
+    expect(ends.output.blocked).toBe(false);
   });
 }
 
