@@ -322,6 +322,10 @@ export class JobManager {
         if (run !== undefined) this.#endRun(run);
         break;
       case "finished":
+        this.#dropRun(region);
+        // Another coordinator leaves it alone.
+        this.#save();
+        break;
       case "ended":
         this.#dropRun(region);
         break;
