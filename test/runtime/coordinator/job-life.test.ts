@@ -152,7 +152,7 @@ describe("the life of a job", () => {
   });
 
   test("a defect without a code may depend on chance", () => {
-    expect(canRestart(failed("x is not a function", undefined))).toBe(true);
+    expect(canRestart(failed("x is not a function", null))).toBe(true);
   });
 });
 
