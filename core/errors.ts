@@ -34,6 +34,8 @@ export const errorCodes = {
   BUNDLE_VERSION: user("The program was bundled by another version of Millrace than the cluster runs."),
   CANCELLED: user("The job was cancelled."),
   COORDINATOR_UNREACHABLE: external("No coordinator answers at an address."),
+  CHECKPOINT_FORMAT: external("A checkpoint or savepoint has a format that this Millrace does not know.", "never"),
+  CHECKPOINT_STORE: external("A checkpoint store cannot be opened, read or written."),
   DUPLICATE_NAME: user("Two operators of one job have the same name."),
   EMPTY_JOB: user("The job has no sink, so it would compute nothing."),
   FORBIDDEN: user("A request to the coordinator was meant for, or came from, another site."),

@@ -3,14 +3,14 @@
  * two timers the one with the lower order was registered first), and whether the timer is set or, a tombstone, gone.
  */
 
-import type { Key } from "../../core/key.ts";
+import { encodeKey, type Key } from "../../core/key.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { TimerDomain } from "../../core/operator.ts";
 import { BlockRows } from "./block-rows.ts";
 import type { Steps } from "./capture-states.ts";
 import type { Column } from "./column-codec.ts";
 import { RowsByGroup } from "./rows-by-group.ts";
-import { type ColumnPlan, groupsOf, type OpenBlock, rowsWithin, shapeOf } from "./state-block.ts";
+import { type ColumnPlan, corrupt, groupsOf, type OpenBlock, openBlock, rowsWithin, shapeOf } from "./state-block.ts";
 
 export interface SavedTimer {
   readonly domain: TimerDomain;
@@ -88,5 +88,44 @@ export function* readTimers(block: OpenBlock, range: KeyGroupRange): Generator<S
       order: orders[row] as number,
       isSet: set[row] as boolean,
     };
+  }
+}
+
+/** What blocks say of timers, one behind the other: later ones hold. */
+export class TimerFold {
+  readonly #operator: string;
+  readonly #range: KeyGroupRange;
+  readonly #timers = new Map<string, SavedTimer>();
+
+  constructor(operator: string, range: KeyGroupRange) {
+    this.#operator = operator;
+    this.#range = range;
+  }
+
+  /** @param repeats whether a block may say something of a timer that is there. @throws STATE_CORRUPT */
+  restoreBlock(block: Uint8Array, where: string, repeats: "refused" | "allowed" = "allowed"): void {
+    const opened = openBlock(block, timersPlan, where, this.#operator);
+    for (const timer of readTimers(opened, this.#range)) {
+      const { domain, key, time } = timer;
+      const id = `${domain} ${time} ${encodeKey(key, this.#operator)}`;
+      if (repeats === "refused" && this.#timers.has(id))
+        throw corrupt(this.#operator, `the ${domain} timer of the key ${String(key)} at ${time} is held twice`);
+      this.#timers.delete(id);
+      if (timer.isSet) this.#timers.set(id, timer);
+    }
+  }
+
+  /** By order of registration, as far as their subtasks' orders tell. */
+  timers(): readonly SavedTimer[] {
+    return [...this.#timers.values()].sort((a, b) => a.order - b.order || a.keyGroup - b.keyGroup);
+  }
+
+  *blocks(): Steps {
+    for (const domain of ["event", "processing"] as const) {
+      const rows = new TimerRows(domain, this.#operator, false);
+      for (const { domain: of, keyGroup, key, time, order } of this.timers())
+        if (of === domain) rows.add(keyGroup, key, time, order, true);
+      yield* rows.blocks();
+    }
   }
 }

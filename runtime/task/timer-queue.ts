@@ -6,7 +6,7 @@
 
 import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
-import { encodeKey, type Key } from "../../core/key.ts";
+import type { Key } from "../../core/key.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { Gate, Timer, TimerDomain } from "../../core/operator.ts";
 import type { StateCapture, StateSnapshot } from "../../core/state-backend.ts";
@@ -15,9 +15,9 @@ import type { Steps } from "../state/capture-states.ts";
 import { type Capturing, Epochs } from "../state/epochs.ts";
 import { KeyGroups } from "../state/key-groups.ts";
 import { KeyIndex } from "../state/key-index.ts";
-import { blocksWithin, corrupt, intersects, openBlock, readHeader } from "../state/state-block.ts";
+import { blocksWithin, corrupt, intersects, readHeader } from "../state/state-block.ts";
 import { TimerLog } from "../state/timer-log.ts";
-import { readTimers, type SavedTimer, TimerRows, timersPlan } from "../state/timer-rows.ts";
+import { TimerFold, TimerRows } from "../state/timer-rows.ts";
 import { TimerHeap } from "./timer-heap.ts";
 
 export interface TimerQueueOptions {
@@ -45,7 +45,7 @@ export class TimerQueue {
   #nextOrder = 0;
   #running: RunningCapture | undefined;
   /** What blocks have said so far, until `restored`. */
-  #restoring: Map<string, SavedTimer> | undefined;
+  #restoring: TimerFold | undefined;
 
   constructor({ operator, keyGroups, keyGroupCount }: TimerQueueOptions) {
     this.#operator = operator;
@@ -131,7 +131,7 @@ export class TimerQueue {
    */
   restore(snapshot: StateSnapshot): void {
     for (const { block, where, header } of blocksWithin(snapshot, this.#keyGroups.range, this.#operator)) {
-      if (header.shape.section === "timers") this.#readBlock(block, where, "refused");
+      if (header.shape.section === "timers") this.#fold.restoreBlock(block, where, "refused");
     }
     this.restored(undefined);
   }
@@ -190,20 +190,7 @@ export class TimerQueue {
   /** As `KeyedStateBackend.restoreBlock`. REQUIRES: `restored` is called after the last one. */
   restoreBlock(block: Uint8Array, where: string): void {
     const { keyGroups } = readHeader(block, where, this.#operator);
-    if (intersects(keyGroups, this.#keyGroups.range)) this.#readBlock(block, where, "allowed");
-  }
-
-  #readBlock(block: Uint8Array, where: string, repeats: "refused" | "allowed"): void {
-    const opened = openBlock(block, timersPlan, where, this.#operator);
-    this.#restoring ??= new Map();
-    for (const timer of readTimers(opened, this.#keyGroups.range)) {
-      const { domain, key, time, isSet } = timer;
-      const id = `${domain} ${time} ${encodeKey(key, this.#operator)}`;
-      if (repeats === "refused" && this.#restoring.has(id))
-        throw corrupt(this.#operator, `the ${domain} timer of the key ${String(key)} at ${time} is held twice`);
-      this.#restoring.delete(id);
-      if (isSet) this.#restoring.set(id, timer);
-    }
+    if (intersects(keyGroups, this.#keyGroups.range)) this.#fold.restoreBlock(block, where);
   }
 
   /**
@@ -211,7 +198,7 @@ export class TimerQueue {
    * come together, whose orders say nothing of each other, the first capture takes everything.
    */
   restored(checkpoint: number | undefined): void {
-    const saved = [...(this.#restoring?.values() ?? [])].sort((a, b) => a.order - b.order || a.keyGroup - b.keyGroup);
+    const saved = this.#fold.timers();
     this.#restoring = undefined;
     const distinct = saved.every(({ order }, i) => i === 0 || order !== saved[i - 1]?.order);
     const keepOrders = checkpoint !== undefined && distinct;
@@ -225,6 +212,11 @@ export class TimerQueue {
     if (!keepOrders) return;
     this.#epochs.restored(checkpoint);
     for (const domain of domains) this.#logs[domain].restoredBelow(this.#nextOrder);
+  }
+
+  get #fold(): TimerFold {
+    this.#restoring ??= new TimerFold(this.#operator, this.#keyGroups.range);
+    return this.#restoring;
   }
 
   #heap(domain: TimerDomain): TimerHeap {

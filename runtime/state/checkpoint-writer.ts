@@ -1,0 +1,76 @@
+/**
+ * From captured blocks to what a manifest says of them. A worker numbers the blocks of all its subtasks in one sequence and
+ * writes them in one batch, or in several where they are many; the records travel to whoever writes the manifest.
+ */
+
+import type { BlockRecord, OperatorRecord, StateRecord } from "./checkpoint-manifest.ts";
+import type { CheckpointName, CheckpointStore } from "./checkpoint-store.ts";
+import { readHeader, schemaText } from "./state-block.ts";
+
+/** Blocks held before they are written: what one batch of a store may take up in memory. */
+const BATCH_BYTES = 16 * 1024 * 1024;
+
+/** What one worker writes of one checkpoint. */
+export class CheckpointWriter {
+  readonly #store: CheckpointStore;
+  readonly #checkpoint: CheckpointName;
+  readonly #worker: string;
+  readonly #operators = new Map<
+    string,
+    { readonly states: Map<string, StateRecord>; readonly blocks: BlockRecord[] }
+  >();
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #written = 0;
+
+  constructor(store: CheckpointStore, checkpoint: CheckpointName, worker: string) {
+    this.#store = store;
+    this.#checkpoint = checkpoint;
+    this.#worker = worker;
+  }
+
+  /** REQUIRES: an operator's blocks come in the order in which they were captured. */
+  add(operator: string, block: Uint8Array): void {
+    const header = readHeader(block, "a captured block", operator);
+    const { section } = header.shape;
+    const { name, schema, rows, bytes, crc, keyGroups } = header;
+    const of = this.#operatorOf(operator);
+    of.states.set(`${section} ${name} ${schema}`, { name, section, schema, schemaText: schemaText(header.shape) });
+    const number = this.#written + this.#pending.length;
+    const { first, last } = keyGroups;
+    of.blocks.push({ worker: this.#worker, number, name, section, schema, rows, bytes, crc, first, last });
+    this.#pending.push(block);
+    this.#pendingBytes += block.length;
+  }
+
+  /** Whether so much has been added that it should be written before more is. */
+  get isFull(): boolean {
+    return this.#pendingBytes >= BATCH_BYTES;
+  }
+
+  /** Writes what was added. ENSURES: it survives a loss of power. @throws CHECKPOINT_STORE */
+  async flush(): Promise<void> {
+    const blocks = this.#pending;
+    if (blocks.length === 0) return;
+    const first = this.#written;
+    this.#written += blocks.length;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    await this.#store.writeBlocks({ checkpoint: this.#checkpoint, worker: this.#worker, first, blocks });
+  }
+
+  /** What the manifest has to say of the blocks. REQUIRES: all have been written. */
+  records(): readonly Pick<OperatorRecord, "operator" | "states" | "blocks">[] {
+    return [...this.#operators].map(([operator, { states, blocks }]) => {
+      return { operator, states: [...states.values()], blocks };
+    });
+  }
+
+  #operatorOf(operator: string) {
+    const known = this.#operators.get(operator);
+    if (known !== undefined) return known;
+    const made = { states: new Map<string, StateRecord>(), blocks: [] };
+    this.#operators.set(operator, made);
+    return made;
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Checkpoints in a folder, which may be on a file system that several hosts share.
+ *
+ *   <root>/blocks/<checkpoint>/<worker>@<first number>   what a worker wrote at once
+ *   <root>/manifests/<checkpoint>                        a manifest
+ *
+ * Each file is written beside its place under a name that starts with a dot, synced, renamed, and its folder is synced: it
+ * is there whole or not at all. A file of blocks, numbers little-endian:
+ *
+ *   u32 magic "MRBF", u32 count, count × u32 lengths, u32 crc32 of these, the blocks
+ */
+
+import { randomBytes } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { ByteSink, ByteSource } from "./byte-sink.ts";
+import {
+  type BlockBatch,
+  type BlockPlace,
+  type CheckpointName,
+  type CheckpointStore,
+  checkBatch,
+  storeFailed,
+} from "./checkpoint-store.ts";
+
+const MAGIC = 0x4642524d;
+
+/** @throws CHECKPOINT_STORE when the folder cannot be made. */
+export async function openDirectoryStore(root: string): Promise<CheckpointStore> {
+  try {
+    await mkdir(join(root, "blocks"), { recursive: true });
+    await mkdir(join(root, "manifests"), { recursive: true });
+  } catch (cause) {
+    throw storeFailed("be opened", root, cause);
+  }
+  return new DirectoryStore(root);
+}
+
+/** A file of blocks: where each starts, by number. */
+interface BlockFile {
+  readonly path: string;
+  readonly first: number;
+  readonly starts: readonly number[];
+}
+
+class DirectoryStore implements CheckpointStore {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async writeBlocks(batch: BlockBatch): Promise<void> {
+    checkBatch(batch);
+    const { checkpoint, worker, first, blocks } = batch;
+    await this.#do("write blocks", async () => {
+      const folder = join(this.#root, "blocks", checkpoint);
+      if ((await mkdir(folder, { recursive: true })) !== undefined) await syncFolder(join(this.#root, "blocks"));
+      await writeWhole(folder, `${worker}@${first}`, [headOf(blocks), ...blocks]);
+    });
+  }
+
+  async writeManifest(name: CheckpointName, manifest: Uint8Array): Promise<void> {
+    await this.#do("write a manifest", () => writeWhole(join(this.#root, "manifests"), name, [manifest]));
+  }
+
+  readManifest(name: CheckpointName): Promise<Uint8Array | undefined> {
+    return this.#do("read a manifest", async () => {
+      const bytes = await unlessAbsent(readFile(join(this.#root, "manifests", name)));
+      return bytes === undefined ? undefined : Uint8Array.from(bytes);
+    });
+  }
+
+  manifests(): Promise<readonly CheckpointName[]> {
+    return this.#do("list manifests", () => this.#names("manifests"));
+  }
+
+  async *readBlocks(places: readonly BlockPlace[]): AsyncGenerator<Uint8Array | undefined> {
+    const folders = new Map<string, readonly BlockFile[]>();
+    let opened: { readonly path: string; readonly handle: FileHandle } | undefined;
+    try {
+      for (const { checkpoint, worker, number } of places) {
+        const of = `${checkpoint}/${worker}`;
+        const files = folders.get(of) ?? (await this.#do("read blocks", () => this.#files(checkpoint, worker)));
+        folders.set(of, files);
+        const file = files.find(({ first, starts }) => number >= first && number < first + starts.length - 1);
+        if (file === undefined) {
+          yield undefined;
+          continue;
+        }
+        if (opened?.path !== file.path) {
+          await opened?.handle.close();
+          opened = undefined;
+          const handle = await this.#do("read blocks", () => open(file.path));
+          opened = { path: file.path, handle };
+        }
+        const { handle } = opened;
+        yield await this.#do("read blocks", () => readBlock(handle, file, number));
+      }
+    } finally {
+      await opened?.handle.close();
+    }
+  }
+
+  checkpointsWithBlocks(): Promise<readonly CheckpointName[]> {
+    return this.#do("list blocks", () => this.#names("blocks"));
+  }
+
+  async deleteManifest(name: CheckpointName): Promise<void> {
+    await this.#do("delete a manifest", async () => {
+      await rm(join(this.#root, "manifests", name), { force: true });
+      await syncFolder(join(this.#root, "manifests"));
+    });
+  }
+
+  async deleteBlocks(name: CheckpointName): Promise<void> {
+    await this.#do("delete blocks", () => rm(join(this.#root, "blocks", name), { recursive: true, force: true }));
+  }
+
+  async close(): Promise<void> {}
+
+  async #names(folder: string): Promise<readonly CheckpointName[]> {
+    const names = await readdir(join(this.#root, folder));
+    return names.filter((name) => !name.startsWith(".")).sort() as CheckpointName[];
+  }
+
+  /** The files that a worker wrote, by number. */
+  async #files(checkpoint: CheckpointName, worker: string): Promise<readonly BlockFile[]> {
+    const folder = join(this.#root, "blocks", checkpoint);
+    const names = (await unlessAbsent(readdir(folder))) ?? [];
+    const own = names.filter((name) => name.startsWith(`${worker}@`));
+    return Promise.all(own.map((name) => readHead(join(folder, name), Number(name.slice(worker.length + 1)))));
+  }
+
+  async #do<T>(what: string, act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (cause) {
+      throw storeFailed(what, this.#root, cause);
+    }
+  }
+}
+
+function headOf(blocks: readonly Uint8Array[]): Uint8Array {
+  const out = new ByteSink();
+  out.u32(MAGIC);
+  out.u32(blocks.length);
+  for (const block of blocks) out.u32(block.length);
+  out.u32(crc32(out.view()));
+  return out.finish();
+}
+
+/** A file whose head is damaged has no blocks: whoever looks for them finds them missing. */
+async function readHead(path: string, first: number): Promise<BlockFile> {
+  const handle = await open(path);
+  try {
+    const source = new ByteSource(await readAt(handle, 0, 8));
+    const magic = source.u32();
+    const count = source.u32();
+    const { size } = await handle.stat();
+    const headBytes = 12 + 4 * count;
+    if (magic !== MAGIC || headBytes > size) return { path, first, starts: [] };
+    const head = await readAt(handle, 0, headBytes);
+    const lengths = new ByteSource(head.subarray(8));
+    const starts = [headBytes];
+    for (let i = 0; i < count; i++) starts.push((starts[i] as number) + lengths.u32());
+    return { path, first, starts: lengths.u32() === crc32(head.subarray(0, headBytes - 4)) ? starts : [] };
+  } catch (error) {
+    if (error instanceof RangeError) return { path, first, starts: [] };
+    throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readBlock(handle: FileHandle, { first, starts }: BlockFile, number: number): Promise<Uint8Array> {
+  const from = starts[number - first] as number;
+  return readAt(handle, from, (starts[number - first + 1] as number) - from);
+}
+
+/** So many bytes, or fewer where the file ends. */
+async function readAt(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  const { bytesRead } = await handle.read(bytes, 0, length, position);
+  return bytes.subarray(0, bytesRead);
+}
+
+async function writeWhole(folder: string, name: string, parts: readonly Uint8Array[]): Promise<void> {
+  const temporary = join(folder, `.${name}.${randomBytes(6).toString("hex")}`);
+  try {
+    const handle = await open(temporary, "wx", 0o600);
+    try {
+      for (const part of parts) await handle.writeFile(part);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, join(folder, name));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function unlessAbsent<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
