@@ -29,6 +29,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   const program = new Command("millrace")
     .description("Runs stream-processing jobs: modules whose default export was made by defineJob.")
     .version(ownVersion())
+    .addHelpText("after", exitCodeHelp)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error\b/, label("error"))) });
   addLocalCommands(program, invocation);
@@ -44,6 +45,16 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
     throw error;
   }
 }
+
+const exitCodeHelp = `
+Exit codes:
+  0    done: the job finished, the answer was printed, or the process was stopped as asked
+  1    the job failed, or doctor found what has to be mended
+  2    refused: wrong usage, a program that is not valid, or no such job
+  3    no coordinator answers, or it has no room: later it may work
+  4    the job was cancelled by someone else
+  130  the job was cancelled by Ctrl-C
+`;
 
 /** Whoever read the output, such as `head`, has seen enough. */
 function endQuietly(error: NodeJS.ErrnoException): void {

@@ -30,11 +30,6 @@ export function whole(value: number): string {
   return numbers.format(value);
 }
 
-/** A share between 0 and 1. */
-export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
-}
-
 /** "2026-03-01 10:00:05", in UTC; "-" for -1, which stands for "not yet". */
 export function moment(epochMs: number): string {
   return epochMs < 0 ? "-" : new Date(epochMs).toISOString().slice(0, 19).replace("T", " ");

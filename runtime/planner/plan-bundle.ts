@@ -73,7 +73,7 @@ async function importDefault(url: string): Promise<unknown> {
     return module.default;
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause;
-    const message = cause instanceof Error ? `${cause.message}${placeOf(cause)}` : String(cause);
+    const message = cause instanceof Error ? `${cause.name}: ${cause.message}${placeOf(cause)}` : String(cause);
     throw new MillraceError("BAD_JOB_MODULE", `the program could not be imported: ${message}`, { cause });
   }
 }

@@ -15,7 +15,7 @@ process.once("disconnect", () => process.exit(1));
 process.once("message", plan);
 
 function plan({ request, heapMb }: ToPlanner): void {
-  const thread = new Worker(new URL(`./planner-thread${extname(import.meta.filename)}`, import.meta.url), {
+  const thread = new Worker(new URL(`./planner-thread-entry${extname(import.meta.filename)}`, import.meta.url), {
     workerData: request,
     resourceLimits: { maxOldGenerationSizeMb: heapMb },
     stdout: true,
