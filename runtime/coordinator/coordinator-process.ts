@@ -68,6 +68,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Sta
   const tokenFile = join(data, "token");
   // Refused before anything is touched: the token would be of no use.
   checkListen(options.host, { token: tokenFile, tls: options.tls });
+  checkHeartbeats(options);
   await makeFolder(data);
   // The lock comes first: what follows is one coordinator's.
   const store = await StoredJobs.open(await DocumentStore.open(join(data, "store")), () => randomUUID() as ClusterId);
@@ -83,6 +84,17 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Sta
     await store.close();
     throw cause;
   }
+}
+
+/** A single heartbeat that is late would make a worker a dead one. */
+function checkHeartbeats({ heartbeatEveryMs, heartbeatTimeoutMs }: CoordinatorOptions): void {
+  const every = heartbeatEveryMs ?? HEARTBEAT_EVERY_MS;
+  const timeout = heartbeatTimeoutMs ?? HEARTBEAT_TIMEOUT_MS;
+  if (timeout >= 2 * every) return;
+  throw new MillraceError(
+    "BAD_OPTION",
+    `a heartbeat timeout of ${timeout} ms is too short for a heartbeat every ${every} ms; let it be twice that at least`,
+  );
 }
 
 interface Inside {

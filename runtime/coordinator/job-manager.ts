@@ -28,21 +28,20 @@ import { type JobRecord, lifeOf, type RegionTimes, withException, withLife, with
 import type { JobLogLine, JobLogs, JobResults, JobStore } from "./job-store.ts";
 import type { WantedSlot } from "./placement.ts";
 import { RecordWriter } from "./record-writer.ts";
-import type { RegionEffect, RegionEvent } from "./region-life.ts";
-import { deploymentOf, RegionRun, type RunSurroundings } from "./region-run.ts";
+import type { RegionEvent } from "./region-life.ts";
+import { deploymentOf, type RegionRun } from "./region-run.ts";
+import { type RegionJob, RegionRuns, type RegionRunsSurroundings } from "./region-runs.ts";
 import { restartRule } from "./restart-strategy.ts";
-import type { SlotBoard } from "./slot-board.ts";
 import { SlotMessages } from "./slot-messages.ts";
 import { SlotReports } from "./slot-reports.ts";
 
-export interface JobSurroundings extends RunSurroundings {
+export interface JobSurroundings extends RegionRunsSurroundings {
   readonly clock: Clock;
   /** In [0, 1). */
   random(): number;
   readonly store: JobStore;
   readonly logs: JobLogs;
   readonly results: JobResults;
-  readonly board: SlotBoard;
   /** The worker as people know it: host:pid. */
   endpointOf(worker: WorkerId): string | undefined;
   /** Some of its regions wait for slots. */
@@ -71,10 +70,9 @@ export class JobManager {
   missing = "";
   readonly #surroundings: JobSurroundings;
   readonly #rules: JobPlan;
-  readonly #runs = new Map<number, RegionRun>();
+  readonly #runs: RegionRuns;
   readonly #writer: RecordWriter;
   readonly #messages: SlotMessages;
-  readonly #delays = new Map<number, () => void>();
   #life: JobLife;
   #record: JobRecord;
   #shown: JobStatus;
@@ -100,6 +98,7 @@ export class JobManager {
       append: (sink, rows) => surroundings.results.append(this.id, sink, rows),
       log: (level, message, fields) => this.log(level, message, fields),
     });
+    this.#runs = new RegionRuns(this.#regionJob(), surroundings);
   }
 
   get status(): JobStatus {
@@ -153,8 +152,7 @@ export class JobManager {
       const number = (this.#life.regions[index]?.attempt ?? 0) + 1;
       const attempt = attemptId(this.id, index, number);
       const own = slots.map((slot) => placements.find((each) => each.slot === slot) as SlotPlacement);
-      for (const { slot, worker } of own) this.#surroundings.board.reserve(worker, attempt, slot);
-      this.#runs.set(index, new RegionRun(attempt, number, own, this.#surroundings));
+      this.#runs.begin(index, attempt, number, own);
       this.#surroundings.attemptBegan(attempt, this, index);
       this.#applyToRegion(index, { kind: "placed" });
     }
@@ -186,7 +184,7 @@ export class JobManager {
 
   /** REQUIRES: the board has none of its slots any more, and the worker is still known by its name. */
   workerLost(worker: WorkerId, epoch: number, reason: string): void {
-    for (const [region, run] of [...this.#runs]) {
+    for (const [region, run] of this.#runs.all()) {
       const slots = run.slotsOn(worker, epoch);
       if (slots.length === 0) continue;
       if (this.#life.regions[region]?.phase === "scheduled") {
@@ -226,8 +224,7 @@ export class JobManager {
 
   /** The coordinator ends: no time runs any more, and nothing changes. */
   close(): void {
-    for (const run of this.#runs.values()) run.close();
-    for (const cancel of this.#delays.values()) cancel();
+    this.#runs.close();
   }
 
   log(level: JobLogLine["level"], message: string, fields: Readonly<Record<string, unknown>> = {}): void {
@@ -282,7 +279,7 @@ export class JobManager {
   #do(effect: JobEffect, blamed: WorkerId | undefined): void {
     switch (effect.kind) {
       case "region":
-        this.#doInRegion(effect.region, effect.effect);
+        this.#runs.do(effect.region, effect.effect);
         break;
       case "stopRegion":
         this.#runs.get(effect.region)?.stop();
@@ -295,94 +292,50 @@ export class JobManager {
     }
   }
 
-  #doInRegion(region: number, effect: RegionEffect): void {
-    const { board, request, withdraw } = this.#surroundings;
-    const run = this.#runs.get(region);
-    switch (effect.kind) {
-      case "request":
-        request(this);
-        break;
-      case "withdraw":
+  /** What its regions ask of it. */
+  #regionJob(): RegionJob {
+    const { request, withdraw, attemptEnded, storeFailed, times } = this.#surroundings;
+    return {
+      storeFailed,
+      nowMs: () => this.#now(),
+      event: (region, event) => this.#applyToRegion(region, event),
+      request: () => request(this),
+      withdraw: () => {
         if (this.#waiting().length === 0) withdraw(this);
-        break;
-      case "store":
-        if (run !== undefined) this.#storeAttempt(region, run);
-        break;
-      case "deploy":
-        if (run !== undefined) this.#deploy(region, run);
-        break;
-      case "running":
-        run?.running(this.#now());
-        break;
-      case "release":
-        if (run !== undefined) board.forAttempt("release", run.attempt);
-        this.#dropRun(region);
-        break;
-      case "end":
-        if (run !== undefined) this.#endRun(run);
-        break;
-      case "finished":
-        this.#dropRun(region);
+      },
+      store: (region, run) => this.#storeAttempt(region, run),
+      deploy: (region, run, tooLate) => {
+        this.reports.forget(this.regions[region]?.slots ?? []);
+        this.#setTimes(region, { deployedMs: this.#now(), endedMs: undefined });
+        run.deploy(deploymentOf(this.#record, this.plan, run), tooLate);
+      },
+      stuck: (region, { number }) => {
+        const message = `the slots of attempt ${number} did not all run within ${times.deployTimeoutMs} ms`;
+        this.#fail(region, { error: report("SLOT_STUCK", message), worker: undefined });
+      },
+      killed: ({ number }, slots) => {
+        const names = slots.map((slot) => slot + 1).join(", ");
+        this.log("warn", `slots ${names} did not stop in time; their threads are ended`, { attempt: number });
+      },
+      dropped: (region, { attempt }, finished) => {
+        const { deployedMs } = this.#record.times[region] ?? {};
+        this.#setTimes(region, { deployedMs, endedMs: this.#now() });
+        attemptEnded(attempt);
         // Another coordinator leaves it alone.
-        this.#save();
-        break;
-      case "ended":
-        this.#dropRun(region);
-        break;
-      case "delay":
-        this.#dropRun(region);
-        this.#delay(region, effect.ms);
-        break;
-    }
+        if (finished) this.#save();
+      },
+    };
   }
 
-  #storeAttempt(region: number, run: RegionRun): void {
+  async #storeAttempt(region: number, run: RegionRun): Promise<void> {
     const sinks = operatorsOf(this.regions[region], this.plan.jobGraph);
     this.#messages.forget(sinks);
     const cleared = run.number > 1 ? this.#surroundings.results.clear(this.id, sinks) : undefined;
-    Promise.all([this.#saved(), cleared]).then(
-      () => this.#applyToRegion(region, { kind: "stored", attempt: run.number }),
-      (cause: Error) => this.#surroundings.storeFailed(cause),
-    );
-  }
-
-  #deploy(region: number, run: RegionRun): void {
-    const { board, times } = this.#surroundings;
-    this.reports.forget(this.regions[region]?.slots ?? []);
-    board.forAttempt("deploy", run.attempt);
-    this.#setTimes(region, { deployedMs: this.#now(), endedMs: undefined });
-    run.deploy(deploymentOf(this.#record, this.plan, run), () => {
-      const message = `the slots of attempt ${run.number} did not all run within ${times.deployTimeoutMs} ms`;
-      this.#fail(region, { error: report("SLOT_STUCK", message), worker: undefined });
-    });
-  }
-
-  #endRun(run: RegionRun): void {
-    this.#surroundings.board.forAttempt("end", run.attempt);
-    run.end((slots) => {
-      const names = slots.map((slot) => slot + 1).join(", ");
-      this.log("warn", `slots ${names} did not stop in time; their threads are ended`, { attempt: run.number });
-    });
-  }
-
-  #dropRun(region: number): void {
-    const run = this.#runs.get(region);
-    if (run === undefined) return;
-    run.close();
-    this.#runs.delete(region);
-    const { deployedMs } = this.#record.times[region] ?? {};
-    this.#setTimes(region, { deployedMs, endedMs: this.#now() });
-    this.#surroundings.attemptEnded(run.attempt);
+    await Promise.all([this.#saved(), cleared]);
   }
 
   #setTimes(region: number, times: RegionTimes): void {
     this.#record = { ...this.#record, times: this.#record.times.with(region, times) };
-  }
-
-  #delay(region: number, ms: number): void {
-    const attempt = this.#life.regions[region]?.attempt ?? 0;
-    const cancel = this.#surroundings.callAfter(ms, () => this.#applyToRegion(region, { kind: "delayOver", attempt }));
-    this.#delays.set(region, cancel);
   }
 
   #keepException({ region, error, restarted }: ExceptionEffect, worker: WorkerId | undefined): void {
