@@ -36,7 +36,8 @@ export interface WorkerExchangeOptions {
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
   /**
    * The frames under way to and from the peer are gone, or it could not be reached in time: these attempts cannot go on.
-   * An attempt may be among them that was closed here: what it had completed has not reached the peer.
+   * An attempt may be among them that was closed here: what it had completed has not reached the peer. Called once an
+   * attempt and peer, also from within `attach` when the peer is known to be in a later epoch.
    */
   readonly onLinkLost: (peer: WorkerId, attempts: readonly AttemptId[], reason: string) => void;
   /** Absent: the process's timers. */
@@ -79,7 +80,10 @@ export interface LinkCounters {
 }
 
 export interface Exchange {
-  /** Starts to accept links. The address belongs into the worker's description. */
+  /**
+   * Starts to accept links. The address belongs into the worker's description.
+   * @throws INSECURE when other machines could reach it and it has no TLS
+   */
   listen(): Promise<ExchangeAddress>;
   /** The worker is a member of this cluster in this epoch. Links of an earlier one are dropped. */
   joined(cluster: ClusterId, epoch: number): void;

@@ -14,16 +14,18 @@ import { createServer as createTlsServer } from "node:tls";
 import { LINK_CONNECTIONS_MAX, LINK_HANDSHAKE_MS } from "../../../core/limits.ts";
 import type { WorkerId } from "../../cluster-ids.ts";
 import type { ExchangeAddress } from "../../cluster-protocol.ts";
+import { checkListen } from "../../wire/listen-rule.ts";
 import { serverTls } from "../../wire/tls.ts";
 import { Connection } from "./connection.ts";
 import type { ExchangeListen, LinkTls } from "./link-contract.ts";
 
-/** What a unix socket's address holds, its closing zero excluded. */
-const UNIX_PATH_BYTES_MAX = 107;
+/** What a unix socket's address holds, its closing zero excluded, on the systems where it is shortest. */
+const UNIX_PATH_BYTES_MAX = 103;
 
 export interface ListenerOptions {
   readonly worker: WorkerId;
   readonly listen: ExchangeListen;
+  readonly token: string;
   readonly tls: LinkTls | undefined;
   readonly onConnection: (connection: Connection) => void;
   /** A connection whose encryption could not be agreed upon. */
@@ -45,9 +47,11 @@ export class Listener {
     this.#server.on("error", options.onError);
   }
 
+  /** @throws INSECURE when other machines could reach it and it has no TLS. */
   async listen(): Promise<ExchangeAddress> {
-    const { listen } = this.#options;
+    const { listen, token, tls } = this.#options;
     if (listen.kind === "tcp") {
+      checkListen(listen.host, { token, tls });
       this.#server.listen({ host: listen.host, port: listen.port ?? 0 });
       await once(this.#server, "listening");
       return { kind: "tcp", host: listen.host, port: (this.#server.address() as AddressInfo).port };

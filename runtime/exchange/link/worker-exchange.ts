@@ -76,6 +76,7 @@ export class WorkerExchange implements Exchange {
     this.#listener = new Listener({
       worker: options.worker,
       listen: options.listen,
+      token: options.token,
       tls: options.tls,
       onConnection: (connection) => this.#accepted(connection),
       onRefused: (reason) => this.#refused(reason),

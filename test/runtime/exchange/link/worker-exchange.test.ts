@@ -410,6 +410,12 @@ test("closing leaves no socket, timer or file behind", async () => {
   expect(sockets.filter((name) => name === "PipeServerWrap" || name === "TCPServerWrap")).toEqual([]);
 });
 
+test("a port that other machines can reach needs TLS", async () => {
+  await expect(workers.start("a", { listen: { kind: "tcp", host: "0.0.0.0" } })).rejects.toMatchObject({
+    code: "INSECURE",
+  });
+});
+
 test("a folder whose name is too long for a socket is replaced by a temporary one", async () => {
   const folder = `${await workers.unixFolder()}/${"long".repeat(30)}`;
   const a = await workers.start("a", { listen: { kind: "unix", folder } });
