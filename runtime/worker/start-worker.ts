@@ -7,7 +7,7 @@ import { CONNECT_TIMEOUT_MS, PARENT_WATCH_MS } from "../../core/limits.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import { systemClock } from "../clock.ts";
 import type { WorkerId } from "../cluster-ids.ts";
-import type { Labels } from "../cluster-protocol.ts";
+import type { ExchangeAddress, Labels } from "../cluster-protocol.ts";
 import type { ExchangeListen } from "../exchange/link/link-contract.ts";
 import { WorkerExchange } from "../exchange/link/worker-exchange.ts";
 import { ownVersion } from "../version.ts";
@@ -23,6 +23,8 @@ export interface WorkerOptions {
   readonly labels: Labels;
   /** Where other workers connect to. */
   readonly listen: ExchangeListen;
+  /** What they are told instead, where a proxy or NAT stands between. Only with a port. */
+  readonly advertise?: NetworkAddress | undefined;
   readonly token: string;
   readonly tls?: TlsIdentity | undefined;
   /** The folder of the worker's own files. Workers of one machine may share it. */
@@ -41,19 +43,20 @@ export interface StartedWorker {
   stop(reason: string): void;
 }
 
-/** @throws MillraceError when its exchange cannot listen. */
+/** @throws MillraceError when its exchange cannot listen; INSECURE when it must not there. */
 export async function startWorker(options: WorkerOptions): Promise<StartedWorker> {
-  const { coordinator, token, tls, log, slots, labels } = options;
+  const { coordinator, token, tls, log, slots, labels, listen, advertise } = options;
   const id = randomUUID() as WorkerId;
   const exchange = new WorkerExchange({
     worker: id,
     token,
-    listen: options.listen,
+    listen,
     tls,
     log,
     onLinkLost: (peer, attempts, reason) => worker.linkLost(peer, attempts, reason),
   });
-  const address = await exchange.listen();
+  const bound = await exchange.listen();
+  const address: ExchangeAddress = advertise === undefined ? bound : { kind: "tcp", ...advertise };
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   const worker = new Worker({
     description: { worker: id, host: hostname(), pid: process.pid, slots, labels, memoryBytes, exchange: address },

@@ -127,7 +127,10 @@ export class Worker {
     const { log, exchange, rssBytes } = this.#parts;
     switch (effect.kind) {
       case "fence":
-        log("warn", "the worker is no longer part of the cluster; its slots are ended", { reason: effect.reason });
+        log(this.#state.kind === "ended" ? "info" : "warn", "the worker leaves the cluster, and its slots are ended", {
+          reason: effect.reason,
+          epoch: effect.epoch,
+        });
         void this.#fence();
         break;
       case "connect":
