@@ -17,6 +17,10 @@ export interface CoordinatorCommandOptions extends TlsOptions, OutputOptions {
   readonly data: string;
   /** Further names by which it is called. */
   readonly allowHost: readonly string[];
+  /** In milliseconds, as the next two. */
+  readonly heartbeatEvery?: number;
+  readonly heartbeatTimeout?: number;
+  readonly slotTimeout?: number;
   readonly verbose: boolean;
 }
 
@@ -48,6 +52,9 @@ export async function startedCoordinator(options: CoordinatorCommandOptions): Pr
     port: options.port,
     data: options.data,
     allowHosts: options.allowHost,
+    heartbeatEveryMs: options.heartbeatEvery,
+    heartbeatTimeoutMs: options.heartbeatTimeout,
+    slotTimeoutMs: options.slotTimeout,
     tls: files && (await (await import("../wire/tls.ts")).loadTls(files)),
     log: createLog({ level: options.verbose ? "info" : "warn" }),
   });

@@ -1,6 +1,7 @@
 /** What every command on a program takes, and how options are read. */
 
 import { type Command, InvalidArgumentError } from "commander";
+import { type Duration, positiveDurationMs } from "../../core/time.ts";
 
 export interface JobOptions {
   readonly parallelism?: number;
@@ -30,4 +31,13 @@ export function positiveNumber(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value > 0) return value;
   throw new InvalidArgumentError("It must be a whole number of at least 1.");
+}
+
+/** In milliseconds. */
+export function positiveDuration(text: string): number {
+  try {
+    return positiveDurationMs(text as Duration, "it");
+  } catch {
+    throw new InvalidArgumentError('It must be a duration such as "5s" or "500ms", longer than zero.');
+  }
 }

@@ -14,7 +14,7 @@ import type { DoctorOptions } from "./doctor-command.ts";
 import type { EndOptions } from "./end-command.ts";
 import { errorText } from "./error-text.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exit-code.ts";
-import { type JobOptions, list, positiveNumber, withJobOptions } from "./job-options.ts";
+import { type JobOptions, list, positiveDuration, positiveNumber, withJobOptions } from "./job-options.ts";
 import { label } from "./label.ts";
 import type { ListOptions } from "./list-command.ts";
 import type { LogsOptions } from "./logs-command.ts";
@@ -148,6 +148,13 @@ function withListening(command: Command): Command {
     .option("--host <host>", "the address to listen on; others than loopback need --tls-*", "127.0.0.1")
     .option("--port <port>", "the port for requests and workers; 0 takes any", port, 8081)
     .option("--allow-host <name>", "a further name by which it is called; may be repeated", list, [])
+    .option(
+      "--heartbeat-every <duration>",
+      "how often it and its workers give a sign (default: 500ms)",
+      positiveDuration,
+    )
+    .option("--heartbeat-timeout <duration>", "how long the other side may be silent (default: 5s)", positiveDuration)
+    .option("--slot-timeout <duration>", "how long a job may wait for slots (default: 30s)", positiveDuration)
     .option("--json", "print where it is as one line of JSON", false)
     .option("--verbose", "log more", false);
 }
@@ -177,6 +184,7 @@ function addClusterCommands(program: Command, invocation: Invocation): void {
     .description("start a worker, until Ctrl-C")
     .option("--exchange-host <host>", "where workers of other machines reach it (default: a unix socket)")
     .option("--exchange-port <port>", "and at which port (default: any)", port)
+    .option("--exchange-advertise <host:port>", "what they are told instead, where a proxy or NAT stands between")
     .option("--exit-with-parent", "be told on standard input where the coordinator is, and end with it", false)
     .option("--verbose", "log more", false)
     .action(invocation.action<[WorkerCommandOptions]>(async () => (await import("./worker-command.ts")).workerCommand));

@@ -15,6 +15,8 @@ export interface WorkerCommandOptions extends ConnectionOptions, SlotOptions {
   /** Where other workers connect to, instead of a unix socket. */
   readonly exchangeHost?: string;
   readonly exchangePort?: number;
+  /** What other workers are told of it: host:port. */
+  readonly exchangeAdvertise?: string;
   readonly verbose: boolean;
 }
 
@@ -43,7 +45,7 @@ async function workerOptions(options: WorkerCommandOptions, place: Whereabouts):
   const { parseAddress, isLoopback } = await import("../wire/address.ts");
   const { readToken } = await import("../wire/token.ts");
   const { createLog } = await import("../telemetry/pino-log.ts");
-  const { slots, label, passEnv, exitWithParent } = options;
+  const { slots, label, passEnv, exitWithParent, exchangeAdvertise } = options;
   const data = resolve(options.data);
   const coordinator = parseAddress(place.address);
   return {
@@ -51,6 +53,7 @@ async function workerOptions(options: WorkerCommandOptions, place: Whereabouts):
     slots,
     labels: label,
     listen: exchangeListen(options, resolve(data, "run"), isLoopback(coordinator.host)),
+    advertise: exchangeAdvertise === undefined ? undefined : parseAddress(exchangeAdvertise),
     token: await readToken(place.tokenFile),
     tls: place.tls && (await (await import("../wire/tls.ts")).loadTls(place.tls)),
     data,
@@ -61,9 +64,15 @@ async function workerOptions(options: WorkerCommandOptions, place: Whereabouts):
 }
 
 function exchangeListen(options: WorkerCommandOptions, folder: string, local: boolean): WorkerOptions["listen"] {
-  const { exchangeHost: host, exchangePort: port } = options;
+  const { exchangeHost: host, exchangePort: port, exchangeAdvertise: advertise } = options;
   if (host !== undefined) return { kind: "tcp", host, ...(port === undefined ? {} : { port }) };
-  if (local && port === undefined) return { kind: "unix", folder };
+  if (local && port === undefined && advertise === undefined) return { kind: "unix", folder };
+  if (local) {
+    throw new MillraceError(
+      "BAD_OPTION",
+      "--exchange-port and --exchange-advertise are of a port; give --exchange-host with the address to listen on",
+    );
+  }
   throw new MillraceError(
     "BAD_OPTION",
     "workers of other machines have to reach this one; give --exchange-host with an address of this machine",

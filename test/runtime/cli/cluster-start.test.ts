@@ -152,6 +152,21 @@ describe("what it cannot start with ends it by name, without a worker", () => {
     expect(code).toBe(2);
   });
 
+  test.each([
+    ["a duration without a unit", ["--slot-timeout", "5"], /^error: .*'5' is invalid.*a duration such as "5s"/m],
+    ["no time at all", ["--heartbeat-every", "0s"], /^error: .*longer than zero/m],
+    [
+      "a heartbeat timeout that one late heartbeat fills",
+      ["--heartbeat-every", "1s", "--heartbeat-timeout", "1.9s"],
+      /^error BAD_OPTION: a heartbeat timeout of 1900 ms is too short for a heartbeat every 1000 ms/m,
+    ],
+  ])("%s", { timeout }, async (_, args, sentence) => {
+    const coordinator = new Cluster(["coordinator", "--port", "0", ...args]);
+    const [code] = await coordinator.exit;
+    expect(coordinator.stderr).toMatch(sentence);
+    expect(code).toBe(2);
+  });
+
   test("a data folder that another coordinator has", { timeout }, async () => {
     const first = start("--workers", "1");
     await first.ready();
