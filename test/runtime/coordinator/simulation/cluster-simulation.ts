@@ -23,7 +23,8 @@ const plans: readonly PlannedJob[] = [
   plannedJob(oneRegion, 2, { restart: patient, slotLabels: [zone, {}] }),
 ];
 
-type Wish = "run" | "cancel" | "stop";
+/** "asked": to end, of a coordinator that may have ended itself before it had stored that. */
+type Wish = "run" | "asked" | "cancel" | "stop";
 
 export class ClusterSimulation {
   readonly #world: World;
@@ -50,7 +51,9 @@ export class ClusterSimulation {
     this.#startCoordinator();
     for (let worker = 0; worker < 3; worker++) this.#startWorker(worker);
     for (let job = this.#world.between(2, 5); job > 0; job--) this.#submitLater(this.#world.between(0, 20_000));
-    for (let fault = this.#world.between(0, 8); fault > 0; fault--) {
+    // Now and then a storm.
+    const faults = this.#world.chance(0.2) ? this.#world.between(15, 40) : this.#world.between(0, 8);
+    for (let fault = faults; fault > 0; fault--) {
       this.#world.after(this.#world.between(0, 40_000), () => this.#fault());
     }
     await this.#world.run(startMs + 45_000);
@@ -172,12 +175,19 @@ export class ClusterSimulation {
       const wished = this.#wishes.get(id);
       const job = this.#cluster?.job(id);
       if (job === undefined || wished === undefined) this.#endLater(id, wish);
-      else if (wish === "cancel" ? job.cancel() : job.stop()) wished.wish = wish;
+      else if (wish === "cancel" ? job.cancel() : job.stop()) {
+        wished.wish = "asked";
+        const coordinator = this.#coordinators;
+        this.#world.after(2_000, () => {
+          if (this.#coordinators === coordinator) wished.wish = wish;
+        });
+      }
     });
   }
 
   #fault(): void {
     const living = this.#workers.filter((worker) => worker.alive);
+    if (living.length === 0) return;
     const worker = this.#world.random.pick(living);
     const kind = this.#world.random.pick(["crash", "hang", "cut", "link", "coordinator"] as const);
     this.#count(kind);
@@ -260,6 +270,7 @@ export class ClusterSimulation {
     for (const { error } of exceptions.entries) this.#count(error.code ?? error.name);
     const fine = {
       run: ["FINISHED"],
+      asked: ["FINISHED", "CANCELED", "FAILED"],
       cancel: ["CANCELED"],
       stop: ["FINISHED", "CANCELED", "FAILED"],
     };
