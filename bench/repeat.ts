@@ -72,7 +72,8 @@ function lineOf(bench: BenchCase, figures: readonly Figures[], baseline: readonl
   const ratio =
     median(figures.map((run) => run.events / run.cpu_s)) / median(baseline.map((run) => run.events / run.cpu_s));
   const memory = median(figures.map((run) => run.peak_rss_mb)).toFixed(0);
-  return `${bench.label.padEnd(46)} ${perCpu} M events/CPU-s   ${perSecond} M events/s   ${ratio.toFixed(2).padStart(5)} × first   ${memory.padStart(5)} MB`;
+  const cpuS = median(figures.map((run) => run.cpu_s)).toFixed(1);
+  return `${bench.label.padEnd(46)} ${perCpu} M events/CPU-s   ${perSecond} M events/s   ${ratio.toFixed(2).padStart(5)} × first   ${cpuS.padStart(5)} CPU-s   ${memory.padStart(5)} MB`;
 }
 
 function spread(values: readonly number[]): string {
