@@ -169,12 +169,12 @@ export class CoordinatorService implements ClusterService {
     }
   }
 
-  cancel(id: JobId): boolean | undefined {
-    return this.#of(id, (job) => job.cancel());
+  async cancel(id: JobId): Promise<boolean | undefined> {
+    return this.#of(id, (job) => job.cancel() && stored(job));
   }
 
-  stop(id: JobId): boolean | undefined {
-    return this.#of(id, (job) => job.stop());
+  async stop(id: JobId): Promise<boolean | undefined> {
+    return this.#of(id, (job) => job.stop() && stored(job));
   }
 
   ready(): boolean {
@@ -226,6 +226,12 @@ export class CoordinatorService implements ClusterService {
   #now(): number {
     return this.#options.clock.now();
   }
+}
+
+/** Resolves when what was asked of the job outlives this coordinator. */
+async function stored(job: JobManager): Promise<true> {
+  await job.stored();
+  return true;
 }
 
 function bundleView({ hash, bytes, storedAtMs }: StoredBundle): BundleView {

@@ -222,6 +222,22 @@ export class JobManager {
     return true;
   }
 
+  /** Resolves when what has become of the job is safe. @throws STORE_FAILED */
+  async stored(): Promise<void> {
+    try {
+      await this.#saved();
+    } catch (cause) {
+      this.#surroundings.storeFailed(cause as Error);
+      throw new MillraceError(
+        "STORE_FAILED",
+        `what was asked of job ${this.id} could not be stored: ${String(cause)}`,
+        {
+          cause,
+        },
+      );
+    }
+  }
+
   /** The coordinator ends: no time runs any more, and nothing changes. */
   close(): void {
     this.#runs.close();

@@ -66,6 +66,8 @@ export class StoredJobs implements JobStore {
   }
 
   save(record: JobRecord): Promise<void> {
+    // Its last word may come when newer jobs have taken its place.
+    if (!this.#ids.has(record.id)) return Promise.resolve();
     return this.#change([{ kind: "put", name: `job/${record.id}`, value: record }]);
   }
 

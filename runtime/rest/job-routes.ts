@@ -178,8 +178,8 @@ async function rows(service: ClusterService, { params: { jid = "", sink = "" }, 
 }
 
 function actionRoutes(service: ClusterService): readonly Route[] {
-  const cancel = ({ params: { jid = "" } }: Call) => accepted(service.cancel(jid as JobId), jid);
-  const stop = ({ params: { jid = "" } }: Call) => accepted(service.stop(jid as JobId), jid);
+  const cancel = async ({ params: { jid = "" } }: Call) => accepted(await service.cancel(jid as JobId), jid);
+  const stop = async ({ params: { jid = "" } }: Call) => accepted(await service.stop(jid as JobId), jid);
   const common = { params: jobParams, answers: { 202: empty } };
   const cancels = "Ends the job at once";
   return [

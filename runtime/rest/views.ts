@@ -262,10 +262,10 @@ export interface ClusterService {
   deleteBundle(hash: BundleHash): Promise<boolean>;
   /** Validates the program in a process of its own, and starts it or lets it wait for slots. */
   submit(request: SubmitRequest): Promise<JobSummaryView>;
-  /** False when the job has ended already. */
-  cancel(id: JobId): boolean | undefined;
-  /** Lets the sources end, windows fire, and the job finish. False when it has ended already. */
-  stop(id: JobId): boolean | undefined;
+  /** False when the job has ended already. What resolves with true also holds for a coordinator that takes over. */
+  cancel(id: JobId): boolean | undefined | Promise<boolean | undefined>;
+  /** Lets the sources end, windows fire, and the job finish. As `cancel` otherwise. */
+  stop(id: JobId): boolean | undefined | Promise<boolean | undefined>;
   /** Whether workers may register and jobs be submitted. */
   ready(): boolean;
 }

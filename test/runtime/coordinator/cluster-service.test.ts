@@ -130,6 +130,18 @@ describe("submitting", () => {
   });
 });
 
+test("what was accepted holds for a coordinator that takes over", async () => {
+  const worker = of.worker("w1", 1);
+  const { jid } = await soon(service.submit(request));
+  await of.pass(100);
+  worker.run();
+  expect(await soon(service.cancel(jid as JobId))).toBe(true);
+  of.kill();
+  const again = await new ScriptedCluster({}, of).start();
+  await again.pass(100);
+  expect(again.cluster.job(jid as JobId)?.status).toBe("CANCELED");
+});
+
 describe("what is shown", () => {
   async function running(): Promise<{ id: JobId; worker: ReturnType<ScriptedCluster["worker"]>; attempt: AttemptId }> {
     const worker = of.worker("w1", 3, { zone: "a" });
@@ -248,8 +260,9 @@ describe("bundles", () => {
   test("one that a job needs is not deleted, others are", async () => {
     const { jid } = await soon(service.submit(request));
     await expect(service.deleteBundle(bundle)).rejects.toMatchObject({ code: "BUNDLE_IN_USE" });
-    expect(service.cancel(jid as JobId)).toBe(true);
+    expect(await soon(service.cancel(jid as JobId))).toBe(true);
     await of.pass(100);
+    expect(await service.cancel(jid as JobId)).toBe(false);
     expect(await service.deleteBundle(bundle)).toBe(true);
     expect(await service.bundles()).toEqual([]);
   });
@@ -268,6 +281,8 @@ test("what there is not is undefined", async () => {
   const id = "job-0" as JobId;
   const all = [service.job(id), service.explain(id), service.exceptions(id), service.config(id), service.result(id)];
   expect(
-    [...all, service.cancel(id), service.stop(id), await service.log(id, 0)].every((each) => each === undefined),
+    [...all, await service.cancel(id), await service.stop(id), await service.log(id, 0)].every(
+      (each) => each === undefined,
+    ),
   ).toBe(true);
 });

@@ -45,6 +45,17 @@ test("jobs are there with their latest record and their plan when another coordi
   expect(stored?.plan).toEqual(plan);
 });
 
+test("a deleted job's last word leaves nothing behind", async () => {
+  await jobs.create({ record, plan });
+  await jobs.remove(record.id);
+  await jobs.save(withStatus(record, "FINISHED", 2_000));
+  await jobs.close();
+  const documents = await DocumentStore.open(folder);
+  expect((await documents.all("")).map(([name]) => name)).toEqual(["cluster", "jobs"]);
+  await documents.close();
+  jobs = await open();
+});
+
 test("the cluster stays the same, and generations grow", async () => {
   const { cluster, generation } = jobs;
   await jobs.close();

@@ -23,7 +23,7 @@ const plans: readonly PlannedJob[] = [
   plannedJob(oneRegion, 2, { restart: patient, slotLabels: [zone, {}] }),
 ];
 
-/** "asked": to end, of a coordinator that may have ended itself before it had stored that. */
+/** "asked": to end, of a coordinator that has not stored that yet, and may never do so. */
 type Wish = "run" | "asked" | "cancel" | "stop";
 
 export class ClusterSimulation {
@@ -177,10 +177,12 @@ export class ClusterSimulation {
       if (job === undefined || wished === undefined) this.#endLater(id, wish);
       else if (wish === "cancel" ? job.cancel() : job.stop()) {
         wished.wish = "asked";
-        const coordinator = this.#coordinators;
-        this.#world.after(2_000, () => {
-          if (this.#coordinators === coordinator) wished.wish = wish;
-        });
+        job.stored().then(
+          () => {
+            wished.wish = wish;
+          },
+          (cause: Error) => this.#problems.push(`a wish was not stored: ${cause.stack}`),
+        );
       }
     });
   }
