@@ -63,6 +63,7 @@ export const errorCodes = {
   SLOT_LOST: internal("The thread of a slot ended before its subtasks did.", "restart"),
   SLOT_STUCK: user("A slot did not come back from the job's code in time, and its thread was ended.", "restart"),
   STATE_CORRUPT: external("A snapshot of state is damaged, of an unknown version, or contradicts itself.", "never"),
+  STATE_SPILL: external("State beyond its memory budget cannot be written to disk or read back."),
   STATE_MISUSE: user("Keyed state or timers were used without a current key, or under two different descriptors."),
   STORE_FAILED: external("The coordinator cannot write to its data folder."),
   STORE_LOCKED: user("The data folder is in use by another coordinator."),

@@ -87,7 +87,7 @@ export function* captureRows(
     const slot = slotOfRow[rows[i] as number] as number;
     const group = groups[i] as number;
     if (out.isFullFor(group)) yield out.cut();
-    out.add(group, pane.keyAt(slot), namespace, pane.takeRow(slot));
+    out.add(group, pane.keyOnly(slot), namespace, pane.takeRow(slot));
   }
   if (!out.isEmpty) yield out.cut();
 }

@@ -46,6 +46,17 @@ export class ListCell {
     this.#lengths = [];
   }
 
+  /** All of it as plain data, and back. */
+  toPlain() {
+    return { values: this.values, stamps: this.stamps, wholeAt: this.#wholeAt, lengths: this.#lengths };
+  }
+
+  static fromPlain(plain: ReturnType<ListCell["toPlain"]>, keep: (value: unknown) => unknown): ListCell {
+    const cell = new ListCell(plain.values.map(keep), plain.stamps, plain.wholeAt);
+    cell.#lengths = plain.lengths;
+    return cell;
+  }
+
   stampAll(stamp: number | undefined): void {
     this.stamps = stamp === undefined ? undefined : new Array(this.values.length).fill(stamp);
   }
@@ -149,6 +160,19 @@ export class MapCell {
     if (this.#log === undefined || this.#loggedAt <= confirmed) this.#log = new Map();
     this.#loggedAt = epoch;
     return this.#log;
+  }
+
+  /** All of it as plain data, and back. */
+  toPlain() {
+    return { map: this.map, stamps: this.stamps, wholeAt: this.#wholeAt, log: this.#log, loggedAt: this.#loggedAt };
+  }
+
+  static fromPlain(plain: ReturnType<MapCell["toPlain"]>, keep: (value: unknown) => unknown): MapCell {
+    for (const [key, value] of plain.map) plain.map.set(key, keep(value));
+    const cell = new MapCell(plain.map, plain.stamps, plain.wholeAt);
+    cell.#log = plain.log;
+    cell.#loggedAt = plain.loggedAt;
+    return cell;
   }
 
   stampAll(stamp: number | undefined): void {

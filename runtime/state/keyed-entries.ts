@@ -14,6 +14,7 @@ import { type Epochs, RESTORED } from "./epochs.ts";
 import { flatten } from "./flatten.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
+import { SPILLED, type Spill } from "./spill.ts";
 import { ABSENT, StateColumn, type StateKind } from "./state-column.ts";
 
 const NO_KEY = -3;
@@ -39,11 +40,13 @@ export class KeyedEntries {
   readonly groups: number[] = [];
   /** Slots of entries that ended and may be in a checkpoint. */
   #ended: number[] = [];
+  readonly #spill: Spill | undefined;
   #capacity = CAPACITY_MIN;
   #key: Key | undefined;
   #slot = NO_KEY;
 
-  constructor(operator: string, keyGroups: KeyGroups, freezeValues: boolean, epochs: Epochs) {
+  constructor(operator: string, keyGroups: KeyGroups, freezeValues: boolean, epochs: Epochs, spill?: Spill) {
+    this.#spill = spill;
     this.operator = operator;
     this.freezeValues = freezeValues;
     this.epochs = epochs;
@@ -53,6 +56,7 @@ export class KeyedEntries {
 
   /** @throws BAD_KEY */
   select(key: Key): void {
+    this.#spill?.relieve();
     this.#key = key;
     // Strings and numbers other than NaN are valid keys as they stand; looking the others up refuses what is not.
     const plain = typeof key === "string" || (typeof key === "number" && key === key);
@@ -79,7 +83,7 @@ export class KeyedEntries {
   read(column: StateColumn): unknown {
     const slot = this.#find();
     if (slot < 0) return ABSENT;
-    return column.ageing === undefined ? column.cells[slot] : this.#readAgeing(column, slot);
+    return column.ageing === undefined ? column.cellAt(slot) : this.#readAgeing(column, slot);
   }
 
   /** The list or map of the current key in a column, which the caller is about to change in place, or ABSENT. */
@@ -87,6 +91,7 @@ export class KeyedEntries {
     const cell = this.read(column);
     if (cell === ABSENT) return ABSENT;
     column.touch(this.#slot, this.epochs.current);
+    column.space?.changed(this.#slot);
     if (column.ageing !== undefined) this.#sweep(column, this.#slot);
     return cell;
   }
@@ -97,6 +102,7 @@ export class KeyedEntries {
     column.touch(slot, this.epochs.current);
     if (column.cells[slot] === ABSENT) this.#present[slot] = (this.#present[slot] as number) + 1;
     column.cells[slot] = value;
+    column.space?.changed(slot);
     if (column.ageing !== undefined) {
       if (column.stamps !== undefined) column.stamps[slot] = column.ageing.now();
       this.#sweep(column, slot);
@@ -110,6 +116,7 @@ export class KeyedEntries {
     this.#madeAt[slot] = RESTORED;
     if (column.cells[slot] === ABSENT) this.#present[slot] = (this.#present[slot] as number) + 1;
     column.cells[slot] = value;
+    column.space?.changed(slot);
     column.marks[slot] = RESTORED;
     if (column.stamps !== undefined) column.stamps[slot] = stamp;
   }
@@ -123,6 +130,7 @@ export class KeyedEntries {
     if (column.cells[slot] === ABSENT) return;
     column.touch(slot, this.epochs.current);
     column.cells[slot] = ABSENT;
+    column.space?.cleared(slot);
     const left = (this.#present[slot] as number) - 1;
     this.#present[slot] = left;
     if (left > 0) return;
@@ -173,6 +181,7 @@ export class KeyedEntries {
   addColumn(name: string, kind: StateKind): StateColumn {
     assert(!this.columns.has(name), `the state "${name}" exists already`);
     const column = new StateColumn(name, kind);
+    if (this.#spill !== undefined) column.spillTo(this.#spill, this.operator, (value) => this.keep(value));
     for (let slot = 0; slot < this.index.slots; slot++) column.open(slot, this.#capacity);
     this.columns.set(name, column);
     return column;
@@ -187,7 +196,7 @@ export class KeyedEntries {
 
   #readAgeing(column: StateColumn, slot: number): unknown {
     this.#expire(column, slot, false);
-    const cell = column.cells[slot];
+    const cell = column.cellAt(slot);
     if (cell !== ABSENT && column.stamps !== undefined && column.ageing?.refreshOnRead === true) {
       const now = column.ageing.now();
       if (now > (column.stamps[slot] as number)) {
@@ -201,15 +210,20 @@ export class KeyedEntries {
   /** Removes what is over in a cell; of lists and maps, unless `thorough`, only the oldest elements. */
   #expire(column: StateColumn, slot: number, thorough: boolean): void {
     const ageing = column.ageing;
-    const cell = column.cells[slot];
-    if (ageing === undefined || cell === ABSENT) return;
+    if (ageing === undefined || column.cells[slot] === ABSENT) return;
     const now = ageing.now();
+    if (column.stamps !== undefined) {
+      if (ageing.isOver(column.stamps[slot] as number, now)) this.clearAt(column, slot);
+      return;
+    }
+    const cell = column.cellAt(slot);
     if (cell instanceof ListCell || cell instanceof MapCell) {
       const over = (stamp: number) => ageing.isOver(stamp, now);
       if (!cell.hasOver(over, thorough)) return;
       column.touch(slot, this.epochs.current);
       if (cell.expire(over, thorough, this.epochs)) this.clearAt(column, slot);
-    } else if (ageing.isOver(column.stamps?.[slot] as number, now)) this.clearAt(column, slot);
+      else column.space?.changed(slot);
+    }
   }
 
   /** Looks at some cells for what is over; not at the one that was just written. */
@@ -217,7 +231,9 @@ export class KeyedEntries {
     for (let i = 0; i < SWEPT_A_WRITE; i++) {
       if (column.swept >= column.cells.length) column.swept = 0;
       const slot = column.swept++;
-      if (slot !== written) this.#expire(column, slot, false);
+      // A list or map on disk is not read for that; it ages when it is used.
+      if (slot !== written && (column.cells[slot] !== SPILLED || column.stamps !== undefined))
+        this.#expire(column, slot, false);
     }
   }
 

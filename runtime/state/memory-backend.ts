@@ -29,6 +29,7 @@ import { KeyGroups } from "./key-groups.ts";
 import { KeyedEntries } from "./keyed-entries.ts";
 import { MemoryTable } from "./memory-table.ts";
 import { type Repeats, restoreDrops, restoreStates, restoreTable } from "./restore-rows.ts";
+import type { Spill } from "./spill.ts";
 import {
   type BlockHeader,
   blocksWithin,
@@ -63,7 +64,12 @@ const plans = {
 };
 
 export function createMemoryBackend(options: MemoryBackendOptions): KeyedStateBackend {
-  return new MemoryBackend(options);
+  return new MemoryBackend(options, undefined);
+}
+
+/** The same with values on disk beyond a memory budget (`level-backend.ts`). */
+export function createSpillingBackend(options: MemoryBackendOptions, spill: Spill): KeyedStateBackend {
+  return new MemoryBackend(options, spill);
 }
 
 class MemoryBackend implements KeyedStateBackend {
@@ -77,12 +83,16 @@ class MemoryBackend implements KeyedStateBackend {
   readonly #tables = new Map<string, MemoryTable>();
   #running: RunningCapture | undefined;
 
-  constructor({ operator, keyGroups, keyGroupCount, freezeValues = false, clock }: MemoryBackendOptions) {
+  readonly #spill: Spill | undefined;
+
+  constructor(options: MemoryBackendOptions, spill: Spill | undefined) {
+    const { operator, keyGroups, keyGroupCount, freezeValues = false, clock } = options;
+    this.#spill = spill;
     this.keyGroups = keyGroups;
     this.#operator = operator;
     this.#clock = clock ?? noClock(operator);
     this.#owned = new KeyGroups(keyGroups, keyGroupCount, operator);
-    this.#entries = new KeyedEntries(operator, this.#owned, freezeValues, this.#epochs);
+    this.#entries = new KeyedEntries(operator, this.#owned, freezeValues, this.#epochs, spill);
   }
 
   setCurrentKey(key: Key): void {
@@ -249,7 +259,7 @@ class MemoryBackend implements KeyedStateBackend {
   #tableOf(name: string, descriptor: TableDescriptor): MemoryTable {
     const existing = this.#tables.get(name);
     if (existing !== undefined) return existing;
-    const table = new MemoryTable(name, descriptor, this.#operator, this.#owned, this.#epochs);
+    const table = new MemoryTable(name, descriptor, this.#operator, this.#owned, this.#epochs, this.#spill);
     this.#tables.set(name, table);
     return table;
   }

@@ -14,7 +14,9 @@ import type { StatePane, StateTable, TableDescriptor } from "../../core/state-ba
 import { type Capturing, type Epochs, RESTORED } from "./epochs.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
+import { LatelyUsed } from "./lately-used.ts";
 import { plainBytes, plainValue } from "./plain-bytes.ts";
+import type { Spill } from "./spill.ts";
 
 /** 64 bytes a column, the most that V8 keeps on its own heap: a session's pane has one entry. */
 const ENTRIES_MIN = 8;
@@ -33,7 +35,18 @@ export class MemoryTable implements StateTable {
   /** Namespaces that were dropped and may be in a checkpoint, with the epoch. */
   readonly #dropped = new Map<number, number>();
 
-  constructor(name: string, descriptor: TableDescriptor, operator: string, keyGroups: KeyGroups, epochs: Epochs) {
+  readonly #spill: Spill | undefined;
+
+  /** @param spill where values go beyond the memory budget; not those of tables whose operators keep slots. */
+  constructor(
+    name: string,
+    descriptor: TableDescriptor,
+    operator: string,
+    keyGroups: KeyGroups,
+    epochs: Epochs,
+    spill: Spill | undefined,
+  ) {
+    this.#spill = descriptor.values && descriptor.keyGroup !== "key" ? spill : undefined;
     this.name = name;
     this.descriptor = descriptor;
     this.operator = operator;
@@ -47,6 +60,7 @@ export class MemoryTable implements StateTable {
   }
 
   pane(namespace: number): MemoryPane {
+    if (this.#spill !== undefined) this.#relieve(this.#spill);
     if (this.#recent !== undefined && namespace === this.#recentNamespace) return this.#recent;
     const pane = this.#panes.get(namespace) ?? this.#create(namespace);
     this.#recent = pane;
@@ -56,6 +70,12 @@ export class MemoryTable implements StateTable {
 
   find(namespace: number): MemoryPane | undefined {
     return this.#panes.get(namespace);
+  }
+
+  /** Nobody holds on to the values of the pane that was asked for before. */
+  #relieve(spill: Spill): void {
+    this.#recent?.release();
+    spill.relieve();
   }
 
   /** A caller may drop panes while it walks over the result, which stays as it is. */
@@ -93,6 +113,7 @@ export class MemoryTable implements StateTable {
   }
 
   #replace(namespace: number, pane: MemoryPane | undefined): void {
+    this.#panes.get(namespace)?.close();
     if (pane === undefined) this.#panes.delete(namespace);
     else this.#panes.set(namespace, pane);
     this.#namespaces = undefined;
@@ -101,7 +122,7 @@ export class MemoryTable implements StateTable {
 
   #create(namespace: number): MemoryPane {
     assert(namespace === namespace, `NaN is no namespace of the table "${this.name}" of "${this.operator}"`);
-    const pane = new MemoryPane(this.descriptor, this.operator, this.#keyGroups, this.epochs);
+    const pane = new MemoryPane(this.descriptor, this.operator, this.#keyGroups, this.epochs, this.#spill);
     this.#panes.set(namespace, pane);
     this.#namespaces = undefined;
     return pane;
@@ -136,9 +157,11 @@ export class MemoryPane implements StatePane {
   readonly #operator: string;
   readonly #keyGroups: KeyGroups;
   readonly #epochs: Epochs;
+  readonly #lately: LatelyUsed | undefined;
   #capture: RunningCapture | undefined;
 
-  constructor(descriptor: TableDescriptor, operator: string, keyGroups: KeyGroups, epochs: Epochs) {
+  constructor(descriptor: TableDescriptor, operator: string, keyGroups: KeyGroups, epochs: Epochs, spill?: Spill) {
+    this.#lately = spill === undefined ? undefined : new LatelyUsed(this.values, spill, operator);
     this.numbers = Array.from({ length: descriptor.numbers }, () => new Float64Array(ENTRIES_MIN));
     this.madeAt = epochs.current;
     this.#index = new KeyIndex(operator);
@@ -151,17 +174,26 @@ export class MemoryPane implements StatePane {
   slotOf(key: Key): number {
     const slot = this.#index.find(key);
     if (slot < 0) return this.#append(key);
+    this.#lately?.change(slot);
     if (this.#capture !== undefined) this.#keep(this.#capture, slot);
     this.#marks[slot] = this.#epochs.current;
     return slot;
   }
 
   find(key: Key): number {
-    return this.#index.find(key);
+    const slot = this.#index.find(key);
+    if (slot >= 0) this.#lately?.read(slot);
+    return slot;
   }
 
   keyAt(slot: number): Key {
     assert(slot >= 0 && slot < this.size, `slot ${slot} of a pane of ${this.size} entries`);
+    this.#lately?.read(slot);
+    return this.#index.keyAt(slot);
+  }
+
+  /** As `keyAt`, without reading the value into memory. */
+  keyOnly(slot: number): Key {
     return this.#index.keyAt(slot);
   }
 
@@ -170,6 +202,15 @@ export class MemoryPane implements StatePane {
     const slot = this.slotOf(key);
     this.#marks[slot] = RESTORED;
     return slot;
+  }
+
+  /** Nobody holds on to values any more. */
+  release(): void {
+    this.#lately?.release();
+  }
+
+  close(): void {
+    this.#lately?.close();
   }
 
   beginCapture({ after }: Capturing): void {
@@ -207,6 +248,7 @@ export class MemoryPane implements StatePane {
     return rest;
   }
 
+  /** REQUIRES: restoring. */
   copyRow(from: MemoryPane, slot: number): void {
     const to = this.restoredSlotOf(from.keyAt(slot));
     this.numbers.forEach((column, c) => {
@@ -216,7 +258,10 @@ export class MemoryPane implements StatePane {
   }
 
   #rowOf(slot: number): PaneRow {
-    return { numbers: this.numbers.map((column) => column[slot] as number), value: this.values[slot] };
+    return {
+      numbers: this.numbers.map((column) => column[slot] as number),
+      value: this.#lately === undefined ? this.values[slot] : this.#lately.peek(slot),
+    };
   }
 
   #keep({ after, done, before }: RunningCapture, slot: number): void {
@@ -232,6 +277,7 @@ export class MemoryPane implements StatePane {
     const group = named ? this.#keyGroups.ownGroupNamed(key) : this.#keyGroups.ownGroupOf(key); // refuses before anything is kept
     this.groups.push(group);
     if (this.#descriptor.values) this.values.push(undefined);
+    this.#lately?.change(this.size);
     if (this.size === this.#marks.length) this.#grow();
     this.#marks[this.size++] = this.#epochs.current;
     return this.#index.slotOf(key);

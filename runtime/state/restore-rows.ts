@@ -118,9 +118,11 @@ class ListReader extends RowReader {
       throw corrupt(this.entries.operator, `the list "${this.column.name}" goes on behind its end`);
     cell.values.length = from;
     for (const value of values) cell.values.push(value);
-    if (cell.stamps === undefined) return;
-    cell.stamps.length = from;
-    for (const stamp of stamps ?? []) cell.stamps.push(stamp);
+    if (cell.stamps !== undefined) {
+      cell.stamps.length = from;
+      for (const stamp of stamps ?? []) cell.stamps.push(stamp);
+    }
+    this.entries.writeRestored(this.column, cell, 0);
   }
 }
 
@@ -140,6 +142,7 @@ class MapReader extends RowReader {
   apply(row: number): void {
     const cell = this.#cell(this.at(1, row) === true);
     for (let i = this.at(2, row) as number; i > 0; i--) this.#applyElement(cell);
+    this.entries.writeRestored(this.column, cell, 0);
   }
 
   #applyElement({ map, stamps }: MapCell): void {
@@ -161,9 +164,7 @@ class MapReader extends RowReader {
     const was = whole ? ABSENT : this.entries.read(this.column);
     if (was !== ABSENT) return was as MapCell;
     if (!whole) throw corrupt(this.entries.operator, `the map "${this.column.name}" is changed where there is none`);
-    const cell = new MapCell(new Map(), this.columns.length > 6 ? new Map() : undefined, RESTORED);
-    this.entries.writeRestored(this.column, cell, 0);
-    return cell;
+    return new MapCell(new Map(), this.columns.length > 6 ? new Map() : undefined, RESTORED);
   }
 }
 

@@ -147,7 +147,7 @@ function checksum(bytes: Buffer): number {
   return crc32(bytes.subarray(CRC_AT + 4), crc32(bytes.subarray(0, CRC_AT)));
 }
 
-function notSaveable(section: Section, name: string, operator: string, cause: unknown): MillraceError {
+export function notSaveable(section: Section, name: string, operator: string, cause: unknown): MillraceError {
   return new MillraceError(
     "BAD_RECORD",
     `the ${section === "table" ? "table" : "state"} "${name}" of "${operator}" holds a value that cannot be saved: ${String(cause)}. ` +

@@ -9,6 +9,9 @@ import type { TimerDomain } from "../../core/operator.ts";
 import type { Ageing } from "./ageing.ts";
 import { ListCell, type ListChange, MapCell, type MapChange } from "./collection-cells.ts";
 import type { Capturing } from "./epochs.ts";
+import { plainBytes, plainValue } from "./plain-bytes.ts";
+import { SPILLED, type Spill, SpillSpace } from "./spill.ts";
+import { notSaveable } from "./state-block.ts";
 
 /** What a column holds for a key that has no value in it; undefined is a value. */
 export const ABSENT = Symbol("absent");
@@ -41,6 +44,8 @@ export class StateColumn {
   stampDomain: TimerDomain | undefined;
   /** By slot, of values that age: when they were set. */
   stamps: Float64Array | undefined;
+  /** Where cells go beyond the memory budget; undefined: they all stay. */
+  space: SpillSpace | undefined;
   /** Where looking for what is over goes on. */
   swept = 0;
   #capture: RunningCapture | undefined;
@@ -48,6 +53,28 @@ export class StateColumn {
   constructor(name: string, kind: StateKind) {
     this.name = name;
     this.kind = kind;
+  }
+
+  /** From now on cells may be on disk. */
+  spillTo(spill: Spill, operator: string, keep: (value: unknown) => unknown): void {
+    this.space = new SpillSpace(spill, {
+      valueAt: (slot) => (this.cells[slot] === ABSENT ? undefined : this.cells[slot]),
+      isHeld: () => false,
+      place: (slot, cell) => {
+        this.cells[slot] = cell;
+      },
+      encode: (cell) => encodeCell(cell, this, operator),
+      decode: (bytes) => decodeCell(bytes, this.kind, keep),
+    });
+  }
+
+  /** The cell of a slot, read into memory if it is on disk. */
+  cellAt(slot: number): unknown {
+    const cell = this.cells[slot];
+    if (this.space === undefined) return cell;
+    if (cell === SPILLED) return this.space.load(slot);
+    this.space.used(slot);
+    return cell;
   }
 
   /** Makes room for a slot, the next one or one within. */
@@ -79,7 +106,12 @@ export class StateColumn {
   #stampAll(stamp: number | undefined): void {
     const plain = this.kind === "value" || this.kind === "reducing";
     this.stamps = plain && stamp !== undefined ? new Float64Array(this.marks.length).fill(stamp) : undefined;
-    for (const cell of this.cells) if (cell instanceof ListCell || cell instanceof MapCell) cell.stampAll(stamp);
+    if (plain) return;
+    for (let slot = 0; slot < this.cells.length; slot++) {
+      const cell = this.cellAt(slot);
+      if (cell instanceof ListCell || cell instanceof MapCell) cell.stampAll(stamp);
+      this.space?.changed(slot);
+    }
   }
 
   /** A cell is about to change: notes the epoch, and keeps what a running capture has yet to take. */
@@ -120,7 +152,7 @@ export class StateColumn {
   }
 
   rowOf(slot: number, after: number): CellRow {
-    const cell = this.cells[slot];
+    const cell = this.cells[slot] === SPILLED ? this.space?.peek(slot) : this.cells[slot];
     const stamp = this.stamps === undefined ? 0 : (this.stamps[slot] as number);
     if (cell instanceof ListCell || cell instanceof MapCell) return { cell: cell.changesAfter(after), stamp };
     return { cell, stamp };
@@ -130,4 +162,19 @@ export class StateColumn {
 function longer<A extends Uint32Array | Float64Array>(from: A, to: A): A {
   to.set(from);
   return to;
+}
+
+function encodeCell(cell: unknown, { kind, name }: StateColumn, operator: string): Uint8Array {
+  try {
+    return plainBytes(cell instanceof ListCell || cell instanceof MapCell ? cell.toPlain() : cell);
+  } catch (cause) {
+    throw notSaveable(kind, name, operator, cause);
+  }
+}
+
+function decodeCell(bytes: Uint8Array, kind: StateKind, keep: (value: unknown) => unknown): unknown {
+  const plain = plainValue(bytes);
+  if (kind === "list") return ListCell.fromPlain(plain as ReturnType<ListCell["toPlain"]>, keep);
+  if (kind === "map") return MapCell.fromPlain(plain as ReturnType<MapCell["toPlain"]>, keep);
+  return keep(plain);
 }

@@ -177,7 +177,7 @@ export function apply(step: Operation, backend: KeyedStateBackend): void {
   }
 }
 
-function compare(backend: KeyedStateBackend, model: Model): void {
+export function compare(backend: KeyedStateBackend, model: Model): void {
   const { value, list, map, sum: total, table } = handlesOf(backend);
   for (const name of ["value", "list", "map", "sum"] as const) {
     const expected = [...model.entries].filter(([, entry]) => entry[name] !== undefined).map(([encoding]) => encoding);
