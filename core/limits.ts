@@ -174,9 +174,6 @@ export const WORKER_RETRY_MS_MAX = 2_000;
 export const CONNECT_TIMEOUT_MS = 5_000;
 export const GREETING_TIMEOUT_MS = 5_000;
 
-/** How often a process looks whether the one that has started it is still there. */
-export const PARENT_WATCH_MS = 500;
-
 /** How long a job waits for slots when the cluster says nothing: workers that restart are back by then. */
 export const SLOT_TIMEOUT_MS = 30_000;
 

@@ -45,7 +45,7 @@ async function workerOptions(options: WorkerCommandOptions, place: Whereabouts):
   const { parseAddress, isLoopback } = await import("../wire/address.ts");
   const { readToken } = await import("../wire/token.ts");
   const { createLog } = await import("../telemetry/pino-log.ts");
-  const { slots, label, passEnv, exitWithParent, exchangeAdvertise } = options;
+  const { slots, label, passEnv, exchangeAdvertise } = options;
   const data = resolve(options.data);
   const coordinator = parseAddress(place.address);
   return {
@@ -58,7 +58,6 @@ async function workerOptions(options: WorkerCommandOptions, place: Whereabouts):
     tls: place.tls && (await (await import("../wire/tls.ts")).loadTls(place.tls)),
     data,
     env: passEnv,
-    exitWithParent,
     log: createLog({ level: options.verbose ? "info" : "warn" }),
   };
 }

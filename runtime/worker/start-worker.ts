@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname, totalmem } from "node:os";
 import { join } from "node:path";
-import { CONNECT_TIMEOUT_MS, PARENT_WATCH_MS } from "../../core/limits.ts";
+import { CONNECT_TIMEOUT_MS } from "../../core/limits.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import { systemClock } from "../clock.ts";
 import type { WorkerId } from "../cluster-ids.ts";
@@ -31,8 +31,6 @@ export interface WorkerOptions {
   readonly data: string;
   /** Names of environment variables that slots get beside the usual ones. */
   readonly env?: readonly string[];
-  /** Ends when the process that has started this one is gone. */
-  readonly exitWithParent?: boolean;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -74,18 +72,6 @@ export async function startWorker(options: WorkerOptions): Promise<StartedWorker
     rssBytes: () => process.memoryUsage.rss(),
     log,
   });
-  const unwatch = options.exitWithParent === true ? watchParent(() => worker.shutDown("its parent is gone")) : () => {};
   worker.start();
-  return { id, ended: worker.ended.finally(unwatch), stop: (reason) => worker.shutDown(reason) };
-}
-
-/** A process whose parent is gone gets another one. */
-function watchParent(onGone: () => void): () => void {
-  const parent = process.ppid;
-  const timer = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(timer);
-    onGone();
-  }, PARENT_WATCH_MS);
-  return () => clearInterval(timer);
+  return { id, ended: worker.ended, stop: (reason) => worker.shutDown(reason) };
 }
