@@ -21,6 +21,8 @@ const code = Buffer.from("export default 1;");
 const bundle = createHash("sha256").update(code).digest("hex") as BundleHash;
 const request = { bundle, workingDirectory: "/work" };
 
+const aYear = 365 * 24 * 3_600_000;
+
 let folder: string;
 let of: ScriptedCluster;
 let service: CoordinatorService;
@@ -41,7 +43,9 @@ beforeEach(async () => {
   const results = new JobResultFiles({ folder: join(folder, "results") });
   const bundles = new BundleStore(join(folder, "bundles"));
   await bundles.open();
-  of = await new ScriptedCluster({ logs, results }).start();
+  // Files take real time, during which virtual time flies: nothing may depend on it here.
+  const times = { deployTimeoutMs: aYear, stopGraceMs: aYear, killGraceMs: aYear };
+  of = await new ScriptedCluster({ logs, results, times, slotTimeoutMs: aYear, heartbeatTimeoutMs: aYear }).start();
   service = new CoordinatorService({
     ...{ cluster: of.cluster, clusterId: "sim" as ClusterId, version: "test", clock: of.world.clock },
     ...{ bundles, logs, results },
