@@ -14,8 +14,11 @@ import type { StateDescriptor, StateHandle } from "./state.ts";
 export interface KeyedStateBackend {
   readonly keyGroups: KeyGroupRange;
 
-  /** Selects the key that handles read and write. @throws BAD_KEY */
-  setCurrentKey(key: Key): void;
+  /**
+   * Selects the key that handles read and write. States that age in event time go by the record's timestamp where it is
+   * ahead of the watermark; without one, by the watermark. @throws BAD_KEY
+   */
+  setCurrentKey(key: Key, timestamp?: number): void;
 
   /** @throws STATE_MISUSE before the first `setCurrentKey`. */
   readonly currentKey: Key;

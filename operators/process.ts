@@ -42,7 +42,7 @@ export class ProcessOperator implements Operator {
     try {
       if (this.#key !== undefined) {
         user.currentKey = this.#key.select(value);
-        this.#context.state.setCurrentKey(user.currentKey);
+        this.#context.state.setCurrentKey(user.currentKey, timestamp);
       }
       returned = this.#fn.process(value, user);
     } catch (error) {

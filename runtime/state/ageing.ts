@@ -10,23 +10,36 @@ import { MillraceError } from "../../core/errors.ts";
 import type { TimerDomain } from "../../core/operator.ts";
 import type { TimeToLive } from "../../core/state.ts";
 
-/** What time it is: the wall clock, or the later of the watermark and the current record's event time. */
+/** What time it is: the wall clock, or the watermark. */
 export type StateClock = (domain: TimerDomain) => number;
+
+/** The event time of the record that is being processed. */
+export interface RecordTime {
+  timestamp: number;
+}
 
 export class Ageing {
   readonly domain: TimerDomain;
   readonly ttlMs: number;
   readonly refreshOnRead: boolean;
   readonly #clock: StateClock;
+  readonly #record: RecordTime;
 
-  constructor({ ms, domain, refresh }: TimeToLive, clock: StateClock) {
+  constructor({ ms, domain, refresh }: TimeToLive, clock: StateClock, record: RecordTime) {
     this.ttlMs = ms;
     this.domain = domain;
     this.refreshOnRead = refresh === "read";
     this.#clock = clock;
+    this.#record = record;
   }
 
+  /** The time for the current key: in event time its record's, if that is ahead of the watermark. */
   now(): number {
+    return this.domain === "event" ? Math.max(this.nowForAll(), this.#record.timestamp) : this.nowForAll();
+  }
+
+  /** A time that no key's falls behind later. */
+  nowForAll(): number {
     return this.#clock(this.domain);
   }
 

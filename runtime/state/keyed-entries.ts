@@ -167,7 +167,7 @@ export class KeyedEntries {
   *presentSlots(column: StateColumn): Generator<number> {
     for (let slot = 0; slot < column.cells.length; slot++) {
       if (column.cells[slot] === ABSENT) continue;
-      if (column.ageing !== undefined) this.#expire(column, slot, true);
+      if (column.ageing !== undefined) this.#expire(column, slot, true, column.ageing.nowForAll());
       if (column.cells[slot] !== ABSENT) yield slot;
     }
   }
@@ -190,12 +190,12 @@ export class KeyedEntries {
   /** The same as `read`, with nothing left in a list or map that is over. */
   readWhole(column: StateColumn): unknown {
     const slot = this.#find();
-    if (slot >= 0 && column.ageing !== undefined) this.#expire(column, slot, true);
+    if (slot >= 0 && column.ageing !== undefined) this.#expire(column, slot, true, column.ageing.now());
     return this.read(column);
   }
 
   #readAgeing(column: StateColumn, slot: number): unknown {
-    this.#expire(column, slot, false);
+    this.#expire(column, slot, false, column.ageing?.now() ?? 0);
     const cell = column.cellAt(slot);
     if (cell !== ABSENT && column.stamps !== undefined && column.ageing?.refreshOnRead === true) {
       const now = column.ageing.now();
@@ -208,10 +208,9 @@ export class KeyedEntries {
   }
 
   /** Removes what is over in a cell; of lists and maps, unless `thorough`, only the oldest elements. */
-  #expire(column: StateColumn, slot: number, thorough: boolean): void {
+  #expire(column: StateColumn, slot: number, thorough: boolean, now: number): void {
     const ageing = column.ageing;
     if (ageing === undefined || column.cells[slot] === ABSENT) return;
-    const now = ageing.now();
     if (column.stamps !== undefined) {
       if (ageing.isOver(column.stamps[slot] as number, now)) this.clearAt(column, slot);
       return;
@@ -228,12 +227,13 @@ export class KeyedEntries {
 
   /** Looks at some cells for what is over; not at the one that was just written. */
   #sweep(column: StateColumn, written: number): void {
+    const now = column.ageing?.nowForAll() ?? 0;
     for (let i = 0; i < SWEPT_A_WRITE; i++) {
       if (column.swept >= column.cells.length) column.swept = 0;
       const slot = column.swept++;
       // A list or map on disk is not read for that; it ages when it is used.
       if (slot !== written && (column.cells[slot] !== SPILLED || column.stamps !== undefined))
-        this.#expire(column, slot, false);
+        this.#expire(column, slot, false, now);
     }
   }
 

@@ -19,7 +19,8 @@ import type {
   StateTable,
   TableDescriptor,
 } from "../../core/state-backend.ts";
-import { Ageing, noClock, type StateClock } from "./ageing.ts";
+import { NO_TIMESTAMP } from "../../core/time.ts";
+import { Ageing, noClock, type RecordTime, type StateClock } from "./ageing.ts";
 import { RunningCapture } from "./capture.ts";
 import { captureColumn, type Steps } from "./capture-states.ts";
 import { captureRows, dropBlocks, dropsPlan, type Panes, tablePlan } from "./capture-tables.ts";
@@ -76,6 +77,7 @@ class MemoryBackend implements KeyedStateBackend {
   readonly keyGroups: KeyGroupRange;
   readonly #operator: string;
   readonly #clock: StateClock;
+  readonly #record: RecordTime = { timestamp: NO_TIMESTAMP };
   readonly #epochs = new Epochs();
   readonly #owned: KeyGroups;
   readonly #entries: KeyedEntries;
@@ -95,7 +97,8 @@ class MemoryBackend implements KeyedStateBackend {
     this.#entries = new KeyedEntries(operator, this.#owned, freezeValues, this.#epochs, spill);
   }
 
-  setCurrentKey(key: Key): void {
+  setCurrentKey(key: Key, timestamp = NO_TIMESTAMP): void {
+    this.#record.timestamp = timestamp;
     this.#entries.select(key);
   }
 
@@ -112,7 +115,7 @@ class MemoryBackend implements KeyedStateBackend {
       );
     }
     if (handle === undefined) {
-      const ageing = descriptor.ttl === undefined ? undefined : new Ageing(descriptor.ttl, this.#clock);
+      const ageing = descriptor.ttl === undefined ? undefined : new Ageing(descriptor.ttl, this.#clock, this.#record);
       column.age(ageing, this.#epochs.current);
       handle = handleOf(this.#entries, column, descriptor);
       this.#handles.set(name, handle);

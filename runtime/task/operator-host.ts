@@ -160,6 +160,7 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
         keyGroups: keyGroupsOfSubtask(subtask, keyGroups, parallelism),
         keyGroupCount: keyGroups,
         freezeValues: freeze,
+        clock: (domain) => (domain === "event" ? this.currentWatermark : this.clock.now()),
       });
       if (this.#restored?.keyed !== undefined) this.#backend.restore(this.#restored.keyed);
     }
@@ -307,7 +308,7 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   /** True when all due timers have fired and the operator is not suspended behind them. */
   #fire(domain: TimerDomain, time: number): boolean {
     const fire = (timer: Timer): void => {
-      this.state.setCurrentKey(timer.key);
+      this.state.setCurrentKey(timer.key, timer.domain === "event" ? timer.timestamp : undefined);
       assert(this.instance?.onTimer !== undefined, `"${this.operator}" registers timers but has no onTimer`);
       this.instance.onTimer(timer);
     };

@@ -3,6 +3,7 @@
 import { expect } from "vitest";
 import type { Key } from "../../core/key.ts";
 import { type KeyGroupRange, keyGroupsOfSubtask } from "../../core/key-group.ts";
+import type { TimerDomain } from "../../core/operator.ts";
 import { reducingState } from "../../core/state.ts";
 import type { KeyedStateBackend, StateSnapshot } from "../../core/state-backend.ts";
 
@@ -13,6 +14,7 @@ export interface BackendOptions {
   readonly operator: string;
   readonly keyGroups: KeyGroupRange;
   readonly keyGroupCount: number;
+  readonly clock?: (domain: TimerDomain) => number;
 }
 
 export type BackendFactory = (options: BackendOptions) => KeyedStateBackend;

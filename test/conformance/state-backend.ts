@@ -11,6 +11,7 @@ import { randomUseSuite } from "./state-backend-model.ts";
 import { snapshotSuite } from "./state-backend-snapshots.ts";
 import { type BackendFactory, KEY_GROUPS, keysOfEveryKind, misuse, open, sum } from "./state-backend-subject.ts";
 import { tableSuite } from "./state-backend-tables.ts";
+import { ttlSuite } from "./state-backend-ttl.ts";
 
 export function stateBackendSuite(name: string, factory: BackendFactory): void {
   describe(`${name}: handles`, () => handleSuite(factory));
@@ -18,6 +19,7 @@ export function stateBackendSuite(name: string, factory: BackendFactory): void {
   describe(`${name}: tables`, () => tableSuite(factory));
   describe(`${name}: snapshots`, () => snapshotSuite(factory));
   describe(`${name}: captures`, () => captureSuite(factory));
+  describe(`${name}: time to live`, () => ttlSuite(factory));
   describe(`${name}: random use`, () => randomUseSuite(factory));
 }
 

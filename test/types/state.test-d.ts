@@ -1,0 +1,22 @@
+/** What descriptors of state infer, as a process function sees it. */
+
+import { type ListState, listState, type MapState, mapState, type ValueState, valueState, withTtl } from "millrace";
+import { expectTypeOf, test } from "vitest";
+import type { StateHandle } from "../../core/state.ts";
+
+test("a time to live leaves the type of a state as it is", () => {
+  const counted = withTtl(valueState(0), "1h");
+  expectTypeOf(counted).toEqualTypeOf(valueState(0));
+  expectTypeOf<StateHandle<typeof counted>>().toEqualTypeOf<ValueState<number, never>>();
+  const seen = withTtl(mapState<string, boolean>(), { hours: 2 }, { time: "event", refresh: "read" });
+  expectTypeOf<StateHandle<typeof seen>>().toEqualTypeOf<MapState<string, boolean>>();
+  const all = withTtl(listState<Date>(), "7d", { time: "processing" });
+  expectTypeOf<StateHandle<typeof all>>().toEqualTypeOf<ListState<Date>>();
+});
+
+test("a time to live is a duration, of event or processing time", () => {
+  // @ts-expect-error a number has no unit
+  withTtl(valueState(0), 5);
+  // @ts-expect-error there is no such time
+  withTtl(valueState(0), "1h", { time: "wall" });
+});
