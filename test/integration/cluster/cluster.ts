@@ -5,6 +5,7 @@
  * reaches.
  */
 
+import { writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -47,10 +48,20 @@ interface Place {
 export interface StartOptions {
   /** The working directory; the data folder is below. */
   readonly folder: string;
+  /** Absent: any. */
+  readonly port?: number;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly tls?: RestClientOptions["tls"];
 }
+
+export interface GatedJob {
+  readonly jid: string;
+  /** Lets the job come to its end. */
+  open(): void;
+}
+
+let gates = 0;
 
 export class Cluster implements AsyncDisposable {
   readonly folder: string;
@@ -78,8 +89,8 @@ export class Cluster implements AsyncDisposable {
   }
 
   static async #started(command: readonly string[], options: StartOptions): Promise<Cluster> {
-    const { folder, args = [], env = {} } = options;
-    const main = new Process([...command, "--port", "0", "--json", ...args], { cwd: folder, env });
+    const { folder, port = 0, args = [], env = {} } = options;
+    const main = new Process([...command, "--port", String(port), "--json", ...args], { cwd: folder, env });
     const place = JSON.parse(await main.line(/^\{/)) as Place;
     return new Cluster(main, place, options, (await readFile(place.tokenFile, "utf8")).trim());
   }
@@ -127,6 +138,25 @@ export class Cluster implements AsyncDisposable {
       expect(ends, `it ended with ${JSON.stringify(job.failure)}`).not.toContain(job.state);
       return undefined;
     });
+  }
+
+  /** The job `sums`, with records in its channels and rows in its result, which ends only when it is opened. */
+  async gatedSums(params: SubmitRequest["params"] = {}): Promise<GatedJob> {
+    const gate = join(this.folder, `gate-${++gates}`);
+    const jid = await this.submit("sums", { params: { ...params, gate } });
+    await this.reaches(jid, "RUNNING");
+    await this.flows(jid, "seen");
+    return { jid, open: () => writeFileSync(gate, "") };
+  }
+
+  /** That the job `sums` finishes with its known answer, all of it made by one attempt. */
+  async expectSums(jid: string, attempt: number): Promise<JobView> {
+    const job = await this.reaches(jid, "FINISHED");
+    const { "user-config": params } = (await this.client.config(jid))["execution-config"];
+    const count = params["count"] as number;
+    expect(byField(await this.rows(jid, "sums"), "key")).toEqual(sumsBelow(count));
+    expect(byField(await this.rows(jid, "seen"), "index")).toEqual(seenBelow(count, attempt));
+    return job;
   }
 
   async rows(jid: string, sink: string): Promise<readonly unknown[]> {
@@ -187,7 +217,7 @@ function bundleOf(fixture: string): Promise<JobBundle> {
 }
 
 /** The known answer of the job `sums`. */
-export function sumsBelow(count: number): unknown[] {
+function sumsBelow(count: number): unknown[] {
   return Array.from({ length: 8 }, (_, key) => {
     let value = 0;
     for (let index = key; index < count; index += 8) value += index;
@@ -196,7 +226,7 @@ export function sumsBelow(count: number): unknown[] {
 }
 
 /** What it must have seen: each hundredth number once, all in the same attempt. */
-export function seenBelow(count: number, attempt: number): unknown[] {
+function seenBelow(count: number, attempt: number): unknown[] {
   return Array.from({ length: Math.ceil(count / 100) }, (_, at) => ({ index: at * 100, attempt }));
 }
 

@@ -17,6 +17,7 @@ export class FaultProxy {
   readonly #server: Server;
   readonly #target: () => { readonly host: string; readonly port: number };
   readonly #pairs = new Set<Pair>();
+  /** What was swallowed. */
   readonly #held = new Map<Direction, Buffer[]>();
   #refusing = false;
   readonly #delayMs: Record<Direction, number> = { out: 0, back: 0 };
@@ -39,6 +40,7 @@ export class FaultProxy {
     return address.port;
   }
 
+  /** How many connections go through it. */
   get connections(): number {
     return this.#pairs.size;
   }
@@ -98,12 +100,21 @@ export class FaultProxy {
     }
   }
 
+  /** Pieces keep their order, whatever delays come and go. Memory is as bounded as what a test sends. */
   #carry(direction: Direction, from: Socket, to: Socket): void {
+    const waiting: Buffer[] = [];
     from.on("data", (piece) => {
       const held = this.#held.get(direction);
+      const delayMs = this.#delayMs[direction];
       if (held !== undefined) held.push(piece);
-      else if (this.#delayMs[direction] === 0) to.write(piece);
-      else setTimeout(() => to.writable && to.write(piece), this.#delayMs[direction]);
+      else if (delayMs === 0 && waiting.length === 0) to.write(piece);
+      else {
+        waiting.push(piece);
+        setTimeout(() => {
+          const next = waiting.shift();
+          if (to.writable && next !== undefined) to.write(next);
+        }, delayMs);
+      }
     });
   }
 }

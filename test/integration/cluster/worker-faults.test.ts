@@ -1,20 +1,16 @@
 /** Workers that die, stop and come back while a job runs: what becomes of the job is named, and its answer stays the same. */
 
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { byField, Cluster, eventually, seenBelow, sumsBelow } from "./cluster.ts";
+import { Cluster, eventually } from "./cluster.ts";
 import { endsAllProcesses, workFolder } from "./processes.ts";
 
 endsAllProcesses();
 
-const COUNT = 20_000;
 /** Longer than a busy machine keeps a process from running. */
 const HEARTBEAT_TIMEOUT_MS = 3000;
 
 const folder = await workFolder();
 let cluster: Cluster;
-let serial = 0;
 
 beforeAll(async () => {
   const args = ["--heartbeat-every", "200ms", "--heartbeat-timeout", `${HEARTBEAT_TIMEOUT_MS}ms`, "--verbose"];
@@ -27,38 +23,17 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-interface Gated {
-  readonly jid: string;
-  /** Lets the job come to its end. */
-  open(): void;
-}
-
-/** The job, running on two workers, with rows of its first attempt in its result. */
-async function running(): Promise<Gated> {
-  const gate = join(folder.path, `gate-${++serial}`);
-  const jid = await cluster.submit("sums", { params: { count: COUNT, gate } });
-  await cluster.reaches(jid, "RUNNING");
-  await cluster.flows(jid, "seen");
-  return { jid, open: () => writeFileSync(gate, "") };
-}
-
-async function expectAnswer(jid: string, attempt: number): Promise<void> {
-  await cluster.reaches(jid, "FINISHED");
-  expect(byField(await cluster.rows(jid, "sums"), "key")).toEqual(sumsBelow(COUNT));
-  expect(byField(await cluster.rows(jid, "seen"), "index")).toEqual(seenBelow(COUNT, attempt));
-}
-
 describe("a job on two of three workers with one slot each", () => {
   test("undisturbed it has the known answer of its first attempt", async () => {
-    const { jid, open } = await running();
+    const { jid, open } = await cluster.gatedSums();
     open();
-    await expectAnswer(jid, 1);
+    await cluster.expectSums(jid, 1);
     expect(await cluster.exceptions(jid)).toEqual([]);
     expect((await cluster.client.job(jid)).restarts).toBe(0);
   });
 
   test("kill -9 of a worker: WORKER_LOST, a restart on the workers that are left, the same answer", async () => {
-    const { jid, open } = await running();
+    const { jid, open } = await cluster.gatedSums();
     const [victim = 0] = await cluster.placesOf(jid, "sum");
     const lost = (await cluster.client.workers()).find(({ pid }) => pid === victim);
     process.kill(victim, "SIGKILL");
@@ -86,12 +61,12 @@ describe("a job on two of three workers with one slot each", () => {
     expect(new Set(places).size).toBe(2);
     expect(places).not.toContain(victim);
     open();
-    await expectAnswer(jid, 2);
+    await cluster.expectSums(jid, 2);
     await cluster.worker(["--slots", "1"]);
   });
 
   test("SIGSTOP of a worker: lost after the timeout and not before, the job goes on without it; awake it joins anew", async () => {
-    const { jid, open } = await running();
+    const { jid, open } = await cluster.gatedSums();
     const [victim = 0] = await cluster.placesOf(jid, "sum");
     const askedMs = Date.now();
     const before = await cluster.member(victim);
@@ -118,11 +93,11 @@ describe("a job on two of three workers with one slot each", () => {
     const worker = cluster.workers.find(({ pid }) => pid === victim);
     expect(worker?.stderr.join("\n")).toMatch(/the worker leaves the cluster, and its slots are ended/);
     open();
-    await expectAnswer(jid, 2);
+    await cluster.expectSums(jid, 2);
     expect(await cluster.exceptions(jid)).toHaveLength(1);
     expect(await cluster.freeSlots()).toBe(3);
-    const next = await running();
+    const next = await cluster.gatedSums();
     next.open();
-    await expectAnswer(next.jid, 1);
+    await cluster.expectSums(next.jid, 1);
   });
 });
