@@ -6,7 +6,8 @@
  *  3. The size of a delta beside that of the whole.
  *  4. Writing to LevelDB, and restoring everything from it.
  *
- * Pauses of the garbage collector are reported beside the steps in which they fell: a step in which one fell is longer by it.
+ * Slices are timed twice: by the clock, which counts what other processes of the machine took, and by the CPU time of this
+ * thread, which does not. Collections of garbage are reported by themselves, with and without captures.
  */
 
 import { mkdtemp, rm } from "node:fs/promises";
@@ -72,36 +73,44 @@ function randomKeys(count: number): () => number {
   };
 }
 
-const pauses: { readonly start: number; readonly duration: number }[] = [];
+/** The longest pauses of the garbage collector since the last call. */
+let collected: number[] = [];
 const observer = new PerformanceObserver((list) => {
-  for (const { startTime, duration } of list.getEntries()) pauses.push({ start: startTime, duration });
+  for (const { duration } of list.getEntries()) collected.push(duration);
 });
 observer.observe({ entryTypes: ["gc"] });
 
+async function collections(): Promise<string> {
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const pauses = collected;
+  collected = [];
+  return `${pauses.length}, longest ${Math.max(0, ...pauses).toFixed(1)} ms`;
+}
+
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
 interface Figures {
   readonly blocks: Uint8Array[];
-  steps: number;
-  captureMs: number;
-  readonly slices: { readonly start: number; readonly duration: number }[];
-  readonly stepMs: { readonly start: number; readonly duration: number }[];
+  /** By slice. */
+  readonly wallMs: number[];
+  readonly cpuMs: number[];
 }
 
 /** Drives a capture in slices; `between` processes meanwhile. */
 function drive(capture: StateCapture, between: () => void): Figures {
-  const figures: Figures = { blocks: [], steps: 0, captureMs: 0, slices: [], stepMs: [] };
+  const figures: Figures = { blocks: [], wallMs: [], cpuMs: [] };
   while (!capture.done) {
     const start = performance.now();
-    let now = start;
-    while (!capture.done && now - start < SLICE_MS) {
+    const cpuStart = cpuMs();
+    while (!capture.done && performance.now() - start < SLICE_MS) {
       const block = capture.step();
       if (block !== undefined) figures.blocks.push(block);
-      const after = performance.now();
-      figures.stepMs.push({ start: now, duration: after - now });
-      now = after;
-      figures.steps++;
     }
-    figures.slices.push({ start, duration: now - start });
-    figures.captureMs += now - start;
+    figures.wallMs.push(performance.now() - start);
+    figures.cpuMs.push(cpuMs() - cpuStart);
     between();
   }
   return figures;
@@ -109,16 +118,12 @@ function drive(capture: StateCapture, between: () => void): Figures {
 
 const bytesOf = (blocks: readonly Uint8Array[]) => blocks.reduce((sum, { length }) => sum + length, 0);
 
-/** The longest of some spans, all and without what the collector took of them. */
-function longest(spans: Figures["slices"]): string {
-  const net = spans.map(({ start, duration }) => {
-    const inside = pauses.filter((pause) => pause.start >= start && pause.start < start + duration);
-    return duration - inside.reduce((sum, pause) => sum + pause.duration, 0);
-  });
-  const all = Math.max(...spans.map(({ duration }) => duration));
-  const sorted = net.toSorted((a, b) => a - b);
-  const p99 = sorted[Math.floor(sorted.length * 0.99)] as number;
-  return `${all.toFixed(1)} ms, without garbage collection ${Math.max(...net).toFixed(1)} ms, 99 % below ${p99.toFixed(1)} ms`;
+function longest(figures: readonly Figures[]): string {
+  const cpu = figures.flatMap((each) => each.cpuMs).toSorted((x, y) => x - y);
+  const wall = figures.flatMap((each) => each.wallMs);
+  const p99 = cpu[Math.floor(cpu.length * 0.99)] as number;
+  const sum = cpu.reduce((total, each) => total + each, 0) / figures.length;
+  return `CPU ${(cpu.at(-1) as number).toFixed(1)} ms (99 % below ${p99.toFixed(1)}), clock ${Math.max(...wall).toFixed(1)} ms; together ${sum.toFixed(0)} ms CPU`;
 }
 
 async function measure({ name, use }: Case): Promise<void> {
@@ -127,53 +132,55 @@ async function measure({ name, use }: Case): Promise<void> {
   const change = use(backend);
   for (let key = 0; key < KEYS; key++) change(key);
   const next = randomKeys(KEYS);
-  const process = (records: number) => {
+  const work = (records: number) => {
     for (let i = 0; i < records; i++) change(next());
   };
-  process(2_000_000);
-  await new Promise((resolve) => setImmediate(resolve));
-
+  work(2_000_000);
+  await collections();
   const beginAt = performance.now();
   const first = backend.capture(1);
   const beginMs = performance.now() - beginAt;
-  const everything = drive(first, () => process(BETWEEN));
+  const everything = drive(first, () => work(BETWEEN));
   backend.confirm(1);
+  await collections();
+
   const deltas: Figures[] = [];
-  let betweenMs = 0;
-  let betweenRecords = 0;
-  let quietMs = 0;
-  let quietRecords = 0;
+  let [besideMs, besideRecords, aloneMs, aloneRecords] = [0, 0, 0, 0];
+  const collectedAlone: string[] = [];
+  const collectedBeside: string[] = [];
   for (let id = 2; id <= 6; id++) {
     driven(backend.capture(1000 * id)); // what was changed so far goes into a checkpoint of its own
     backend.confirm(1000 * id);
     for (let key = 0; key < CHANGED; key++) change(Math.floor((key * KEYS) / CHANGED));
-    const quietAt = performance.now();
-    process(20 * BETWEEN);
-    quietMs += performance.now() - quietAt;
-    quietRecords += 20 * BETWEEN;
-    const capture = backend.capture(1000 * id + 1);
-    deltas.push(
-      drive(capture, () => {
-        const at = performance.now();
-        process(BETWEEN);
-        betweenMs += performance.now() - at;
-        betweenRecords += BETWEEN;
-      }),
-    );
+    await collections();
+    const aloneAt = cpuMs();
+    work(40 * BETWEEN);
+    aloneMs += cpuMs() - aloneAt;
+    aloneRecords += 40 * BETWEEN;
+    collectedAlone.push(await collections());
+    driven(backend.capture(1000 * id + 1));
     backend.confirm(1000 * id + 1);
+    for (let key = 0; key < CHANGED; key++) change(Math.floor((key * KEYS) / CHANGED));
+    await collections();
+    const delta = drive(backend.capture(1000 * id + 2), () => {
+      const at = cpuMs();
+      work(BETWEEN);
+      besideMs += cpuMs() - at;
+      besideRecords += BETWEEN;
+    });
+    deltas.push(delta);
+    backend.confirm(1000 * id + 2);
+    collectedBeside.push(await collections());
   }
-  await new Promise((resolve) => setImmediate(resolve));
-  const delta = deltas.at(-1) as Figures;
-  console.log(`  the barrier itself                ${beginMs.toFixed(2)} ms`);
-  console.log(`  longest slice, everything         ${longest(everything.slices)}`);
-  console.log(`  longest slice, deltas             ${longest(deltas.flatMap(({ slices }) => slices))}`);
-  console.log(`  longest step, deltas              ${longest(deltas.flatMap(({ stepMs }) => stepMs))}`);
+  const slower = besideMs / besideRecords / (aloneMs / aloneRecords);
+  console.log(`  the barrier itself            ${beginMs.toFixed(2)} ms`);
+  console.log(`  longest slice, everything     ${longest([everything])}`);
+  console.log(`  longest slice, five deltas    ${longest(deltas)}`);
+  console.log(`  a record beside a capture     ${slower.toFixed(2)} × one without, in CPU time`);
+  console.log(`  collections without captures  ${collectedAlone.at(-1)}; with ${collectedBeside.at(-1)}`);
   console.log(
-    `  time of a delta's steps together  ${(deltas.reduce((sum, each) => sum + each.captureMs, 0) / deltas.length).toFixed(0)} ms`,
+    `  bytes                         everything ${bytesOf(everything.blocks)}, a delta ${bytesOf((deltas.at(-1) as Figures).blocks)}`,
   );
-  const slower = betweenMs / betweenRecords / (quietMs / quietRecords);
-  console.log(`  a record while a capture is driven costs ${slower.toFixed(2)} × one without`);
-  console.log(`  bytes: everything ${bytesOf(everything.blocks)}, delta ${bytesOf(delta.blocks)}`);
   await measureStore(everything.blocks);
 }
 
@@ -195,15 +202,19 @@ async function measureStore(blocks: readonly Uint8Array[]): Promise<void> {
   const writeMs = performance.now() - writeAt;
   await store.close();
   const readAt = performance.now();
+  const readCpuAt = process.cpuUsage();
   store = await openLevelStore(folder);
   const backend = createMemoryBackend(options);
   const checkpoint = await openCheckpoint(store, name);
   await restoreOperator(store, checkpoint, OPERATOR, options.keyGroups, backend, undefined);
   const readMs = performance.now() - readAt;
+  const { user, system } = process.cpuUsage(readCpuAt);
   await store.close();
   await rm(folder, { recursive: true });
-  console.log(`  everything into LevelDB, synced   ${writeMs.toFixed(0)} ms in ${blocks.length} blocks`);
-  console.log(`  everything restored from LevelDB  ${readMs.toFixed(0)} ms`);
+  console.log(`  everything into LevelDB       ${writeMs.toFixed(0)} ms in ${blocks.length} blocks`);
+  console.log(
+    `  everything restored from it   ${readMs.toFixed(0)} ms by the clock, ${((user + system) / 1000).toFixed(0)} ms CPU of all threads`,
+  );
 }
 
 for (const each of cases) await measure(each);

@@ -46,7 +46,7 @@ export class ByteSink {
 
   /** A copy in memory of its own. */
   finish(): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from(this.view());
+    return new Uint8Array(this.view());
   }
 
   #reserve(count: number): void {
@@ -91,7 +91,7 @@ export class ByteSource {
 
   /** The next bytes in memory of their own, aligned for any typed array. */
   copy(count: number): ArrayBuffer {
-    return Uint8Array.from(this.raw(count)).buffer;
+    return new Uint8Array(this.raw(count)).buffer;
   }
 
   name(): string {

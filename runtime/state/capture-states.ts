@@ -31,7 +31,12 @@ export function* captureColumn(
   const out = rowsFor(column, entries.operator, cutAtGroups);
   for (let i = 0; i < rows.length; i++) {
     const slot = rows[i] as number;
-    yield* out.add(groups[i] as number, entries.index.keyAt(slot), column.takeRow(slot, capturing.after));
+    const group = groups[i] as number;
+    if (out.isFullFor(group)) {
+      yield undefined; // gathering rows and encoding them are two steps
+      yield out.cut();
+    }
+    for (const block of out.add(group, entries.index.keyAt(slot), column.takeRow(slot, capturing.after))) yield block;
   }
   if (!out.isEmpty) yield out.cut();
 }

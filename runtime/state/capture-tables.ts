@@ -67,26 +67,25 @@ export function* captureRows(
   cutAtGroups: boolean,
 ): Steps {
   const changed = new RowsByGroup();
-  const paneOfRow: number[] = [];
-  const slotOfRow: number[] = [];
   for (const [place, [, pane]] of panes.entries()) {
     const { size } = pane;
     for (let slot = 0; slot < size; slot++) {
       if (slot % ROWS_A_STEP === ROWS_A_STEP - 1) yield undefined;
       if (capturing !== undefined && !pane.isCaptured(slot, capturing)) continue;
-      changed.add(pane.groups[slot] as number, paneOfRow.length);
-      paneOfRow.push(place);
-      slotOfRow.push(slot);
+      changed.add(pane.groups[slot] as number, slot, place);
     }
     if (place % 256 === 255) yield undefined;
   }
-  const { rows, groups } = yield* changed.sorted();
+  const sorted = yield* changed.sorted();
   const out = new TableRows(table, cutAtGroups);
-  for (let i = 0; i < rows.length; i++) {
-    const [namespace, pane] = panes[paneOfRow[rows[i] as number] as number] as Panes[number];
-    const slot = slotOfRow[rows[i] as number] as number;
-    const group = groups[i] as number;
-    if (out.isFullFor(group)) yield out.cut();
+  for (let i = 0; i < sorted.rows.length; i++) {
+    const [namespace, pane] = panes[sorted.panes[i] as number] as Panes[number];
+    const slot = sorted.rows[i] as number;
+    const group = sorted.groups[i] as number;
+    if (out.isFullFor(group)) {
+      yield undefined; // gathering rows and encoding them are two steps
+      yield out.cut();
+    }
     out.add(group, pane.keyOnly(slot), namespace, pane.takeRow(slot));
   }
   if (!out.isEmpty) yield out.cut();

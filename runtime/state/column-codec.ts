@@ -36,8 +36,8 @@ function writeInferred(out: ByteSink, values: readonly unknown[], depth: number)
   if (fields !== undefined) writeRecords(out, values as readonly Fields[], fields, depth);
   else if (typeof first !== "object" && values.every((value) => Object.is(value, first)))
     write(out, encodings.constant, plainBytes(first));
-  else if (isInt32(first) && values.every(isInt32)) write(out, encodings.int32, bytesOf(Int32Array.from(values)));
-  else if (isNumber(first) && values.every(isNumber)) write(out, encodings.float64, bytesOf(Float64Array.from(values)));
+  else if (isInt32(first) && values.every(isInt32)) write(out, encodings.int32, bytesOf(new Int32Array(values)));
+  else if (isNumber(first) && values.every(isNumber)) write(out, encodings.float64, bytesOf(new Float64Array(values)));
   else if (isString(first) && values.every(isString)) writeText(out, values);
   else if (isBoolean(first) && values.every(isBoolean)) write(out, encodings.boolean, Uint8Array.from(values, Number));
   else write(out, encodings.plain, plainBytes(values));
@@ -66,7 +66,7 @@ function writeText(out: ByteSink, values: readonly string[]): void {
   out.u8(encodings.text);
   out.u32(1 + 4 * values.length + characters.length);
   out.u8(wide ? 2 : 1);
-  out.raw(bytesOf(Uint32Array.from(values, (text) => text.length)));
+  out.raw(bytesOf(new Uint32Array(values.map((text) => text.length))));
   out.raw(characters);
 }
 

@@ -229,12 +229,11 @@ export class MemoryPane implements StatePane {
 
   /** The row of a slot, once. REQUIRES: `isCaptured`, or that all rows are taken. */
   takeRow(slot: number): PaneRow {
-    const kept = this.#capture?.before.get(slot);
-    if (this.#capture !== undefined) {
-      this.#capture.done[slot] = 1;
-      this.#capture.before.delete(slot);
-    }
-    return kept ?? this.#rowOf(slot);
+    const capture = this.#capture;
+    if (capture === undefined) return this.#rowOf(slot);
+    capture.done[slot] = 1;
+    // Rows that were kept stay until the capture ends: a large Map that shrinks makes a pause of it.
+    return (capture.before.size === 0 ? undefined : capture.before.get(slot)) ?? this.#rowOf(slot);
   }
 
   /** A pane of the entries outside of a range of key groups. */

@@ -1,58 +1,87 @@
-/** Row numbers sorted by key group, in steps: how everything that is saved finds its place. */
+/** Rows sorted by key group, in steps: how everything that is saved finds its place. */
 
-/** Rows that are looked at before others may go on: some hundred microseconds. */
+/** Rows that are looked at before others may go on: some hundred microseconds. A power of two. */
 export const ROWS_A_STEP = 16_384;
+
+const GROUPS_MIN = 128;
 
 export interface SortedRows {
   readonly rows: Int32Array;
+  /** By place: what `add` was told beside the row. */
+  readonly panes: Int32Array;
   /** By place: the row's key group, ascending. */
   readonly groups: Uint16Array;
 }
 
+/** Rows in chunks, which never have to be copied while they become more. */
+interface Chunk {
+  readonly rows: Int32Array;
+  readonly panes: Int32Array;
+  readonly groups: Uint16Array;
+}
+
 export class RowsByGroup {
-  #rows = new Int32Array(1024);
-  #groups = new Uint16Array(1024);
+  readonly #chunks: Chunk[] = [];
+  /** By key group: how many rows it has. */
+  #counts = new Uint32Array(GROUPS_MIN);
   #size = 0;
 
-  add(keyGroup: number, row: number): void {
-    if (this.#size === this.#rows.length) this.#grow();
-    this.#rows[this.#size] = row;
-    this.#groups[this.#size++] = keyGroup;
+  add(keyGroup: number, row: number, pane = 0): void {
+    const at = this.#size++ & (ROWS_A_STEP - 1);
+    if (at === 0) this.#chunks.push(newChunk());
+    const { rows, panes, groups } = this.#chunks[this.#chunks.length - 1] as Chunk;
+    rows[at] = row;
+    panes[at] = pane;
+    groups[at] = keyGroup;
+    if (keyGroup >= this.#counts.length) this.#growCounts(keyGroup);
+    this.#counts[keyGroup] = (this.#counts[keyGroup] as number) + 1;
   }
 
   /** Rows of a key group keep the order in which they were added. */
   *sorted(): Generator<undefined, SortedRows> {
-    const size = this.#size;
     const starts = this.#starts();
-    const rows = new Int32Array(size);
-    const groups = new Uint16Array(size);
-    for (let i = 0; i < size; i++) {
-      const group = this.#groups[i] as number;
-      const place = starts[group] as number;
-      starts[group] = place + 1;
-      rows[place] = this.#rows[i] as number;
-      groups[place] = group;
-      if (i % ROWS_A_STEP === ROWS_A_STEP - 1) yield undefined;
+    const sorted = {
+      rows: new Int32Array(this.#size),
+      panes: new Int32Array(this.#size),
+      groups: new Uint16Array(this.#size),
+    };
+    for (const [i, chunk] of this.#chunks.entries()) {
+      const end = Math.min(ROWS_A_STEP, this.#size - i * ROWS_A_STEP);
+      for (let at = 0; at < end; at++) {
+        const group = chunk.groups[at] as number;
+        const place = starts[group] as number;
+        starts[group] = place + 1;
+        sorted.rows[place] = chunk.rows[at] as number;
+        sorted.panes[place] = chunk.panes[at] as number;
+        sorted.groups[place] = group;
+      }
+      yield undefined;
     }
-    return { rows, groups };
+    return sorted;
   }
 
+  /** The place of each key group's first row. */
   #starts(): Uint32Array {
-    let highest = 0;
-    for (let i = 0; i < this.#size; i++) if ((this.#groups[i] as number) > highest) highest = this.#groups[i] as number;
-    const counts = new Uint32Array(highest + 2);
-    for (let i = 0; i < this.#size; i++) (counts[(this.#groups[i] as number) + 1] as number)++;
-    for (let group = 1; group < counts.length; group++)
-      counts[group] = (counts[group] as number) + (counts[group - 1] as number);
-    return counts;
+    const starts = new Uint32Array(this.#counts.length);
+    let next = 0;
+    for (let group = 0; group < starts.length; group++) {
+      starts[group] = next;
+      next += this.#counts[group] as number;
+    }
+    return starts;
   }
 
-  #grow(): void {
-    const rows = new Int32Array(2 * this.#rows.length);
-    rows.set(this.#rows);
-    this.#rows = rows;
-    const groups = new Uint16Array(2 * this.#groups.length);
-    groups.set(this.#groups);
-    this.#groups = groups;
+  #growCounts(keyGroup: number): void {
+    const counts = new Uint32Array(Math.max(2 * this.#counts.length, keyGroup + 1));
+    counts.set(this.#counts);
+    this.#counts = counts;
   }
+}
+
+function newChunk(): Chunk {
+  return {
+    rows: new Int32Array(ROWS_A_STEP),
+    panes: new Int32Array(ROWS_A_STEP),
+    groups: new Uint16Array(ROWS_A_STEP),
+  };
 }

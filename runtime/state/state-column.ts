@@ -139,12 +139,11 @@ export class StateColumn {
 
   /** The row of a slot, once. REQUIRES: `isCaptured`. */
   takeRow(slot: number, after: number): CellRow {
-    const kept = this.#capture?.before.get(slot);
-    if (this.#capture !== undefined) {
-      this.#capture.done[slot] = 1;
-      this.#capture.before.delete(slot);
-    }
-    return kept ?? this.rowOf(slot, after);
+    const capture = this.#capture;
+    if (capture === undefined) return this.rowOf(slot, after);
+    capture.done[slot] = 1;
+    // Rows that were kept stay until the capture ends: a large Map that shrinks makes a pause of it.
+    return (capture.before.size === 0 ? undefined : capture.before.get(slot)) ?? this.rowOf(slot, after);
   }
 
   endCapture(): void {

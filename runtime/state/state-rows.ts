@@ -19,11 +19,13 @@ import type { MapKey } from "./map-key.ts";
 import { BLOCK_ROWS, type ColumnPlan } from "./state-block.ts";
 import { ABSENT, type CellRow } from "./state-column.ts";
 
+const NO_BLOCKS: readonly Uint8Array[] = [];
+
 export abstract class CellRows extends BlockRows {
   protected present: boolean[] = [];
 
-  /** The rows of one cell; a full block is yielded before each that does not fit. */
-  abstract add(group: number, key: Key, row: CellRow): Generator<Uint8Array>;
+  /** Adds the rows of one cell; gives the blocks that many of them fill. REQUIRES: it is not full for the group. */
+  abstract add(group: number, key: Key, row: CellRow): Iterable<Uint8Array>;
 
   protected addAbsent(group: number, key: Key): void {
     this.addKey(group, key);
@@ -39,13 +41,14 @@ export class ValueRows extends CellRows {
     return this.present.length;
   }
 
-  *add(group: number, key: Key, { cell, stamp }: CellRow): Generator<Uint8Array> {
-    if (this.isFullFor(group)) yield this.cut();
+  /** REQUIRES: it is not full for the group. */
+  add(group: number, key: Key, { cell, stamp }: CellRow): readonly Uint8Array[] {
     this.addKey(group, key);
     this.present.push(cell !== ABSENT);
-    if (cell === ABSENT) return;
+    if (cell === ABSENT) return NO_BLOCKS;
     this.#values.push(cell);
     this.#stamps.push(stamp);
+    return NO_BLOCKS;
   }
 
   protected takeColumns(): readonly Column[] {
@@ -70,7 +73,6 @@ export class ListRows extends CellRows {
   }
 
   *add(group: number, key: Key, { cell }: CellRow): Generator<Uint8Array> {
-    if (this.isFullFor(group)) yield this.cut();
     if (cell === ABSENT) {
       this.addAbsent(group, key);
       this.#froms.push(0);
@@ -115,7 +117,6 @@ export class MapRows extends CellRows {
   }
 
   *add(group: number, key: Key, { cell }: CellRow): Generator<Uint8Array> {
-    if (this.isFullFor(group)) yield this.cut();
     if (cell === ABSENT) {
       this.addAbsent(group, key);
       this.#wholes.push(false);

@@ -1,8 +1,16 @@
 /** What descriptors of state infer, as a process function sees it. */
 
-import { type ListState, listState, type MapState, mapState, type ValueState, valueState, withTtl } from "millrace";
 import { expectTypeOf, test } from "vitest";
 import type { StateHandle } from "../../core/state.ts";
+import {
+  type ListState,
+  listState,
+  type MapState,
+  mapState,
+  type ValueState,
+  valueState,
+  withTtl,
+} from "../../index.ts";
 
 test("a time to live leaves the type of a state as it is", () => {
   const counted = withTtl(valueState(0), "1h");
