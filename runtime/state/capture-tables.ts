@@ -83,7 +83,8 @@ export function* captureRows(
     const slot = sorted.rows[i] as number;
     const group = sorted.groups[i] as number;
     if (out.isFullFor(group)) {
-      yield undefined; // gathering rows and encoding them are two steps
+      // Gathering rows and encoding them are two steps, but not for values, which may be changed in place between.
+      if (!out.shape.values) yield undefined;
       yield out.cut();
     }
     out.add(group, pane.keyOnly(slot), namespace, pane.takeRow(slot));
