@@ -142,7 +142,7 @@ async function measure({ name, use }: Case): Promise<void> {
   const beginMs = performance.now() - beginAt;
   const everything = drive(first, () => work(BETWEEN));
   backend.confirm(1);
-  await collections();
+  const collectedFirst = await collections();
 
   const deltas: Figures[] = [];
   let [besideMs, besideRecords, aloneMs, aloneRecords] = [0, 0, 0, 0];
@@ -174,7 +174,7 @@ async function measure({ name, use }: Case): Promise<void> {
   }
   const slower = besideMs / besideRecords / (aloneMs / aloneRecords);
   console.log(`  the barrier itself            ${beginMs.toFixed(2)} ms`);
-  console.log(`  longest slice, everything     ${longest([everything])}`);
+  console.log(`  longest slice, everything     ${longest([everything])}; collections ${collectedFirst}`);
   console.log(`  longest slice, five deltas    ${longest(deltas)}`);
   console.log(`  a record beside a capture     ${slower.toFixed(2)} × one without, in CPU time`);
   console.log(`  collections without captures  ${collectedAlone.at(-1)}; with ${collectedBeside.at(-1)}`);
