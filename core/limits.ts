@@ -174,7 +174,7 @@ export const WORKER_RETRY_MS_MAX = 2_000;
 export const CONNECT_TIMEOUT_MS = 5_000;
 export const GREETING_TIMEOUT_MS = 5_000;
 
-/** How long a job waits for slots when the cluster says nothing: workers that restart are back by then. */
+/** How long a job waits for workers that are not there: those that restart are back by then. */
 export const SLOT_TIMEOUT_MS = 30_000;
 
 /** How long a region may take from its deployment until all its slots run: import of the program, links, opening. */

@@ -154,7 +154,11 @@ function withListening(command: Command): Command {
       positiveDuration,
     )
     .option("--heartbeat-timeout <duration>", "how long the other side may be silent (default: 5s)", positiveDuration)
-    .option("--slot-timeout <duration>", "how long a job may wait for slots (default: 30s)", positiveDuration)
+    .option(
+      "--slot-timeout <duration>",
+      "how long a job waits for workers that are not there (default: 30s)",
+      positiveDuration,
+    )
     .option("--json", "print where it is as one line of JSON", false)
     .option("--verbose", "log more", false);
 }

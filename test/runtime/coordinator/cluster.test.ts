@@ -73,6 +73,33 @@ describe("waiting for slots", () => {
     });
   });
 
+  test("who waits for slots in use waits as long as the others take", async () => {
+    const of = await new ScriptedCluster().start();
+    const worker = of.worker("w1", 3);
+    const [first, second, third] = [await of.submit(small), await of.submit(large), await of.submit(small)];
+    worker.run();
+    await passWith(of, 100_000, worker);
+    // One that fits is not let past the other either.
+    expect([first, second, third].map(({ status }) => status)).toEqual(["RUNNING", "WAITING", "WAITING"]);
+    worker.end();
+    await of.pass(100);
+    expect([second, third].map(({ status }) => status)).toEqual(["RUNNING", "WAITING"]);
+  });
+
+  test("whose workers go while it waits for others has the whole time from then on", async () => {
+    const of = await new ScriptedCluster().start();
+    const [one, other] = [of.worker("w1", 2), of.worker("w2", 1)];
+    const holder = await of.submit(small);
+    for (const worker of [one, other]) if (worker.deployments.length > 0) worker.run();
+    const job = await of.submit(large);
+    await passWith(of, 20_000, one, other);
+    expect([holder.status, job.status]).toEqual(["RUNNING", "WAITING"]);
+    await passWith(of, 29_000, one);
+    expect(job.status).toBe("WAITING");
+    await passWith(of, 35_000, one);
+    expect(job.life.cause).toMatchObject({ code: "SLOTS_MISSING", message: expect.stringContaining("1 worker") });
+  });
+
   test("a suspected worker gets nothing new", async () => {
     const of = await new ScriptedCluster().start();
     const worker = of.worker("w1", 1);
