@@ -122,9 +122,14 @@ export class Cluster implements AsyncDisposable {
     return (await this.client.workers()).map(({ pid }) => pid);
   }
 
+  async putFixture(fixture: string): Promise<JobBundle> {
+    const bundle = await bundleOf(fixture);
+    await this.client.putBundle(bundle.hash, bundle.code);
+    return bundle;
+  }
+
   async submit(fixture: string, options: Partial<SubmitRequest> = {}): Promise<string> {
-    const { hash, code } = await bundleOf(fixture);
-    await this.client.putBundle(hash, code);
+    const { hash } = await this.putFixture(fixture);
     const { jid } = await this.client.submit({ bundle: hash, workingDirectory: this.folder, ...options });
     return jid;
   }

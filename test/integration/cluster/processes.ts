@@ -141,6 +141,21 @@ export async function holdings(pid: number): Promise<{ readonly threads: number;
   return { threads: threads.length, files: files.filter((file) => file !== undefined) };
 }
 
+/** The ids of its child processes, those that have ended and were not waited for included. Linux only. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const pids = (await readdir("/proc")).map(Number).filter(Number.isInteger);
+  const parents = await Promise.all(pids.map(parentOf));
+  return pids.filter((_, at) => parents[at] === pid);
+}
+
+/** Undefined when the process is gone. */
+async function parentOf(pid: number): Promise<number | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  // Behind the name, in which anything may stand: state and parent.
+  const [, parent] = /^ \S+ (\d+)/.exec(text.slice(text.lastIndexOf(")") + 1)) ?? [];
+  return parent === undefined ? undefined : Number(parent);
+}
+
 /** Proportional and resident memory of a process, bytes. Linux only. */
 export async function memoryOf(pid: number): Promise<{ readonly pss: number; readonly rss: number }> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
