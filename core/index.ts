@@ -1,6 +1,7 @@
 /** The names of this room that user programs may use. Inner rooms import the files themselves. */
 
 export * from "./aggregate.ts";
+export type { CheckpointOptions } from "./checkpoints.ts";
 export {
   DataStream,
   KeyedStream,
@@ -29,7 +30,7 @@ export type { Requirements } from "./requirements.ts";
 export { RESTART_DEFAULT, type RestartStrategy } from "./restart.ts";
 export type { ArrowBatch, ArrowColumn, Schema } from "./schema.ts";
 export { type OutputTag, outputTag } from "./side-output.ts";
-export type { Sink, SinkContext, SinkWriter, TextOutput } from "./sink.ts";
+export type { PreparedPart, RestoredSink, Sink, SinkContext, SinkWriter, TextOutput } from "./sink.ts";
 export type { EnumeratorContext, ReadStep, Source, SourceContext, SourceReader, SplitEnumerator } from "./source.ts";
 export {
   type ListState,

@@ -5,6 +5,7 @@
  * `params`, which are plain data, fixed at submission.
  */
 
+import { type CheckpointOptions, checkpointSettings } from "./checkpoints.ts";
 import { Environment } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import { WATCHDOG_MS_DEFAULT, WATCHDOG_MS_MIN } from "./limits.ts";
@@ -26,6 +27,8 @@ export interface JobOptions<P extends Params> {
   readonly showRecordsInErrors?: boolean;
   /** What a cluster does after a failure that a restart may help against; absent: what the cluster has set. */
   readonly restart?: RestartStrategy;
+  /** Whether and how often the job's state is saved; absent: not at all. */
+  readonly checkpoints?: CheckpointOptions;
   /** A slot that stays in one call of the job's functions for so long is taken for stuck and ended. Default "60s". */
   readonly watchdog?: Duration;
 }
@@ -49,6 +52,7 @@ export function defineJob<const P extends Params = Params>(
 ): Job<P> {
   if (name === "") throw new MillraceError("MISSING_NAME", 'a job needs a name: defineJob(import.meta, "my-job", …)');
   if (options.restart !== undefined) checkRestartStrategy(options.restart, `restart of job "${name}"`);
+  if (options.checkpoints !== undefined) checkpointSettings(options.checkpoints, `checkpoints of job "${name}"`);
   watchdogMs(name, options);
   const job: Job<P> = Object.freeze({
     name,

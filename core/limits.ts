@@ -221,3 +221,12 @@ export const SLOTS_A_WORKER_MAX = 1_024;
 
 /** How long a broken link waits to be taken for a failure: a peer that died is noticed within that. */
 export const LINK_LOST_AFTER_MS = 200;
+
+/** A checkpoint that takes longer has met something that hangs, such as a barrier that waits behind a stuck operator. */
+export const CHECKPOINT_TIMEOUT_MS = 10 * 60_000;
+
+/** Checkpoints in a row that may fail: a disk that was full for a moment is no reason to end a job, one that stays full is. */
+export const CHECKPOINTS_TOLERATED = 3;
+
+/** Complete checkpoints that are kept: when the newest turns out to be damaged, there are others to go on from. */
+export const CHECKPOINTS_RETAINED = 3;

@@ -1,4 +1,15 @@
-/** Sinks: where streams end. A sink is data plus a factory of writers, one a subtask. */
+/**
+ * Sinks: where streams end. A sink is data plus a factory of writers, one a subtask.
+ *
+ * A writer that has `prepare` and `commit` takes part in checkpoints, so that what others see of its output holds each
+ * record once, whatever fails. Between two checkpoints it writes to where nobody looks; at the barrier it makes that
+ * durable and hands out what it needs to publish it; it publishes when the checkpoint that holds this is complete.
+ *
+ *   write … write ──► prepare(n) ──► write … write ──► prepare(n+1) ──► …
+ *                        └─ checkpoint n complete ──► commit(n, what prepare returned)
+ *
+ * A checkpoint that comes to nothing takes nothing back: its part is committed with the next one that is complete.
+ */
 
 import type { OperatorState, RuntimeContext } from "./operator.ts";
 import type { Duration } from "./time.ts";
@@ -20,6 +31,24 @@ export interface SinkContext extends RuntimeContext {
   standardStream(name: "stdout" | "stderr"): TextOutput;
   /** What the writer keeps over a restart. */
   readonly operatorState: OperatorState;
+  /** What the job goes on from; undefined at its first start. */
+  readonly restored: RestoredSink | undefined;
+}
+
+export interface RestoredSink {
+  /** The complete checkpoint from which the job goes on. */
+  readonly checkpoint: number;
+  /**
+   * All that this sink's writers had prepared and may not have committed. `commit` is called for each of them, by one of
+   * the new writers, after `open`; whatever else earlier attempts have written and not committed is void.
+   */
+  readonly parts: readonly PreparedPart[];
+}
+
+export interface PreparedPart {
+  readonly checkpoint: number;
+  /** What `prepare` returned. */
+  readonly prepared: unknown;
 }
 
 export interface TextOutput {
@@ -37,5 +66,16 @@ export interface SinkWriter<T> {
    * SINK_FLUSH_AFTER_MS (`limits.ts`) while it does not.
    */
   flush?(): void | Promise<void>;
+  /**
+   * Ends what was written so far: makes it durable, but not visible. What it returns, as plain data, is all that `commit`
+   * needs, in this process or another one; undefined when nothing was written. In a job without checkpoints it is called
+   * once at the end, with checkpoint 0.
+   */
+  prepare?(checkpoint: number): unknown;
+  /**
+   * Makes visible what was prepared: it will never be asked for again. Called in the order of checkpoints, and perhaps
+   * once more after a restart for what was committed already, which must then do nothing.
+   */
+  commit?(checkpoint: number, prepared: unknown): void | Promise<void>;
   close?(): void | Promise<void>;
 }

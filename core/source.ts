@@ -28,11 +28,18 @@ export interface EnumeratorContext {
   /** What relative paths are relative to: the folder in which the job was started or submitted. */
   readonly workingDirectory: string;
   readonly signal: AbortSignal;
+  /** What `snapshot` returned in the checkpoint from which the job goes on; absent: the job begins. */
+  readonly restored?: unknown;
 }
 
 export interface SplitEnumerator<Split> {
   /** The next split for a subtask that has nothing to read, or undefined when there will be no more for it. */
   next(subtask: number): Split | undefined | Promise<Split | undefined>;
+  /**
+   * What it has to know to go on after the splits that it has dealt out so far, as plain data: it is called with no `next`
+   * under way, and `enumerate` gets it back as `restored`. Without it a job with this source takes no checkpoints.
+   */
+  snapshot?(): unknown;
   close?(): void | Promise<void>;
 }
 

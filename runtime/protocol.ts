@@ -10,6 +10,7 @@ import type { Params } from "../core/job.ts";
 import type { LogLevel } from "../core/telemetry.ts";
 import type { ExecutionGraph } from "./graph/execution-graph.ts";
 import type { JobGraph } from "./graph/job-graph.ts";
+import type { BlockPlace, CheckpointName } from "./state/checkpoint-store.ts";
 
 /** Everything a slot needs to run its share of a job. */
 export interface SlotDeployment {
@@ -34,6 +35,48 @@ export interface SlotDeployment {
   /** Whether what sinks print goes to the job's log by "printed", instead of to this process's own output. */
   readonly printsToLog: boolean;
   readonly memory: SharedMemory;
+  /**
+   * Whether checkpoints are taken. The slot then stays until one that holds its end is complete: it asks for it by
+   * "wantsCheckpoint", and its last "snapshotted" counts for all later checkpoints.
+   */
+  readonly checkpointing?: boolean;
+  /** What the job goes on from; absent: it begins. */
+  readonly restore?: SlotRestore;
+}
+
+/** The slot reads it by "readManifest" and "readBlocks". */
+export interface SlotRestore {
+  readonly checkpoint: CheckpointName;
+}
+
+/** A split on its way to a reader. */
+export interface DealtSplit {
+  /** Rises with every split that is dealt out of a source in an attempt, from 1. */
+  readonly serial: number;
+  readonly split: unknown;
+  /** Where its reader has to go on, if it was begun before the restart. */
+  readonly position?: unknown;
+}
+
+/** What a checkpoint has to know of one subtask beside its blocks. Bytes are of `runtime/state/plain-bytes.ts`. */
+export interface SubtaskSnapshot {
+  readonly vertex: VertexId;
+  readonly subtask: number;
+  /** Nothing will come out of it any more. */
+  readonly finished: boolean;
+  /** Watermark and operator state of each operator of its chain. */
+  readonly operators: readonly { readonly operator: OperatorId; readonly rest: Uint8Array }[];
+  /** Of a source's subtask. */
+  readonly source?: SourceSnapshot;
+  /** What two-phase sinks have prepared and not committed: a list of `PreparedPart` each. */
+  readonly commits: readonly { readonly operator: OperatorId; readonly prepared: Uint8Array }[];
+}
+
+export interface SourceSnapshot {
+  /** Of the last split that it has begun, 0 for none; Infinity when it was told that there is no more. */
+  readonly lastSerial: number;
+  /** The split that it is reading: `{ split, position }`. */
+  readonly current?: Uint8Array;
 }
 
 /**
@@ -103,6 +146,7 @@ export type ToSlot =
       readonly kind: "split";
       readonly vertex: VertexId;
       readonly subtask: number;
+      /** A `DealtSplit`, null for none. */
       readonly split: unknown;
       readonly none: boolean;
     }
@@ -113,6 +157,28 @@ export type ToSlot =
   | { readonly kind: "dealSplit"; readonly vertex: VertexId; readonly subtask: number }
   /** Sources end as if they had read everything. */
   | { readonly kind: "stop" }
+  /**
+   * Take a checkpoint; numbers rise. It goes to every slot that has not ended, after all that was said of earlier ones.
+   * `full`: it is self-contained, and no later one builds on it. Else it builds on the last one that was not full, was
+   * complete, and was taken in the same attempt; the first one of an attempt is self-contained by itself.
+   */
+  | { readonly kind: "checkpoint"; readonly checkpoint: number; readonly full: boolean }
+  /** Save the enumerator of a source: every reader has been saved, `lastSerials` by subtask. */
+  | {
+      readonly kind: "cutEnumerator";
+      readonly checkpoint: number;
+      readonly vertex: VertexId;
+      readonly lastSerials: readonly number[];
+    }
+  /** A checkpoint is complete: sinks commit; or it came to nothing. Goes to every slot that has not ended. */
+  | { readonly kind: "checkpointEnded"; readonly checkpoint: number; readonly complete: boolean }
+  /** The answer to "readManifest" (one, null: there is none) and "readBlocks" (as many as were asked for), or why not. */
+  | {
+      readonly kind: "stored";
+      readonly serial: number;
+      readonly found: readonly (Uint8Array | null)[];
+      readonly error: ErrorReport | null;
+    }
   | { readonly kind: "cancel" };
 
 export type FromSlot =
@@ -143,6 +209,28 @@ export type FromSlot =
       readonly message: string;
       readonly fields: Readonly<Record<string, unknown>>;
     }
+  /** Captured state of one operator, in order; it comes before the "snapshotted" of its checkpoint. */
+  | {
+      readonly kind: "blocks";
+      readonly checkpoint: number;
+      readonly operator: OperatorId;
+      readonly blocks: readonly Uint8Array[];
+    }
+  /** All subtasks of the slot have been saved. */
+  | { readonly kind: "snapshotted"; readonly checkpoint: number; readonly subtasks: readonly SubtaskSnapshot[] }
+  /** The checkpoint cannot be taken, though the slot goes on. */
+  | { readonly kind: "declined"; readonly checkpoint: number; readonly error: ErrorReport }
+  /** The answer to "cutEnumerator": bytes for `SplitDealer` to go on from. */
+  | {
+      readonly kind: "enumeratorCut";
+      readonly checkpoint: number;
+      readonly vertex: VertexId;
+      readonly state: Uint8Array;
+    }
+  /** Something waits for a checkpoint that begins from now on: take one at once. */
+  | { readonly kind: "wantsCheckpoint" }
+  | { readonly kind: "readManifest"; readonly serial: number; readonly checkpoint: CheckpointName }
+  | { readonly kind: "readBlocks"; readonly serial: number; readonly places: readonly BlockPlace[] }
   | { readonly kind: "failed"; readonly error: ErrorReport };
 
 /** A port of one slot, as both sides see it. */

@@ -19,7 +19,7 @@ import type {
   Timers,
 } from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
-import type { SinkContext, TextOutput } from "../../core/sink.ts";
+import type { RestoredSink, SinkContext, TextOutput } from "../../core/sink.ts";
 import type { KeyedStateBackend, StateSnapshot } from "../../core/state-backend.ts";
 import type { Logger, LogLevel } from "../../core/telemetry.ts";
 import type { Clock } from "../../core/time.ts";
@@ -58,6 +58,8 @@ export interface OperatorSnapshot {
   readonly keyed: StateSnapshot | undefined;
   readonly timers: StateSnapshot | undefined;
   readonly lists: ReadonlyMap<string, { readonly mode: OperatorStateMode; readonly elements: readonly unknown[] }>;
+  /** Of a sink that is restored: what it goes on from. */
+  readonly sink?: RestoredSink | undefined;
 }
 
 export interface OutputTargets {
@@ -77,6 +79,7 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   readonly signal: AbortSignal;
   readonly log: Logger;
   currentWatermark = Number.NEGATIVE_INFINITY;
+  readonly restored: RestoredSink | undefined;
   /** Set right after the operator was made; absent for fused steps. */
   instance: Operator | undefined;
   /** Whether input has to be held: the operator is suspended, awaits a promise, or has input to take first. */
@@ -110,6 +113,7 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     this.#environment = environment;
     this.#targets = targets;
     this.#restored = restored;
+    this.restored = restored?.sink;
     if (restored?.timers !== undefined) this.#queue.restore(restored.timers);
     if (restored !== undefined) this.currentWatermark = restored.watermark;
   }

@@ -4,6 +4,7 @@
  * Failures are reported by the port, not thrown; the port has had every message when the returned promise resolves.
  */
 
+import { AssertionFailure, unreachable } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { VertexId } from "../../core/ids.ts";
 import type { Job } from "../../core/job.ts";
@@ -142,6 +143,14 @@ class RunningSlot {
         this.#enumerators?.stop();
         for (const { subtask } of this.#deployed.subtasks) subtask.stop();
         break;
+      case "checkpoint":
+      case "cutEnumerator":
+      case "checkpointEnded":
+      case "stored":
+        this.#slot.fail(new AssertionFailure(`a slot got "${message.kind}", but its deployment takes no checkpoints`));
+        break;
+      default:
+        unreachable(message);
     }
   }
 

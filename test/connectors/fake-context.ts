@@ -62,6 +62,7 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
         reported.printed.push(`${name}: ${text}`);
       },
     }),
+    restored: undefined,
     collect: (rows) => {
       reported.collected.push([...rows]);
       return options.collected?.();

@@ -1,0 +1,50 @@
+/** How often a job's state is saved while it runs, and what becomes of it. Plain data; the control plane reads it. */
+
+import { MillraceError } from "./errors.ts";
+import { CHECKPOINT_TIMEOUT_MS, CHECKPOINTS_RETAINED, CHECKPOINTS_TOLERATED } from "./limits.ts";
+import { type Duration, durationMs, positiveDurationMs } from "./time.ts";
+
+export interface CheckpointOptions {
+  /** From the beginning of one checkpoint to that of the next. */
+  readonly interval: Duration;
+  /** A checkpoint that takes longer is given up. Default "10m". */
+  readonly timeout?: Duration;
+  /** At least so long no checkpoint begins after one has ended, however long it took. Default "0s". */
+  readonly minPause?: Duration;
+  /** How many checkpoints in a row may come to nothing before the job fails. Default 3. */
+  readonly tolerated?: number;
+  /** How many complete checkpoints are kept, beside savepoints. Default 3. */
+  readonly retained?: number;
+}
+
+/** The same with every default filled in. */
+export interface CheckpointSettings {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly minPauseMs: number;
+  readonly tolerated: number;
+  readonly retained: number;
+}
+
+/** @throws BAD_DURATION or BAD_OPTION, beginning with `what`. */
+export function checkpointSettings(options: CheckpointOptions, what: string): CheckpointSettings {
+  const {
+    interval,
+    timeout,
+    minPause = "0s",
+    tolerated = CHECKPOINTS_TOLERATED,
+    retained = CHECKPOINTS_RETAINED,
+  } = options;
+  return {
+    intervalMs: positiveDurationMs(interval, `${what}: interval`),
+    timeoutMs: timeout === undefined ? CHECKPOINT_TIMEOUT_MS : positiveDurationMs(timeout, `${what}: timeout`),
+    minPauseMs: durationMs(minPause, `${what}: minPause`),
+    tolerated: wholeNumber(tolerated, 0, `${what}: tolerated`),
+    retained: wholeNumber(retained, 1, `${what}: retained`),
+  };
+}
+
+function wholeNumber(value: number, least: number, what: string): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new MillraceError("BAD_OPTION", `${what} must be a whole number of at least ${least}, got ${value}`);
+}

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { type CheckpointOptions, checkpointSettings } from "../../core/checkpoints.ts";
+import { defineJob } from "../../core/job.ts";
+
+test("what is not said of checkpoints has its default", () => {
+  expect(checkpointSettings({ interval: "10s" }, "checkpoints")).toEqual({
+    intervalMs: 10_000,
+    timeoutMs: 600_000,
+    minPauseMs: 0,
+    tolerated: 3,
+    retained: 3,
+  });
+});
+
+test.each<[string, CheckpointOptions, string]>([
+  ["no interval at all", { interval: "0s" }, 'checkpoints of job "j": interval must be longer than zero'],
+  ["an interval that is none", { interval: "soon" as never }, "expects a duration"],
+  ["no timeout at all", { interval: "1s", timeout: "0s" }, "timeout must be longer than zero"],
+  ["half a failure", { interval: "1s", tolerated: 0.5 }, "tolerated must be a whole number of at least 0"],
+  ["nothing retained", { interval: "1s", retained: 0 }, "retained must be a whole number of at least 1"],
+])("a job refuses checkpoints with %s", (_, checkpoints, message) => {
+  expect(() => defineJob(import.meta, "j", () => {}, { checkpoints })).toThrow(message);
+});
