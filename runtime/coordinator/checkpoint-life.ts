@@ -13,8 +13,7 @@
  *   completing  the manifest is being written. No time ends that: once it is there, the checkpoint is complete
  *
  * An acknowledgement of another number changes nothing. A slot that ends without having acknowledged leaves a hole: the
- * checkpoint is aborted, which is no failure, and taken again at once. What a slot that has ended had kept is void, so the
- * next checkpoint is taken in full: a delta would bring it back.
+ * checkpoint is aborted, which is no failure, and taken again at once.
  */
 
 export interface CheckpointRules {
@@ -38,8 +37,6 @@ export interface CheckpointLife {
   readonly slots: ReadonlySet<number>;
   /** The sources' vertices whose enumerators still run, with the slots that run them. */
   readonly dealers: ReadonlyMap<string, number>;
-  /** Whether the next one has to be self-contained. */
-  readonly fullNext: boolean;
   /** Somebody waits for one that begins after now. */
   readonly wanted: boolean;
   readonly savepoint: number | undefined;
@@ -51,15 +48,11 @@ export interface CheckpointLife {
 
 export interface UnderWay {
   readonly checkpoint: number;
-  readonly full: boolean;
   readonly savepoint: boolean;
-  readonly beganMs: number;
   /** Slots that have not acknowledged. */
   readonly waitsFor: ReadonlySet<number>;
   /** Sources whose enumerators have not been cut. */
   readonly uncut: ReadonlySet<string>;
-  /** Whether a slot has ended since it began. */
-  readonly slotEnded: boolean;
 }
 
 export type CheckpointEvent = { readonly nowMs: number } & (
@@ -69,8 +62,6 @@ export type CheckpointEvent = { readonly nowMs: number } & (
       readonly last: number;
       readonly slots: readonly number[];
       readonly dealers: ReadonlyMap<string, number>;
-      /** Whether deltas can build on what the region was started from. */
-      readonly continues: boolean;
     }
   | { readonly kind: "closed" | "time" | "wanted" }
   /** REQUIRES: a number above all that the region has given. */
@@ -83,7 +74,7 @@ export type CheckpointEvent = { readonly nowMs: number } & (
 );
 
 export type CheckpointEffect =
-  | { readonly kind: "begin"; readonly checkpoint: number; readonly full: boolean; readonly savepoint: boolean }
+  | { readonly kind: "begin"; readonly checkpoint: number; readonly savepoint: boolean }
   | { readonly kind: "cut"; readonly checkpoint: number; readonly sources: readonly string[] }
   /** Write the manifest. */
   | { readonly kind: "complete"; readonly checkpoint: number; readonly savepoint: boolean }
@@ -115,7 +106,6 @@ export function createCheckpointLife(): CheckpointLife {
     current: undefined,
     slots: new Set(),
     dealers: new Map(),
-    fullNext: true,
     wanted: false,
     savepoint: undefined,
     beganMs: 0,
@@ -175,14 +165,13 @@ export function timeOf(state: CheckpointLife, rules: CheckpointRules): number {
 
 function opened(state: CheckpointLife, event: Extract<CheckpointEvent, { kind: "opened" }>): CheckpointTransition {
   if (state.phase !== "closed") return same(state);
-  const { nowMs, last, slots, dealers, continues } = event;
+  const { nowMs, last, slots, dealers } = event;
   return same({
     ...state,
     phase: "idle",
     last: Math.max(state.last, last),
     slots: new Set(slots),
     dealers,
-    fullNext: !continues,
     beganMs: nowMs,
     endedMs: nowMs,
     failures: 0,
@@ -245,14 +234,9 @@ function completing(state: CheckpointLife): CheckpointTransition {
 }
 
 function written(state: CheckpointLife, nowMs: number): CheckpointTransition {
-  const { checkpoint, savepoint, full, slotEnded } = state.current as UnderWay;
-  // Nothing builds on a savepoint: it may be deleted by anybody.
-  const fullNext = state.fullNext && !(full && !savepoint && !slotEnded);
+  const { checkpoint, savepoint } = state.current as UnderWay;
   const failures = savepoint ? state.failures : 0;
-  return {
-    state: { ...over(state, nowMs), fullNext, failures },
-    effects: [{ kind: "completed", checkpoint, savepoint }],
-  };
+  return { state: { ...over(state, nowMs), failures }, effects: [{ kind: "completed", checkpoint, savepoint }] };
 }
 
 function failed(state: CheckpointLife, nowMs: number, reason: string, rules: CheckpointRules): CheckpointTransition {
@@ -273,10 +257,10 @@ function slotEnded(state: CheckpointLife, slot: number, nowMs: number): Checkpoi
   if (!state.slots.has(slot)) return same(state);
   const { current } = state;
   const dealers = new Map([...state.dealers].filter(([, of]) => of !== slot));
-  const left: CheckpointLife = { ...state, slots: without(state.slots, slot), dealers, fullNext: true };
+  const left: CheckpointLife = { ...state, slots: without(state.slots, slot), dealers };
   if (left.slots.size === 0) return closed(left, nowMs, "all slots of the region have ended");
   if (current === undefined) return same(left);
-  if (!leavesHole(state, current, slot)) return same({ ...left, current: { ...current, slotEnded: true } });
+  if (!leavesHole(state, current, slot)) return same(left);
   const effects = [abortion(current, `slot ${slot + 1} ended meanwhile`, false)];
   return { state: { ...over(left, nowMs), wanted: state.wanted || !current.savepoint }, effects };
 }
@@ -295,18 +279,15 @@ function begun({ state, effects }: CheckpointTransition, nowMs: number, rules: C
   const savepoint = state.savepoint !== undefined;
   const current: UnderWay = {
     checkpoint: state.savepoint ?? state.last + 1,
-    full: state.fullNext || savepoint,
     savepoint,
-    beganMs: nowMs,
     waitsFor: state.slots,
     uncut: new Set(),
-    slotEnded: false,
   };
-  const { checkpoint, full } = current;
+  const { checkpoint } = current;
   return {
     // A savepoint is none that a sink can wait for: it does not commit.
     state: { ...state, phase: "pending", last: checkpoint, current, wanted: state.wanted && savepoint, beganMs: nowMs },
-    effects: [...effects, { kind: "begin", checkpoint, full, savepoint }],
+    effects: [...effects, { kind: "begin", checkpoint, savepoint }],
   };
 }
 

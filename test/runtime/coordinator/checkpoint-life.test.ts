@@ -18,7 +18,7 @@ type Untimed = CheckpointEvent extends infer Event
     : never
   : never;
 
-const opened: Untimed = { kind: "opened", last: 0, slots: [0, 1], dealers: new Map([["source", 0]]), continues: false };
+const opened: Untimed = { kind: "opened", last: 0, slots: [0, 1], dealers: new Map([["source", 0]]) };
 const time: Untimed = { kind: "time" };
 const wanted: Untimed = { kind: "wanted" };
 const closed: Untimed = { kind: "closed" };
@@ -47,10 +47,10 @@ const begun = [
 ] as const;
 const acknowledged = [...begun, [110, ack(0)], [120, ack(1)]] as const;
 const complete = [...acknowledged, [130, cut()], [140, written()]] as const;
-const begin = { kind: "begin", checkpoint: 1, full: true, savepoint: false };
+const begin = { kind: "begin", checkpoint: 1, savepoint: false };
 
 describe("the checkpoints of a region", () => {
-  test("one begins when the interval is over, and the first one is full", () => {
+  test("one begins when the interval is over, and not before", () => {
     expect(outcome([0, opened], [99, time]).effects).toEqual([]);
     expect(outcome(...begun).effects).toEqual([begin]);
   });
@@ -65,9 +65,9 @@ describe("the checkpoints of a region", () => {
     ]);
   });
 
-  test("the next one is a delta, an interval after the begin of the one before", () => {
+  test("the next one begins an interval after the begin of the one before", () => {
     const { state, effects } = outcome(...complete, [200, time]);
-    expect(effects.at(-1)).toEqual({ kind: "begin", checkpoint: 2, full: false, savepoint: false });
+    expect(effects.at(-1)).toEqual({ kind: "begin", checkpoint: 2, savepoint: false });
     expect(state.current?.checkpoint).toBe(2);
   });
 
@@ -81,7 +81,7 @@ describe("the checkpoints of a region", () => {
   test("one that is wanted begins at once, or when the one under way is over", () => {
     expect(outcome([0, opened], [5, wanted]).effects).toEqual([begin]);
     const { effects } = outcome(...begun, [105, wanted], [110, ack(0)], [120, ack(1)], [130, cut()], [140, written()]);
-    expect(effects.at(-1)).toEqual({ kind: "begin", checkpoint: 2, full: false, savepoint: false });
+    expect(effects.at(-1)).toEqual({ kind: "begin", checkpoint: 2, savepoint: false });
   });
 
   test("one that is late is aborted, and its late acknowledgement changes nothing", () => {
@@ -115,17 +115,17 @@ describe("the checkpoints of a region", () => {
     expect(outcome(...failedThenComplete).effects.map(({ kind }) => kind)).not.toContain("fail");
   });
 
-  test("a slot that ends without having acknowledged makes it begin anew, in full, and that is no failure", () => {
+  test("a slot that ends without having acknowledged makes it begin anew, and that is no failure", () => {
     const { effects, state } = outcome(...complete, [200, time], [210, ended(1)]);
     expect(effects.slice(-2)).toEqual([
       { kind: "aborted", checkpoint: 2, savepoint: false, failed: false, reason: "slot 2 ended meanwhile" },
-      { kind: "begin", checkpoint: 3, full: true, savepoint: false },
+      { kind: "begin", checkpoint: 3, savepoint: false },
     ]);
     expect(state.failures).toBe(0);
   });
 
-  test("a slot that ends after it has acknowledged is in it, and the next one is full", () => {
-    const { effects } = after(
+  test("a slot that ends after it has acknowledged is in it, and is not asked again", () => {
+    const { effects } = outcome(
       ...begun,
       [110, ack(1)],
       [111, ended(1)],
@@ -136,14 +136,14 @@ describe("the checkpoints of a region", () => {
     );
     expect(effects.slice(-2)).toEqual([
       { kind: "completed", checkpoint: 1, savepoint: false },
-      { kind: "begin", checkpoint: 2, full: true, savepoint: false },
+      { kind: "begin", checkpoint: 2, savepoint: false },
     ]);
   });
 
   test("a slot that ends before its enumerators were cut takes what they have dealt with it", () => {
     const { effects } = outcome(...acknowledged, [125, ended(0)]);
     expect(effects.at(-2)).toMatchObject({ kind: "aborted", checkpoint: 1, failed: false });
-    expect(effects.at(-1)).toMatchObject({ kind: "begin", checkpoint: 2, full: true });
+    expect(effects.at(-1)).toMatchObject({ kind: "begin", checkpoint: 2 });
   });
 
   test("when its last slot has ended nothing begins any more", () => {
@@ -156,15 +156,13 @@ describe("the checkpoints of a region", () => {
     expect(effects.at(-1)).toEqual({ kind: "complete", checkpoint: 1, savepoint: false });
   });
 
-  test("it goes on above the numbers that were given, and with a delta where it was restored from its own", () => {
-    const restored: Untimed = { ...opened, last: 41, continues: true } as Untimed;
-    expect(outcome([0, restored], [100, time]).effects).toEqual([
-      { kind: "begin", checkpoint: 42, full: false, savepoint: false },
-    ]);
+  test("it goes on above the numbers that were given", () => {
+    const restored: Untimed = { ...opened, last: 41 } as Untimed;
+    expect(outcome([0, restored], [100, time]).effects).toEqual([{ kind: "begin", checkpoint: 42, savepoint: false }]);
   });
 
-  test("a savepoint is full, and nothing builds on it", () => {
-    const taken = after(
+  test("a savepoint is taken under the number that it was given", () => {
+    const taken = outcome(
       ...([
         ...complete,
         [150, savepoint(7)],
@@ -175,12 +173,12 @@ describe("the checkpoints of a region", () => {
       ] as const),
     );
     expect(taken.effects.slice(-4)).toEqual([
-      { kind: "begin", checkpoint: 7, full: true, savepoint: true },
+      { kind: "begin", checkpoint: 7, savepoint: true },
       { kind: "cut", checkpoint: 7, sources: ["source"] },
       { kind: "complete", checkpoint: 7, savepoint: true },
       { kind: "completed", checkpoint: 7, savepoint: true },
     ]);
-    expect(taken.state).toMatchObject({ last: 7, fullNext: false, savepoint: undefined });
+    expect(taken.state).toMatchObject({ last: 7, savepoint: undefined });
   });
 
   test("a savepoint that fails is no failure of the job's", () => {
@@ -193,7 +191,7 @@ describe("the checkpoints of a region", () => {
     expect(effects.slice(1)).toEqual([
       { kind: "savepointRefused", checkpoint: 3, reason: "savepoint 2 is under way" },
       { kind: "aborted", checkpoint: 1, savepoint: false, failed: true, reason: "no" },
-      { kind: "begin", checkpoint: 2, full: true, savepoint: true },
+      { kind: "begin", checkpoint: 2, savepoint: true },
     ]);
   });
 
@@ -331,7 +329,7 @@ function randomEvent(random: SeededRandom, state: CheckpointLife, nowMs: number)
   if (state.phase === "closed" && share < 0.5) {
     const slots = Array.from({ length: 1 + pick(3) }, (_, slot) => slot);
     const dealers = new Map(random.next() < 0.5 ? [] : [["source", pick(slots.length)]]);
-    return { kind: "opened", nowMs, last: pick(50), slots, dealers, continues: random.next() < 0.5 };
+    return { kind: "opened", nowMs, last: pick(50), slots, dealers };
   }
   if (share < 0.45) return { kind: "acknowledged", nowMs, checkpoint, slot: pick(4) };
   if (share < 0.6) return { kind: "cut", nowMs, checkpoint, source: "source" };
