@@ -261,12 +261,13 @@ class Witness {
         break;
       }
       case "completed":
-        this.#own(effect.checkpoint);
-        this.#over(effect.checkpoint);
-        break;
       case "aborted":
         this.#own(effect.checkpoint);
         this.#over(effect.checkpoint);
+        break;
+      case "savepointRefused":
+      case "fail":
+      case "timer":
         break;
     }
   }
