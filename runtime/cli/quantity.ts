@@ -24,10 +24,8 @@ export function bytes(count: number): string {
   return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${byteUnits[power]}`;
 }
 
-const numbers = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-
 export function whole(value: number): string {
-  return numbers.format(value);
+  return Math.round(value).toLocaleString("en");
 }
 
 /** "2026-03-01 10:00:05", in UTC; "-" for -1, which stands for "not yet". */
