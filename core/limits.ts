@@ -99,6 +99,9 @@ export const PLANNING_HEAP_MB_MAX = 256;
 /** Programs that are planned at the same time, each in a process of its own of some 80 MB. */
 export const PLANNERS_MAX = 4;
 
+/** How long a planner's process that was started ahead waits for the submission that was announced. */
+export const PLANNER_SPARE_MS = 15_000;
+
 /** Lines that a program may write to the coordinator's log while it is imported: a warning's worth. */
 export const PLANNING_LOG_LINES_MAX = 100;
 
@@ -218,6 +221,15 @@ export const LINK_PACE_MS = 1;
 
 /** Slots of one worker: each is a thread. */
 export const SLOTS_A_WORKER_MAX = 1_024;
+
+/** Slot threads that an announced submission starts ahead in the whole cluster, when it does not say how many it needs. */
+export const SLOTS_EXPECTED = 4;
+
+/** The same when it says it: each takes some 15 MB and a tenth of a second to load, perhaps for nothing. */
+export const SLOTS_EXPECTED_MAX = 16;
+
+/** How long a thread that was started ahead waits for its task. */
+export const SLOT_SPARE_MS = 15_000;
 
 /** How long a broken link waits to be taken for a failure: a peer that died is noticed within that. */
 export const LINK_LOST_AFTER_MS = 200;

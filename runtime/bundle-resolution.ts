@@ -7,6 +7,7 @@
  */
 
 import { registerHooks } from "node:module";
+import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MillraceError } from "../core/errors.ts";
 
@@ -25,6 +26,11 @@ export function resolveImportsOf(bundle: string): void {
     });
   }
   bundles.add(bundle);
+}
+
+/** Loads what every bundle imports, before there is one: the file that its import of "millrace" leads to. */
+export async function loadMillrace(): Promise<void> {
+  await import(new URL(`../index${extname(import.meta.filename)}`, import.meta.url).href);
 }
 
 function resolveBare(specifier: string, resolve: Resolve): { readonly url: string } {

@@ -9,6 +9,7 @@
  *     hello            ──►
  *                      ◄──        welcome (epoch), refused
  *     heartbeat        ◄──►       heartbeat
+ *                      ◄──        prepare (a submission is coming: start threads ahead)
  *                      ◄──        deploy (a region's slots on this worker)
  *     bundleWanted     ──►
  *                      ◄──        bundle
@@ -115,6 +116,8 @@ export interface SlotPlacement {
 
 export type ToWorker =
   | { readonly kind: "heartbeat"; readonly serial: number }
+  /** So many slots of a job that is about to be submitted may come to this worker. */
+  | { readonly kind: "prepare"; readonly slots: number }
   | { readonly kind: "deploy"; readonly deployment: RegionDeployment }
   | { readonly kind: "bundle"; readonly hash: BundleHash; readonly code: Uint8Array | undefined }
   | { readonly kind: "toSlot"; readonly attempt: AttemptId; readonly slot: number; readonly message: ToSlot }

@@ -30,5 +30,11 @@ export interface PlannedJob {
   readonly explained: string;
 }
 
-/** Runs in a process of its own, bounded in time and memory. @throws MillraceError what is wrong with the program. */
-export type PlanBundle = (request: PlanRequest) => Promise<PlannedJob>;
+export interface Planner {
+  /** Runs in a process of its own, bounded in time and memory. @throws MillraceError what is wrong with the program. */
+  plan(request: PlanRequest): Promise<PlannedJob>;
+  /** A request is coming soon: what it would have to wait for is started ahead, and ended if none comes. */
+  expect(): void;
+  /** Ends what was started ahead. */
+  close(): void;
+}

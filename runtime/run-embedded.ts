@@ -17,10 +17,10 @@ export function runEmbedded(job: Job, options: RunOptions): JobHandle {
   const pool = new SlotPool({
     slots: plan.executionGraph.slots,
     slotHeapMb: options.slotHeapMb,
-    watchdogMs: watchdogMs(job.name, job.options),
     onStrayError: (error) =>
       log("error", "an error in a thread whose slot had ended", { job: job.name, error: error.message }),
   });
+  const watchdog = watchdogMs(job.name, job.options);
   const jobId = randomUUID();
   const startedAt = Date.now();
   const metrics = (): JobMetrics =>
@@ -39,7 +39,7 @@ export function runEmbedded(job: Job, options: RunOptions): JobHandle {
     showRecordsInErrors: job.options.showRecordsInErrors ?? false,
     freeze: options.freeze ?? false,
     workingDirectory: process.cwd(),
-    startSlot: (deployment) => pool.start(deployment),
+    startSlot: (deployment) => pool.start(deployment, watchdog),
     log,
     onReport: () => options.onProgress?.(metrics()),
     callAfter: (ms, callback) => {

@@ -3,9 +3,9 @@
  * follows it to its end: rows and what `print` sinks write on standard output, progress and log on standard error.
  */
 
-import { bundleJob, type JobBundle } from "../bundle/bundle-job.ts";
+import type { JobBundle } from "../bundle/bundle-job.ts";
 import type { RestClient } from "../rest/client.ts";
-import type { JobResultView, JobSummaryView, SubmitRequest } from "../rest/views.ts";
+import type { BundleView, JobResultView, JobSummaryView, SubmitRequest } from "../rest/views.ts";
 import { type ConnectionOptions, withClient } from "./connection.ts";
 import { errorText } from "./error-text.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
@@ -37,10 +37,21 @@ export async function submitCommand(path: string, options: SubmitOptions): Promi
 }
 
 async function submitted(client: RestClient, path: string, options: SubmitOptions): Promise<JobSummaryView> {
-  // esbuild works in a process of its own meanwhile.
-  const [bundle, known] = await Promise.all([bundleJob(path), client.bundles()]);
+  // Announced before the bundler is loaded: the cluster and esbuild's process work meanwhile.
+  const [known, bundle] = await Promise.all([announced(client, options), bundled(path)]);
   if (!known.some(({ id }) => id === bundle.hash)) await client.putBundle(bundle.hash, bundle.code);
   return await client.submit(requestOf(bundle, options));
+}
+
+/** What the coordinator has already. */
+async function announced(client: RestClient, { parallelism }: SubmitOptions): Promise<readonly BundleView[]> {
+  await client.expectSubmission(parallelism === undefined ? {} : { parallelism });
+  return await client.bundles();
+}
+
+async function bundled(path: string): Promise<JobBundle> {
+  const { bundleJob } = await import("../bundle/bundle-job.ts");
+  return await bundleJob(path);
 }
 
 function requestOf({ hash }: JobBundle, { parallelism, param, slotHeap }: SubmitOptions): SubmitRequest {

@@ -2,15 +2,21 @@
 
 import { isAbsolute } from "node:path";
 import { MillraceError } from "../../core/errors.ts";
-import { SUBMISSIONS_PLANNING_MAX, SUBMISSIONS_WAITING_MAX } from "../../core/limits.ts";
+import {
+  SLOTS_EXPECTED,
+  SLOTS_EXPECTED_MAX,
+  SUBMISSIONS_PLANNING_MAX,
+  SUBMISSIONS_WAITING_MAX,
+} from "../../core/limits.ts";
 import type { Clock } from "../../core/time.ts";
 import type { BundleHash, ClusterId, JobId } from "../cluster-ids.ts";
 import type { ExchangeAddress } from "../cluster-protocol.ts";
-import type { PlanBundle } from "../planned-job.ts";
+import type { Planner } from "../planned-job.ts";
 import type {
   BundleView,
   ClusterService,
   ExceptionsView,
+  ExpectedSubmission,
   JobConfigView,
   JobResultView,
   JobSummaryView,
@@ -40,7 +46,7 @@ export interface ServiceOptions {
   readonly bundles: BundleStore;
   readonly logs: JobLogFiles;
   readonly results: JobResultFiles;
-  readonly planBundle: PlanBundle;
+  readonly planner: Planner;
 }
 
 export class CoordinatorService implements ClusterService {
@@ -154,6 +160,12 @@ export class CoordinatorService implements ClusterService {
     return this.#options.bundles.delete(hash);
   }
 
+  expectSubmission({ parallelism = SLOTS_EXPECTED }: ExpectedSubmission): void {
+    const { planner, cluster } = this.#options;
+    planner.expect();
+    cluster.expectSubmission(Math.min(parallelism, SLOTS_EXPECTED_MAX));
+  }
+
   async submit(request: SubmitRequest): Promise<JobSummaryView> {
     const { bundle, workingDirectory } = request;
     if (!isAbsolute(workingDirectory)) {
@@ -182,12 +194,12 @@ export class CoordinatorService implements ClusterService {
   }
 
   async #planAndSubmit(request: SubmitRequest): Promise<JobSummaryView> {
-    const { bundles, cluster, planBundle } = this.#options;
+    const { bundles, cluster, planner } = this.#options;
     const { bundle, parallelism, params, paramTexts, workingDirectory, slotHeapMb } = request;
     if (!(await bundles.has(bundle))) {
       throw new MillraceError("NOT_FOUND", `there is no bundle ${bundle}; send it first`);
     }
-    const plan = await planBundle({
+    const plan = await planner.plan({
       bundle: bundles.path(bundle),
       ...(parallelism === undefined ? {} : { parallelism }),
       ...(params === undefined ? {} : { params }),

@@ -166,6 +166,21 @@ export class Cluster {
     if (this.#state === "open") this.#registry.leave(id, epoch, "its connection to the coordinator broke");
   }
 
+  /** A job of about so many slots will be submitted: workers that it may be placed on start threads ahead. */
+  expectSubmission(slots: number): void {
+    if (this.#state !== "open") return;
+    const capacities = this.#capacities();
+    const free = capacities.reduce((sum, worker) => sum + worker.free, 0);
+    const wanted = Array.from({ length: Math.min(slots, free) }, (_, slot) => ({ slot, labels: {} }));
+    const placement = (this.#options.placement ?? spreadPlacement).place(wanted, capacities);
+    if (placement.kind === "missing") return;
+    for (const id of new Set(placement.workers)) {
+      const { epoch } = this.#registry.get(id) as Worker;
+      const count = placement.workers.filter((worker) => worker === id).length;
+      this.#registry.send(id, epoch, { kind: "prepare", slots: count });
+    }
+  }
+
   /** Resolves when the job is safe in the store: from then on it survives the coordinator. */
   async submit(plan: PlannedJob, submission: Submission): Promise<JobManager> {
     this.#refuseSubmission();

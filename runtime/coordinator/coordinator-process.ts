@@ -22,7 +22,7 @@ import {
 } from "../../core/limits.ts";
 import { systemCallAfter, systemClock } from "../clock.ts";
 import type { ClusterId, JobId } from "../cluster-ids.ts";
-import type { PlanBundle } from "../planned-job.ts";
+import type { Planner } from "../planned-job.ts";
 import { type RestServer, startRestServer } from "../rest/rest-server.ts";
 import { DocumentStore } from "../state/document-store.ts";
 import type { Log } from "../telemetry/pino-log.ts";
@@ -78,7 +78,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Sta
     const files = await openFiles(data, options.log);
     cluster = createCluster(options, store, files);
     await cluster.recover();
-    return await open(options, { token, tokenFile, cluster, store, files });
+    return await open(options, { token, tokenFile, planner: lazyPlanner(options.log), cluster, store, files });
   } catch (cause) {
     cluster?.close();
     await store.close();
@@ -100,6 +100,7 @@ function checkHeartbeats({ heartbeatEveryMs, heartbeatTimeoutMs }: CoordinatorOp
 interface Inside {
   readonly token: string;
   readonly tokenFile: string;
+  readonly planner: Planner;
   readonly cluster: Cluster;
   readonly store: StoredJobs;
   readonly files: Files;
@@ -107,7 +108,7 @@ interface Inside {
 
 /** Lets people and workers in. */
 async function open(options: CoordinatorOptions, inside: Inside): Promise<StartedCoordinator> {
-  const { token, tokenFile, cluster, store, files } = inside;
+  const { token, tokenFile, planner, cluster, store, files } = inside;
   const rest = await startRest(options, inside);
   const acceptor = acceptControl(rest.server, {
     token,
@@ -121,6 +122,7 @@ async function open(options: CoordinatorOptions, inside: Inside): Promise<Starte
     ...{ address: rest.address, tokenFile, clusterId: store.cluster, cluster },
     close: async (shutdown) => {
       cancelWarmUp();
+      planner.close();
       await closeAll({ cluster, acceptor, rest, files, store }, shutdown);
     },
   };
@@ -181,12 +183,14 @@ function createCluster(options: CoordinatorOptions, store: StoredJobs, { bundles
   });
 }
 
-function startRest(options: CoordinatorOptions, { token, cluster, store, files }: Inside): Promise<RestServer> {
+function startRest(
+  options: CoordinatorOptions,
+  { token, cluster, store, files, planner }: Inside,
+): Promise<RestServer> {
   const { host, port, tls, allowHosts = [], log } = options;
   const version = ownVersion();
   const clock = systemClock;
-  const planBundle = lazyPlanner(log);
-  const service = new CoordinatorService({ cluster, clusterId: store.cluster, version, clock, planBundle, ...files });
+  const service = new CoordinatorService({ cluster, clusterId: store.cluster, version, clock, planner, ...files });
   return startRestServer({
     ...{ host, port, tls, token, allowHosts, service, version },
     logFault: (message, error) =>
@@ -195,11 +199,22 @@ function startRest(options: CoordinatorOptions, { token, cluster, store, files }
 }
 
 /** Loaded with the first submission. */
-function lazyPlanner(log: Log): PlanBundle {
-  let planner: Promise<PlanBundle> | undefined;
-  return async (request) => {
-    planner ??= import("../planner/create-planner.ts").then(({ createPlanner }) => createPlanner({ log }));
-    return (await planner)(request);
+function lazyPlanner(log: Log): Planner {
+  let loading: Promise<Planner> | undefined;
+  let closed = false;
+  const loaded = (): Promise<Planner> => {
+    loading ??= import("../planner/create-planner.ts").then(({ createPlanner }) => createPlanner({ log }));
+    return loading;
+  };
+  return {
+    plan: async (request) => (await loaded()).plan(request),
+    expect: () => {
+      void loaded().then((planner) => closed || planner.expect());
+    },
+    close: () => {
+      closed = true;
+      void loading?.then((planner) => planner.close());
+    },
   };
 }
 

@@ -2,7 +2,8 @@
  * The coordinator's side of planning: a process of its own for each submission, so that what a program does when it is
  * imported (it throws, exits, loops for ever, fills the memory) happens to that process only.
  *
- * A few plan at a time; the others wait for their turn. What programs write while they are imported goes to the log.
+ * A few plan at a time; the others wait for their turn. What programs write while they are imported goes to the log. A
+ * child is given one program, but may be started before there is one: loading takes longer than planning.
  */
 
 import { type ChildProcess, fork } from "node:child_process";
@@ -13,18 +14,20 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "../../core/errors.ts";
 import {
+  PLANNER_SPARE_MS,
   PLANNERS_MAX,
   PLANNING_HEAP_MB_MAX,
   PLANNING_LOG_CHARACTERS_MAX,
   PLANNING_LOG_LINES_MAX,
   PLANNING_MS_MAX,
 } from "../../core/limits.ts";
+import { compileCacheEnvironment } from "../compile-cache.ts";
 import { fromErrorReport } from "../error-report.ts";
-import type { PlanBundle, PlannedJob } from "../planned-job.ts";
+import type { PlannedJob, Planner, PlanRequest } from "../planned-job.ts";
 import type { Log } from "../telemetry/pino-log.ts";
 import { slotEnvironment } from "../worker/slot-environment.ts";
-
-import type { FromPlanner, ToPlanner } from "./planner-protocol.ts";
+import type { FromPlanner } from "./planner-protocol.ts";
+import { SpareChild } from "./spare-child.ts";
 
 export interface PlannerOptions {
   readonly log: Log;
@@ -32,17 +35,25 @@ export interface PlannerOptions {
   readonly limitMs?: number;
   /** Default `PLANNING_HEAP_MB_MAX`. */
   readonly heapMb?: number;
+  /** How long a child that was started ahead waits for its program. Default `PLANNER_SPARE_MS`. */
+  readonly spareMs?: number;
 }
 
 export function createPlanner({
   log,
   limitMs = PLANNING_MS_MAX,
   heapMb = PLANNING_HEAP_MB_MAX,
-}: PlannerOptions): PlanBundle {
+  spareMs = PLANNER_SPARE_MS,
+}: PlannerOptions): Planner {
   const turns = new Turns(PLANNERS_MAX);
-  return async (request) => {
-    using _turn = await turns.next();
-    return await planIn(startChild(log), { request, heapMb }, limitMs);
+  const spare = new SpareChild(() => startChild(log, heapMb), spareMs);
+  return {
+    plan: async (request) => {
+      using _turn = await turns.next();
+      return await planIn(spare.take() ?? startChild(log, heapMb), request, { limitMs, heapMb });
+    },
+    expect: () => spare.prepare(),
+    close: () => spare.end(),
   };
 }
 
@@ -68,13 +79,13 @@ class Turns {
   }
 }
 
-function startChild(log: Log): ChildProcess {
+function startChild(log: Log, heapMb: number): ChildProcess {
   const entry = fileURLToPath(new URL(`./planner-entry${extname(import.meta.filename)}`, import.meta.url));
-  const child = fork(entry, {
+  const child = fork(entry, [String(heapMb)], {
     serialization: "advanced",
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     // As slots get it: a program that reads it at import behaves the same here.
-    env: slotEnvironment(process.env, []),
+    env: { ...compileCacheEnvironment(), ...slotEnvironment(process.env, []) },
     // The parent's own, such as a test runner's, are not for programs.
     execArgv: [],
   });
@@ -83,18 +94,20 @@ function startChild(log: Log): ChildProcess {
   return child;
 }
 
-async function planIn(child: ChildProcess, message: ToPlanner, limitMs: number): Promise<PlannedJob> {
+type Bounds = Required<Pick<PlannerOptions, "limitMs" | "heapMb">>;
+
+async function planIn(child: ChildProcess, request: PlanRequest, { limitMs, heapMb }: Bounds): Promise<PlannedJob> {
   let late = false;
   const timer = setTimeout(() => {
     late = true;
     child.kill("SIGKILL");
   }, limitMs);
   try {
-    child.send(message, () => {}); // A child that is gone already says so by its exit.
+    child.send(request, () => {}); // A child that is gone already says so by its exit.
     const answer = await answerOf(child);
     if (answer?.kind === "planned") return answer.job;
     if (answer?.kind === "refused") throw fromErrorReport(answer.error);
-    throw late ? tooLate(limitMs) : ended(child, message);
+    throw late ? tooLate(limitMs) : ended(child, heapMb);
   } finally {
     clearTimeout(timer);
   }
@@ -117,7 +130,7 @@ function tooLate(limitMs: number): MillraceError {
   );
 }
 
-function ended({ exitCode, signalCode }: ChildProcess, { heapMb }: ToPlanner): MillraceError {
+function ended({ exitCode, signalCode }: ChildProcess, heapMb: number): MillraceError {
   // V8 aborts the whole process where it cannot end the thread that fills its heap.
   if (signalCode === "SIGABRT") {
     return new MillraceError(

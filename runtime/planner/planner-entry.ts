@@ -1,6 +1,7 @@
 /**
  * The planner's process. Its main thread runs no user code: it starts a thread for the program, hands its answer on, and
- * ends with the coordinator, whatever the program does meanwhile.
+ * ends with the coordinator, whatever the program does meanwhile. The thread loads what it needs at once; the request may
+ * come later.
  *
  *   coordinator ──request──► main thread ──request──► program's thread
  *               ◄──answer───             ◄──answer───
@@ -8,21 +9,23 @@
 
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import type { PlanRequest } from "../planned-job.ts";
 import type { ErrorReport } from "../protocol.ts";
-import type { FromPlanner, ToPlanner } from "./planner-protocol.ts";
+import type { FromPlanner } from "./planner-protocol.ts";
 
 process.once("disconnect", () => process.exit(1));
-process.once("message", plan);
+/** What the JavaScript heap of the program may take. */
+startThread(Number(process.argv[2]));
 
-function plan({ request, heapMb }: ToPlanner): void {
+function startThread(heapMb: number): void {
   const thread = new Worker(new URL(`./planner-thread-entry${extname(import.meta.filename)}`, import.meta.url), {
-    workerData: request,
     resourceLimits: { maxOldGenerationSizeMb: heapMb },
     stdout: true,
     stderr: true,
   });
   thread.stdout.pipe(process.stdout);
   thread.stderr.pipe(process.stderr);
+  process.once("message", (request: PlanRequest) => thread.postMessage(request));
   let answer: FromPlanner | undefined;
   thread.once("message", (message: FromPlanner) => {
     answer = message;

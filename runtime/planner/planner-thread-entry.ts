@@ -1,7 +1,7 @@
-/** The thread of a planner in which the program is imported and planned. */
+/** The thread of a planner in which the program is imported and planned, when its request has come. */
 
 import { enableCompileCache } from "node:module";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import type { PlanRequest } from "../planned-job.ts";
 import type { FromPlanner } from "./planner-protocol.ts";
 
@@ -9,13 +9,20 @@ enableCompileCache();
 void plan();
 
 async function plan(): Promise<void> {
+  const requested = request();
   const { answerTo, neverSettles } = await import("./plan-bundle.ts");
+  const { loadMillrace } = await import("../bundle-resolution.ts");
+  await loadMillrace();
   // With nothing left to wait for, the program will never have been imported.
   process.once("beforeExit", () => answer(neverSettles()));
-  const message = await answerTo(workerData as PlanRequest);
+  const message = await answerTo(await requested);
   // The thread is ended with its answer, and what it wrote before has to leave it first.
   await Promise.all([written(process.stdout), written(process.stderr)]);
   answer(message);
+}
+
+function request(): Promise<PlanRequest> {
+  return new Promise((resolve) => parentPort?.once("message", resolve));
 }
 
 function written(stream: NodeJS.WriteStream): Promise<void> {

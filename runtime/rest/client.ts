@@ -17,6 +17,7 @@ import { clientTls, type TlsIdentity } from "../wire/tls.ts";
 import type {
   BundleView,
   ExceptionsView,
+  ExpectedSubmission,
   JobConfigView,
   JobResultView,
   JobSummaryView,
@@ -148,6 +149,12 @@ export class RestClient {
 
   async deleteBundle(hash: BundleHash): Promise<void> {
     await this.#call({ method: "DELETE", path: `/bundles/${hash}` });
+  }
+
+  /** A submission will follow: the cluster prepares for it. */
+  async expectSubmission(expected: ExpectedSubmission): Promise<void> {
+    const body = JSON.stringify(expected);
+    await this.#call({ method: "POST", path: "/submissions", body, type: "application/json" });
   }
 
   submit(request: SubmitRequest): Promise<JobSummaryView> {

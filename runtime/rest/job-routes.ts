@@ -6,6 +6,7 @@ import { backpressure, backpressureSchema } from "./backpressure.ts";
 import { checkReady } from "./cluster-routes.ts";
 import {
   cancelQuery,
+  expectBody,
   jobParams,
   logQuery,
   rowsQuery,
@@ -30,7 +31,7 @@ import {
   subtask,
   vertexDetail,
 } from "./view-schemas.ts";
-import type { ClusterService, SubmitRequest, VertexDetailView } from "./views.ts";
+import type { ClusterService, ExpectedSubmission, SubmitRequest, VertexDetailView } from "./views.ts";
 
 export function jobRoutes(service: ClusterService): readonly Route[] {
   return [
@@ -57,6 +58,19 @@ function listRoutes(service: ClusterService): readonly Route[] {
       summary: "The jobs with times, parallelism and restarts",
       answers: { 200: listing("jobs", jobSummary) },
       answer: () => ({ body: { jobs: service.jobs() } }),
+    },
+    {
+      method: "POST",
+      path: "/submissions",
+      summary:
+        "Announces that a program is about to be submitted: what it would wait for is started ahead, for a while",
+      body: expectBody,
+      answers: { 202: empty },
+      answer: ({ body }) => {
+        checkReady(service);
+        service.expectSubmission(body as ExpectedSubmission);
+        return { status: 202, body: {} };
+      },
     },
     {
       method: "POST",

@@ -5,7 +5,7 @@
 
 import { REST_ROWS_MAX } from "../../core/limits.ts";
 import { count, fieldsOf, oneOf, type Schema, scalar } from "./schema.ts";
-import type { SubmitRequest } from "./views.ts";
+import type { ExpectedSubmission, SubmitRequest } from "./views.ts";
 
 const id = { type: "string", pattern: "^[0-9A-Za-z_-]{1,128}$" } as const;
 const hash = { type: "string", pattern: "^[0-9a-f]{64}$" } as const;
@@ -40,10 +40,14 @@ export const rowsQuery: Schema = fieldsOf<{ from?: number; max?: number }>(
 
 const parameterName = { type: "string", pattern: "^[^\\u0000-\\u001f\\u007f]{1,256}$" } as const;
 
+const parallelism = { type: "integer", minimum: 1, maximum: 32_768 } as const;
+
+export const expectBody: Schema = fieldsOf<ExpectedSubmission>({ parallelism }, ["parallelism"]);
+
 export const submitBody: Schema = fieldsOf<SubmitRequest>(
   {
     bundle: hash,
-    parallelism: { type: "integer", minimum: 1, maximum: 32_768 },
+    parallelism,
     params: { type: "object", propertyNames: parameterName, additionalProperties: scalar, maxProperties: 1000 },
     paramTexts: { type: "array", items: { type: "string", maxLength: 65_536 }, maxItems: 1000 },
     // An absolute path, of Unix or Windows.

@@ -216,6 +216,12 @@ export interface SubmitRequest {
   readonly slotHeapMb?: number;
 }
 
+/** What is known of a submission before its program is bundled. */
+export interface ExpectedSubmission {
+  /** As the submission will have it. */
+  readonly parallelism?: number;
+}
+
 /** Collected rows of one sink, and the row to ask for next. */
 export interface RowsPage {
   readonly rows: readonly unknown[];
@@ -260,6 +266,8 @@ export interface ClusterService {
   /** Checks the hash, stores and returns it. @throws BAD_OPTION when the code has another hash. */
   putBundle(hash: BundleHash, code: Uint8Array): Promise<BundleView>;
   deleteBundle(hash: BundleHash): Promise<boolean>;
+  /** A submission is coming: starts ahead what it would wait for, and ends that again if none comes. */
+  expectSubmission(expected: ExpectedSubmission): void;
   /** Validates the program in a process of its own, and starts it or lets it wait for slots. */
   submit(request: SubmitRequest): Promise<JobSummaryView>;
   /** False when the job has ended already. What resolves with true also holds for a coordinator that takes over. */

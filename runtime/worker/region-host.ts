@@ -3,8 +3,8 @@
  * deployment to the end of their threads.
  *
  *   1. Its memory is attached to the exchange at once, as peers may send before the program is there.
- *   2. The bundle is got; mail for slots waits meanwhile.
- *   3. Each slot gets a fresh thread, so that nothing of one job's globals is left for another's.
+ *   2. Each slot gets a fresh thread, so that nothing of one job's globals is left for another's.
+ *   3. The bundle is got; mail for slots waits meanwhile.
  *   4. Slots of this worker talk to each other here; everything else goes to the coordinator.
  *   5. When all threads are gone, nothing of the attempt is left.
  *
@@ -22,13 +22,14 @@ import { createSharedMemory } from "../exchange/shared-memory.ts";
 import type { FromSlot, SharedMemory, SlotDeployment, ToSlot } from "../protocol.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 import type { RunningSlot, SlotPool } from "./slot-pool.ts";
+import type { SlotThreads } from "./slot-threads.ts";
 
 export interface RegionHostOptions {
   readonly deployment: RegionDeployment;
   readonly worker: WorkerId;
   readonly exchange: Pick<Exchange, "attach">;
   readonly bundles: Pick<BundleCache, "get" | "release">;
-  readonly env: Readonly<Record<string, string>>;
+  readonly threads: Pick<SlotThreads, "take">;
   readonly send: (message: FromWorker) => void;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
@@ -90,21 +91,12 @@ export class RegionHost {
   }
 
   async #run(): Promise<void> {
-    const { deployment, bundles } = this.#options;
-    let pool: SlotPool | undefined;
     try {
-      const url = await bundles.get(deployment.bundle);
+      const pools = await this.#takeThreads();
       try {
-        // Loaded with the first deployment only: an idle worker is small.
-        const { SlotPool } = await import("./slot-pool.ts");
-        if (this.#ending) this.#allEnded(undefined);
-        else {
-          pool = this.#openPool(SlotPool);
-          await this.#runSlots(pool, url);
-        }
+        await this.#runBundle(pools);
       } finally {
-        await pool?.close();
-        bundles.release(deployment.bundle);
+        await Promise.all(pools.map((pool) => pool.close()));
       }
     } catch (error) {
       this.#allEnded(error);
@@ -113,21 +105,31 @@ export class RegionHost {
     }
   }
 
-  #openPool(Pool: typeof SlotPool): SlotPool {
-    const { deployment, env, log } = this.#options;
-    return new Pool({
-      slots: this.#own.length,
+  #takeThreads(): Promise<readonly SlotPool[]> {
+    const { deployment, threads, log } = this.#options;
+    return threads.take(this.#own.length, {
       slotHeapMb: deployment.slotHeapMb,
-      watchdogMs: deployment.watchdogMs,
-      env,
       onStrayError: (error) =>
         log("error", "an error in a thread whose slot had ended", { ...this.#fields, error: error.message }),
     });
   }
 
-  async #runSlots(pool: SlotPool, module: string): Promise<void> {
-    for (const slot of this.#own) {
-      const running = pool.start(slotDeployment(this.#options.deployment, slot, module, this.#memory));
+  async #runBundle(pools: readonly SlotPool[]): Promise<void> {
+    const { deployment, bundles } = this.#options;
+    const url = await bundles.get(deployment.bundle);
+    try {
+      if (this.#ending) this.#allEnded(undefined);
+      else await this.#runSlots(pools, url);
+    } finally {
+      bundles.release(deployment.bundle);
+    }
+  }
+
+  async #runSlots(pools: readonly SlotPool[], module: string): Promise<void> {
+    const { deployment } = this.#options;
+    for (const [at, pool] of pools.entries()) {
+      const slot = this.#own[at] as number;
+      const running = pool.start(slotDeployment(deployment, slot, module, this.#memory), deployment.watchdogMs);
       running.port.onMessage((message) => this.#fromSlot(slot, message));
       this.#slots.set(slot, running);
     }

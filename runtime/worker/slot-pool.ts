@@ -26,8 +26,8 @@ export interface SlotPoolOptions {
   readonly slots: number;
   /** How large the JavaScript heap of a slot may grow; absent: as Node decides. */
   readonly slotHeapMb?: number | undefined;
-  /** A slot that takes no turn for so long is ended. */
-  readonly watchdogMs: number;
+  /** Whether its threads load what bundled programs need as soon as they start. Default: with their task. */
+  readonly loadsAhead?: boolean;
   /** What its threads have as environment; absent: the process's. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Gets the error of a thread whose slot has ended already. */
@@ -35,11 +35,14 @@ export interface SlotPoolOptions {
 }
 
 /** What the pool's threads know of themselves. */
-const threadMark = { millraceSlot: true };
+export interface ThreadData {
+  readonly millraceSlot: true;
+  readonly loadsAhead: boolean;
+}
 
 /** @throws BAD_JOB_MODULE in a slot's thread: there a job's module is imported to be run, not to run the job again. */
 export function refuseInSlot(jobName: string): void {
-  if ((workerData as Partial<typeof threadMark> | null)?.millraceSlot !== true) return;
+  if ((workerData as Partial<ThreadData> | null)?.millraceSlot !== true) return;
   throw new MillraceError(
     "BAD_JOB_MODULE",
     `importing the module of job "${jobName}" runs a job, but every slot imports it; guard the call: if (import.meta.main) await run(job)`,
@@ -48,12 +51,11 @@ export function refuseInSlot(jobName: string): void {
 
 export class SlotPool {
   readonly #pool: Piscina<SlotTask, void>;
-  readonly #watchdogMs: number;
   /** Resolves for each thread when it is gone: a killed one leaves the pool before. */
   readonly #gone = new Map<Worker, Promise<unknown>>();
 
-  constructor({ slots, slotHeapMb, watchdogMs, env, onStrayError }: SlotPoolOptions) {
-    this.#watchdogMs = watchdogMs;
+  constructor({ slots, slotHeapMb, loadsAhead = false, env, onStrayError }: SlotPoolOptions) {
+    const data: ThreadData = { millraceSlot: true, loadsAhead };
     this.#pool = new Piscina<SlotTask, void>({
       filename: new URL(`./slot-entry${extname(import.meta.filename)}`, import.meta.url).href,
       minThreads: slots,
@@ -62,7 +64,7 @@ export class SlotPool {
       idleTimeout: Number.POSITIVE_INFINITY,
       // The default waits for tasks in a blocking way, in which a task's own I/O would stand still.
       atomics: "disabled",
-      workerData: threadMark,
+      workerData: data,
       ...(env === undefined ? {} : { env }),
       ...(slotHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: slotHeapMb } }),
     });
@@ -70,11 +72,12 @@ export class SlotPool {
     this.#noteThreads();
   }
 
-  start(deployment: SlotDeployment): RunningSlot {
+  /** `watchdogMs`: a slot that takes no turn for so long is ended. */
+  start(deployment: SlotDeployment, watchdogMs: number): RunningSlot {
     const { port1, port2 } = new MessageChannel();
     const killer = new AbortController();
     let stuck: Error | undefined;
-    const unwatch = watchSlot(deployment, this.#watchdogMs, (error) => {
+    const unwatch = watchSlot(deployment, watchdogMs, (error) => {
       stuck = error;
       killer.abort();
     });

@@ -3,7 +3,6 @@
  * and runs it until it has finished, failed or been cancelled.
  */
 
-import { fileURLToPath } from "node:url";
 import type { MessagePort } from "node:worker_threads";
 import { MillraceError } from "../../core/errors.ts";
 import { definedJob, type Job } from "../../core/job.ts";
@@ -37,7 +36,7 @@ export default async function runSlotTask({ deployment, port }: SlotTask): Promi
 }
 
 async function importJob(deployment: SlotDeployment): Promise<Job> {
-  if (deployment.bundled) await prepareBundle(deployment.module);
+  if (deployment.bundled) (await import("./slot-bundle.ts")).prepareBundle(deployment.module);
   try {
     await import(deployment.module);
   } catch (cause) {
@@ -48,19 +47,6 @@ async function importJob(deployment: SlotDeployment): Promise<Job> {
     );
   }
   return definedJob(deployment.module, deployment.jobName);
-}
-
-async function prepareBundle(module: string): Promise<void> {
-  const [{ resolveImportsOf }, { mapStacksOf }, { checkBundleVersion }, { ownVersion }] = await Promise.all([
-    import("../bundle-resolution.ts"),
-    import("../bundle/mapped-stacks.ts"),
-    import("../bundle/bundle-file.ts"),
-    import("../version.ts"),
-  ]);
-  // A job may have been bundled before its cluster was upgraded.
-  checkBundleVersion(fileURLToPath(module), ownVersion());
-  resolveImportsOf(module);
-  mapStacksOf(module);
 }
 
 /** A thread of its own: sleeps on the slot's doorbell in shared memory. */

@@ -8,6 +8,7 @@ import type { LogLevel } from "../../core/telemetry.ts";
 import { systemClock } from "../clock.ts";
 import type { WorkerId } from "../cluster-ids.ts";
 import type { ExchangeAddress, Labels } from "../cluster-protocol.ts";
+import { compileCacheEnvironment } from "../compile-cache.ts";
 import type { ExchangeListen } from "../exchange/link/link-contract.ts";
 import { WorkerExchange } from "../exchange/link/worker-exchange.ts";
 import { ownVersion } from "../version.ts";
@@ -60,7 +61,7 @@ export async function startWorker(options: WorkerOptions): Promise<StartedWorker
     description: { worker: id, host: hostname(), pid: process.pid, slots, labels, memoryBytes, exchange: address },
     version: ownVersion(),
     bundleFolder: join(options.data, "worker-bundles"),
-    env: slotEnvironment(process.env, options.env ?? []),
+    env: { ...compileCacheEnvironment(), ...slotEnvironment(process.env, options.env ?? []) },
     exchange,
     connect: () => connectControl({ ...coordinator, token, tls, timeoutMs: CONNECT_TIMEOUT_MS }),
     clock: systemClock,

@@ -30,6 +30,7 @@ import {
   type WorkerMembership,
 } from "./membership.ts";
 import { RegionHost } from "./region-host.ts";
+import { SlotThreads } from "./slot-threads.ts";
 
 export interface WorkerParts {
   readonly description: WorkerDescription;
@@ -62,6 +63,7 @@ const TICK_MS = 250;
 export class Worker {
   readonly #parts: WorkerParts;
   readonly #bundles: BundleCache;
+  readonly #threads: SlotThreads;
   readonly #regions = new Map<AttemptId, RegionHost>();
   readonly #ended = Promise.withResolvers<void>();
   #state: WorkerMembership = unconnected;
@@ -77,6 +79,7 @@ export class Worker {
       folder: parts.bundleFolder,
       request: (hash) => this.#send({ kind: "bundleWanted", hash }),
     });
+    this.#threads = new SlotThreads(parts);
   }
 
   /** Resolves when it was shut down; rejects with what the coordinator has against it. */
@@ -168,7 +171,7 @@ export class Worker {
   }
 
   async #allEnded(): Promise<void> {
-    await Promise.all([...this.#regions.values()].map((region) => region.ended));
+    await Promise.all([this.#threads.endSpares(), ...[...this.#regions.values()].map((region) => region.ended)]);
   }
 
   #connectAfter(afterMs: number): void {
@@ -236,6 +239,9 @@ export class Worker {
     switch (message.kind) {
       case "heartbeat":
         break;
+      case "prepare":
+        void this.#threads.prepare(Math.min(message.slots, this.#parts.description.slots));
+        break;
       case "deploy":
         this.#deploy(message.deployment);
         break;
@@ -255,7 +261,7 @@ export class Worker {
   }
 
   #deploy(deployment: RegionDeployment): void {
-    const { description, exchange, env, log } = this.#parts;
+    const { description, exchange, log } = this.#parts;
     const { attempt } = deployment;
     if (this.#regions.has(attempt) || this.#state.kind !== "active") return;
     const { epoch } = this.#state;
@@ -269,7 +275,7 @@ export class Worker {
         worker: description.worker,
         exchange,
         bundles: this.#bundles,
-        env,
+        threads: this.#threads,
         send,
         log,
       });

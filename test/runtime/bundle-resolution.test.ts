@@ -21,6 +21,21 @@ test("a bundle's millrace is the process's own", () => {
   expect(imported(code)).toEqual([true, "function"]);
 });
 
+test("what is loaded ahead is what a bundle imports as millrace", () => {
+  const module = new URL("../../runtime/bundle-resolution.ts", import.meta.url).href;
+  const source = `
+    import { registerHooks } from "node:module";
+    import { loadMillrace } from "${module}";
+    await loadMillrace();
+    const loaded = [];
+    registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
+    const { defineJob } = await import("millrace");
+    console.log(JSON.stringify([typeof defineJob, loaded]));`;
+  const cwd = join(import.meta.dirname, "../..");
+  const told = execFileSync(process.execPath, ["--input-type=module", "-e", source], { cwd, encoding: "utf8" });
+  expect(JSON.parse(told)).toEqual(["function", []]);
+});
+
 test("other packages are found where the process was started", () => {
   folder.write("node_modules/native/package.json", '{ "name": "native", "main": "index.js" }');
   folder.write("node_modules/native/index.js", "module.exports = 42;");

@@ -377,6 +377,7 @@ describe("millrace submit", () => {
   ];
   const running = (result: JobResultView, more: Readonly<Record<string, unknown>> = {}) => ({
     ...resultAnswers(result),
+    "POST /submissions": {},
     "GET /bundles": { bundles: [] },
     "POST /jobs": words,
     [`GET /jobs/${words.jid}/metrics`]: finished.metrics,
@@ -401,6 +402,7 @@ describe("millrace submit", () => {
     expect(stderr).toMatch(/warn {2}shown/);
     expect(stderr).not.toContain("not shown");
     expect(status).toBe(0);
+    expect(coordinator.asked[0]).toEqual({ method: "POST", path: "/submissions", body: '{"parallelism":3}' });
     const [bundle] = stored();
     const { body } = coordinator.asked.find(({ path, method }) => method === "POST" && path === "/jobs") as Asked;
     expect(bundle?.body).toMatch(/^\/\/ millrace bundle 1, made with millrace /);
@@ -487,7 +489,7 @@ describe("millrace submit", () => {
     takeBundle(running(finished));
     const { status, stderr } = await millrace(["submit", "wrong.ts"]);
     expect(stderr).toMatch(/^error BAD_JOB_MODULE: wrong\.ts cannot be bundled: wrong\.ts:1:8: Could not resolve/);
-    expect(coordinator.asked.filter(({ method }) => method === "POST")).toEqual([]);
+    expect(coordinator.asked.filter(({ path }) => path === "/jobs")).toEqual([]);
     expect(status).toBe(2);
   });
 

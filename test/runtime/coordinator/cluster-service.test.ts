@@ -28,11 +28,13 @@ let of: ScriptedCluster;
 let service: CoordinatorService;
 let logs: JobLogFiles;
 let planned: PlanRequest[];
+let expected: string[];
 let plan: () => Promise<PlannedJob>;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "millrace-service-"));
   planned = [];
+  expected = [];
   plan = async () => plannedJob(oneRegion, 1);
   logs = new JobLogFiles({
     folder: join(folder, "logs"),
@@ -49,9 +51,13 @@ beforeEach(async () => {
   service = new CoordinatorService({
     ...{ cluster: of.cluster, clusterId: "sim" as ClusterId, version: "test", clock: of.world.clock },
     ...{ bundles, logs, results },
-    planBundle: (asked) => {
-      planned.push(asked);
-      return plan();
+    planner: {
+      plan: (asked) => {
+        planned.push(asked);
+        return plan();
+      },
+      expect: () => void expected.push("a request"),
+      close: () => {},
     },
   });
   await service.putBundle(bundle, code);
@@ -87,6 +93,34 @@ function report(change: Partial<SubtaskReport> = {}): SubtaskReport {
 }
 
 describe("submitting", () => {
+  test("is prepared when it is announced: a planner, and threads on the workers where they would be placed", () => {
+    const workers = [of.worker("w1", 3), of.worker("w2", 8), of.worker("w3", 30)];
+    const prepared = (): unknown[] =>
+      workers.map(({ got }) => got.splice(0).flatMap((message) => (message.kind === "prepare" ? [message.slots] : [])));
+    service.expectSubmission({});
+    expect(expected).toEqual(["a request"]);
+    expect(
+      prepared()
+        .flat(2)
+        .reduce((sum: number, slots) => sum + Number(slots), 0),
+    ).toBe(4);
+    service.expectSubmission({ parallelism: 1 });
+    expect(prepared()).toEqual([[1], [], []]);
+    service.expectSubmission({ parallelism: 1_000 });
+    expect(
+      prepared()
+        .flat(2)
+        .reduce((sum: number, slots) => sum + Number(slots), 0),
+    ).toBe(16);
+  });
+
+  test("is announced to no worker that has nothing free, and to none at all", () => {
+    service.expectSubmission({});
+    const worker = of.worker("w1", 2);
+    service.expectSubmission({});
+    expect(worker.got.filter(({ kind }) => kind === "prepare")).toEqual([{ kind: "prepare", slots: 2 }]);
+  });
+
   test("a job is planned with what was asked for, and then waits or runs", async () => {
     const params = { parallelism: 3, params: { size: 1 }, paramTexts: ["name=x"] };
     const summary = await soon(service.submit({ ...request, ...params, slotHeapMb: 64 }));

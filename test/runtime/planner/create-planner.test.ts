@@ -20,7 +20,7 @@ interface Planned {
 function plan(request: PlanRequest, options: Partial<PlannerOptions> = {}): Planned {
   const logged: string[] = [];
   const planner = createPlanner({ log: (level, message) => logged.push(`${level} ${message}`), ...options });
-  return { planned: planner(request), logged };
+  return { planned: planner.plan(request), logged };
 }
 
 /** Bundles a program and asks for its plan. */
@@ -90,8 +90,23 @@ describe("a program's plan", () => {
     const { code } = await bundleJob(folder.write("src/job.ts", job));
     const planner = createPlanner({ log: () => {} });
     const request = { bundle: folder.write("data/many.mjs", code) };
-    const names = await Promise.all(Array.from({ length: 9 }, async () => (await planner(request)).name));
+    const names = await Promise.all(Array.from({ length: 9 }, async () => (await planner.plan(request)).name));
     expect(names).toEqual(Array.from({ length: 9 }, () => "doubles"));
+  });
+
+  test("a submission that was announced is planned in the process that was started for it, and only it", async () => {
+    const { code } = await bundleJob(folder.write("src/pid.ts", `console.log("process", process.pid); ${job}`));
+    const request = { bundle: folder.write("data/pid.mjs", code) };
+    const logged: string[] = [];
+    const planner = createPlanner({ log: (_, message) => logged.push(message) });
+    planner.expect();
+    planner.expect();
+    expect((await planner.plan(request)).name).toBe("doubles");
+    expect((await planner.plan(request)).name).toBe("doubles");
+    expect(new Set(logged).size).toBe(2);
+    planner.expect();
+    planner.close();
+    expect((await planner.plan(request)).name).toBe("doubles");
   });
 
   test("what the program writes when it is imported goes to the log, and no further than it may", async () => {

@@ -42,11 +42,13 @@ test("a client reads what the cluster says", async () => {
   await client.ready();
 });
 
-test("a client stores a program, submits it, and ends jobs", async () => {
+test("a client announces a program, stores it, submits it, and ends jobs", async () => {
   const { cluster, port } = await startRest();
   const client = clientOf(port);
   expect(await client.putBundle(hash, code)).toEqual({ id: hash, size: code.length, uploaded: 1 });
   expect(await client.bundles()).toHaveLength(1);
+  await client.expectSubmission({ parallelism: 3 });
+  expect(cluster.expected).toEqual([{ parallelism: 3 }]);
   const request = { bundle: hash, workingDirectory: "/srv", paramTexts: ["top=3"] };
   expect((await client.submit(request)).jid).toBe("job-new");
   expect(cluster.submitted).toEqual([request]);

@@ -7,6 +7,7 @@ import type { ErrorReport } from "../../../runtime/protocol.ts";
 import type {
   BundleView,
   ClusterService,
+  ExpectedSubmission,
   IoMetricsView,
   JobStatus,
   JobSummaryView,
@@ -121,6 +122,7 @@ function jobOf({ jid, ...rest }: JobSummaryView): JobView {
 
 export class FakeCluster implements ClusterService {
   readonly stored = new Map<string, BundleView>();
+  readonly expected: ExpectedSubmission[] = [];
   readonly submitted: SubmitRequest[] = [];
   readonly known = new Map<string, JobSummaryView>([
     [running, summary(running, "RUNNING")],
@@ -259,6 +261,10 @@ export class FakeCluster implements ClusterService {
 
   async deleteBundle(hash: BundleHash) {
     return this.stored.delete(hash);
+  }
+
+  expectSubmission(expected: ExpectedSubmission) {
+    this.expected.push(expected);
   }
 
   async submit(request: SubmitRequest) {

@@ -105,6 +105,14 @@ const examples: readonly Example[] = [
   get("/bundles/:hash", `/bundles/${hash}`, { id: hash, size: code.length, uploaded: 1 }),
   {
     method: "POST",
+    path: "/submissions",
+    url: "/submissions",
+    status: 202,
+    init: { body: JSON.stringify({ parallelism: 2 }), headers: json },
+    holds: {},
+  },
+  {
+    method: "POST",
     path: "/jobs",
     url: "/jobs",
     status: 201,
@@ -137,6 +145,19 @@ test("each route answers as its schema says", async () => {
   }
   expect(new Set(examples.map(nameOf))).toEqual(new Set(routes.map(nameOf)));
   expect(rest.faults).toEqual([]);
+});
+
+test("the announcement of a submission reaches the cluster, and says as much as is known", async () => {
+  const rest = await startRest();
+  const post = (body: unknown) => rest.request("POST", "/submissions", { body: JSON.stringify(body), headers: json });
+  expect((await post({ parallelism: 2 })).status).toBe(202);
+  expect((await post({})).status).toBe(202);
+  for (const wrong of [{ parallelism: 0 }, { parallelism: "2" }, { slots: 2 }, []]) {
+    expect(await refusal(await post(wrong))).toEqual([400, "BAD_REQUEST"]);
+  }
+  rest.cluster.isReady = false;
+  expect(await refusal(await post({}))).toEqual([503, "NOT_READY"]);
+  expect(rest.cluster.expected).toEqual([{ parallelism: 2 }, {}]);
 });
 
 test("a submission reaches the cluster as it was sent, and its answer says where the job is", async () => {

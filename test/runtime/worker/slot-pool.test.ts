@@ -20,7 +20,7 @@ function pooled<P extends Params>(given: Job<P>, slotCount: number, watchdogMs =
   const strayError = Promise.withResolvers<Error>();
   const slots: StartedSlot[] = [];
   const timers = new Set<() => void>();
-  const pool = new SlotPool({ slots: slotCount, watchdogMs, onStrayError: strayError.resolve });
+  const pool = new SlotPool({ slots: slotCount, onStrayError: strayError.resolve });
   onTestFinished(() => pool.close());
   const job = new LocalJob({
     jobId: "id",
@@ -31,7 +31,7 @@ function pooled<P extends Params>(given: Job<P>, slotCount: number, watchdogMs =
     freeze: false,
     workingDirectory: process.cwd(),
     startSlot: (deployment: SlotDeployment) => {
-      const slot = pool.start(deployment);
+      const slot = pool.start(deployment, watchdogMs);
       slots.push(slot);
       return slot;
     },

@@ -136,6 +136,17 @@ describe("a region", () => {
     expect(connection.fromSlots("requestSplit")).toEqual([]);
   });
 
+  test("runs on threads that were started ahead as on others, one after the other", async () => {
+    const on = await started();
+    on.connection.send({ kind: "prepare", slots: 1_000 });
+    for (const round of [1, 2]) {
+      on.connection.send({ kind: "prepare", slots: 1 });
+      await deployed({ params: { count: 20_000 } }, Promise.resolve(on));
+      expect(await ended(on.connection, 2 * round)).toEqual(new Array(2 * round).fill(undefined));
+      expect(counted(on.connection)).toBe(round * 20_000);
+    }
+  });
+
   test("is cancelled", async () => {
     const { connection, deployment } = await deployed({});
     await running(connection);
