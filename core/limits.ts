@@ -242,3 +242,9 @@ export const CHECKPOINTS_TOLERATED = 3;
 
 /** Complete checkpoints that are kept: when the newest turns out to be damaged, there are others to go on from. */
 export const CHECKPOINTS_RETAINED = 3;
+
+/** The newest checkpoints of a job that are shown in detail: some minutes of them at an interval of seconds. */
+export const CHECKPOINTS_SHOWN = 100;
+
+/** Deltas that a checkpoint may build on before they are merged: restoring reads one after the other. */
+export const CHECKPOINT_CHAIN_MAX = 10;

@@ -1,0 +1,106 @@
+/**
+ * What the slots of one process give to a checkpoint: their blocks go to the store, synced, and when all of these slots
+ * have been saved the process acknowledges for all of them at once. Serves the embedded runtime and workers alike.
+ *
+ * The law: nothing is acknowledged before what it speaks of survives a loss of power. A newer checkpoint ends the older.
+ */
+
+import type { OperatorId } from "../../core/ids.ts";
+import type { SubtaskSnapshot } from "../protocol.ts";
+import { type CheckpointStore, checkpointName } from "../state/checkpoint-store.ts";
+import { CheckpointWriter } from "../state/checkpoint-writer.ts";
+import type { WrittenBlocks } from "./manifest-parts.ts";
+
+export interface Acknowledgement {
+  readonly checkpoint: number;
+  readonly slots: readonly number[];
+  readonly written: readonly WrittenBlocks[];
+  readonly subtasks: readonly SubtaskSnapshot[];
+}
+
+export interface SlotSnapshotsOptions {
+  /** By which name the process writes: no other may write under it in the same checkpoint. */
+  readonly worker: string;
+  readonly acknowledge: (acknowledgement: Acknowledgement) => void;
+  readonly decline: (checkpoint: number, cause: Error) => void;
+}
+
+interface UnderWay {
+  readonly checkpoint: number;
+  readonly slots: readonly number[];
+  readonly writer: Promise<CheckpointWriter>;
+  readonly waitsFor: Set<number>;
+  readonly subtasks: SubtaskSnapshot[];
+  /** All that was asked of the writer, one after the other. */
+  writing: Promise<void>;
+}
+
+export class SlotSnapshots {
+  readonly #options: SlotSnapshotsOptions;
+  #current: UnderWay | undefined;
+
+  constructor(options: SlotSnapshotsOptions) {
+    this.#options = options;
+  }
+
+  /** `slots`: those that are asked. REQUIRES: at least one; each says "snapshotted", or that it has ended. */
+  begin(checkpoint: number, slots: readonly number[], store: Promise<CheckpointStore>): void {
+    const name = checkpointName(checkpoint);
+    const writer = store.then((opened) => new CheckpointWriter(opened, name, this.#options.worker));
+    const waitsFor = new Set(slots);
+    const current: UnderWay = { checkpoint, slots, writer, waitsFor, subtasks: [], writing: Promise.resolve() };
+    this.#current = current;
+    this.#write(current, () => {});
+  }
+
+  blocks(checkpoint: number, operator: OperatorId, blocks: readonly Uint8Array[]): void {
+    const current = this.#of(checkpoint);
+    if (current === undefined) return;
+    this.#write(current, (writer) => {
+      for (const block of blocks) writer.add(operator, block);
+      return writer.isFull ? writer.flush() : undefined;
+    });
+  }
+
+  snapshotted(slot: number, checkpoint: number, subtasks: readonly SubtaskSnapshot[]): void {
+    const current = this.#of(checkpoint);
+    if (current === undefined || !current.waitsFor.delete(slot)) return;
+    current.subtasks.push(...subtasks);
+    if (current.waitsFor.size === 0) this.#write(current, (writer) => this.#finish(current, writer));
+  }
+
+  /** It says nothing any more: without what it owes, the checkpoint cannot be. */
+  slotEnded(slot: number): void {
+    if (this.#current?.waitsFor.has(slot) === true) this.#current = undefined;
+  }
+
+  /** Complete or not, it is over. */
+  ended(checkpoint: number): void {
+    if (this.#current !== undefined && this.#current.checkpoint <= checkpoint) this.#current = undefined;
+  }
+
+  async #finish(current: UnderWay, writer: CheckpointWriter): Promise<void> {
+    await writer.flush();
+    if (this.#current !== current) return;
+    this.#current = undefined;
+    const { checkpoint, slots, subtasks } = current;
+    this.#options.acknowledge({ checkpoint, slots, written: writer.records(), subtasks });
+  }
+
+  #write(current: UnderWay, act: (writer: CheckpointWriter) => void | Promise<void>): void {
+    current.writing = current.writing.then(async () => {
+      if (this.#current !== current) return;
+      try {
+        await act(await current.writer);
+      } catch (cause) {
+        if (this.#current !== current) return;
+        this.#current = undefined;
+        this.#options.decline(current.checkpoint, cause as Error);
+      }
+    });
+  }
+
+  #of(checkpoint: number): UnderWay | undefined {
+    return this.#current?.checkpoint === checkpoint ? this.#current : undefined;
+  }
+}

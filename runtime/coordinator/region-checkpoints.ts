@@ -1,0 +1,372 @@
+/**
+ * The checkpoints of one region: does what comes out of their life (`checkpoint-life.ts`), puts manifests together from
+ * what the slots say, and keeps the store tidy. Serves the embedded runtime and the cluster alike.
+ *
+ *   1. All slots are told; what they say is gathered.
+ *   2. When all have acknowledged, the enumerators are asked; when these have answered, the manifest is written.
+ *   3. What is complete is made known (`completed`) before sinks hear of it: from then on nothing older may be restored.
+ *   4. Old checkpoints are discarded, long chains merged, one after the other and beside the job.
+ */
+
+import { MillraceError } from "../../core/errors.ts";
+import type { VertexId } from "../../core/ids.ts";
+import { CHECKPOINT_CHAIN_MAX } from "../../core/limits.ts";
+import type { LogLevel } from "../../core/telemetry.ts";
+import { manifestOf } from "../checkpoints/manifest-parts.ts";
+import type { Acknowledgement } from "../checkpoints/slot-snapshots.ts";
+import { fromErrorReport } from "../error-report.ts";
+import type { JobGraph } from "../graph/job-graph.ts";
+import type { ErrorReport, FromSlot, SubtaskSnapshot } from "../protocol.ts";
+import { discardOld } from "../state/checkpoint-keeper.ts";
+import { type ChainLink, type CheckpointManifest, encodeManifest, manifestCrc } from "../state/checkpoint-manifest.ts";
+import {
+  type CheckpointName,
+  type CheckpointStore,
+  checkpointName,
+  checkpointNumber,
+} from "../state/checkpoint-store.ts";
+import {
+  type CheckpointEffect,
+  type CheckpointEvent,
+  type CheckpointLife,
+  type CheckpointRules,
+  createCheckpointLife,
+  nextCheckpointLife,
+} from "./checkpoint-life.ts";
+import type { CheckpointStats } from "./checkpoint-stats.ts";
+
+/** The slots of the region's present attempt, as its checkpoints see them. */
+export interface CheckpointedSlots {
+  readonly slots: readonly number[];
+  /** The sources of the region, with the slots that run their enumerators. */
+  readonly dealers: ReadonlyMap<VertexId, number>;
+  /** `folder`: of a savepoint; undefined: the region's own store. */
+  begin(checkpoint: number, folder: string | undefined): void;
+  cut(checkpoint: number, source: VertexId, lastSerials: readonly number[]): void;
+  ended(checkpoint: number, complete: boolean): void;
+}
+
+export interface RegionCheckpointsOptions {
+  readonly region: number;
+  readonly lineage: string;
+  readonly jobGraph: JobGraph;
+  readonly rules: CheckpointRules;
+  readonly retained: number;
+  readonly store: Promise<CheckpointStore>;
+  readonly stats: CheckpointStats;
+  nowMs(): number;
+  callAfter(ms: number, callback: () => void): () => void;
+  log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
+  /** Writes a chain again as one: the name of the copy. */
+  merge(name: CheckpointName): Promise<CheckpointName>;
+  /** Resolves when it is safe that this one was complete; the sinks hear of it after that. */
+  completed(manifest: CheckpointManifest): Promise<void>;
+  /** The region cannot go on, as its checkpoints fail. */
+  fail(error: MillraceError): void;
+}
+
+export interface SavepointRequest {
+  /** A number above all that the job has given. */
+  readonly checkpoint: number;
+  readonly folder: string;
+  /** Whether sinks publish what it holds: only where the job ends with it. */
+  readonly commits: boolean;
+}
+
+/** What has been said of the checkpoint under way. */
+interface Gathered {
+  readonly acknowledgements: Acknowledgement[];
+  readonly cuts: Map<VertexId, Uint8Array>;
+  readonly beganMs: number;
+}
+
+interface Savepoint extends SavepointRequest {
+  readonly taken: PromiseWithResolvers<CheckpointManifest>;
+}
+
+type Cut = Extract<FromSlot, { readonly kind: "enumeratorCut" }>;
+
+type Untimed<Event> = Event extends { readonly nowMs: number } ? Omit<Event, "nowMs"> : never;
+
+export class RegionCheckpoints {
+  readonly #options: RegionCheckpointsOptions;
+  #life: CheckpointLife = createCheckpointLife();
+  #slots: CheckpointedSlots | undefined;
+  #gathered: Gathered = { acknowledgements: [], cuts: new Map(), beganMs: 0 };
+  /** Of every subtask and source what it said last: those of slots that have ended say nothing more. */
+  #subtasks = new Map<string, SubtaskSnapshot>();
+  #cuts = new Map<VertexId, Uint8Array>();
+  /** On what the next one builds: the newest complete one of this attempt, and behind what it builds on. */
+  #chain: readonly ChainLink[] = [];
+  #savepoint: Savepoint | undefined;
+  #wantedEarly = false;
+  #cancelTimer: () => void = () => {};
+  #writing: Promise<void> = Promise.resolve();
+  #tidying: Promise<void> | undefined;
+  #lastCause: Error | undefined;
+
+  constructor(options: RegionCheckpointsOptions) {
+    this.#options = options;
+  }
+
+  /** The number that was given last. */
+  get last(): number {
+    return this.#life.last;
+  }
+
+  /** All slots run. `last`: the greatest number that the store knows. */
+  open(slots: CheckpointedSlots, last: number): void {
+    this.#slots = slots;
+    this.#subtasks = new Map();
+    this.#cuts = new Map();
+    this.#chain = [];
+    this.#apply({ kind: "opened", last, slots: slots.slots, dealers: slots.dealers });
+    if (this.#wantedEarly) this.wanted();
+    this.#wantedEarly = false;
+  }
+
+  /** The region has ended, or its slots are to end. */
+  close(): void {
+    this.#apply({ kind: "closed" });
+    this.#wantedEarly = false;
+    this.#slots = undefined;
+  }
+
+  /** Resolves when nothing is being written any more. */
+  async settled(): Promise<void> {
+    await this.#writing;
+    await this.#tidying;
+  }
+
+  wanted(): void {
+    if (this.#life.phase === "closed") this.#wantedEarly = true;
+    else this.#apply({ kind: "wanted" });
+  }
+
+  /** Resolves with what it consists of; it is complete when `savepointWritten` says so. @throws SAVEPOINT_FAILED */
+  takeSavepoint(request: SavepointRequest): Promise<CheckpointManifest> {
+    const taken = Promise.withResolvers<CheckpointManifest>();
+    // Refused before it is kept, as another one may be under way.
+    if (this.#savepoint !== undefined) return Promise.reject(savepointFailed("another one is under way"));
+    this.#savepoint = { ...request, taken };
+    this.#apply({ kind: "savepointWanted", checkpoint: request.checkpoint });
+    return taken.promise;
+  }
+
+  savepointWritten(checkpoint: number, failure?: Error): void {
+    this.#written(checkpoint, failure);
+    this.#savepoint = undefined;
+  }
+
+  acknowledged(acknowledgement: Acknowledgement): void {
+    const { checkpoint, slots, written } = acknowledgement;
+    if (this.#life.phase !== "pending" || this.#life.current?.checkpoint !== checkpoint) return;
+    this.#gathered.acknowledgements.push(acknowledgement);
+    const bytes = written.flatMap(({ blocks }) => blocks).reduce((sum, block) => sum + block.bytes, 0);
+    this.#options.stats.acknowledged(this.#key(checkpoint), slots.length, bytes);
+    for (const slot of slots) this.#apply({ kind: "acknowledged", checkpoint, slot });
+  }
+
+  declined(checkpoint: number, error: ErrorReport | Error): void {
+    if (this.#life.current?.checkpoint === checkpoint) {
+      this.#lastCause = error instanceof Error ? error : fromErrorReport(error);
+    }
+    this.#apply({ kind: "declined", checkpoint, reason: error.message });
+  }
+
+  cut({ checkpoint, vertex, state }: Cut): void {
+    if (this.#life.current?.checkpoint !== checkpoint) return;
+    this.#gathered.cuts.set(vertex, state);
+    this.#apply({ kind: "cut", checkpoint, source: vertex });
+  }
+
+  slotEnded(slot: number): void {
+    this.#apply({ kind: "slotEnded", slot });
+  }
+
+  #apply(event: Untimed<CheckpointEvent>): void {
+    const timed = { ...event, nowMs: this.#options.nowMs() } as CheckpointEvent;
+    const { state, effects } = nextCheckpointLife(this.#life, timed, this.#options.rules);
+    this.#life = state;
+    for (const effect of effects) this.#do(effect);
+  }
+
+  #do(effect: CheckpointEffect): void {
+    switch (effect.kind) {
+      case "begin":
+        this.#begin(effect.checkpoint, effect.savepoint);
+        break;
+      case "cut":
+        for (const source of effect.sources as VertexId[])
+          this.#slots?.cut(effect.checkpoint, source, this.#lastSerials(source));
+        break;
+      case "complete":
+        this.#complete(effect.checkpoint, effect.savepoint);
+        break;
+      case "completed":
+        this.#completed(effect.checkpoint, effect.savepoint);
+        break;
+      case "aborted":
+        this.#aborted(effect);
+        break;
+      case "savepointRefused":
+        this.#savepointOver(effect.reason);
+        break;
+      case "fail":
+        this.#options.fail(
+          new MillraceError(
+            "CHECKPOINT_FAILED",
+            `checkpoint ${effect.checkpoint} came to nothing, as did those before it; ${this.#options.rules.tolerated} in a row are tolerated: ${effect.reason}`,
+            { cause: this.#lastCause },
+          ),
+        );
+        break;
+      case "timer":
+        this.#cancelTimer();
+        this.#cancelTimer = this.#timer(effect.atMs);
+        break;
+    }
+  }
+
+  #timer(atMs: number): () => void {
+    if (atMs === Number.POSITIVE_INFINITY) return () => {};
+    // A timer may come a little early, and then there is none that waits.
+    const ring = (): void => {
+      const leftMs = atMs - this.#options.nowMs();
+      if (leftMs > 0) this.#cancelTimer = this.#options.callAfter(leftMs, ring);
+      else this.#apply({ kind: "time" });
+    };
+    return this.#options.callAfter(Math.max(0, atMs - this.#options.nowMs()), ring);
+  }
+
+  #begin(checkpoint: number, savepoint: boolean): void {
+    const { stats, region, nowMs } = this.#options;
+    const beganMs = nowMs();
+    const path = savepoint ? this.#savepoint?.folder : undefined;
+    this.#gathered = { acknowledgements: [], cuts: new Map(), beganMs };
+    stats.began({ region, checkpoint, savepoint, beganMs, slots: this.#life.slots.size, path });
+    this.#slots?.begin(checkpoint, path);
+  }
+
+  #complete(checkpoint: number, savepoint: boolean): void {
+    const manifest = this.#manifest(checkpoint, savepoint);
+    this.#remember();
+    if (savepoint) {
+      // Whoever wanted it writes it, with those of the job's other regions.
+      this.#savepoint?.taken.resolve(manifest);
+      return;
+    }
+    this.#writing = this.#write(manifest).then(
+      () => this.#written(checkpoint, undefined),
+      (cause: Error) => this.#written(checkpoint, cause),
+    );
+  }
+
+  #written(checkpoint: number, failure: Error | undefined): void {
+    const { stats, nowMs } = this.#options;
+    if (this.#life.current?.checkpoint !== checkpoint) {
+      // Its region has failed meanwhile: only people hear of it, and whoever looks into the store.
+      if (failure === undefined) stats.completed(this.#key(checkpoint), nowMs());
+      else stats.failed(this.#key(checkpoint), failure.message, nowMs());
+    } else if (failure === undefined) this.#apply({ kind: "written", checkpoint });
+    else {
+      this.#lastCause = failure;
+      this.#apply({ kind: "notWritten", checkpoint, reason: failure.message });
+    }
+  }
+
+  async #write(manifest: CheckpointManifest): Promise<void> {
+    const { store, completed } = this.#options;
+    const slots = this.#slots;
+    const name = checkpointName(manifest.checkpoint);
+    const bytes = encodeManifest(manifest);
+    await (await store).writeManifest(name, bytes);
+    await completed(manifest);
+    // Another attempt begins a chain of its own.
+    if (this.#slots === slots) this.#chain = [...manifest.chain, { name, crc: manifestCrc(bytes) }];
+  }
+
+  #completed(checkpoint: number, savepoint: boolean): void {
+    const { stats, nowMs, log, region } = this.#options;
+    const commits = savepoint ? this.#savepoint?.commits === true : true;
+    stats.completed(this.#key(checkpoint), nowMs());
+    log("debug", `${savepoint ? "savepoint" : "checkpoint"} ${checkpoint} is complete`, { region, checkpoint });
+    if (savepoint) this.#savepoint = undefined;
+    this.#slots?.ended(checkpoint, commits);
+    this.#tidying ??= this.#tidy().finally(() => {
+      this.#tidying = undefined;
+    });
+  }
+
+  #aborted({ checkpoint, savepoint, failed, reason }: Extract<CheckpointEffect, { kind: "aborted" }>): void {
+    const { stats, nowMs, log, region } = this.#options;
+    stats.failed(this.#key(checkpoint), reason, nowMs());
+    const what = `${savepoint ? "savepoint" : "checkpoint"} ${checkpoint} came to nothing: ${reason}`;
+    log(failed ? "warn" : "info", what, { region, checkpoint });
+    this.#slots?.ended(checkpoint, false);
+    if (savepoint) this.#savepointOver(reason);
+  }
+
+  #savepointOver(reason: string): void {
+    const savepoint = this.#savepoint;
+    this.#savepoint = undefined;
+    savepoint?.taken.reject(savepointFailed(reason));
+  }
+
+  #manifest(checkpoint: number, savepoint: boolean): CheckpointManifest {
+    const { lineage, jobGraph } = this.#options;
+    const { acknowledgements, cuts, beganMs } = this.#gathered;
+    return manifestOf({
+      ...{ checkpoint, lineage, savepoint, jobGraph, createdAtMs: beganMs },
+      chain: savepoint ? [] : this.#chain,
+      written: acknowledgements.flatMap(({ written }) => written),
+      subtasks: [...this.#newest().values()],
+      cuts: new Map([...this.#cuts, ...cuts]),
+    });
+  }
+
+  /** What slots that end from now on have said. */
+  #remember(): void {
+    this.#subtasks = this.#newest();
+    this.#cuts = new Map([...this.#cuts, ...this.#gathered.cuts]);
+  }
+
+  #newest(): Map<string, SubtaskSnapshot> {
+    const newest = new Map(this.#subtasks);
+    for (const { subtasks } of this.#gathered.acknowledgements)
+      for (const subtask of subtasks) newest.set(`${subtask.vertex}/${subtask.subtask}`, subtask);
+    return newest;
+  }
+
+  #lastSerials(source: VertexId): readonly number[] {
+    const parallelism = this.#options.jobGraph.vertices.find(({ id }) => id === source)?.parallelism ?? 0;
+    const newest = this.#newest();
+    return Array.from({ length: parallelism }, (_, at) => newest.get(`${source}/${at}`)?.source?.lastSerial ?? 0);
+  }
+
+  async #tidy(): Promise<void> {
+    const { store, retained, merge, log, region } = this.#options;
+    try {
+      await discardOld(await store, { retained, underWayFrom: this.#life.last + (this.#life.current ? 0 : 1) });
+      const newest = this.#chain.at(-1);
+      if (newest === undefined || this.#chain.length <= CHECKPOINT_CHAIN_MAX) return;
+      const slots = this.#slots;
+      const copy = await merge(newest.name);
+      const bytes = await (await store).readManifest(copy);
+      if (bytes === undefined || this.#slots !== slots) return;
+      const later = this.#chain.filter(({ name }) => checkpointNumber(name) > checkpointNumber(copy));
+      this.#chain = [{ name: copy, crc: manifestCrc(bytes) }, ...later];
+    } catch (cause) {
+      // Nothing is lost by it: there is more on the disk than there has to be.
+      log("warn", `old checkpoints could not be tidied up: ${(cause as Error).message}`, { region });
+    }
+  }
+
+  #key(checkpoint: number): { readonly region: number; readonly checkpoint: number } {
+    return { region: this.#options.region, checkpoint };
+  }
+}
+
+function savepointFailed(reason: string): MillraceError {
+  return new MillraceError("SAVEPOINT_FAILED", `the savepoint came to nothing: ${reason}`);
+}
