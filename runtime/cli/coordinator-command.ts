@@ -41,13 +41,15 @@ export async function coordinatorCommand(options: CoordinatorCommandOptions): Pr
   return exitCodes.done;
 }
 
+/** Its address is one that can be connected to from here. */
 export async function startedCoordinator(options: CoordinatorCommandOptions): Promise<StartedCoordinator> {
   const [{ startCoordinator }, { createLog }] = await Promise.all([
     import("../coordinator/coordinator-process.ts"),
     import("../telemetry/pino-log.ts"),
   ]);
   const files = tlsFiles(options);
-  return await startCoordinator({
+  const tls = files && (await (await import("../wire/tls.ts")).loadTls(files));
+  const coordinator = await startCoordinator({
     host: options.host,
     port: options.port,
     data: options.data,
@@ -55,9 +57,12 @@ export async function startedCoordinator(options: CoordinatorCommandOptions): Pr
     heartbeatEveryMs: options.heartbeatEvery,
     heartbeatTimeoutMs: options.heartbeatTimeout,
     slotTimeoutMs: options.slotTimeout,
-    tls: files && (await (await import("../wire/tls.ts")).loadTls(files)),
+    tls,
     log: createLog({ level: options.verbose ? "info" : "warn" }),
   });
+  const { nameFromHere } = await import("../wire/own-name.ts");
+  const { host, port } = coordinator.address;
+  return { ...coordinator, address: { host: nameFromHere(host, tls), port } };
 }
 
 export function placeOf({ address, tokenFile }: StartedCoordinator, options: TlsOptions): Whereabouts {

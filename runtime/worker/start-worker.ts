@@ -14,6 +14,7 @@ import { WorkerExchange } from "../exchange/link/worker-exchange.ts";
 import { ownVersion } from "../version.ts";
 import type { NetworkAddress } from "../wire/address.ts";
 import { connectControl } from "../wire/connect-control.ts";
+import { nameFromElsewhere } from "../wire/own-name.ts";
 import type { TlsIdentity } from "../wire/tls.ts";
 import { slotEnvironment } from "./slot-environment.ts";
 import { Worker } from "./worker.ts";
@@ -54,8 +55,7 @@ export async function startWorker(options: WorkerOptions): Promise<StartedWorker
     log,
     onLinkLost: (peer, attempts, reason) => worker.linkLost(peer, attempts, reason),
   });
-  const bound = await exchange.listen();
-  const address: ExchangeAddress = advertise === undefined ? bound : { kind: "tcp", ...advertise };
+  const address = advertised(await exchange.listen(), advertise, tls);
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   const worker = new Worker({
     description: { worker: id, host: hostname(), pid: process.pid, slots, labels, memoryBytes, exchange: address },
@@ -75,4 +75,14 @@ export async function startWorker(options: WorkerOptions): Promise<StartedWorker
   });
   worker.start();
   return { id, ended: worker.ended, stop: (reason) => worker.shutDown(reason) };
+}
+
+/** What other workers are told. */
+function advertised(
+  bound: ExchangeAddress,
+  given: NetworkAddress | undefined,
+  tls: TlsIdentity | undefined,
+): ExchangeAddress {
+  if (bound.kind === "unix") return bound;
+  return { kind: "tcp", host: nameFromElsewhere(bound.host, tls), port: bound.port, ...given };
 }
