@@ -10,6 +10,8 @@ const refusal = nodeRefusal(process.versions.node);
 if (refusal === undefined) {
   const { enableCompileCache } = await import("node:module");
   enableCompileCache();
+  const { resolveOwnImports } = await import("../own-imports.ts");
+  resolveOwnImports();
   const { main } = await import("./main.ts");
   process.exitCode = await main(process.argv.slice(2));
 } else {

@@ -2,10 +2,12 @@
 
 import { enableCompileCache } from "node:module";
 import { parentPort } from "node:worker_threads";
+import { resolveOwnImports } from "../own-imports.ts";
 import type { PlanRequest } from "../planned-job.ts";
 import type { FromPlanner } from "./planner-protocol.ts";
 
 enableCompileCache();
+resolveOwnImports();
 void plan();
 
 async function plan(): Promise<void> {

@@ -13,6 +13,7 @@
 import { enableCompileCache } from "node:module";
 import { setFlagsFromString } from "node:v8";
 import { workerData } from "node:worker_threads";
+import { resolveOwnImports } from "../own-imports.ts";
 import type { ThreadData } from "./slot-pool.ts";
 import type { SlotTask } from "./slot-task.ts";
 
@@ -27,6 +28,7 @@ export default async function enterSlot(task: SlotTask): Promise<void> {
 }
 
 async function loadAhead(): Promise<void> {
+  resolveOwnImports();
   await import("./slot-task.ts");
   const { loadMillrace } = await import("./slot-bundle.ts");
   await loadMillrace();
