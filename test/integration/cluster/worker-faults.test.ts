@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Cluster, eventually } from "./cluster.ts";
-import { endsAllProcesses, workFolder } from "./processes.ts";
+import { endsAllProcesses, holdings, workFolder } from "./processes.ts";
 
 endsAllProcesses();
 
@@ -66,6 +66,8 @@ describe("a job on two of three workers with one slot each", () => {
   });
 
   test("SIGSTOP of a worker: lost after the timeout and not before, the job goes on without it; awake it joins anew", async () => {
+    const idle = new Map<number, number>();
+    for (const pid of await cluster.pids()) idle.set(pid, (await holdings(pid)).threads);
     const { jid, open } = await cluster.gatedSums();
     const [victim = 0] = await cluster.placesOf(jid, "sum");
     const askedMs = Date.now();
@@ -92,6 +94,8 @@ describe("a job on two of three workers with one slot each", () => {
     expect(after).toMatchObject({ id: before.id, freeSlots: 1 });
     const worker = cluster.workers.find(({ pid }) => pid === victim);
     expect(worker?.stderr.join("\n")).toMatch(/the worker leaves the cluster, and its slots are ended/);
+    // Of its old attempt no thread is left.
+    await eventually(`process ${victim} is idle`, async () => (await holdings(victim)).threads === idle.get(victim));
     open();
     await cluster.expectSums(jid, 2);
     expect(await cluster.exceptions(jid)).toHaveLength(1);
