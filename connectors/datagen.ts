@@ -4,9 +4,8 @@ import { MillraceError } from "../core/errors.ts";
 import type { Gate, Push } from "../core/operator.ts";
 import type { ReadStep, Source, SourceContext, SourceReader } from "../core/source.ts";
 import { type Clock, NO_TIMESTAMP } from "../core/time.ts";
-import type { IndexRange } from "./memory.ts";
 import { wholeNumber } from "./options.ts";
-import { inOrder, ranges } from "./splits.ts";
+import { type IndexRange, rangesInOrder } from "./splits.ts";
 
 export interface GenerateOptions<T> {
   /** How many records in all. Absent: the stream has no end. */
@@ -53,8 +52,9 @@ export function generate<T>(options: GenerateOptions<T>): Source<T, IndexRange> 
   return Object.freeze<Source<T, IndexRange>>({
     name: "generate",
     bounded: count !== undefined,
-    enumerate({ parallelism }) {
-      return inOrder(ranges(count ?? Number.POSITIVE_INFINITY, rangeRecords(options as Amounts, parallelism)));
+    enumerate({ parallelism, restored }) {
+      const size = rangeRecords(options as Amounts, parallelism);
+      return rangesInOrder(count ?? Number.POSITIVE_INFINITY, size, restored);
     },
     reader: (context) => new GeneratingReader(options, context),
   });

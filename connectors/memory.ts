@@ -1,20 +1,14 @@
 /** Streams that begin and end in memory: for tests, examples and small answers. */
 
 import type { Gate, Push } from "../core/operator.ts";
-import type { Sink, SinkContext, SinkWriter } from "../core/sink.ts";
+import type { CollectedMark, Sink, SinkContext, SinkWriter } from "../core/sink.ts";
 import type { ReadStep, Source, SourceReader } from "../core/source.ts";
 import { NO_TIMESTAMP } from "../core/time.ts";
-import { inOrder, ranges } from "./splits.ts";
+import { type IndexRange, rangesInOrder } from "./splits.ts";
 
 export interface FromArrayOptions {
   /** Names the operator. Default "array". */
   readonly name?: string;
-}
-
-/** The elements `start` … `end`-1. */
-export interface IndexRange {
-  readonly start: number;
-  readonly end: number;
 }
 
 /** Splits per subtask: some subtasks may be faster than others. */
@@ -30,8 +24,9 @@ export function fromArray<T>(values: readonly T[], options: FromArrayOptions = {
   return Object.freeze<Source<T, IndexRange>>({
     name: options.name ?? "array",
     bounded: true,
-    enumerate({ parallelism }) {
-      return inOrder(ranges(copy.length, Math.max(1, Math.ceil(copy.length / (parallelism * SPLITS_PER_SUBTASK)))));
+    enumerate({ parallelism, restored }) {
+      const size = Math.max(1, Math.ceil(copy.length / (parallelism * SPLITS_PER_SUBTASK)));
+      return rangesInOrder(copy.length, size, restored);
     },
     reader: () => new ArrayReader(copy),
   });
@@ -74,9 +69,11 @@ export function collectTo<T = unknown>(name: string): Sink<T> {
   return Object.freeze<Sink<T>>({ name, writer: (context) => new CollectWriter<T>(context) });
 }
 
+/** Rows that a restart takes back need no second phase: what is prepared says which these are. */
 class CollectWriter<T> implements SinkWriter<T> {
   readonly #context: SinkContext;
   #rows: T[] = [];
+  #handedOver = 0;
 
   constructor(context: SinkContext) {
     this.#context = context;
@@ -90,6 +87,15 @@ class CollectWriter<T> implements SinkWriter<T> {
     if (this.#rows.length === 0) return;
     const rows = this.#rows;
     this.#rows = [];
+    this.#handedOver += rows.length;
     return this.#context.collect(rows);
   }
+
+  async prepare(): Promise<CollectedMark> {
+    await this.flush();
+    const { subtask, attempt } = this.#context;
+    return { kind: "millrace.collected", subtask, attempt, rows: this.#handedOver };
+  }
+
+  commit(): void {}
 }

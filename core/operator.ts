@@ -13,6 +13,7 @@ import type { MillraceError } from "./errors.ts";
 import type { Key } from "./key.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
+import type { PreparedPart } from "./sink.ts";
 import type { KeyedStateBackend } from "./state-backend.ts";
 import type { Logger, MetricGroup } from "./telemetry.ts";
 import type { Clock } from "./time.ts";
@@ -39,7 +40,19 @@ export interface Operator<I = unknown> {
   pause?(): void;
   /** A snapshot is about to be taken: what is kept in fields for speed goes into state now. */
   beforeSnapshot?(): void;
-  /** All input has come and the final watermark has been forwarded. */
+  /**
+   * The barrier of a checkpoint, right behind `beforeSnapshot`: what was done so far has to be safe outside, or prepared.
+   * The checkpoint waits for what it waits for.
+   */
+  barrier?(checkpoint: number): void;
+  /** What is prepared outside and not committed, once the waits of `barrier` are over. */
+  prepared?(): readonly PreparedPart[];
+  /** The checkpoint is complete. */
+  completed?(checkpoint: number): void;
+  /**
+   * All input has come and the final watermark has been forwarded. A restart may call it again: what it pushes from state
+   * it also removes from there.
+   */
   finish?(): void;
   /** Always called once after `open` was called, also after failures. */
   close?(): void | Promise<void>;
@@ -92,6 +105,8 @@ export interface OperatorContext<O = unknown> extends RuntimeContext {
   readonly state: KeyedStateBackend;
   readonly timers: Timers;
   readonly operatorState: OperatorState;
+  /** Whether checkpoints are taken: sinks in two phases commit by them, else at the end. */
+  readonly checkpointing: boolean;
   /** How many key groups the job has. */
   readonly keyGroupCount: number;
   /** The highest watermark that came in. */

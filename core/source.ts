@@ -36,8 +36,8 @@ export interface SplitEnumerator<Split> {
   /** The next split for a subtask that has nothing to read, or undefined when there will be no more for it. */
   next(subtask: number): Split | undefined | Promise<Split | undefined>;
   /**
-   * What it has to know to go on after the splits that it has dealt out so far, as plain data: it is called with no `next`
-   * under way, and `enumerate` gets it back as `restored`. Without it a job with this source takes no checkpoints.
+   * What it has to know to go on after the splits that it has dealt out so far, as plain data; `enumerate` gets it back as
+   * `restored`. A `next` that has not settled has dealt out nothing yet. Without it the job takes no checkpoints.
    */
   snapshot?(): unknown;
   close?(): void | Promise<void>;

@@ -1,18 +1,28 @@
-/** The operator around a sink's writer: hands records over, waits for what the writer waits for, flushes in pauses. */
+/**
+ * The operator around a sink's writer: hands records over, waits for what the writer waits for, flushes in pauses.
+ *
+ * At a barrier, a writer in two phases prepares what it has; another one flushes, so that nothing before the barrier is
+ * lost, though it may come twice. Prepared parts are kept until they are committed, over checkpoints that came to nothing.
+ * State: none; the host keeps what is prepared.
+ */
 
 import { ASYNC_TIMEOUT_MS, SINK_FLUSH_AFTER_MS } from "../core/limits.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
-import type { Sink, SinkContext, SinkWriter } from "../core/sink.ts";
+import type { PreparedPart, Sink, SinkContext, SinkWriter } from "../core/sink.ts";
 import { positiveDurationMs } from "../core/time.ts";
 
 export class SinkOperator implements Operator {
-  readonly #context: OperatorContext;
+  readonly #context: OperatorContext & SinkContext;
   readonly #writer: SinkWriter<unknown>;
   readonly #timeoutMs: number;
   #flushScheduled = false;
   #flushedAt = Number.NEGATIVE_INFINITY;
   /** Steps of the writer that have not settled. */
   #awaited = 0;
+  /** Settles when they have. */
+  #settled: Promise<void> = Promise.resolve();
+  /** In the order of checkpoints. */
+  #prepared: readonly PreparedPart[] = [];
 
   constructor(sink: Sink<unknown>, context: OperatorContext & SinkContext) {
     this.#context = context;
@@ -23,8 +33,11 @@ export class SinkOperator implements Operator {
         : positiveDurationMs(sink.timeout, `timeout of sink "${sink.name}"`);
   }
 
-  open(): void | Promise<void> {
-    return this.#writer.open?.();
+  async open(): Promise<void> {
+    await this.#writer.open?.();
+    const { restored, subtask, parallelism } = this.#context;
+    const parts = restored?.parts.filter((_, at) => at % parallelism === subtask) ?? [];
+    for (const { checkpoint, prepared } of parts) await this.#writer.commit?.(checkpoint, prepared);
   }
 
   process(value: unknown, timestamp: number): void {
@@ -57,7 +70,53 @@ export class SinkOperator implements Operator {
   }
 
   finish(): void {
-    this.#flush();
+    if (this.#writer.prepare === undefined || this.#context.checkpointing) {
+      this.#flush();
+      return;
+    }
+    this.barrier(0);
+    this.completed(0);
+  }
+
+  barrier(checkpoint: number): void {
+    const { prepare } = this.#writer;
+    if (prepare === undefined) {
+      this.#flush();
+      return;
+    }
+    let part: unknown;
+    try {
+      part = prepare.call(this.#writer, checkpoint);
+    } catch (error) {
+      throw this.#context.failure(error, undefined);
+    }
+    if (typeof (part as PromiseLike<unknown> | undefined)?.then !== "function") this.#keep(checkpoint, part);
+    else
+      this.#await(
+        (part as Promise<unknown>).then((prepared) => this.#keep(checkpoint, prepared)),
+        "prepare",
+      );
+  }
+
+  prepared(): readonly PreparedPart[] {
+    return this.#prepared;
+  }
+
+  completed(checkpoint: number): void {
+    if (this.#writer.commit === undefined) return;
+    const committed = this.#settled.then(() => this.#commitUpTo(checkpoint));
+    this.#await(committed, "commit");
+  }
+
+  #keep(checkpoint: number, prepared: unknown): void {
+    if (prepared !== undefined) this.#prepared = [...this.#prepared, { checkpoint, prepared }];
+  }
+
+  async #commitUpTo(checkpoint: number): Promise<void> {
+    for (const part of this.#prepared.filter((each) => each.checkpoint <= checkpoint)) {
+      await this.#writer.commit?.(part.checkpoint, part.prepared);
+      this.#prepared = this.#prepared.filter((each) => each !== part);
+    }
   }
 
   close(): void | Promise<void> {
@@ -81,6 +140,7 @@ export class SinkOperator implements Operator {
     const settled = returned.then(() => {
       this.#awaited--;
     });
+    this.#settled = settled;
     this.#context.wait(settled, this.#timeoutMs, what);
   }
 }

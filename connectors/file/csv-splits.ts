@@ -1,6 +1,8 @@
 /** Where a CSV file can be divided: found by walking through its records, as far as splits are asked for. */
 
 import { MillraceError } from "../../core/errors.ts";
+import type { SplitEnumerator } from "../../core/source.ts";
+import { type FoundSplit, foundOnDemand } from "../splits.ts";
 import type { CsvColumns } from "./csv-columns.ts";
 import { type CsvGrammar, csvFields, csvRecordEnd } from "./csv-grammar.ts";
 import { FileWindow } from "./file-window.ts";
@@ -21,24 +23,46 @@ export type CsvSettings = CsvGrammar & {
   readonly splitBytes: number;
 };
 
+/** How far an enumerator has come: the files from the present one on, and where in that it goes on. */
+export interface CsvBegun {
+  readonly files: readonly InputFile[];
+  readonly offset: number;
+  /** Of the present file, once it was read. */
+  readonly header: readonly string[] | undefined;
+}
+
+export function csvEnumerator(
+  files: readonly InputFile[],
+  settings: CsvSettings,
+  begun: CsvBegun = { files, offset: 0, header: undefined },
+): SplitEnumerator<CsvSplit> {
+  return foundOnDemand(csvSplits(begun, settings), begun);
+}
+
 /** The splits of the files in their order. Closes its file when it is left early. */
-export async function* csvSplits(files: readonly InputFile[], settings: CsvSettings): AsyncGenerator<CsvSplit> {
+async function* csvSplits(begun: CsvBegun, settings: CsvSettings): AsyncGenerator<FoundSplit<CsvSplit>> {
   const walk = new RecordWalk(settings);
   try {
-    for (const { path, size } of files) {
-      await walk.open(path);
-      const header = settings.header ? await readHeader(walk, path, settings) : Object.keys(settings.columns ?? {});
+    for (const [at, { path, size }] of begun.files.entries()) {
+      const goesOn = at === 0 && begun.header !== undefined;
+      await walk.open(path, goesOn ? begun.offset : 0);
+      const header = goesOn ? (begun.header as readonly string[]) : await headerOf(walk, path, settings);
       for (let start = walk.offset; start < size; start = walk.offset) {
         await walk.skipTo(Math.min(start + settings.splitBytes, size));
         // A file that was cut meanwhile is for the readers to report.
         const end = walk.offset > start ? Math.min(walk.offset, size) : size;
-        yield { path, start, end, header };
+        const behind: CsvBegun = { files: begun.files.slice(at), offset: end, header };
+        yield { split: { path, start, end, header }, behind };
         if (end === size) break;
       }
     }
   } finally {
     await walk.close();
   }
+}
+
+async function headerOf(walk: RecordWalk, path: string, settings: CsvSettings): Promise<readonly string[]> {
+  return settings.header ? await readHeader(walk, path, settings) : Object.keys(settings.columns ?? {});
 }
 
 /** Goes from record to record by the same rules as the readers, so that the two agree on where records begin. */
@@ -56,8 +80,8 @@ class RecordWalk {
     return this.#window.offset + this.#cursor;
   }
 
-  async open(path: string): Promise<void> {
-    this.#cursor = await this.#window.seek(path, 0);
+  async open(path: string, offset: number): Promise<void> {
+    this.#cursor = await this.#window.seek(path, offset);
   }
 
   /** Goes behind the next record. Its bytes are valid until the next call; undefined at the end of the file. */

@@ -3,11 +3,10 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { Source } from "../../core/source.ts";
 import { wholeNumber } from "../options.ts";
-import { inOrder } from "../splits.ts";
 import { type BadLineOptions, BadLines } from "./bad-lines.ts";
 import { type CsvColumns, type CsvConvert, type CsvRecord, csvConverter } from "./csv-columns.ts";
 import { csvFields, csvRecordEnd } from "./csv-grammar.ts";
-import { type CsvSettings, type CsvSplit, csvRecordText, csvSplits } from "./csv-splits.ts";
+import { type CsvBegun, type CsvSettings, type CsvSplit, csvEnumerator, csvRecordText } from "./csv-splits.ts";
 import { inputFiles, listed, type Paths, sourceName } from "./input-files.ts";
 import { CSV_RECORD_BYTES_MAX, SPLIT_BYTES } from "./limits.ts";
 import { markBytes, textHead } from "./text-file.ts";
@@ -59,10 +58,11 @@ export function csv<const Columns extends CsvColumns = Readonly<Record<string, "
   return Object.freeze<Source<CsvRecord<Columns>, CsvSplit>>({
     name: sourceName("csv", path),
     bounded: true,
-    async enumerate({ workingDirectory }) {
-      const files = await inputFiles(paths, [".csv", ".tsv"], workingDirectory);
+    async enumerate({ workingDirectory, restored }) {
+      const begun = restored as CsvBegun | undefined; // of the enumerator's snapshot
+      const files = begun?.files ?? (await inputFiles(paths, [".csv", ".tsv"], workingDirectory));
       for (const file of files) await textHead(file.path);
-      return inOrder(csvSplits(files, settings));
+      return csvEnumerator(files, settings, begun);
     },
     reader: (context) => new TextReader(format, new BadLines(context, options)),
   });

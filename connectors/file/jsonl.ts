@@ -54,7 +54,8 @@ export function jsonl<T>(path: Paths, options: JsonlOptions = {}): Source<T, Jso
   return Object.freeze<Source<T, JsonlSplit>>({
     name: sourceName("jsonl", path),
     bounded: true,
-    async enumerate({ workingDirectory }) {
+    async enumerate({ workingDirectory, restored }) {
+      if (restored !== undefined) return inOrder([], restored);
       const files = await inputFiles(paths, [".jsonl", ".ndjson"], workingDirectory);
       // Every file is opened before the first is read, so that one that cannot be read ends the job at its start.
       const splits: JsonlSplit[] = [];

@@ -61,7 +61,8 @@ export function parquet<T>(path: Paths, options: ParquetOptions = {}): Source<T,
   return Object.freeze<Source<T, ParquetSplit>>({
     name: sourceName("parquet", path),
     bounded: true,
-    async enumerate({ workingDirectory }) {
+    async enumerate({ workingDirectory, restored }) {
+      if (restored !== undefined) return inOrder([], restored);
       const files = await inputFiles(paths, [".parquet"], workingDirectory);
       const splits: ParquetSplit[] = [];
       for (const { path } of files) {

@@ -34,7 +34,8 @@ export abstract class BatchedOutput<Element> implements OutputChannel {
   protected abstract trySendBatch(watermark: number): "sent" | "no credit" | "too large";
   /** The batch as an element that can wait; begins the next. */
   protected abstract takeBatch(watermark: number): Element;
-  protected abstract signal(signal: RingSignal, watermark: number): Element;
+  /** `value`: the time of a watermark, the checkpoint of a barrier, NaN for the others. */
+  protected abstract signal(signal: RingSignal, value: number): Element;
   /** Sends the element if there is credit. */
   protected abstract trySend(element: Element): boolean;
 
@@ -45,6 +46,11 @@ export abstract class BatchedOutput<Element> implements OutputChannel {
   idle(idle: boolean): void {
     this.#flushAll();
     this.#send(this.signal(idle ? "idle" : "active", Number.NaN));
+  }
+
+  barrier(checkpoint: number): void {
+    this.#flushAll();
+    this.#send(this.signal("barrier", checkpoint));
   }
 
   end(): void {

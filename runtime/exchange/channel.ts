@@ -16,6 +16,8 @@ export interface OutputChannel {
   watermark(timestamp: number): void;
   /** Says whether this producer holds back watermarks at the moment. */
   idle(idle: boolean): void;
+  /** The barrier of a checkpoint: what was written before it belongs to the checkpoint. Behind it, in its place, each. */
+  barrier(checkpoint: number): void;
   /** Says that nothing will follow. REQUIRES: called last. */
   end(): void;
   /** Sends what is waiting, though the batch is not full. */
@@ -29,7 +31,7 @@ export interface OutputChannel {
   readonly bytes: number;
 }
 
-export type ElementKind = "batch" | "watermark" | "idle" | "active" | "end";
+export type ElementKind = "batch" | "watermark" | "idle" | "active" | "barrier" | "end";
 
 /** The consumer's end. */
 export interface InputChannel {
@@ -41,6 +43,8 @@ export interface InputChannel {
   readonly batch: Batch;
   /** The watermark that was polled last. */
   readonly watermarkRead: number;
+  /** The checkpoint of the barrier that was polled last. */
+  readonly barrierRead: number;
   /** Gives the batch's memory and credit back. */
   release(): void;
 }

@@ -20,8 +20,8 @@ interface LocalRows {
 type LocalElement =
   /** `watermark`: the one behind the batch, NaN if none. */
   | { readonly kind: "batch"; readonly batch: LocalRows; readonly watermark: number }
-  /** `watermark`: its own time, NaN for the others. */
-  | { readonly kind: RingSignal; readonly watermark: number };
+  /** `value`: the time of a watermark, the checkpoint of a barrier, NaN for the others. */
+  | { readonly kind: RingSignal; readonly value: number };
 
 /** Timestamps of released batches that are kept for the next ones. */
 const SPARE_TIMESTAMPS_MAX = 2;
@@ -34,6 +34,7 @@ export class LocalChannel extends BatchedOutput<LocalElement> implements InputCh
   // The consumer's side.
   readonly batch = new LocalBatch();
   watermarkRead = Number.NEGATIVE_INFINITY;
+  barrierRead = 0;
   #batchTaken = false;
   /** A batch's own watermark is delivered as the element after it. */
   #watermarkBehind = Number.NaN;
@@ -64,8 +65,8 @@ export class LocalChannel extends BatchedOutput<LocalElement> implements InputCh
     return { kind: "batch", batch, watermark };
   }
 
-  protected signal(signal: RingSignal, watermark: number): LocalElement {
-    return { kind: signal, watermark };
+  protected signal(signal: RingSignal, value: number): LocalElement {
+    return { kind: signal, value };
   }
 
   protected trySend(element: LocalElement): boolean {
@@ -99,7 +100,8 @@ export class LocalChannel extends BatchedOutput<LocalElement> implements InputCh
       return "batch";
     }
     this.#ring.shift();
-    if (element.kind === "watermark") this.watermarkRead = element.watermark;
+    if (element.kind === "watermark") this.watermarkRead = element.value;
+    else if (element.kind === "barrier") this.barrierRead = element.value;
     return element.kind;
   }
 

@@ -8,7 +8,8 @@
 import { assert } from "../../core/assert.ts";
 import { CHANNEL_CREDIT, CHANNEL_FLOOR_SEGMENTS, SEGMENT_BYTES } from "../../core/limits.ts";
 import type { Doorbell } from "./doorbell.ts";
-import { descriptorKinds, descriptorWord, headWord, tailWord, watermarkFloat } from "./shared-ring.ts";
+import type { RingSignal } from "./ring-producer.ts";
+import { descriptorKinds, descriptorWord, headWord, tailWord, valueFloat } from "./shared-ring.ts";
 
 export interface RingConsumerOptions {
   readonly control: SharedArrayBuffer;
@@ -18,7 +19,7 @@ export interface RingConsumerOptions {
   readonly doorbell: Doorbell;
 }
 
-export type RingElement = "frame" | "watermark" | "idle" | "active" | "end";
+export type RingElement = "frame" | RingSignal;
 
 const noFrame = new Uint8Array(0);
 
@@ -33,8 +34,8 @@ export class RingConsumer {
   #taken: number;
   /** The frame that was taken last. */
   frame: Uint8Array = noFrame;
-  /** Of the element that was taken last: its own time, or the watermark behind the frame; NaN if none. */
-  watermark = Number.NaN;
+  /** Of the element that was taken last: the watermark behind a frame, a watermark's time, a barrier's checkpoint, or NaN. */
+  value = Number.NaN;
 
   constructor(options: RingConsumerOptions) {
     this.#words = new Int32Array(options.control);
@@ -60,7 +61,7 @@ export class RingConsumer {
       if (frame === undefined) return undefined;
       this.frame = frame;
     }
-    this.watermark = this.#floats[watermarkFloat(at)] as number;
+    this.value = this.#floats[valueFloat(at)] as number;
     this.#taken = (this.#taken + 1) | 0;
     switch (kind) {
       case descriptorKinds.watermark:
@@ -69,6 +70,8 @@ export class RingConsumer {
         return "idle";
       case descriptorKinds.active:
         return "active";
+      case descriptorKinds.barrier:
+        return "barrier";
       case descriptorKinds.end:
         return "end";
       default:

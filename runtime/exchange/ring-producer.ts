@@ -10,7 +10,7 @@
 import { CHANNEL_CREDIT, OVERSIZE_BYTES_UNDER_WAY, SEGMENT_BYTES } from "../../core/limits.ts";
 import type { Doorbell } from "./doorbell.ts";
 import type { SegmentPool } from "./segment-pool.ts";
-import { descriptorIndex, descriptorKinds, descriptorWord, headWord, tailWord, watermarkFloat } from "./shared-ring.ts";
+import { descriptorIndex, descriptorKinds, descriptorWord, headWord, tailWord, valueFloat } from "./shared-ring.ts";
 
 /** Hands a frame that is larger than a segment to the consumer's slot; it arrives before or after its descriptor. */
 export type SendOversize = (serial: number, frame: SharedArrayBuffer) => void;
@@ -23,8 +23,8 @@ export interface RingProducerOptions {
   readonly sendOversize: SendOversize;
 }
 
-/** What a ring carries beside frames. A watermark has its time, the others NaN. */
-export type RingSignal = "watermark" | "idle" | "active" | "end";
+/** What a ring carries beside frames. A watermark has its time, a barrier its checkpoint, the others NaN. */
+export type RingSignal = "watermark" | "idle" | "active" | "barrier" | "end";
 
 export class RingProducer {
   readonly #words: Int32Array;
@@ -95,10 +95,10 @@ export class RingProducer {
   }
 
   /** Publishes what is no frame. False when there is no credit now. */
-  trySignal(signal: RingSignal, watermark: number): boolean {
+  trySignal(signal: RingSignal, value: number): boolean {
     this.#reclaim();
     if (!this.#hasCredit) return false;
-    this.#write(descriptorKinds[signal], -1, 0, watermark);
+    this.#write(descriptorKinds[signal], -1, 0, value);
     return true;
   }
 
@@ -137,12 +137,12 @@ export class RingProducer {
   }
 
   /** REQUIRES: there is credit. */
-  #write(kind: number, segment: number, length: number, watermark: number): void {
+  #write(kind: number, segment: number, length: number, value: number): void {
     const at = descriptorWord(this.#head);
     this.#words[at] = kind;
     this.#words[at + 1] = segment;
     this.#words[at + 2] = length;
-    this.#floats[watermarkFloat(at)] = watermark;
+    this.#floats[valueFloat(at)] = value;
     this.bytes += length;
     this.#head = (this.#head + 1) | 0;
     Atomics.store(this.#words, headWord, this.#head);

@@ -18,7 +18,8 @@ import { RingProducer, type RingProducerOptions, type RingSignal } from "./ring-
 interface Waiting {
   readonly signal: RingSignal | undefined;
   readonly frame: Uint8Array;
-  readonly watermark: number;
+  /** The watermark behind the frame, or what the signal says. */
+  readonly value: number;
 }
 
 const noBytes = new Uint8Array(0);
@@ -75,15 +76,15 @@ export class SharedOutputChannel extends BatchedOutput<Waiting> {
   }
 
   protected takeBatch(watermark: number): Waiting {
-    return { signal: undefined, frame: this.#copyOut(), watermark };
+    return { signal: undefined, frame: this.#copyOut(), value: watermark };
   }
 
-  protected signal(signal: RingSignal, watermark: number): Waiting {
-    return { signal, frame: noBytes, watermark };
+  protected signal(signal: RingSignal, value: number): Waiting {
+    return { signal, frame: noBytes, value };
   }
 
-  protected trySend({ signal, frame, watermark }: Waiting): boolean {
-    return signal === undefined ? this.#ring.trySend(frame, watermark) : this.#ring.trySignal(signal, watermark);
+  protected trySend({ signal, frame, value }: Waiting): boolean {
+    return signal === undefined ? this.#ring.trySend(frame, value) : this.#ring.trySignal(signal, value);
   }
 
   /** The encoder's frame in memory of its own. */
@@ -114,6 +115,7 @@ export class SharedInputChannel implements InputChannel {
   #watermarkBehind = Number.NaN;
   readonly batch: SharedBatch;
   watermarkRead = Number.NEGATIVE_INFINITY;
+  barrierRead = 0;
 
   constructor(options: SharedInputOptions) {
     this.#ring = new RingConsumer(options);
@@ -138,11 +140,12 @@ export class SharedInputChannel implements InputChannel {
     if (element === "frame") {
       this.batch.bind(ring.frame);
       this.#batchTaken = true;
-      this.#watermarkBehind = ring.watermark;
+      this.#watermarkBehind = ring.value;
       return "batch";
     }
     ring.release();
-    if (element === "watermark") this.watermarkRead = ring.watermark;
+    if (element === "watermark") this.watermarkRead = ring.value;
+    else if (element === "barrier") this.barrierRead = ring.value;
     return element;
   }
 

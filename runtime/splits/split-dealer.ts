@@ -1,38 +1,70 @@
 /**
  * Runs enumerators of a job's sources and deals out their splits to the readers that ask: in the process that runs a job
  * embedded, and in a slot's thread on a cluster.
+ *
+ * Splits are numbered as they are dealt out. A checkpoint's cut comes after those of the readers, so every split that one
+ * of them had is before it; one that its reader got behind its barrier will be dealt out again, as those that were being
+ * read are, from where their readers were. They come first, to whoever asks.
  */
 
 import { MillraceError } from "../../core/errors.ts";
 import type { OperatorId, VertexId } from "../../core/ids.ts";
 import type { EnumeratorContext, Source, SplitEnumerator } from "../../core/source.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
+import type { SourcePosition } from "../checkpoints/manifest-parts.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
+import type { DealtSplit } from "../protocol.ts";
+import { plainBytes, plainValue } from "../state/plain-bytes.ts";
 
 /** What every enumerator of a job gets alike. */
-export type EnumeratorSurroundings = Omit<EnumeratorContext, "parallelism">;
+export type EnumeratorSurroundings = Omit<EnumeratorContext, "parallelism" | "restored">;
+
+export interface DealerOptions {
+  /** Whether cuts will be taken: a source that cannot go on from one fails the job at once. */
+  readonly checkpointing?: boolean;
+  /** What each source goes on from; undefined: it begins. */
+  readonly restored?: (source: VertexId) => SourcePosition | undefined;
+}
+
+/** A split without number. */
+type Unread = Omit<DealtSplit, "serial">;
+
+/** What a cut consists of: written by `cut`, read by the dealer that goes on. */
+interface DealerCut {
+  readonly enumerator: unknown;
+  readonly again: readonly Unread[];
+}
 
 export class SplitDealer {
   readonly #enumerators = new Map<VertexId, Promise<SplitEnumerator<unknown>>>();
   readonly #operators = new Map<VertexId, OperatorId>();
+  readonly #books = new Map<VertexId, DealtBook>();
   /** Those that have been made and not closed. */
   readonly #open = new Map<OperatorId, SplitEnumerator<unknown>>();
   /** The subtasks that have not been told yet that there is no more for them. */
   readonly #reading = new Set<string>();
   #closed = false;
 
-  /** Runs the enumerators of the given vertices; absent: of all sources. */
+  /** Runs the enumerators of the `wanted` vertices; absent: of all sources. */
   constructor(
     graph: StreamGraph,
     jobGraph: JobGraph,
     surroundings: EnumeratorSurroundings,
     wanted?: readonly VertexId[],
+    options: DealerOptions = {},
   ) {
     for (const vertex of jobGraph.vertices) {
       if (wanted?.includes(vertex.id) === false) continue;
       const head = graph.nodes.find((node) => node.id === vertex.operators[0]?.id);
       if (head?.spec.kind !== "source") continue;
-      const enumerator = this.#start(head.spec.source, head.id, { ...surroundings, parallelism: vertex.parallelism });
+      const { parallelism } = vertex;
+      const position = options.restored?.(vertex.id);
+      const cut = position === undefined ? undefined : (plainValue(position.enumerator) as DealerCut); // of `cut`
+      const current = position?.current.map((bytes) => plainValue(bytes) as Unread) ?? [];
+      const context = { ...surroundings, parallelism, ...(cut === undefined ? {} : { restored: cut.enumerator }) };
+      const started = this.#start(head.spec.source, head.id, context);
+      const enumerator = options.checkpointing === true ? started.then((made) => savable(made, head.id)) : started;
+      this.#books.set(vertex.id, new DealtBook([...current, ...(cut?.again ?? [])], options.checkpointing === true));
       // Whoever asks for a split gets the failure; nobody may ask if the job fails earlier.
       enumerator.catch(() => {});
       this.#enumerators.set(vertex.id, enumerator);
@@ -52,15 +84,33 @@ export class SplitDealer {
   }
 
   /** The next split for a subtask, undefined at the end. @throws the enumerator's failure. */
-  async next(vertex: VertexId, subtask: number): Promise<unknown> {
+  async next(vertex: VertexId, subtask: number): Promise<DealtSplit | undefined> {
     const enumerator = await (this.#enumerators.get(vertex) as Promise<SplitEnumerator<unknown>>);
+    const book = this.#books.get(vertex) as DealtBook;
+    const again = book.takeAgain();
+    if (again !== undefined) return book.dealt(subtask, again);
     try {
       const split = await enumerator.next(subtask);
       checkPlain(split);
-      if (split === undefined) this.#reading.delete(readerOf(vertex, subtask));
-      return split;
+      if (split !== undefined) return book.dealt(subtask, { split });
+      this.#reading.delete(readerOf(vertex, subtask));
+      return undefined;
     } catch (cause) {
       throw failure(this.#operators.get(vertex) as OperatorId, "could not deal out what to read", cause);
+    }
+  }
+
+  /**
+   * What the source goes on from, together with what its readers say. REQUIRES: all of them were cut; `lastSerials` are what
+   * they said, by subtask. @throws the enumerator's failure.
+   */
+  async cut(vertex: VertexId, lastSerials: readonly number[]): Promise<Uint8Array> {
+    const enumerator = await (this.#enumerators.get(vertex) as Promise<SplitEnumerator<unknown>>);
+    try {
+      const again = (this.#books.get(vertex) as DealtBook).unread(lastSerials);
+      return plainBytes({ enumerator: enumerator.snapshot?.(), again } satisfies DealerCut);
+    } catch (cause) {
+      throw failure(this.#operators.get(vertex) as OperatorId, "could not be saved", cause);
     }
   }
 
@@ -93,6 +143,46 @@ export class SplitDealer {
     else this.#open.set(operator, enumerator);
     return enumerator;
   }
+}
+
+/** The splits of one source that have been dealt out, as far as a cut may have to know them. */
+class DealtBook {
+  #serial = 0;
+  readonly #again: Unread[];
+  readonly #keeps: boolean;
+  /** What each subtask was given since the last cut of which it has said how far it is, oldest first. */
+  #given: readonly { readonly subtask: number; readonly dealt: DealtSplit }[] = [];
+
+  constructor(again: readonly Unread[], keeps: boolean) {
+    this.#again = [...again];
+    this.#keeps = keeps;
+  }
+
+  takeAgain(): Unread | undefined {
+    return this.#again.shift();
+  }
+
+  dealt(subtask: number, unread: Unread): DealtSplit {
+    const dealt = { serial: ++this.#serial, ...unread };
+    if (this.#keeps) this.#given = [...this.#given, { subtask, dealt }];
+    return dealt;
+  }
+
+  /** Those that readers have not begun at their barriers, and those that wait to be dealt out again. */
+  unread(lastSerials: readonly number[]): readonly Unread[] {
+    this.#given = this.#given.filter(({ subtask, dealt }) => dealt.serial > (lastSerials[subtask] ?? 0));
+    const unread = this.#given.map(({ dealt: { split, position } }) => ({ split, position }));
+    return [...unread, ...this.#again];
+  }
+}
+
+function savable(enumerator: SplitEnumerator<unknown>, operator: OperatorId): SplitEnumerator<unknown> {
+  if (enumerator.snapshot !== undefined) return enumerator;
+  throw new MillraceError(
+    "CHECKPOINT_UNSUPPORTED",
+    `the source of "${operator}" cannot say where it goes on: its enumerator has no snapshot. Give it one, or run the job without checkpoints`,
+    { operator },
+  );
 }
 
 function readerOf(vertex: VertexId, subtask: number): string {

@@ -14,7 +14,13 @@ import {
   decodeManifest,
   manifestCrc,
 } from "./checkpoint-manifest.ts";
-import { type CheckpointName, type CheckpointStore, checkpointNumber, isMerged } from "./checkpoint-store.ts";
+import {
+  type CheckpointName,
+  type CheckpointReads,
+  type CheckpointStore,
+  checkpointNumber,
+  isMerged,
+} from "./checkpoint-store.ts";
 import { type BlockHeader, corrupt, intersects, readHeader } from "./state-block.ts";
 
 /** A checkpoint with all that it builds on, oldest first and itself last. */
@@ -34,7 +40,7 @@ export interface RestoreTarget {
 }
 
 /** @throws STATE_CORRUPT, CHECKPOINT_FORMAT, CHECKPOINT_STORE */
-export async function openCheckpoint(store: CheckpointStore, name: CheckpointName): Promise<OpenCheckpoint> {
+export async function openCheckpoint(store: CheckpointReads, name: CheckpointName): Promise<OpenCheckpoint> {
   const bytes = await store.readManifest(name);
   if (bytes === undefined) throw damaged(name, "it has no manifest");
   const manifest = decodeManifest(bytes, name);
@@ -46,7 +52,7 @@ export async function openCheckpoint(store: CheckpointStore, name: CheckpointNam
 }
 
 async function openLink(
-  store: CheckpointStore,
+  store: CheckpointReads,
   name: CheckpointName,
   { lineage, keyGroups }: CheckpointManifest,
   link: ChainLink,
@@ -79,7 +85,7 @@ export interface ReadBlock {
 
 /** An operator's blocks that are about some of the key groups, verified, in the order in which they have to be applied. */
 export async function* readOperator(
-  store: CheckpointStore,
+  store: CheckpointReads,
   checkpoint: OpenCheckpoint,
   operator: string,
   keyGroups: KeyGroupRange,
@@ -119,7 +125,7 @@ function verified(block: Uint8Array, record: BlockRecord, where: string, operato
 
 /** Applies an operator's state to its backend, and its timers to their queue. */
 export async function restoreOperator(
-  store: CheckpointStore,
+  store: CheckpointReads,
   checkpoint: OpenCheckpoint,
   operator: string,
   keyGroups: KeyGroupRange,
@@ -133,7 +139,7 @@ export async function restoreOperator(
 }
 
 /** Reads every block of a checkpoint. @throws STATE_CORRUPT at the first that is missing or damaged. */
-export async function verifyCheckpoint(store: CheckpointStore, checkpoint: OpenCheckpoint): Promise<void> {
+export async function verifyCheckpoint(store: CheckpointReads, checkpoint: OpenCheckpoint): Promise<void> {
   const { keyGroups } = checkpoint.manifest;
   const operators = new Set(
     checkpoint.layers.flatMap(({ manifest }) => manifest.operators.map(({ operator }) => operator)),

@@ -76,6 +76,9 @@ export interface CheckpointStore {
   close(): Promise<void>;
 }
 
+/** As much of a store as restoring needs. */
+export type CheckpointReads = Pick<CheckpointStore, "readManifest" | "readBlocks">;
+
 /** Blocks that a store reads ahead of whoever restores them: with those of usual size some megabytes. */
 export const BLOCKS_READ_AHEAD = 64;
 

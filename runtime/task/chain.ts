@@ -17,7 +17,13 @@ import { assertTransferable } from "../exchange/codec/transferable.ts";
 import type { ChainedOperator, JobVertex } from "../graph/job-graph.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import type { EdgeOutput } from "./edge-output.ts";
-import { OperatorHost, type OperatorSnapshot, type OutputTargets, type SubtaskEnvironment } from "./operator-host.ts";
+import {
+  type OperatorCut,
+  OperatorHost,
+  type OperatorSnapshot,
+  type OutputTargets,
+  type SubtaskEnvironment,
+} from "./operator-host.ts";
 
 export interface ChainOptions {
   readonly vertex: JobVertex;
@@ -117,6 +123,13 @@ export class Chain {
 
   snapshot(): ReadonlyMap<OperatorId, OperatorSnapshot> {
     return new Map(this.hosts.map((host) => [host.operator as OperatorId, host.snapshot()]));
+  }
+
+  /** The barrier of a checkpoint, behind all that was pushed so far. REQUIRES: nothing is suspended or awaited. */
+  cut(checkpoint: number, full: boolean, finished: boolean): readonly OperatorCut[] {
+    const cuts = this.hosts.map((host) => host.cut(checkpoint, full));
+    if (!finished) for (const edge of this.edges) edge.barrier(checkpoint);
+    return cuts;
   }
 
   /** Closes the operators that were opened, even if some fail. @throws the first failure. */

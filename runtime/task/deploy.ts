@@ -21,12 +21,14 @@ import { SharedInputChannel, SharedOutputChannel } from "../exchange/shared-chan
 import type { ChannelPlacement, SubtaskPlacement } from "../graph/execution-graph.ts";
 import type { JobEdge, JobVertex } from "../graph/job-graph.ts";
 import { structuralHash } from "../graph/structural-hash.ts";
-import type { SlotDeployment } from "../protocol.ts";
+import type { DealtSplit, SlotDeployment } from "../protocol.ts";
 import { Chain } from "./chain.ts";
 import { EdgeOutput } from "./edge-output.ts";
 import type { OperatorHost, SubtaskEnvironment } from "./operator-host.ts";
+import type { RestoredSubtasks } from "./restore-slot.ts";
 import type { Slot, SlotHost } from "./slot.ts";
 import { Subtask } from "./subtask.ts";
+import type { Checkpoints } from "./subtask-cut.ts";
 import { SubtaskGate } from "./subtask-gate.ts";
 import { ChannelInput, SourceInput, type SubtaskInput } from "./subtask-input.ts";
 
@@ -34,7 +36,11 @@ import { ChannelInput, SourceInput, type SubtaskInput } from "./subtask-input.ts
 export interface SlotServices {
   readonly host: SlotHost;
   readonly signal: AbortSignal;
-  requestSplit(vertex: VertexId, subtask: number): Promise<unknown>;
+  requestSplit(vertex: VertexId, subtask: number): Promise<DealtSplit | undefined>;
+  /** Absent: no checkpoints are taken. */
+  readonly checkpoints: Checkpoints | undefined;
+  /** What the operators go on from; absent: they begin. */
+  readonly restored: RestoredSubtasks | undefined;
   collect(operator: string, rows: readonly unknown[]): void | Promise<void>;
   standardStream(name: "stdout" | "stderr"): TextOutput;
   sendOversize(toSlot: number, channel: number, serial: number, frame: SharedArrayBuffer): void;
@@ -87,16 +93,19 @@ function deploySubtask(
     gate,
     showRecordsInErrors: deployment.showRecordsInErrors,
     freeze: deployment.freeze,
+    checkpointing: services.checkpoints !== undefined,
     log: (level, message, fields) => services.log(level, message, { subtask: placement.subtask, ...fields }),
     callAt: (timeMs, callback) => slot.callAt(timeMs, callback),
     collect: (operator, rows) => services.collect(operator, rows),
     standardStream: (name) => services.standardStream(name),
     arrow: () => services.arrow(),
   };
+  const restored = services.restored?.get(placement);
   const chain = new Chain({
     vertex,
     graph,
     environment,
+    ...(restored === undefined ? {} : { restored }),
     edgeOutput: (edge, host) =>
       createEdgeOutput(
         deployment.jobGraph.edges[edge] as JobEdge,
@@ -116,6 +125,7 @@ function deploySubtask(
     gate,
     input,
     wake,
+    checkpoints: services.checkpoints,
   });
 }
 

@@ -1,7 +1,7 @@
 /**
  * One edge's outgoing side in a subtask: the partitioner in front of its channels.
  *
- * Records go to the channel that the partitioning names; watermarks, idleness and the end go to all.
+ * Records go to the channel that the partitioning names; watermarks, idleness, barriers and the end go to all.
  */
 
 import { unreachable } from "../../core/assert.ts";
@@ -42,6 +42,12 @@ export class EdgeOutput implements Output {
 
   idle(idle: boolean): void {
     for (const channel of this.#channels) channel.idle(idle);
+    this.#closeIfBlocked();
+  }
+
+  /** Behind everything that was pushed so far, on every channel. */
+  barrier(checkpoint: number): void {
+    for (const channel of this.#channels) channel.barrier(checkpoint);
     this.#closeIfBlocked();
   }
 

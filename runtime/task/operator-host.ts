@@ -20,12 +20,15 @@ import type {
 } from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
 import type { RestoredSink, SinkContext, TextOutput } from "../../core/sink.ts";
-import type { KeyedStateBackend, StateSnapshot } from "../../core/state-backend.ts";
+import type { KeyedStateBackend, StateCapture, StateSnapshot } from "../../core/state-backend.ts";
 import type { Logger, LogLevel } from "../../core/telemetry.ts";
 import type { Clock } from "../../core/time.ts";
+import type { StateClock } from "../state/ageing.ts";
 import { createMemoryBackend } from "../state/memory-backend.ts";
 import { describeRecord } from "./describe-record.ts";
 import { OperatorMetricGroup } from "./metrics.ts";
+import { restBytes } from "./operator-rest.ts";
+import { PendingWaits } from "./pending-waits.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
@@ -43,6 +46,7 @@ export interface SubtaskEnvironment {
   readonly showRecordsInErrors: boolean;
   /** Freezes what is put into state and out of it, for tests. */
   readonly freeze: boolean;
+  readonly checkpointing: boolean;
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Runs the callback in the slot's mailbox at or after the time. */
   callAt(timeMs: number, callback: () => void): void;
@@ -60,6 +64,23 @@ export interface OperatorSnapshot {
   readonly lists: ReadonlyMap<string, { readonly mode: OperatorStateMode; readonly elements: readonly unknown[] }>;
   /** Of a sink that is restored: what it goes on from. */
   readonly sink?: RestoredSink | undefined;
+  /** State and timers that were restored already, instead of as snapshots. */
+  readonly live?: RestoredState | undefined;
+}
+
+/** Made before the operator's host, which lends it its clock. */
+export interface RestoredState {
+  readonly backend: KeyedStateBackend | undefined;
+  readonly timers: TimerQueue | undefined;
+  readonly clock: { now: StateClock };
+}
+
+/** What a checkpoint takes of an operator at the barrier. */
+export interface OperatorCut {
+  readonly operator: string;
+  readonly captures: readonly StateCapture[];
+  /** Watermark and lists, as `operatorRest` reads them. */
+  readonly rest: Uint8Array;
 }
 
 export interface OutputTargets {
@@ -91,8 +112,7 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   #backend: KeyedStateBackend | undefined;
   #timerQueue: TimerQueue | undefined;
   #processingTimerAt = Number.POSITIVE_INFINITY;
-  readonly #waits = new Set<PendingWait>();
-  #watchAt = Number.POSITIVE_INFINITY;
+  readonly #waits = new PendingWaits(this);
   #suspensions = 0;
   #awaited = 0;
   #held: (() => void)[] = [];
@@ -114,6 +134,9 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     this.#targets = targets;
     this.#restored = restored;
     this.restored = restored?.sink;
+    this.#backend = restored?.live?.backend;
+    this.#timerQueue = restored?.live?.timers;
+    if (restored?.live !== undefined) restored.live.clock.now = (domain) => this.#now(domain);
     if (restored?.timers !== undefined) this.#queue.restore(restored.timers);
     if (restored !== undefined) this.currentWatermark = restored.watermark;
   }
@@ -164,11 +187,19 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
         keyGroups: keyGroupsOfSubtask(subtask, keyGroups, parallelism),
         keyGroupCount: keyGroups,
         freezeValues: freeze,
-        clock: (domain) => (domain === "event" ? this.currentWatermark : this.clock.now()),
+        clock: (domain) => this.#now(domain),
       });
       if (this.#restored?.keyed !== undefined) this.#backend.restore(this.#restored.keyed);
     }
     return this.#backend;
+  }
+
+  #now(domain: TimerDomain): number {
+    return domain === "event" ? this.currentWatermark : this.clock.now();
+  }
+
+  get checkpointing(): boolean {
+    return this.#environment.checkpointing;
   }
 
   get operatorState(): OperatorState {
@@ -368,6 +399,32 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     };
   }
 
+  /** The barrier: captures begin, and what waits outside is waited for. REQUIRES: nothing is suspended or awaited. */
+  cut(checkpoint: number, full: boolean): OperatorCut {
+    this.instance?.beforeSnapshot?.();
+    const captures = [this.#backend?.capture(checkpoint, { full }), this.#timerQueue?.capture(checkpoint, { full })];
+    const lists = [...this.#lists].map(([name, { mode, read }]) => ({ name, mode, elements: read() }));
+    const rest = restBytes({ watermark: this.currentWatermark, lists });
+    this.instance?.barrier?.(checkpoint);
+    return { operator: this.operator, captures: captures.filter((capture) => capture !== undefined), rest };
+  }
+
+  /** The checkpoint is complete. `full`: nothing will build on it. */
+  completed(checkpoint: number, full: boolean): void {
+    if (full) this.aborted(checkpoint);
+    else {
+      this.#backend?.confirm(checkpoint);
+      this.#timerQueue?.confirm(checkpoint);
+    }
+    this.instance?.completed?.(checkpoint);
+  }
+
+  /** It came to nothing. What sinks have prepared for it goes with the next one. */
+  aborted(checkpoint: number): void {
+    this.#backend?.abort(checkpoint);
+    this.#timerQueue?.abort(checkpoint);
+  }
+
   async close(): Promise<void> {
     this.#backend?.close();
     await this.instance?.close?.();
@@ -375,47 +432,6 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
 
   /** The promise, or its failure in the operator's name, or TIMEOUT. */
   withTimeout(promise: PromiseLike<void>, timeoutMs: number, what: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const wait: PendingWait = { deadline: this.clock.now() + timeoutMs, timeoutMs, what, reject };
-      this.#waits.add(wait);
-      this.#watchWaits();
-      promise.then(
-        () => {
-          this.#waits.delete(wait);
-          resolve();
-        },
-        (error) => {
-          this.#waits.delete(wait);
-          reject(this.failure(error, undefined));
-        },
-      );
-    });
+    return this.#waits.withTimeout(promise, timeoutMs, what);
   }
-
-  /** One callback watches all waits: at the earliest deadline it rejects what is overdue and watches the rest. */
-  #watchWaits(): void {
-    const earliest = Math.min(...[...this.#waits].map((wait) => wait.deadline));
-    if (earliest >= this.#watchAt) return;
-    this.#watchAt = earliest;
-    this.callAt(earliest, () => {
-      if (this.#watchAt !== earliest) return;
-      this.#watchAt = Number.POSITIVE_INFINITY;
-      for (const wait of this.#waits) if (wait.deadline <= this.clock.now()) this.#reject(wait);
-      this.#watchWaits();
-    });
-  }
-
-  #reject(wait: PendingWait): void {
-    this.#waits.delete(wait);
-    const message = `${wait.what} of "${this.operator}" did not settle within ${wait.timeoutMs} ms; let it settle, or give the operator a longer timeout`;
-    wait.reject(this.failure(new MillraceError("TIMEOUT", message, { operator: this.operator }), undefined));
-  }
-}
-
-/** A promise that an operator awaits. */
-interface PendingWait {
-  readonly deadline: number;
-  readonly timeoutMs: number;
-  readonly what: string;
-  readonly reject: (error: Error) => void;
 }

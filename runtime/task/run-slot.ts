@@ -9,15 +9,20 @@ import { MillraceError } from "../../core/errors.ts";
 import type { VertexId } from "../../core/ids.ts";
 import type { Job } from "../../core/job.ts";
 import type { ArrowAdapter } from "../../core/operator.ts";
+import { positionIn, type SourcePosition } from "../checkpoints/manifest-parts.ts";
 import { toErrorReport } from "../error-report.ts";
-import type { FromSlot, SlotDeployment, ToSlot } from "../protocol.ts";
+import type { DealtSplit, FromSlot, SlotDeployment, SlotRestore, ToSlot } from "../protocol.ts";
+import { openCheckpoint } from "../state/checkpoint-reader.ts";
 import { type DeployedSlot, type DeployedSubtask, deploySlot, rebuiltGraph, type SlotServices } from "./deploy.ts";
 import { HandedOver } from "./handed-over.ts";
 import { reportSubtasks } from "./report.ts";
+import { type RestoredSubtasks, restoreSlot } from "./restore-slot.ts";
 import { Slot, type SlotHost } from "./slot.ts";
+import { SlotCheckpoints } from "./slot-checkpoints.ts";
 import { SlotEnumerators } from "./slot-enumerators.ts";
 import { SplitRequests } from "./split-requests.ts";
 import { standardStream } from "./standard-stream.ts";
+import { StoredCheckpoint } from "./stored-checkpoint.ts";
 
 export interface SlotSurroundings {
   readonly host: SlotHost;
@@ -39,7 +44,10 @@ export async function runSlot(deployment: SlotDeployment, surroundings: SlotSurr
 
 async function runDeployment(job: Job, deployment: SlotDeployment, surroundings: SlotSurroundings): Promise<void> {
   const abort = new AbortController();
-  const running = new RunningSlot(job, deployment, surroundings, abort);
+  const mail = new EarlyMail(surroundings);
+  const restored = deployment.restore && (await readRestored(deployment, deployment.restore, mail.store));
+  const running = new RunningSlot(job, deployment, surroundings, abort, restored);
+  mail.handTo((message) => running.receive(message));
   surroundings.send({ kind: "running" });
   const failures: unknown[] = [];
   await running.run().catch((error) => failures.push(error));
@@ -47,6 +55,45 @@ async function runDeployment(job: Job, deployment: SlotDeployment, surroundings:
   await running.closeSubtasks();
   await running.closeEnumerators().catch((error) => failures.push(error));
   if (failures.length > 0) throw failures[0];
+}
+
+/** Keeps what comes before the slot is deployed, but for what it goes on from. */
+class EarlyMail {
+  readonly store: StoredCheckpoint;
+  readonly #kept: ToSlot[] = [];
+  #receive = (message: ToSlot): void => this.#keep(message);
+
+  constructor({ send, onMessage }: SlotSurroundings) {
+    this.store = new StoredCheckpoint(send);
+    onMessage((message) => this.#receive(message));
+  }
+
+  handTo(receive: (message: ToSlot) => void): void {
+    this.#receive = receive;
+    for (const message of this.#kept) receive(message);
+  }
+
+  #keep(message: ToSlot): void {
+    if (message.kind === "stored") this.store.receive(message);
+    else this.#kept.push(message);
+    if (message.kind === "cancel") this.store.close();
+  }
+}
+
+interface Restored {
+  readonly subtasks: RestoredSubtasks;
+  readonly positionOf: (source: VertexId) => SourcePosition | undefined;
+}
+
+/** What the slot goes on from, before anything of it is made. @throws CANCELLED, and what reading failed with. */
+async function readRestored(
+  deployment: SlotDeployment,
+  { checkpoint }: SlotRestore,
+  store: StoredCheckpoint,
+): Promise<Restored> {
+  const opened = await openCheckpoint(store, checkpoint);
+  const subtasks = await restoreSlot(deployment, opened, store);
+  return { subtasks, positionOf: (source) => positionIn(opened.manifest, source) };
 }
 
 /** A deployed slot with all that answers its mail. */
@@ -57,24 +104,41 @@ class RunningSlot {
   readonly #handedOver: HandedOver;
   readonly #enumerators: SlotEnumerators | undefined;
   readonly #deployed: DeployedSlot;
+  readonly #checkpoints: SlotCheckpoints | undefined;
+  readonly #restored: Restored | undefined;
+  readonly #jobName: string;
+  readonly #abort: AbortController;
 
-  constructor(job: Job, deployment: SlotDeployment, surroundings: SlotSurroundings, abort: AbortController) {
+  constructor(
+    job: Job,
+    deployment: SlotDeployment,
+    surroundings: SlotSurroundings,
+    abort: AbortController,
+    restored: Restored | undefined,
+  ) {
     const { host, send } = surroundings;
     this.#surroundings = surroundings;
+    this.#restored = restored;
+    this.#jobName = deployment.jobName;
+    this.#abort = abort;
+    this.#checkpoints = deployment.checkpointing === true ? new SlotCheckpoints(send) : undefined;
     this.#slot = new Slot(host);
     this.#splits = new SplitRequests(send);
     this.#handedOver = new HandedOver(send);
     this.#deployed = deploySlot(job, deployment, this.#slot, this.#services(deployment, abort.signal));
     this.#enumerators = this.#startEnumerators(job, deployment, abort.signal);
+    this.#checkpoints?.deploy(this.#deployed.subtasks);
+    this.#slot.workBeside(() => this.#checkpoints?.work() === true);
     surroundings.onDeployed?.(this.#deployed.subtasks);
-    surroundings.onMessage((message) => {
-      if (message.kind === "cancel") {
-        abort.abort(new MillraceError("CANCELLED", `job "${deployment.jobName}" was cancelled`));
-        this.#slot.stop();
-      } else this.#receive(message);
-      host.wake();
-    });
     if (surroundings.reportEveryMs !== undefined) this.#reportRegularly(surroundings.reportEveryMs);
+  }
+
+  receive(message: ToSlot): void {
+    if (message.kind === "cancel") {
+      this.#abort.abort(new MillraceError("CANCELLED", `job "${this.#jobName}" was cancelled`));
+      this.#slot.stop();
+    } else this.#receive(message);
+    this.#surroundings.host.wake();
   }
 
   run(): Promise<void> {
@@ -100,7 +164,14 @@ class RunningSlot {
     const graph = rebuiltGraph(job, deployment);
     const { send } = this.#surroundings;
     const fail = (error: unknown): void => this.#slot.fail(error);
-    const enumerators = new SlotEnumerators({ graph, deployment, signal, send, fail });
+    const enumerators = new SlotEnumerators({
+      graph,
+      deployment,
+      signal,
+      send,
+      fail,
+      restored: this.#restored?.positionOf,
+    });
     this.#slot.stayWhile(() => enumerators.needed);
     return enumerators;
   }
@@ -110,6 +181,8 @@ class RunningSlot {
     return {
       host,
       signal,
+      checkpoints: this.#checkpoints,
+      restored: this.#restored?.subtasks,
       requestSplit: (vertex, subtask) =>
         this.#enumerators?.has(vertex) === true
           ? this.#enumerators.next(vertex, subtask)
@@ -128,7 +201,7 @@ class RunningSlot {
   #receive(message: Exclude<ToSlot, { kind: "cancel" }>): void {
     switch (message.kind) {
       case "split":
-        this.#splits.receive(message.vertex, message.subtask, message.none ? undefined : message.split);
+        this.#splits.receive(message.vertex, message.subtask, message.none ? undefined : (message.split as DealtSplit));
         break;
       case "oversize":
         this.#deployed.receiveOversize(message.channel, message.serial, message.frame);
@@ -144,14 +217,25 @@ class RunningSlot {
         for (const { subtask } of this.#deployed.subtasks) subtask.stop();
         break;
       case "checkpoint":
-      case "cutEnumerator":
-      case "checkpointEnded":
-      case "stored":
-        this.#slot.fail(new AssertionFailure(`a slot got "${message.kind}", but its deployment takes no checkpoints`));
+        this.#takingCheckpoints(message.kind)?.begin(message.checkpoint, message.full);
         break;
+      case "checkpointEnded":
+        this.#takingCheckpoints(message.kind)?.ended(message.checkpoint, message.complete);
+        break;
+      case "cutEnumerator":
+        void this.#enumerators?.cut(message);
+        break;
+      case "stored":
+        throw new AssertionFailure("a slot got stored bytes for which it has not asked");
       default:
         unreachable(message);
     }
+  }
+
+  #takingCheckpoints(asked: ToSlot["kind"]): SlotCheckpoints | undefined {
+    if (this.#checkpoints === undefined)
+      this.#slot.fail(new AssertionFailure(`a slot got "${asked}", but its deployment takes no checkpoints`));
+    return this.#checkpoints;
   }
 
   async #dealSplit(vertex: VertexId, subtask: number): Promise<void> {

@@ -7,7 +7,9 @@
 
 import type { VertexId } from "../../core/ids.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
-import type { FromSlot, SlotDeployment } from "../protocol.ts";
+import type { SourcePosition } from "../checkpoints/manifest-parts.ts";
+import { toErrorReport } from "../error-report.ts";
+import type { DealtSplit, FromSlot, SlotDeployment, ToSlot } from "../protocol.ts";
 import { SplitDealer } from "../splits/split-dealer.ts";
 
 export interface SlotEnumeratorsOptions {
@@ -16,6 +18,8 @@ export interface SlotEnumeratorsOptions {
   readonly signal: AbortSignal;
   readonly send: (message: FromSlot) => void;
   readonly fail: (error: unknown) => void;
+  /** What each source goes on from. */
+  readonly restored?: ((source: VertexId) => SourcePosition | undefined) | undefined;
 }
 
 export class SlotEnumerators {
@@ -26,8 +30,12 @@ export class SlotEnumerators {
   constructor(options: SlotEnumeratorsOptions) {
     this.#options = options;
     const { graph, deployment, signal, fail } = options;
-    const { jobGraph, enumerates, workingDirectory } = deployment;
-    this.#dealer = new SplitDealer(graph, jobGraph, { workingDirectory, signal }, enumerates);
+    const { jobGraph, enumerates, workingDirectory, checkpointing = false } = deployment;
+    const { restored } = options;
+    this.#dealer = new SplitDealer(graph, jobGraph, { workingDirectory, signal }, enumerates, {
+      checkpointing,
+      ...(restored === undefined ? {} : { restored }),
+    });
     this.#dealer.ready().catch(fail);
   }
 
@@ -40,7 +48,7 @@ export class SlotEnumerators {
   }
 
   /** The next split for a subtask of this slot, undefined at the end. Never settles after a failure, which ends the slot. */
-  next(vertex: VertexId, subtask: number): Promise<unknown> {
+  next(vertex: VertexId, subtask: number): Promise<DealtSplit | undefined> {
     return new Promise((resolve) => {
       this.#dealer.next(vertex, subtask).then(resolve, this.#options.fail);
     });
@@ -51,6 +59,16 @@ export class SlotEnumerators {
     const split = await this.next(vertex, subtask);
     const none = split === undefined;
     this.#options.send({ kind: "splitDealt", vertex, subtask, split: split ?? null, none });
+  }
+
+  /** The cut of a source for a checkpoint. */
+  async cut({ checkpoint, vertex, lastSerials }: Extract<ToSlot, { kind: "cutEnumerator" }>): Promise<void> {
+    try {
+      const state = await this.#dealer.cut(vertex, lastSerials);
+      this.#options.send({ kind: "enumeratorCut", checkpoint, vertex, state });
+    } catch (error) {
+      this.#options.send({ kind: "declined", checkpoint, error: toErrorReport(error) });
+    }
   }
 
   /** Nobody waits for splits any more: sources end without. */

@@ -38,6 +38,8 @@ export class Slot {
   #failure: { readonly error: unknown } | undefined;
   /** Whether it is needed although its subtasks have finished. */
   #isNeeded: () => boolean = () => false;
+  /** What else it works at, a step at a time; true if there is more. */
+  #beside: () => boolean = () => false;
   #opened = false;
   #lastFlush = 0;
   /** Milliseconds spent working and sleeping, for the busy share. */
@@ -74,6 +76,11 @@ export class Slot {
   /** Goes on when its subtasks have finished, as long as something else needs it. */
   stayWhile(isNeeded: () => boolean): void {
     this.#isNeeded = isNeeded;
+  }
+
+  /** Works at something else between the turns of its subtasks. */
+  workBeside(step: () => boolean): void {
+    this.#beside = step;
   }
 
   get finished(): boolean {
@@ -115,6 +122,8 @@ export class Slot {
         } while (more && --stepsLeft > 0 && now - start < TIME_SLICE_MS);
       }
       progress.step(-1);
+      if (this.#beside()) working = true;
+      now = clock.monotonicMs();
       worked ||= working;
     } while (working && now - start < TIME_SLICE_MS);
     this.#flushAtTimes(now);

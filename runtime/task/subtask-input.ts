@@ -6,12 +6,18 @@ import { ASYNC_TIMEOUT_MS, SOURCE_BATCH_RECORDS } from "../../core/limits.ts";
 import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
 import { positiveDurationMs } from "../../core/time.ts";
 import type { InputChannel } from "../exchange/channel.ts";
+import type { DealtSplit, SourceSnapshot } from "../protocol.ts";
+import { plainBytes } from "../state/plain-bytes.ts";
+import { BarrierAligner } from "./barrier-aligner.ts";
 import type { Chain } from "./chain.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
 import { WatermarkValve } from "./watermark-valve.ts";
 
-/** "worked": call again; "empty": nothing to do at the moment; "ended": nothing will come. */
-export type InputStep = "worked" | "empty" | "ended";
+/**
+ * "worked": call again; "empty": nothing to do at the moment; "barrier": all that is before the checkpoint `barrier` has
+ * come and nothing that is behind it; "ended": nothing will come.
+ */
+export type InputStep = "worked" | "empty" | "barrier" | "ended";
 
 export interface SubtaskInput {
   /** Takes one batch or less. REQUIRES: the gate is open. */
@@ -22,6 +28,14 @@ export interface SubtaskInput {
   readonly isSource: boolean;
   /** A source ends as if it had read everything; what comes from other subtasks ends when they do. */
   stop(): void;
+  /** The checkpoint of the last "barrier". */
+  readonly barrier: number;
+  /** Asks for a cut. Sources make it; what reads from others waits for their barriers. */
+  cut(checkpoint: number): void;
+  /** The checkpoint is over: nothing is held for it any more. */
+  abandon(checkpoint: number): void;
+  /** Where a source goes on. REQUIRES: at a barrier, or ended. */
+  position(): SourceSnapshot | undefined;
   close(): Promise<void>;
 }
 
@@ -31,6 +45,7 @@ export class ChannelInput implements SubtaskInput {
   readonly #chain: Chain;
   readonly #gate: SubtaskGate;
   readonly #valve: WatermarkValve;
+  readonly #aligner: BarrierAligner;
   readonly #ended: boolean[];
   /** The channel whose batch is being delivered, or the one that was polled last. */
   #current = -1;
@@ -39,12 +54,16 @@ export class ChannelInput implements SubtaskInput {
   readonly isSource = false;
   records = 0;
   bytes = 0;
+  barrier = 0;
+  /** The checkpoint whose cut is due, 0 for none. */
+  #due = 0;
 
   constructor(channels: readonly InputChannel[], chain: Chain, gate: SubtaskGate) {
     this.#channels = channels;
     this.#chain = chain;
     this.#gate = gate;
     this.#valve = new WatermarkValve(channels.length);
+    this.#aligner = new BarrierAligner(channels.length);
     this.#ended = channels.map(() => false);
   }
 
@@ -55,13 +74,25 @@ export class ChannelInput implements SubtaskInput {
     }
     for (let turn = 0; turn < this.#channels.length; turn++) {
       this.#current = this.#current + 1 === this.#channels.length ? 0 : this.#current + 1;
-      if (this.#ended[this.#current] === true) continue;
-      if (this.#takeFrom(this.#channels[this.#current] as InputChannel)) return "worked";
+      if (this.#ended[this.#current] === true || this.#aligner.isHeld(this.#current)) continue;
+      if (!this.#takeFrom(this.#channels[this.#current] as InputChannel)) continue;
+      if (this.#due === 0) return "worked";
+      this.barrier = this.#due;
+      this.#due = 0;
+      return "barrier";
     }
     return this.#valve.allEnded ? "ended" : "empty";
   }
 
   stop(): void {}
+
+  cut(): void {}
+
+  abandon(checkpoint: number): void {
+    this.#aligner.abandon(checkpoint);
+  }
+
+  position(): undefined {}
 
   async close(): Promise<void> {}
 
@@ -84,7 +115,11 @@ export class ChannelInput implements SubtaskInput {
       case "active":
         this.#risen(this.#valve.idle(input, false));
         return true;
+      case "barrier":
+        this.#due = this.#aligner.barrier(input, channel.barrierRead);
+        return true;
       case "end":
+        this.#due = this.#aligner.end(input);
         this.#ended[input] = true;
         this.#risen(this.#valve.end(input));
         return true;
@@ -130,7 +165,7 @@ export class SourceInput implements SubtaskInput {
   readonly #reader: SourceReader<unknown>;
   readonly #chain: Chain;
   readonly #gate: SubtaskGate;
-  readonly #requestSplit: () => Promise<unknown>;
+  readonly #requestSplit: () => Promise<DealtSplit | undefined>;
   readonly #timeoutMs: number;
   readonly #push: (value: unknown, timestamp: number) => void;
   #phase: "needs-split" | "reading" | "ended" = "needs-split";
@@ -142,11 +177,22 @@ export class SourceInput implements SubtaskInput {
   /** What a promise of `read` gave, not acted on yet. */
   #settled: { readonly step: ReadStep } | undefined;
   #resumeAt = Number.NEGATIVE_INFINITY;
+  /** The split that was begun last, and its number; Infinity when there is no more. */
+  #split: unknown;
+  #lastSerial = 0;
+  /** The checkpoint for which a cut is asked, 0 for none. */
+  #cutAsked = 0;
   readonly isSource = true;
   readonly bytes = 0;
   records = 0;
+  barrier = 0;
 
-  constructor(source: Source<unknown>, chain: Chain, gate: SubtaskGate, requestSplit: () => Promise<unknown>) {
+  constructor(
+    source: Source<unknown>,
+    chain: Chain,
+    gate: SubtaskGate,
+    requestSplit: () => Promise<DealtSplit | undefined>,
+  ) {
     this.#chain = chain;
     this.#gate = gate;
     this.#reader = createReader(source, chain);
@@ -163,6 +209,7 @@ export class SourceInput implements SubtaskInput {
   }
 
   step(): InputStep {
+    if (this.#cutAsked !== 0 && this.#atRest && !this.#stopped) return this.#takeCut();
     if (this.#stopped && this.#atRest) this.#phase = "ended";
     else if (this.#waiting) return "empty";
     if (this.#settled !== undefined) {
@@ -187,6 +234,26 @@ export class SourceInput implements SubtaskInput {
 
   stop(): void {
     this.#stopped = true;
+  }
+
+  cut(checkpoint: number): void {
+    this.#cutAsked = checkpoint;
+  }
+
+  abandon(checkpoint: number): void {
+    if (this.#cutAsked <= checkpoint) this.#cutAsked = 0;
+  }
+
+  position(): SourceSnapshot {
+    const lastSerial = this.#lastSerial;
+    if (this.#split === undefined) return { lastSerial };
+    return { lastSerial, current: plainBytes({ split: this.#split, position: this.#reader.position() }) };
+  }
+
+  #takeCut(): InputStep {
+    this.barrier = this.#cutAsked;
+    this.#cutAsked = 0;
+    return "barrier";
   }
 
   async close(): Promise<void> {
@@ -219,8 +286,10 @@ export class SourceInput implements SubtaskInput {
     this.#chain.batchEnd();
     if (step === "more") return;
     const { head } = this.#chain;
-    if (step === "end") this.#phase = "needs-split";
-    else if (typeof step === "number" && step >= 0) {
+    if (step === "end") {
+      this.#phase = "needs-split";
+      this.#split = undefined;
+    } else if (typeof step === "number" && step >= 0) {
       this.#resumeAt = head.clock.now() + step;
       head.callAt(this.#resumeAt, () => {});
     } else {
@@ -234,12 +303,17 @@ export class SourceInput implements SubtaskInput {
 
   async #beginSplit(): Promise<void> {
     this.#requesting = true;
-    const split = await this.#requestSplit();
+    const dealt = await this.#requestSplit();
     this.#requesting = false;
-    // Stopped while it asked: nothing is begun that nobody would read.
-    if (split === undefined || this.#stopped) this.#phase = "ended";
+    if (dealt === undefined) {
+      this.#lastSerial = Number.POSITIVE_INFINITY;
+      this.#phase = "ended";
+      // Stopped while it asked: nothing is begun that nobody would read.
+    } else if (this.#stopped) this.#phase = "ended";
     else {
-      await this.#reader.begin(split);
+      await this.#reader.begin(dealt.split, dealt.position);
+      this.#split = dealt.split;
+      this.#lastSerial = dealt.serial;
       this.#phase = "reading";
     }
   }

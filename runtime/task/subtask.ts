@@ -1,15 +1,19 @@
 /**
  * The life of one subtask, driven step by step by its slot.
  *
- *   opening ──► running ──► finishing ──► draining ──► closing ──► finished
- *      │           │            │             │            │
- *      └───────────┴────────────┴─────────────┴────────────┴──► failed (thrown to the slot)
+ *   opening ──► running ──► finishing ──► draining ──► committing ──► closing ──► finished
+ *      │           │            │             │             │            │
+ *      └───────────┴────────────┴─────────────┴─────────────┴────────────┴──► failed (thrown to the slot)
  *
  * opening    awaits the operators' open
  * running    takes input, batch by batch, while the gate is open
  * finishing  the input has ended: final watermark, then `finish` of each operator in order
  * draining   sends what the outputs still hold, and the end of the stream
+ * committing waits until a checkpoint that holds its end is complete, if checkpoints are taken
  * closing    awaits the operators' close
+ *
+ * A checkpoint cuts it while it is running, at the barrier, which it then passes on; or while it is committing, when all
+ * that it has sent is before its consumers' cuts, as these count an input that has ended for aligned.
  */
 
 import { unreachable } from "../../core/assert.ts";
@@ -17,11 +21,12 @@ import type { Operator } from "../../core/operator.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import { END_OF_TIME } from "../../core/time.ts";
 import type { Chain } from "./chain.ts";
+import { type Checkpoints, capturesOf, type SubtaskCut, snapshotOf } from "./subtask-cut.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
 import type { SubtaskInput } from "./subtask-input.ts";
 import { SubtaskTimes, type SubtaskWait } from "./subtask-times.ts";
 
-export type SubtaskPhase = "opening" | "running" | "finishing" | "draining" | "closing" | "finished";
+export type SubtaskPhase = "opening" | "running" | "finishing" | "draining" | "committing" | "closing" | "finished";
 
 export interface SubtaskParts {
   readonly name: string;
@@ -31,6 +36,8 @@ export interface SubtaskParts {
   readonly input: SubtaskInput;
   /** Wakes the slot when something asynchronous has settled. */
   readonly wake: () => void;
+  /** Absent: no checkpoints are taken. */
+  readonly checkpoints: Checkpoints | undefined;
 }
 
 export class Subtask {
@@ -41,6 +48,16 @@ export class Subtask {
   readonly #gate: SubtaskGate;
   readonly #input: SubtaskInput;
   readonly #wake: () => void;
+  readonly #checkpoints: Checkpoints | undefined;
+  /** The checkpoint whose cut is due, 0 for none. */
+  #due = 0;
+  /** The checkpoint that the slot has begun and in which it was not cut, 0 for none. */
+  #asked = 0;
+  /** It was cut, and its sinks prepare what they have. */
+  #cut: SubtaskCut | undefined;
+  /** The checkpoint that holds its end, 0 before it was cut; and whether it is complete. */
+  #lastCut = 0;
+  #committed = false;
   #phase: SubtaskPhase = "opening";
   /** The failure of an asynchronous phase, thrown at the next step. */
   #failure: { readonly error: unknown } | undefined;
@@ -56,6 +73,7 @@ export class Subtask {
     this.#gate = parts.gate;
     this.#input = parts.input;
     this.#wake = parts.wake;
+    this.#checkpoints = parts.checkpoints;
   }
 
   get phase(): SubtaskPhase {
@@ -133,11 +151,15 @@ export class Subtask {
       case "finished":
         return false;
       case "running":
-        return this.#letThrough() && this.#takeInput();
+        if (!this.#letThrough()) return false;
+        if (this.#cut !== undefined) this.#cutDone(this.#cut);
+        return this.#due === 0 ? this.#takeInput() : this.#tryCut();
       case "finishing":
         return this.#letThrough() && this.#finishNext();
       case "draining":
-        return this.#drain() && this.#beginClosing();
+        return this.#drain() && this.#beginCommitting();
+      case "committing":
+        return this.#letThrough() && this.#commit();
       default:
         return unreachable(this.#phase);
     }
@@ -182,6 +204,10 @@ export class Subtask {
       this.pause();
       return false;
     }
+    if (step === "barrier") {
+      this.#due = this.#input.barrier;
+      return true;
+    }
     this.#phase = "finishing";
     this.#finishers = [{ process: () => {}, finish: () => this.chain.watermark(END_OF_TIME) }, ...this.chain.finishers];
     return true;
@@ -206,6 +232,86 @@ export class Subtask {
     }
     this.chain.end();
     this.#phase = "draining";
+    return true;
+  }
+
+  /** Whether it has ended but for a checkpoint, and whether it says anything to checkpoints. */
+  get awaitsCheckpoint(): boolean {
+    return this.#phase === "committing" && this.#lastCut === 0;
+  }
+
+  get takesPart(): boolean {
+    return this.#phase !== "closing" && this.#phase !== "finished";
+  }
+
+  /** The slot has heard of a checkpoint: sources make the cut, and so does what has ended; others wait for barriers. */
+  beginCheckpoint(checkpoint: number): void {
+    this.#asked = checkpoint;
+    this.#input.cut(checkpoint);
+  }
+
+  /** The checkpoint is over. `full`: no later one builds on it. */
+  endCheckpoint(checkpoint: number, complete: boolean, full: boolean): void {
+    this.#input.abandon(checkpoint);
+    if (this.#asked <= checkpoint) this.#asked = 0;
+    if (this.#due !== 0 && this.#due <= checkpoint) this.#due = 0;
+    if (this.#cut !== undefined && this.#cut.checkpoint <= checkpoint) this.#cut = undefined;
+    for (const host of this.chain.hosts) {
+      if (complete) host.completed(checkpoint, full);
+      else host.aborted(checkpoint);
+    }
+    if (this.#lastCut !== 0 && this.#lastCut <= checkpoint) {
+      if (complete) this.#committed = true;
+      else this.#lastCut = 0;
+    }
+  }
+
+  /** The barrier is there on all inputs. True when there may be more at once. */
+  #tryCut(): boolean {
+    switch (this.#checkpoints?.stateOf(this.#due) ?? "over") {
+      case "unknown":
+        return false;
+      case "over":
+        this.#due = 0;
+        return true;
+      case "begun":
+        this.#asked = 0;
+        this.#takeCut(this.#due);
+        this.#due = 0;
+        return true;
+    }
+  }
+
+  #takeCut(checkpoint: number): void {
+    const checkpoints = this.#checkpoints as Checkpoints;
+    const finished = this.#phase === "committing";
+    const source = this.#input.position();
+    const operators = this.chain.cut(checkpoint, checkpoints.isFull(checkpoint), finished);
+    this.#cut = { checkpoint, operators, source, finished };
+    if (!this.#gate.waiting) this.#cutDone(this.#cut);
+  }
+
+  /** What its sinks had to prepare is prepared. */
+  #cutDone(cut: SubtaskCut): void {
+    this.#cut = undefined;
+    this.#checkpoints?.cut(this, snapshotOf(cut, this.chain), capturesOf(cut), cut.checkpoint);
+    if (cut.finished) this.#lastCut = cut.checkpoint;
+  }
+
+  #beginCommitting(): boolean {
+    if (this.#checkpoints === undefined) return this.#beginClosing();
+    this.#phase = "committing";
+    return true;
+  }
+
+  #commit(): boolean {
+    if (this.#cut !== undefined) this.#cutDone(this.#cut);
+    if (this.#committed) return this.#beginClosing();
+    const due = this.#due === 0 ? this.#asked : this.#due;
+    this.#due = 0;
+    if (due === 0 || this.#lastCut === due || this.#checkpoints?.stateOf(due) !== "begun") return false;
+    this.#asked = 0;
+    this.#takeCut(due);
     return true;
   }
 

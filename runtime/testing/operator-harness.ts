@@ -277,6 +277,7 @@ export class OperatorHarness<I, O = never> {
       subtask: options.subtask ?? 0,
       parallelism: options.parallelism ?? 1,
       attempt: options.attempt ?? 1,
+      checkpointing: false,
       workingDirectory: process.cwd(),
       keyGroups,
       signal: this.#abort.signal,

@@ -5,6 +5,7 @@ import type { OutputChannel } from "../exchange/channel.ts";
 export type OutputElement<T> =
   | { readonly kind: "record"; readonly value: T; readonly timestamp: number }
   | { readonly kind: "watermark"; readonly timestamp: number }
+  | { readonly kind: "barrier"; readonly checkpoint: number }
   | { readonly kind: "idle" | "active" | "end" };
 
 export class RecordedOutput<T> implements OutputChannel {
@@ -30,6 +31,10 @@ export class RecordedOutput<T> implements OutputChannel {
 
   idle(idle: boolean): void {
     this.elements.push({ kind: idle ? "idle" : "active" });
+  }
+
+  barrier(checkpoint: number): void {
+    this.elements.push({ kind: "barrier", checkpoint });
   }
 
   end(): void {

@@ -6,6 +6,7 @@ import type { ChannelEnds } from "./channel.ts";
 type Expected =
   | { readonly kind: "record"; readonly value: unknown; readonly timestamp: number }
   | { readonly kind: "idle" | "active" | "end" }
+  | { readonly kind: "barrier"; readonly checkpoint: number }
   | { readonly kind: "watermark"; readonly timestamp: number };
 
 export class ChannelModel {
@@ -14,6 +15,7 @@ export class ChannelModel {
   #queue: Expected[] = [];
   #time = 0;
   #idle = false;
+  #checkpoint = 0;
   /** Whether a batch is polled, and whether all of it was delivered. */
   #batch: "none" | "open" | "delivered" = "none";
   /** Records as they came, beside what they must still be at the end. */
@@ -44,6 +46,12 @@ export class ChannelModel {
     this.#ends.output.idle(this.#idle);
   }
 
+  barrier(): void {
+    const checkpoint = ++this.#checkpoint;
+    this.#queue.push({ kind: "barrier", checkpoint });
+    this.#ends.output.barrier(checkpoint);
+  }
+
   flush(): void {
     this.#ends.output.flush();
   }
@@ -65,6 +73,7 @@ export class ChannelModel {
       expect(input.batch.rows).toBeGreaterThan(0);
       this.#batch = "open";
     } else if (kind === "watermark") this.#watermarkCame(input.watermarkRead);
+    else if (kind === "barrier") this.#barrierCame(input.barrierRead);
     else this.#controlCame(kind);
   }
 
@@ -118,6 +127,11 @@ export class ChannelModel {
     expect(index, `watermark ${timestamp} was given and comes once`).toBeGreaterThanOrEqual(0);
     expect(this.#queue.slice(0, index).every((expected) => expected.kind === "watermark")).toBe(true);
     this.#queue.splice(0, index + 1);
+  }
+
+  /** As control elements; none replaces another one. */
+  #barrierCame(checkpoint: number): void {
+    expect({ kind: "barrier", checkpoint }).toEqual(this.#queue.shift());
   }
 
   /** Control elements keep their place: behind all records, and behind the last watermark, that were put in before. */

@@ -106,6 +106,26 @@ function elementSuite(factory: ChannelFactory): void {
     expect(takeAll(ends)).toEqual(["batch", "watermark", "idle", "active", "batch", "end"]);
   });
 
+  test("a barrier comes behind all that was written before it and before all that was written after, without a flush", () => {
+    const ends = factory();
+    ends.output.write("a", 1);
+    ends.output.watermark(1);
+    ends.output.barrier(7);
+    ends.output.write("b", 2);
+    ends.output.barrier(8);
+    expect(takeAll(ends)).toEqual(["batch", "watermark", "barrier", "batch", "barrier"]);
+    expect(ends.input.barrierRead).toBe(8);
+  });
+
+  test("barriers are not merged, and carry numbers beyond 32 bits", () => {
+    const ends = factory();
+    const checkpoints = [1, 2, 2 ** 53 - 1];
+    for (const checkpoint of checkpoints) ends.output.barrier(checkpoint);
+    ends.arrive();
+    const came = checkpoints.map(() => [ends.input.poll(), ends.input.barrierRead]);
+    expect(came).toEqual(checkpoints.map((checkpoint) => ["barrier", checkpoint]));
+  });
+
   test("delivery stops after the record at which the gate became blocked, and goes on with the next", () => {
     const ends = factory();
     for (const value of ["a", "b", "c"]) ends.output.write(value, 0);
@@ -229,6 +249,24 @@ function creditSuite(factory: ChannelFactory): void {
     expect([records.at(-2), records.at(-1)]).toEqual([{ batch: CHANNEL_CREDIT, index: BATCH_ROWS_MAX - 1 }, "last"]);
   });
 
+  test("a barrier waits for credit behind a full batch, and is not lost behind an overflow", () => {
+    const ends = factory();
+    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    ends.output.watermark(1);
+    ends.output.barrier(1);
+    ends.output.write("between", 0);
+    ends.output.barrier(2);
+    ends.output.write("last", 0);
+    expect(ends.output.blocked).toBe(true);
+    const records: unknown[] = [];
+    const kinds = takeAll(ends, records);
+    while (!ends.output.drain()) kinds.push(...takeAll(ends, records));
+    ends.output.flush();
+    kinds.push(...takeAll(ends, records));
+    expect(kinds.slice(CHANNEL_CREDIT)).toEqual(["batch", "watermark", "barrier", "batch", "barrier", "batch"]);
+    expect(records.slice(-2)).toEqual(["between", "last"]);
+  });
+
   test("a batch that waited for credit is sent with the watermark that came meanwhile", () => {
     const ends = factory();
     writeBatches(ends.output, CHANNEL_CREDIT + 1);
@@ -293,7 +331,7 @@ type Action =
   | { readonly kind: "write"; readonly values: readonly unknown[]; readonly inputGoesOn: boolean }
   | { readonly kind: "watermark"; readonly step: number }
   | { readonly kind: "deliver"; readonly blockAfter: number }
-  | { readonly kind: "idle" | "flush" | "drain" | "poll" | "release" | "arrive" };
+  | { readonly kind: "idle" | "barrier" | "flush" | "drain" | "poll" | "release" | "arrive" };
 
 /** Records of the kinds that channels treat alike, and some that are larger than a segment. */
 const record = fc.oneof(
@@ -325,6 +363,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     weight: 3,
   })),
   { arbitrary: fc.constant({ kind: "idle" as const }), weight: 1 },
+  { arbitrary: fc.constant({ kind: "barrier" as const }), weight: 2 },
 );
 
 function randomUseSuite(factory: ChannelFactory): void {

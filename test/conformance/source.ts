@@ -107,6 +107,19 @@ export function sourceConformance<T>(name: string, prepare: () => SourceCase<T> 
       await enumerator.close?.();
     });
 
+    test("an enumerator goes on behind what it has dealt out, with as many readers or another number of them", async () => {
+      const { source, expected } = await prepare();
+      const splits = (await splitsOf(source, 2)).length;
+      for (const parallelism of [2, 3]) {
+        for (let count = 0; count <= splits; count += Math.max(1, Math.floor(splits / 5))) {
+          const { dealt, restored } = await dealSome(source, count);
+          const rest = await splitsOf(source, parallelism, restored);
+          const parts = await Promise.all([...dealt, ...rest].map((split) => readSplit(source, split)));
+          expect(sorted(parts.flatMap(({ records }) => records))).toEqual(sorted(expected));
+        }
+      }
+    });
+
     test("closed at any time, it leaves no file open", async () => {
       const { source, folder } = await prepare();
       if (folder === undefined) return;
@@ -183,8 +196,20 @@ export async function readSource<T>(
   return { records, context };
 }
 
-export async function splitsOf<T>(source: Source<T>, parallelism: number): Promise<unknown[]> {
-  const enumerator = await source.enumerate(enumeratorContext(parallelism));
+/** The first splits, and what an enumerator goes on from behind them. */
+async function dealSome<T>(source: Source<T>, count: number): Promise<{ dealt: unknown[]; restored: unknown }> {
+  const enumerator = await source.enumerate(enumeratorContext(2));
+  const dealt: unknown[] = [];
+  for (let at = 0; at < count; at++) dealt.push(await enumerator.next(0));
+  const restored = structuredClone(enumerator.snapshot?.());
+  expect(restored, "every connector's enumerator can be saved").toBeDefined();
+  await enumerator.close?.();
+  return { dealt, restored };
+}
+
+export async function splitsOf<T>(source: Source<T>, parallelism: number, restored?: unknown): Promise<unknown[]> {
+  const context = enumeratorContext(parallelism);
+  const enumerator = await source.enumerate(restored === undefined ? context : { ...context, restored });
   const splits: unknown[] = [];
   for (let split = await enumerator.next(0); split !== undefined; split = await enumerator.next(0)) splits.push(split);
   await enumerator.close?.();

@@ -101,6 +101,9 @@ export class IncomingChannel {
       case kinds.active:
         this.#signal("active", header);
         break;
+      case kinds.barrier:
+        this.#signal("barrier", header);
+        break;
       case kinds.end:
         this.#signal("end", header);
         this.giveBack();
@@ -151,23 +154,23 @@ export class IncomingChannel {
     this.#backlog = backlog;
   }
 
-  #dataCame({ length, backlog, watermark }: FrameHeader): void {
+  #dataCame({ length, backlog, value }: FrameHeader): void {
     if (length === 0) throw new LinkViolation(`channel ${this.number} sent a frame of records without bytes`);
     this.#spendCredit(backlog);
-    this.#ring.publish(this.#reserved.shift() as number, length, watermark);
+    this.#ring.publish(this.#reserved.shift() as number, length, value);
   }
 
-  #signal(signal: RingSignal, { backlog, watermark }: FrameHeader): void {
+  #signal(signal: RingSignal, { backlog, value }: FrameHeader): void {
     this.#spendCredit(backlog);
-    assert(this.#ring.trySignal(signal, watermark), "what is granted has a descriptor");
+    assert(this.#ring.trySignal(signal, value), "what is granted has a descriptor");
   }
 
-  #announced({ amount, backlog, watermark }: FrameHeader): void {
+  #announced({ amount, backlog, value }: FrameHeader): void {
     if (amount <= SEGMENT_BYTES || amount > RECORD_BYTES_MAX) {
       throw new LinkViolation(`channel ${this.number} announced a large frame of ${amount} bytes`);
     }
     this.#spendCredit(backlog);
-    this.#large = { bytes: amount, watermark, memory: undefined, arrived: 0 };
+    this.#large = { bytes: amount, watermark: value, memory: undefined, arrived: 0 };
   }
 
   #makeRoom(writer: FrameWriter, large: LargeFrame): boolean {

@@ -6,7 +6,7 @@
 import { SEGMENT_BYTES } from "../../../core/limits.ts";
 
 /** Raised when a frame changes its meaning: both sides refuse another one. */
-export const LINK_VERSION = 1;
+export const LINK_VERSION = 2;
 export const HEADER_BYTES = 32;
 /** A part of a frame that is larger than a segment: small enough that other channels' frames pass in between. */
 export const PART_BYTES_MAX = SEGMENT_BYTES;
@@ -23,14 +23,15 @@ export const kinds = {
   end: 6,
   oversize: 7,
   part: 8,
-  close: 9,
+  barrier: 9,
+  close: 10,
   // From the consumer's side.
-  credit: 10,
-  room: 11,
-  stop: 12,
+  credit: 11,
+  room: 12,
+  stop: 13,
   // Of the link itself.
-  ping: 13,
-  pong: 14,
+  ping: 14,
+  pong: 15,
 } as const;
 
 export type FrameKind = (typeof kinds)[keyof typeof kinds];
@@ -58,8 +59,8 @@ export class FrameHeader {
   amount = 0;
   /** Elements that wait behind this one at the producer. */
   backlog = 0;
-  /** Behind a frame, or the element itself; NaN if none. */
-  watermark = Number.NaN;
+  /** The watermark behind a frame, a watermark's time, a barrier's checkpoint; NaN if none. */
+  value = Number.NaN;
 
   /** @throws LinkViolation */
   read(view: DataView, at: number, epoch: number): void {
@@ -67,7 +68,7 @@ export class FrameHeader {
     const kind = view.getUint32(at + 4, true);
     this.channel = view.getUint32(at + 8, true);
     const sentIn = view.getUint32(at + 12, true);
-    this.watermark = view.getFloat64(at + 16, true);
+    this.value = view.getFloat64(at + 16, true);
     this.amount = view.getUint32(at + 24, true);
     this.backlog = view.getUint32(at + 28, true);
     if (kind < kinds.open || kind > kinds.pong) throw new LinkViolation(`a frame of the unknown kind ${kind} came`);
@@ -85,7 +86,7 @@ export interface FrameFields {
   readonly channel?: number;
   readonly amount?: number;
   readonly backlog?: number;
-  readonly watermark?: number;
+  readonly value?: number;
 }
 
 export function writeHeader(view: DataView, at: number, kind: FrameKind, epoch: number, fields: FrameFields): void {
@@ -93,7 +94,7 @@ export function writeHeader(view: DataView, at: number, kind: FrameKind, epoch: 
   view.setUint32(at + 4, kind, true);
   view.setUint32(at + 8, fields.channel ?? 0, true);
   view.setUint32(at + 12, epoch >>> 0, true);
-  view.setFloat64(at + 16, fields.watermark ?? Number.NaN, true);
+  view.setFloat64(at + 16, fields.value ?? Number.NaN, true);
   view.setUint32(at + 24, fields.amount ?? 0, true);
   view.setUint32(at + 28, fields.backlog ?? 0, true);
 }

@@ -92,7 +92,7 @@ export class OutgoingChannel implements Written {
 
   #sendElement(writer: FrameWriter, kind: FrameKind, length: number): void {
     const backlog = (Atomics.load(this.#words, headWord) - this.#taken) | 0;
-    writer.add(kind, { channel: this.number, length, backlog, watermark: this.#ring.watermark });
+    writer.add(kind, { channel: this.number, length, backlog, value: this.#ring.value });
   }
 
   #sendFrame(writer: FrameWriter, frame: Uint8Array): void {
@@ -105,8 +105,8 @@ export class OutgoingChannel implements Written {
 
   #announce(writer: FrameWriter, frame: Uint8Array): void {
     const backlog = (Atomics.load(this.#words, headWord) - this.#taken) | 0;
-    const { watermark } = this.#ring;
-    writer.add(kinds.oversize, { channel: this.number, amount: frame.length, backlog, watermark });
+    const { value } = this.#ring;
+    writer.add(kinds.oversize, { channel: this.number, amount: frame.length, backlog, value });
     this.#large = frame;
     this.#largeSent = 0;
   }

@@ -180,13 +180,13 @@ describe("a job on local slots", () => {
       await new Promise(setImmediate);
     }
     expect(first.got).toEqual([
-      { kind: "split", vertex, subtask: 0, split: null, none: false },
+      { kind: "split", vertex, subtask: 0, split: { serial: 1, split: null }, none: false },
       { kind: "split", vertex, subtask: 0, split: null, none: true },
     ]);
     const frame = new SharedArrayBuffer(8);
     first.say({ kind: "oversize", toSlot: 1, channel: 3, serial: 4, frame });
     expect(second.got).toEqual([
-      { kind: "split", vertex, subtask: 1, split: { from: 1 }, none: false },
+      { kind: "split", vertex, subtask: 1, split: { serial: 2, split: { from: 1 } }, none: false },
       { kind: "oversize", channel: 3, serial: 4, frame },
     ]);
     for (const slot of started.slots) slot.end();

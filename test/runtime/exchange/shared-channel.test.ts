@@ -67,6 +67,9 @@ function poisoning(input: SharedInputChannel): InputChannel {
     get watermarkRead() {
       return input.watermarkRead;
     },
+    get barrierRead() {
+      return input.barrierRead;
+    },
     release() {
       const { frame } = input.batch;
       input.release();

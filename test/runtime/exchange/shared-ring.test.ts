@@ -50,10 +50,11 @@ test("what is sent comes in its order, byte for byte, each with its watermark", 
   producer.trySignal("active", Number.NaN);
   producer.trySend(bytes(2), Number.NaN);
   producer.trySignal("watermark", 20);
+  producer.trySignal("barrier", 2 ** 40);
   producer.trySignal("end", Number.NaN);
   const came: unknown[] = [];
   for (let element = consumer.take(); element !== undefined; element = consumer.take()) {
-    came.push([element, element === "frame" ? consumer.frame[0] : undefined, consumer.watermark]);
+    came.push([element, element === "frame" ? consumer.frame[0] : undefined, consumer.value]);
     consumer.release();
   }
   expect(came).toEqual([
@@ -62,6 +63,7 @@ test("what is sent comes in its order, byte for byte, each with its watermark", 
     ["active", undefined, Number.NaN],
     ["frame", 2, Number.NaN],
     ["watermark", undefined, 20],
+    ["barrier", undefined, 2 ** 40],
     ["end", undefined, Number.NaN],
   ]);
   expect(producer.bytes).toBe(48);
@@ -100,7 +102,7 @@ test("a frame larger than a segment keeps its place, and waits until its memory 
   expect(consumer.take()).toBe(undefined);
   arrive();
   expect(consumer.take()).toBe("frame");
-  expect([consumer.frame.length, consumer.frame[0], consumer.watermark]).toEqual([SEGMENT_BYTES + 1, 7, 5]);
+  expect([consumer.frame.length, consumer.frame[0], consumer.value]).toEqual([SEGMENT_BYTES + 1, 7, 5]);
   expect(consumer.take()).toBe("frame");
   expect(consumer.frame[0]).toBe(8);
 });

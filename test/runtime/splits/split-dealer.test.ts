@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import type { VertexId } from "../../../core/ids.ts";
 import type { EnumeratorContext, Source, SplitEnumerator } from "../../../core/source.ts";
+import type { SourcePosition } from "../../../runtime/checkpoints/manifest-parts.ts";
 import { SplitDealer } from "../../../runtime/splits/split-dealer.ts";
+import { plainBytes } from "../../../runtime/state/plain-bytes.ts";
 import { type Item, items, nothing, planOf } from "../graph/programs.ts";
 
 interface Made {
@@ -24,7 +26,8 @@ function dealerOf(
 test("splits are dealt to whoever asks, and undefined when there are no more", async () => {
   const splits = [1, 2];
   const { next } = dealerOf(() => ({ next: () => splits.shift() }));
-  expect([await next(0), await next(1), await next(0), await next(1)]).toEqual([1, 2, undefined, undefined]);
+  const dealt = [await next(0), await next(1), await next(0), await next(1)];
+  expect(dealt).toEqual([{ serial: 1, split: 1 }, { serial: 2, split: 2 }, undefined, undefined]);
 });
 
 test("an enumerator knows its source's parallelism and the job's folder, and learns of its end by the signal", async () => {
@@ -92,4 +95,72 @@ test("nobody waits for an enumerator that is still looking: it is closed when it
   await dealer.close();
   looking.resolve({ next: () => undefined, close: () => closed.resolve() });
   await closed.promise;
+});
+
+const items0 = "items" as VertexId;
+
+/** Deals out the numbers from 1 (or where it goes on) to `last`. */
+function numbers(last: number): (context: EnumeratorContext) => SplitEnumerator<unknown> {
+  return ({ restored = 1 }) => {
+    let next = restored as number;
+    return { next: () => (next > last ? undefined : next++), snapshot: () => next };
+  };
+}
+
+function dealerFrom(enumerate: ReturnType<typeof numbers>, position?: SourcePosition): SplitDealer {
+  const { graph, jobGraph } = planOf((env) =>
+    env.from({ ...items(), enumerate } as unknown as Source<Item>).to(nothing),
+  );
+  const surroundings = { workingDirectory: "/work", signal: new AbortController().signal };
+  return new SplitDealer(graph, jobGraph, surroundings, undefined, { checkpointing: true, restored: () => position });
+}
+
+async function dealAll(dealer: SplitDealer): Promise<unknown[]> {
+  const all: unknown[] = [];
+  for (let dealt = await dealer.next(items0, 0); dealt !== undefined; dealt = await dealer.next(items0, 0)) {
+    const { serial: _, ...rest } = dealt;
+    all.push(rest);
+  }
+  return all;
+}
+
+test("who goes on deals out what was being read, where it was, then what came behind a barrier, then the rest", async () => {
+  const dealer = dealerFrom(numbers(6));
+  for (const subtask of [0, 1, 0, 1]) await dealer.next(items0, subtask);
+  // The first reader is at 3, its second split; the second one got 4 behind its barrier, and reads 2.
+  const enumerator = await dealer.cut(items0, [3, 2]);
+  const current = [plainBytes({ split: 3, position: "middle" }), plainBytes({ split: 2, position: undefined })];
+  expect(await dealAll(dealerFrom(numbers(6), { enumerator, current }))).toEqual([
+    { split: 3, position: "middle" },
+    { split: 2, position: undefined },
+    { split: 4, position: undefined },
+    { split: 5 },
+    { split: 6 },
+  ]);
+});
+
+test("splits that wait to be dealt out again are in the next cut too, and those that readers had are forgotten", async () => {
+  const first = dealerFrom(numbers(4));
+  for (let split = 1; split <= 3; split++) await first.next(items0, 0);
+  const cut = await first.cut(items0, [1, 0]);
+  const second = dealerFrom(numbers(4), { enumerator: cut, current: [] });
+  await second.next(items0, 0);
+  const again = await second.cut(items0, [1, 0]);
+  expect(await dealAll(dealerFrom(numbers(4), { enumerator: again, current: [] }))).toEqual([
+    { split: 3, position: undefined },
+    { split: 4 },
+  ]);
+});
+
+test("a reader that was told that there is no more has everything", async () => {
+  const dealer = dealerFrom(numbers(1));
+  await dealer.next(items0, 0);
+  await dealer.next(items0, 0);
+  const enumerator = await dealer.cut(items0, [Number.POSITIVE_INFINITY, 0]);
+  expect(await dealAll(dealerFrom(numbers(1), { enumerator, current: [] }))).toEqual([]);
+});
+
+test("a source that cannot say where it goes on is refused where checkpoints are taken", async () => {
+  const dealer = dealerFrom(() => ({ next: () => undefined }));
+  await expect(dealer.ready()).rejects.toMatchObject({ code: "CHECKPOINT_UNSUPPORTED", operator: "items" });
 });

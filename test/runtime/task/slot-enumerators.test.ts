@@ -38,12 +38,12 @@ const here = "here" as VertexId;
 test("own subtasks are answered directly, those of other slots by message, from the same splits", async () => {
   const splits = [1, 2, 3];
   const { enumerators, sent } = enumeratorsOf(() => ({ next: () => splits.shift() }));
-  expect(await enumerators.next(here, 0)).toBe(1);
+  expect(await enumerators.next(here, 0)).toEqual({ serial: 1, split: 1 });
   await enumerators.deal(here, 1);
-  expect(await enumerators.next(here, 0)).toBe(3);
+  expect(await enumerators.next(here, 0)).toEqual({ serial: 3, split: 3 });
   await enumerators.deal(here, 1);
   expect(sent).toEqual([
-    { kind: "splitDealt", vertex: here, subtask: 1, split: 2, none: false },
+    { kind: "splitDealt", vertex: here, subtask: 1, split: { serial: 2, split: 2 }, none: false },
     { kind: "splitDealt", vertex: here, subtask: 1, split: null, none: true },
   ]);
 });

@@ -115,7 +115,7 @@ class World {
     const { consumer, expected } = channel;
     const element = consumer.take();
     if (element === undefined) return false;
-    const came = element === "frame" ? [consumer.frame[0], consumer.frame.at(-1)] : [consumer.watermark];
+    const came = element === "frame" ? [consumer.frame[0], consumer.frame.at(-1)] : [consumer.value];
     const value = expected.shift();
     expect(came).toEqual(came.map(() => value));
     consumer.frame.fill(0xff);
@@ -330,7 +330,7 @@ function header(fields: Partial<FrameHeader>): FrameHeader {
     channel: 0,
     amount: 0,
     backlog: 0,
-    watermark: Number.NaN,
+    value: Number.NaN,
     ...fields,
   } as FrameHeader;
 }

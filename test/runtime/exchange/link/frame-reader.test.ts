@@ -18,7 +18,7 @@ interface Frame {
   readonly channel: number;
   readonly amount: number;
   readonly backlog: number;
-  readonly watermark: number;
+  readonly value: number;
   readonly payload: Uint8Array;
 }
 
@@ -41,9 +41,9 @@ class Gathering implements FrameHandler {
     return header.channel % 2 === 1 ? undefined : this.#payload;
   }
 
-  frame({ kind, channel, amount, backlog, watermark, length }: FrameHeader): void {
+  frame({ kind, channel, amount, backlog, value, length }: FrameHeader): void {
     const payload = length === 0 ? new Uint8Array(0) : this.#payload;
-    this.frames.push({ kind, channel, amount, backlog, watermark, payload });
+    this.frames.push({ kind, channel, amount, backlog, value, payload });
   }
 }
 
@@ -75,7 +75,7 @@ const frame: fc.Arbitrary<Frame> = fc.constantFrom<FrameKind>(...Object.values(k
     channel: u32,
     amount: u32,
     backlog: u32,
-    watermark: fc.oneof(fc.constant(Number.NaN), fc.double()),
+    value: fc.oneof(fc.constant(Number.NaN), fc.double()),
     payload: kind === kinds.data || kind === kinds.part ? payload : empty,
   }),
 );
@@ -129,7 +129,7 @@ test("bytes that are no frames at all end in a violation or wait for more", () =
 });
 
 test.each<[string, Partial<Frame> & { readonly length?: number }, number, string]>([
-  ["of an unknown kind", { kind: 15 as FrameKind }, epoch, "unknown kind 15"],
+  ["of an unknown kind", { kind: 16 as FrameKind }, epoch, "unknown kind 16"],
   ["of kind 0", { kind: 0 as FrameKind }, epoch, "unknown kind 0"],
   ["of another epoch", {}, epoch + 1, "a frame of epoch 7 came, expected 8"],
   ["larger than a segment", { length: SEGMENT_BYTES + 1 }, epoch, `more than ${SEGMENT_BYTES}`],

@@ -74,6 +74,9 @@ function polling(input: SharedInputChannel, settle: () => void): InputChannel {
     get watermarkRead() {
       return input.watermarkRead;
     },
+    get barrierRead() {
+      return input.barrierRead;
+    },
     release: () => input.release(),
   };
 }

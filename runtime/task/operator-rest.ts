@@ -1,0 +1,39 @@
+/** What an operator keeps beside keyed state and timers: its watermark, by which it judges lateness, and operator state. */
+
+import type { OperatorStateMode } from "../../core/operator.ts";
+import { plainBytes, plainValue } from "../state/plain-bytes.ts";
+
+export interface OperatorRest {
+  readonly watermark: number;
+  readonly lists: readonly OperatorList[];
+}
+
+interface OperatorList {
+  readonly name: string;
+  readonly mode: OperatorStateMode;
+  readonly elements: readonly unknown[];
+}
+
+export function restBytes(rest: OperatorRest): Uint8Array {
+  return plainBytes(rest);
+}
+
+/**
+ * What one subtask gets of what all former ones kept: lists dealt out in turn ("split") or whole ("replicated"), and the
+ * least of the watermarks, as it may get the keys and splits of any of them.
+ */
+export function dealtRest(parts: readonly Uint8Array[], subtask: number, parallelism: number): OperatorRest {
+  const rests = parts.map((part) => plainValue(part) as OperatorRest); // of `restBytes`
+  const lists = new Map<string, OperatorList>();
+  for (const list of rests.flatMap((rest) => rest.lists)) {
+    const elements = [...(lists.get(list.name)?.elements ?? []), ...list.elements];
+    lists.set(list.name, { ...list, elements });
+  }
+  return {
+    watermark: rests.reduce((least, { watermark }) => Math.min(least, watermark), Number.POSITIVE_INFINITY),
+    lists: [...lists.values()].map((list) => {
+      const dealt = list.elements.filter((_, at) => list.mode === "replicated" || at % parallelism === subtask);
+      return { ...list, elements: dealt };
+    }),
+  };
+}

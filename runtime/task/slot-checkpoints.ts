@@ -1,0 +1,121 @@
+/**
+ * The checkpoints of one slot: has each subtask cut, drives what they capture between the slot's other work, and says when
+ * all of it has left the thread.
+ *
+ *            begin            every subtask is cut, every capture is through
+ *   none ───────────► begun ───────────────────────────────────────────────► told
+ *     ▲                 │                                                      │
+ *     └──── ended ──────┴──────────────────────────────────────────────────────┘
+ *
+ * A barrier that overtakes its message waits for it: so whatever was said of earlier checkpoints is known before the cut,
+ * and all slots' captures build on the same one.
+ */
+
+import type { OperatorId } from "../../core/ids.ts";
+import { toErrorReport } from "../error-report.ts";
+import type { FromSlot, SubtaskSnapshot } from "../protocol.ts";
+import type { DeployedSubtask } from "./deploy.ts";
+import type { Subtask } from "./subtask.ts";
+import type { Checkpoints, OperatorCapture, OwnSnapshot } from "./subtask-cut.ts";
+
+interface Begun {
+  readonly checkpoint: number;
+  readonly full: boolean;
+  /** Subtasks that have not been cut. */
+  readonly waitsFor: Set<Subtask>;
+  readonly captures: OperatorCapture[];
+  readonly subtasks: SubtaskSnapshot[];
+  /** Nothing more is said of it: all of it has been, or it was declined. */
+  told: boolean;
+}
+
+export class SlotCheckpoints implements Checkpoints {
+  readonly #send: (message: FromSlot) => void;
+  #subtasks: readonly DeployedSubtask[] = [];
+  #begun: Begun | undefined;
+  /** Of the newest checkpoint that is over. */
+  #over = 0;
+  /** A checkpoint that holds the slot's end has been asked for. */
+  #wanted = false;
+
+  constructor(send: (message: FromSlot) => void) {
+    this.#send = send;
+  }
+
+  deploy(subtasks: readonly DeployedSubtask[]): void {
+    this.#subtasks = subtasks;
+  }
+
+  begin(checkpoint: number, full: boolean): void {
+    if (this.#begun !== undefined) this.ended(this.#begun.checkpoint, false);
+    const taking = this.#subtasks.map(({ subtask }) => subtask).filter((subtask) => subtask.takesPart);
+    this.#begun = { checkpoint, full, waitsFor: new Set(taking), captures: [], subtasks: [], told: false };
+    this.#wanted = false;
+    for (const subtask of taking) subtask.beginCheckpoint(checkpoint);
+    this.#tellIfDone(this.#begun);
+  }
+
+  ended(checkpoint: number, complete: boolean): void {
+    const full = this.#begun?.checkpoint === checkpoint && this.#begun.full;
+    if (this.#begun !== undefined && this.#begun.checkpoint <= checkpoint) this.#begun = undefined;
+    this.#over = Math.max(this.#over, checkpoint);
+    for (const { subtask } of this.#subtasks) if (subtask.takesPart) subtask.endCheckpoint(checkpoint, complete, full);
+  }
+
+  stateOf(checkpoint: number): "unknown" | "begun" | "over" {
+    if (checkpoint <= this.#over || checkpoint < (this.#begun?.checkpoint ?? 0)) return "over";
+    return this.#begun?.checkpoint === checkpoint ? "begun" : "unknown";
+  }
+
+  isFull(checkpoint: number): boolean {
+    return this.#begun?.checkpoint === checkpoint && this.#begun.full;
+  }
+
+  cut(subtask: Subtask, snapshot: OwnSnapshot, captures: readonly OperatorCapture[], checkpoint: number): void {
+    const begun = this.#begun;
+    const placement = this.#subtasks.find((each) => each.subtask === subtask)?.placement;
+    if (begun?.checkpoint !== checkpoint || placement === undefined || !begun.waitsFor.delete(subtask)) return;
+    begun.subtasks.push({ vertex: placement.vertex, subtask: placement.subtask, ...snapshot });
+    begun.captures.push(...captures);
+    this.#tellIfDone(begun);
+  }
+
+  /** Makes one step of what is captured; true if there is more. */
+  work(): boolean {
+    const begun = this.#begun;
+    this.#wantIfDone();
+    if (begun === undefined || begun.told) return false;
+    const next = begun.captures[0];
+    if (next === undefined) return false;
+    try {
+      const block = next.capture.step();
+      if (block !== undefined) this.#sendBlock(begun, next.operator, block);
+    } catch (error) {
+      begun.told = true;
+      this.#send({ kind: "declined", checkpoint: begun.checkpoint, error: toErrorReport(error) });
+      return false;
+    }
+    if (next.capture.done) begun.captures.shift();
+    this.#tellIfDone(begun);
+    return !begun.told;
+  }
+
+  #sendBlock({ checkpoint }: Begun, operator: OperatorId, block: Uint8Array): void {
+    this.#send({ kind: "blocks", checkpoint, operator, blocks: [block] });
+  }
+
+  #tellIfDone(begun: Begun): void {
+    if (begun.told || begun.waitsFor.size > 0 || begun.captures.length > 0) return;
+    begun.told = true;
+    this.#send({ kind: "snapshotted", checkpoint: begun.checkpoint, subtasks: begun.subtasks });
+  }
+
+  /** When all that is left to do is to wait for a checkpoint, the next regular one may be far away. */
+  #wantIfDone(): void {
+    if (this.#wanted || this.#begun !== undefined) return;
+    const left = this.#subtasks.filter(({ subtask }) => subtask.takesPart);
+    if (left.length === 0 || !left.every(({ subtask }) => subtask.awaitsCheckpoint)) return;
+    this.#wanted = true;
+    this.#send({ kind: "wantsCheckpoint" });
+  }
+}

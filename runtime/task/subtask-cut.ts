@@ -1,0 +1,59 @@
+/**
+ * One subtask's part in a checkpoint: what was taken at the barrier, and what its slot and the control plane get of it.
+ *
+ * All of it is taken in one step, so that nothing comes between the state and what sinks prepare; what they wait for is
+ * over when `snapshot` is asked for.
+ */
+
+import type { OperatorId } from "../../core/ids.ts";
+import type { StateCapture } from "../../core/state-backend.ts";
+import type { SourceSnapshot, SubtaskSnapshot } from "../protocol.ts";
+import { plainBytes } from "../state/plain-bytes.ts";
+import type { Chain } from "./chain.ts";
+import type { OperatorCut } from "./operator-host.ts";
+import type { Subtask } from "./subtask.ts";
+
+export interface SubtaskCut {
+  readonly checkpoint: number;
+  readonly operators: readonly OperatorCut[];
+  readonly source: SourceSnapshot | undefined;
+  readonly finished: boolean;
+}
+
+/** Whether checkpoints may be cut, as the slot has heard of them. */
+export interface Checkpoints {
+  /** "unknown": its message has not come yet; "over": it is complete or came to nothing, or a later one has begun. */
+  stateOf(checkpoint: number): "unknown" | "begun" | "over";
+  /** Whether it has to be self-contained. REQUIRES: begun */
+  isFull(checkpoint: number): boolean;
+  /** The subtask has been cut, and what it waited for is over. */
+  cut(subtask: Subtask, snapshot: OwnSnapshot, captures: readonly OperatorCapture[], checkpoint: number): void;
+}
+
+/** All but the subtask's name, which only its slot knows. */
+export type OwnSnapshot = Omit<SubtaskSnapshot, "vertex" | "subtask">;
+
+export interface OperatorCapture {
+  readonly operator: OperatorId;
+  readonly capture: StateCapture;
+}
+
+/** REQUIRES: what the barrier waited for is over. */
+export function snapshotOf(cut: SubtaskCut, chain: Chain): OwnSnapshot {
+  const commits = chain.hosts.flatMap((host) => {
+    const parts = host.instance?.prepared?.() ?? [];
+    return parts.length === 0 ? [] : [{ operator: host.operator as OperatorId, prepared: plainBytes(parts) }];
+  });
+  return {
+    finished: cut.finished,
+    operators: cut.operators.map(({ operator, rest }) => ({ operator: operator as OperatorId, rest })),
+    ...(cut.source === undefined ? {} : { source: cut.source }),
+    commits,
+  };
+}
+
+export function capturesOf(cut: SubtaskCut): readonly OperatorCapture[] {
+  return cut.operators.flatMap(({ operator, captures }) =>
+    captures.map((capture) => ({ operator: operator as OperatorId, capture })),
+  );
+}
