@@ -79,3 +79,17 @@ export interface SinkWriter<T> {
   commit?(checkpoint: number, prepared: unknown): void | Promise<void>;
   close?(): void | Promise<void>;
 }
+
+/** What `collectTo` prepares: how many rows a subtask has handed over in an attempt. */
+export interface CollectedMark {
+  readonly kind: "millrace.collected";
+  readonly subtask: number;
+  readonly attempt: number;
+  readonly rows: number;
+}
+
+/** The mark, if that is what a sink has prepared. */
+export function collectedMark(prepared: unknown): CollectedMark | undefined {
+  const mark = prepared as Partial<CollectedMark> | null | undefined; // every field is looked at before it is used
+  return mark?.kind === "millrace.collected" ? (mark as CollectedMark) : undefined;
+}

@@ -14,6 +14,9 @@
  *     bundleWanted     ──►
  *                      ◄──        bundle
  *     fromSlot         ──►        (running, reports, logs, collected rows, failures, splits asked for and dealt)
+ *                      ◄──        checkpoint (its slots' share of one)
+ *     snapshot         ──►        (what its slots gave is in the store), snapshotDeclined
+ *                      ◄──        checkpointEnded
  *                      ◄──        toSlot
  *                      ◄──        end (cancel, stop or kill a deployment)
  *     slotEnded        ──►
@@ -25,10 +28,12 @@
  */
 
 import type { Params } from "../core/job.ts";
+import type { Acknowledgement } from "./checkpoints/slot-snapshots.ts";
 import type { AttemptId, BundleHash, ClusterId, JobId, WorkerId } from "./cluster-ids.ts";
 import type { ExecutionGraph } from "./graph/execution-graph.ts";
 import type { JobGraph } from "./graph/job-graph.ts";
 import type { ErrorReport, FromSlot, ToSlot } from "./protocol.ts";
+import type { CheckpointName } from "./state/checkpoint-store.ts";
 
 /** Raised when a message changes its meaning: both sides refuse another one. */
 export const CONTROL_PROTOCOL = 1;
@@ -103,6 +108,16 @@ export interface RegionDeployment {
   readonly slotHeapMb: number | undefined;
   /** The region's slots, and only these. */
   readonly placement: readonly SlotPlacement[];
+  /** Whether checkpoints are taken while it runs. */
+  readonly checkpointing: boolean;
+  /** What it goes on from; undefined: it begins. */
+  readonly restore: StoredCheckpoint | undefined;
+}
+
+/** A checkpoint in a folder that every worker of the region can read. */
+export interface StoredCheckpoint {
+  readonly folder: string;
+  readonly checkpoint: CheckpointName;
 }
 
 export interface SlotPlacement {
@@ -121,6 +136,20 @@ export type ToWorker =
   | { readonly kind: "deploy"; readonly deployment: RegionDeployment }
   | { readonly kind: "bundle"; readonly hash: BundleHash; readonly code: Uint8Array | undefined }
   | { readonly kind: "toSlot"; readonly attempt: AttemptId; readonly slot: number; readonly message: ToSlot }
+  /** The slots of the attempt take a checkpoint, which the worker writes into the folder. */
+  | {
+      readonly kind: "checkpoint";
+      readonly attempt: AttemptId;
+      readonly checkpoint: number;
+      readonly full: boolean;
+      readonly folder: string;
+    }
+  | {
+      readonly kind: "checkpointEnded";
+      readonly attempt: AttemptId;
+      readonly checkpoint: number;
+      readonly complete: boolean;
+    }
   /** cancel: close and end at once; stop: sources end, windows fire, then end; kill: end the threads. */
   | { readonly kind: "end"; readonly attempt: AttemptId; readonly how: "cancel" | "stop" | "kill" }
   | { readonly kind: "shutdown"; readonly reason: string };
@@ -129,6 +158,14 @@ export type FromWorker =
   | { readonly kind: "heartbeat"; readonly serial: number; readonly rssBytes: number }
   | { readonly kind: "bundleWanted"; readonly hash: BundleHash }
   | { readonly kind: "fromSlot"; readonly attempt: AttemptId; readonly slot: number; readonly message: FromSlot }
+  /** All slots of the attempt on this worker have been saved, and what they gave survives a loss of power. */
+  | ({ readonly kind: "snapshot"; readonly attempt: AttemptId } & Acknowledgement)
+  | {
+      readonly kind: "snapshotDeclined";
+      readonly attempt: AttemptId;
+      readonly checkpoint: number;
+      readonly error: ErrorReport;
+    }
   /** The last message of a slot. `lost` when its thread ended by itself or was ended: what happened. */
   | {
       readonly kind: "slotEnded";

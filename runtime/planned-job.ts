@@ -1,5 +1,6 @@
 /** What planning a bundled program gives: everything the control plane has to know of it, and none of its functions. */
 
+import type { CheckpointSettings } from "../core/checkpoints.ts";
 import type { Params } from "../core/job.ts";
 import type { RestartStrategy } from "../core/restart.ts";
 import type { Labels } from "./cluster-protocol.ts";
@@ -26,6 +27,8 @@ export interface PlannedJob {
   readonly showRecordsInErrors: boolean;
   readonly restart: RestartStrategy | undefined;
   readonly watchdogMs: number;
+  /** Undefined: no checkpoints are taken but savepoints. */
+  readonly checkpoints: CheckpointSettings | undefined;
   /** As `millrace explain` prints it. */
   readonly explained: string;
 }

@@ -17,9 +17,10 @@ import type { Envelope, FromWorker, Greeting, SlotPlacement, WorkerHello } from 
 import { regionsOf } from "../graph/regions.ts";
 import type { PlannedJob } from "../planned-job.ts";
 import { isFinalStatus } from "./job-life.ts";
-import { JobManager, type JobSurroundings } from "./job-manager.ts";
+import { JobManager } from "./job-manager.ts";
 import { createRecord, type Submission } from "./job-record.ts";
-import type { JobLogs, JobResults, JobStore } from "./job-store.ts";
+import type { CheckpointStorage, JobLogs, JobResults, JobStore } from "./job-store.ts";
+import type { JobSurroundings } from "./job-surroundings.ts";
 import { type PlacementStrategy, spreadPlacement, type WorkerCapacity } from "./placement.ts";
 import type { RunTimes } from "./region-run.ts";
 import { restartRule } from "./restart-strategy.ts";
@@ -38,6 +39,7 @@ export interface ClusterOptions {
   readonly store: JobStore;
   readonly logs: JobLogs;
   readonly results: JobResults;
+  readonly storage: CheckpointStorage;
   readBundle(hash: BundleHash): Promise<Uint8Array | undefined>;
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** A job was deleted, as newer ones have ended. */
@@ -159,6 +161,12 @@ export class Cluster {
       case "slotEnded":
         this.#fromSlot(id, message);
         break;
+      case "snapshot":
+      case "snapshotDeclined": {
+        const found = this.#attemptOn(id, message.attempt);
+        found?.job.checkpoints.snapshot(found.region, message);
+        break;
+      }
     }
   }
 
@@ -186,7 +194,7 @@ export class Cluster {
     this.#refuseSubmission();
     const { clock, newJobId, store } = this.#options;
     const regions = regionsOf(plan.jobGraph, plan.executionGraph).length;
-    const record = createRecord(newJobId(), ++this.#serial, submission, regions, clock.now());
+    const record = createRecord(newJobId(), ++this.#serial, submission, { name: plan.name, regions }, clock.now());
     const job = new JobManager(plan, record, this.#defaultRestart, this.#jobSurroundings());
     this.#jobs.set(job.id, job);
     try {
@@ -232,9 +240,9 @@ export class Cluster {
   }
 
   #jobSurroundings(): JobSurroundings {
-    const { clock, random, callAfter, store, logs, results, times } = this.#options;
+    const { clock, random, callAfter, store, logs, results, storage, times } = this.#options;
     return {
-      ...{ clock, random, store, logs, results, times, board: this.#board },
+      ...{ clock, random, store, logs, results, storage, times, board: this.#board },
       // Nothing that was planned for later happens in a coordinator that has ended.
       callAfter: (ms, callback) => callAfter(ms, () => this.#state === "open" && callback()),
       send: (worker, epoch, message) => this.#registry.send(worker, epoch, message),

@@ -6,6 +6,7 @@
  *   <data>/bundles/<hash>.mjs    programs
  *   <data>/logs/<job>/           `job-log-files.ts`
  *   <data>/results/<job>/        `job-result-files.ts`
+ *   <data>/checkpoints/<job>/    `checkpoint-folders.ts`
  */
 
 import { randomBytes, randomUUID } from "node:crypto";
@@ -33,6 +34,7 @@ import { checkListen } from "../wire/listen-rule.ts";
 import type { TlsIdentity } from "../wire/tls.ts";
 import { ensureToken } from "../wire/token.ts";
 import { BundleStore } from "./bundle-store.ts";
+import { CheckpointFolders } from "./checkpoint-folders.ts";
 import { Cluster } from "./cluster.ts";
 import { CoordinatorService } from "./cluster-service.ts";
 import { attachConnection } from "./control-rim.ts";
@@ -135,6 +137,7 @@ interface Files {
   readonly bundles: BundleStore;
   readonly logs: JobLogFiles;
   readonly results: JobResultFiles;
+  readonly storage: CheckpointFolders;
 }
 
 async function makeFolder(path: string): Promise<void> {
@@ -154,21 +157,23 @@ async function openFiles(data: string, log: Log): Promise<Files> {
     folder: join(data, "logs"),
     failed: (cause) => log("error", `a job's log cannot be written: ${cause.message}`, {}),
   });
-  return { bundles, logs, results: new JobResultFiles({ folder: join(data, "results") }) };
+  const results = new JobResultFiles({ folder: join(data, "results") });
+  return { bundles, logs, results, storage: new CheckpointFolders(join(data, "checkpoints")) };
 }
 
-function createCluster(options: CoordinatorOptions, store: StoredJobs, { bundles, logs, results }: Files): Cluster {
+function createCluster(options: CoordinatorOptions, store: StoredJobs, files: Files): Cluster {
+  const { bundles, logs, results, storage } = files;
   return new Cluster({
     version: ownVersion(),
     clock: systemClock,
     random: () => randomBytes(4).readUInt32LE() / 2 ** 32,
     callAfter: systemCallAfter,
     newJobId: () => randomUUID().replaceAll("-", "") as JobId,
-    ...{ store, logs, results },
+    ...{ store, logs, results, storage },
     readBundle: (hash) => bundles.read(hash),
     log: options.log,
     jobDeleted: (id) => {
-      Promise.all([logs.remove(id), results.remove(id)]).catch((cause: Error) =>
+      Promise.all([logs.remove(id), results.remove(id), storage.remove(id)]).catch((cause: Error) =>
         options.log("warn", `what job ${id} left cannot be deleted: ${cause.message}`, { jobId: id }),
       );
     },

@@ -16,6 +16,7 @@
  *   drain   stopped: sources end and what has come is brought to its end; a failure now fails the job
  *   fail    the first cause is the job's; all regions give up
  *   cancel  all regions give up; a failure does not change the outcome
+ *   suspend the same behind a savepoint, by which another job goes on: so it has finished
  *
  * The job is over when all its regions are: then FAILED or CANCELED by the aim, else FINISHED. Final states stay.
  */
@@ -35,7 +36,7 @@ import {
 import { decideRestart, noFailures, type RestartHistory, type RestartRule } from "./restart-strategy.ts";
 
 export interface JobLife {
-  readonly aim: "store" | "run" | "drain" | "fail" | "cancel";
+  readonly aim: "store" | "run" | "drain" | "fail" | "cancel" | "suspend";
   readonly regions: readonly RegionLife[];
   /** Of each region. */
   readonly histories: readonly RestartHistory[];
@@ -52,7 +53,7 @@ export interface JobPlan {
 }
 
 export type JobEvent =
-  | { readonly kind: "stored" | "cancel" | "stop" }
+  | { readonly kind: "stored" | "cancel" | "stop" | "suspend" }
   | { readonly kind: "region"; readonly region: number; readonly event: RegionEvent }
   | {
       readonly kind: "failure";
@@ -65,7 +66,9 @@ export type JobEvent =
       readonly random: number;
     }
   /** The slots that it waits for have not come in time. */
-  | { readonly kind: "slotsMissing"; readonly error: ErrorReport };
+  | { readonly kind: "slotsMissing"; readonly error: ErrorReport }
+  /** A region that is to start has nothing to go on from. */
+  | { readonly kind: "notRestored"; readonly region: number; readonly error: ErrorReport };
 
 export type JobEffect =
   | { readonly kind: "region"; readonly region: number; readonly effect: RegionEffect }
@@ -112,6 +115,10 @@ function step(state: JobLife, event: JobEvent, plan: JobPlan): JobTransition {
       return slotsMissing(state, event.error, plan);
     case "cancel":
       return isEnding(state) ? same(state) : everyRegion({ ...state, aim: "cancel" }, { kind: "giveUp" }, plan);
+    case "notRestored":
+      return isEnding(state) ? same(state) : fail(state, event.region, event.error, event.error, plan);
+    case "suspend":
+      return isEnding(state) ? same(state) : everyRegion({ ...state, aim: "suspend" }, { kind: "giveUp" }, plan);
     case "stop":
       return stop(state, plan);
   }
@@ -199,7 +206,7 @@ function same(state: JobLife): JobTransition {
 }
 
 function isEnding({ aim }: JobLife): boolean {
-  return aim === "fail" || aim === "cancel";
+  return aim === "fail" || aim === "cancel" || aim === "suspend";
 }
 
 export function isJobOver({ regions }: JobLife): boolean {
@@ -213,7 +220,7 @@ export function isFinalStatus(status: JobStatus): boolean {
 export function statusOf(state: JobLife): JobStatus {
   if (isJobOver(state)) return state.aim === "fail" ? "FAILED" : state.aim === "cancel" ? "CANCELED" : "FINISHED";
   if (state.aim === "fail") return "FAILING";
-  if (state.aim === "cancel") return "CANCELLING";
+  if (state.aim === "cancel" || state.aim === "suspend") return "CANCELLING";
   if (state.aim === "store") return "CREATED";
   const open = state.regions.filter((region) => !isOver(region));
   if (open.some((region) => region.restarting)) return "RESTARTING";

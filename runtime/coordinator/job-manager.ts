@@ -6,15 +6,16 @@
  * an attempt is deployed when its number is stored; a final status is shown when it is stored.
  */
 
-import { type ErrorCode, MillraceError } from "../../core/errors.ts";
-import type { Clock } from "../../core/time.ts";
-import { type AttemptId, attemptId, type JobId, type WorkerId } from "../cluster-ids.ts";
+import { MillraceError } from "../../core/errors.ts";
+import { attemptId, type JobId, type WorkerId } from "../cluster-ids.ts";
 import type { SlotPlacement } from "../cluster-protocol.ts";
 import { toErrorReport } from "../error-report.ts";
-import { operatorsOf, type Region, regionsOf } from "../graph/regions.ts";
+import { type Region, regionsOf } from "../graph/regions.ts";
 import type { PlannedJob } from "../planned-job.ts";
 import type { ErrorReport, FromSlot } from "../protocol.ts";
 import type { JobStatus } from "../rest/views.ts";
+import { AttemptPreparation } from "./attempt-preparation.ts";
+import { JobCheckpoints, type JobCheckpointsSurroundings } from "./job-checkpoints.ts";
 import {
   isFinalStatus,
   type JobEffect,
@@ -25,34 +26,17 @@ import {
   statusOf,
 } from "./job-life.ts";
 import { type JobRecord, lifeOf, type RegionTimes, withException, withLife, withStatus } from "./job-record.ts";
-import type { JobLogLine, JobLogs, JobResults, JobStore } from "./job-store.ts";
+import type { JobLogLine } from "./job-store.ts";
+import type { JobSurroundings } from "./job-surroundings.ts";
+import { ownReport } from "./own-report.ts";
 import type { WantedSlot } from "./placement.ts";
-import { RecordWriter } from "./record-writer.ts";
-import type { RegionEvent } from "./region-life.ts";
+import { RecordWriter, storedOrThrown } from "./record-writer.ts";
+import type { RegionEffect, RegionEvent } from "./region-life.ts";
 import { deploymentOf, type RegionRun } from "./region-run.ts";
-import { type RegionJob, RegionRuns, type RegionRunsSurroundings } from "./region-runs.ts";
+import { type RegionJob, RegionRuns } from "./region-runs.ts";
 import { restartRule } from "./restart-strategy.ts";
 import { SlotMessages } from "./slot-messages.ts";
 import { SlotReports } from "./slot-reports.ts";
-
-export interface JobSurroundings extends RegionRunsSurroundings {
-  readonly clock: Clock;
-  /** In [0, 1). */
-  random(): number;
-  readonly store: JobStore;
-  readonly logs: JobLogs;
-  readonly results: JobResults;
-  /** The worker as people know it: host:pid. */
-  endpointOf(worker: WorkerId): string | undefined;
-  /** Some of its regions wait for slots. */
-  request(job: JobManager): void;
-  /** None of its regions does any more. */
-  withdraw(job: JobManager): void;
-  attemptBegan(attempt: AttemptId, job: JobManager, region: number): void;
-  attemptEnded(attempt: AttemptId): void;
-  over(job: JobManager): void;
-  storeFailed(cause: Error): void;
-}
 
 type ExceptionEffect = Extract<JobEffect, { readonly kind: "exception" }>;
 
@@ -66,6 +50,7 @@ export class JobManager {
   readonly plan: PlannedJob;
   readonly regions: readonly Region[];
   readonly reports: SlotReports;
+  readonly checkpoints: JobCheckpoints;
   /** What it waits for, as placement says it. */
   missing = "";
   readonly #surroundings: JobSurroundings;
@@ -73,6 +58,7 @@ export class JobManager {
   readonly #runs: RegionRuns;
   readonly #writer: RecordWriter;
   readonly #messages: SlotMessages;
+  readonly #preparation: AttemptPreparation;
   #life: JobLife;
   #record: JobRecord;
   #shown: JobStatus;
@@ -95,8 +81,16 @@ export class JobManager {
     this.#messages = new SlotMessages({
       plan,
       collected: new Map(Object.entries(record.collected)),
-      append: (sink, rows) => surroundings.results.append(this.id, sink, rows),
+      append: (sink, rows, origin) =>
+        surroundings.results.append(this.id, sink, rows, plan.checkpoints === undefined ? undefined : origin),
       log: (level, message, fields) => this.log(level, message, fields),
+    });
+    this.checkpoints = new JobCheckpoints(this.#checkpointedJob());
+    this.#preparation = new AttemptPreparation({
+      ...{ job: this.id, plan, regions: this.regions, checkpoints: this.checkpoints, results: surroundings.results },
+      from: record.submission.from,
+      forget: (sinks) => this.#messages.forget(sinks),
+      saved: () => this.#saved(),
     });
     this.#runs = new RegionRuns(this.#regionJob(), surroundings);
   }
@@ -170,6 +164,18 @@ export class JobManager {
       case "failed":
         this.#fail(region, { error: message.error, worker: run.placementOf(slot)?.worker });
         break;
+      case "declined":
+      case "enumeratorCut":
+      case "wantsCheckpoint":
+        this.checkpoints.receive(region, message);
+        break;
+      case "blocks":
+      case "snapshotted":
+      case "readManifest":
+      case "readBlocks":
+        // A worker keeps these to itself.
+        this.#fail(region, { error: ownReport("INTERNAL", `a worker passed on "${message.kind}"`), worker: undefined });
+        break;
       default:
         this.#messages.receive(run, slot, message, (error) => this.#fail(region, { error, worker: undefined }));
     }
@@ -179,6 +185,7 @@ export class JobManager {
     const run = this.#runs.get(region);
     if (lost !== undefined) this.#fail(region, { error: lost, worker: run?.placementOf(slot)?.worker });
     run?.slotEnded(slot);
+    this.checkpoints.slotEnded(region, slot);
     this.#slotEvent(region, "slotEnded", slot);
   }
 
@@ -192,7 +199,7 @@ export class JobManager {
         continue;
       }
       const endpoint = this.#surroundings.endpointOf(worker) ?? worker;
-      this.#fail(region, { error: report("WORKER_LOST", `worker ${endpoint} was lost: ${reason}`), worker });
+      this.#fail(region, { error: ownReport("WORKER_LOST", `worker ${endpoint} was lost: ${reason}`), worker });
       for (const slot of slots) this.slotEnded(region, slot, undefined);
     }
   }
@@ -200,12 +207,12 @@ export class JobManager {
   linkLost(region: number, worker: WorkerId, peer: WorkerId, reason: string): void {
     const { endpointOf } = this.#surroundings;
     const ends = `${endpointOf(worker) ?? worker} and ${endpointOf(peer) ?? peer}`;
-    this.#fail(region, { error: report("LINK_LOST", `the exchange between ${ends} broke: ${reason}`), worker });
+    this.#fail(region, { error: ownReport("LINK_LOST", `the exchange between ${ends} broke: ${reason}`), worker });
   }
 
   /** What it waits for has not come in time. */
   slotsMissing(message: string): void {
-    this.#apply({ kind: "slotsMissing", error: report("SLOTS_MISSING", message) });
+    this.#apply({ kind: "slotsMissing", error: ownReport("SLOTS_MISSING", message) });
   }
 
   /** False when it has ended already. */
@@ -213,6 +220,15 @@ export class JobManager {
     if (isFinalStatus(statusOf(this.#life))) return false;
     this.#apply({ kind: "cancel" });
     return true;
+  }
+
+  /** Resolves when the savepoint is complete. `ends`: the job ends with it. @throws SAVEPOINT_FAILED, JOB_ENDED */
+  async savepoint(folder: string, ends: boolean): Promise<void> {
+    if (isFinalStatus(statusOf(this.#life))) throw new MillraceError("JOB_ENDED", `job ${this.id} has ended already`);
+    const open = [...this.#life.regions.keys()].filter((index) => this.#life.regions[index]?.phase !== "finished");
+    await this.checkpoints.savepoint(open, folder, ends);
+    this.log("info", `a savepoint is in ${folder}`);
+    if (ends) this.#apply({ kind: "suspend" });
   }
 
   /** False when it has ended already. */
@@ -223,19 +239,8 @@ export class JobManager {
   }
 
   /** Resolves when what has become of the job is safe. @throws STORE_FAILED */
-  async stored(): Promise<void> {
-    try {
-      await this.#saved();
-    } catch (cause) {
-      this.#surroundings.storeFailed(cause as Error);
-      throw new MillraceError(
-        "STORE_FAILED",
-        `what was asked of job ${this.id} could not be stored: ${String(cause)}`,
-        {
-          cause,
-        },
-      );
-    }
+  stored(): Promise<void> {
+    return storedOrThrown(this.id, this.#saved(), this.#surroundings.storeFailed);
   }
 
   /** The coordinator ends: no time runs any more, and nothing changes. */
@@ -295,6 +300,7 @@ export class JobManager {
   #do(effect: JobEffect, blamed: WorkerId | undefined): void {
     switch (effect.kind) {
       case "region":
+        this.#checkpointsFollow(effect.region, effect.effect.kind);
         this.#runs.do(effect.region, effect.effect);
         break;
       case "stopRegion":
@@ -308,18 +314,50 @@ export class JobManager {
     }
   }
 
+  /** Checkpoints are taken while all slots of a region run. */
+  #checkpointsFollow(region: number, effect: RegionEffect["kind"]): void {
+    if (effect === "end" || effect === "finished" || effect === "ended" || effect === "delay")
+      this.checkpoints.ending(region);
+    const run = this.#runs.get(region);
+    if (effect !== "running" || run === undefined) return;
+    const slots = this.regions[region]?.slots.filter((_, at) => this.#life.regions[region]?.slots[at] !== "ended");
+    this.checkpoints.running(region, run, slots ?? []);
+  }
+
+  /** What its checkpoints ask of it. */
+  #checkpointedJob(): JobCheckpointsSurroundings {
+    const { storage, results, callAfter } = this.#surroundings;
+    return {
+      ...{ plan: this.plan, regions: this.regions, storage, results, callAfter },
+      record: () => this.record,
+      nowMs: () => this.#now(),
+      log: (level, message, fields) => this.log(level, message, fields),
+      completed: (region, checkpoint, published) => this.#completed(region, checkpoint, published),
+      damaged: (region, error) => this.#keepException({ kind: "exception", region, error, restarted: true }, undefined),
+      kept: (sink, rows) => this.#messages.kept(sink, rows),
+      fail: (region, error) => this.#fail(region, { error: toErrorReport(error), worker: undefined }),
+    };
+  }
+
+  async #completed(region: number, checkpoint: number, published: boolean): Promise<void> {
+    const { checkpoints } = this.#record;
+    const committed = published ? checkpoint : (checkpoints[region]?.committed ?? 0);
+    this.#record = { ...this.#record, checkpoints: checkpoints.with(region, { completed: checkpoint, committed }) };
+    await this.#saved();
+  }
+
   /** What its regions ask of it. */
   #regionJob(): RegionJob {
-    const { request, withdraw, attemptEnded, storeFailed, times } = this.#surroundings;
+    const { request, withdraw, attemptEnded, times } = this.#surroundings;
     return {
-      storeFailed,
+      notStored: (region, cause) => this.#notStored(region, cause),
       nowMs: () => this.#now(),
       event: (region, event) => this.#applyToRegion(region, event),
       request: () => request(this),
       withdraw: () => {
         if (this.#waiting().length === 0) withdraw(this);
       },
-      store: (region, run) => this.#storeAttempt(region, run),
+      store: (region, run) => this.#preparation.store(region, run),
       deploy: (region, run, tooLate) => {
         this.reports.forget(this.regions[region]?.slots ?? []);
         this.#setTimes(region, { deployedMs: this.#now(), endedMs: undefined });
@@ -327,11 +365,11 @@ export class JobManager {
       },
       stuck: (region, { number }) => {
         const message = `the slots of attempt ${number} did not all run within ${times.deployTimeoutMs} ms`;
-        this.#fail(region, { error: report("SLOT_STUCK", message), worker: undefined });
+        this.#fail(region, { error: ownReport("SLOT_STUCK", message), worker: undefined });
       },
-      killed: ({ number }, slots) => {
+      killed: ({ number: attempt }, slots) => {
         const names = slots.map((slot) => slot + 1).join(", ");
-        this.log("warn", `slots ${names} did not stop in time; their threads are ended`, { attempt: number });
+        this.log("warn", `slots ${names} did not stop in time; their threads are ended`, { attempt });
       },
       dropped: (region, { attempt }, finished) => {
         const { deployedMs } = this.#record.times[region] ?? {};
@@ -343,11 +381,10 @@ export class JobManager {
     };
   }
 
-  async #storeAttempt(region: number, run: RegionRun): Promise<void> {
-    const sinks = operatorsOf(this.regions[region], this.plan.jobGraph);
-    this.#messages.forget(sinks);
-    const cleared = run.number > 1 ? this.#surroundings.results.clear(this.id, sinks) : undefined;
-    await Promise.all([this.#saved(), cleared]);
+  #notStored(region: number, cause: Error): void {
+    const restoring = cause instanceof MillraceError && cause.code !== "STORE_FAILED";
+    if (restoring) this.#apply({ kind: "notRestored", region, error: toErrorReport(cause) });
+    else this.#surroundings.storeFailed(cause);
   }
 
   #setTimes(region: number, times: RegionTimes): void {
@@ -407,9 +444,4 @@ export class JobManager {
   #now(): number {
     return this.#surroundings.clock.now();
   }
-}
-
-/** What the coordinator itself finds wrong: its own stack says nothing to anybody. */
-function report(code: ErrorCode, message: string): ErrorReport {
-  return { ...toErrorReport(new MillraceError(code, message)), stack: undefined };
 }

@@ -5,7 +5,10 @@
  */
 
 import { EXCEPTIONS_RETAINED } from "../../core/limits.ts";
+import type { KnownCheckpoints } from "../checkpoints/choose-checkpoint.ts";
+import { newLineage } from "../checkpoints/lineage.ts";
 import type { BundleHash, JobId } from "../cluster-ids.ts";
+import type { StoredCheckpoint } from "../cluster-protocol.ts";
 import type { PlannedJob } from "../planned-job.ts";
 import type { ErrorReport, SubtaskReport } from "../protocol.ts";
 import type { JobStatus } from "../rest/views.ts";
@@ -18,6 +21,12 @@ export interface Submission {
   readonly bundle: BundleHash;
   readonly workingDirectory: string;
   readonly slotHeapMb: number | undefined;
+  /** The savepoint that it goes on from. */
+  readonly from?: SubmittedSavepoint | undefined;
+}
+
+export interface SubmittedSavepoint extends StoredCheckpoint {
+  readonly lineage: string;
 }
 
 export interface JobRecord {
@@ -34,6 +43,10 @@ export interface JobRecord {
   readonly latest: ErrorReport | undefined;
   readonly cause: ErrorReport | undefined;
   readonly exceptions: ExceptionHistory;
+  /** Whose state it is (`lineage.ts`). */
+  readonly lineage: string;
+  /** Of each region. */
+  readonly checkpoints: readonly KnownCheckpoints[];
   /** Rows kept of each `collectTo` sink. */
   readonly collected: Readonly<Record<string, number>>;
   /** The last report of each slot, kept when the job has ended. */
@@ -86,7 +99,7 @@ export function createRecord(
   id: JobId,
   serial: number,
   submission: Submission,
-  regions: number,
+  { name, regions }: { readonly name: string; readonly regions: number },
   nowMs: number,
 ): JobRecord {
   const life = createJob(regions);
@@ -102,6 +115,8 @@ export function createRecord(
     latest: undefined,
     cause: undefined,
     exceptions: { entries: [], truncated: 0 },
+    lineage: submission.from?.lineage ?? newLineage(name, id),
+    checkpoints: life.regions.map(() => ({ completed: 0, committed: 0 })),
     collected: {},
     reports: [],
   };
@@ -144,7 +159,7 @@ export function withException(record: JobRecord, exception: ExceptionRecord): Jo
  */
 export function lifeOf(record: JobRecord): JobLife {
   const aim = record.aim === "drain" ? "cancel" : record.aim;
-  const ends = aim === "fail" || aim === "cancel" || isFinalStatus(record.status);
+  const ends = aim === "fail" || aim === "cancel" || aim === "suspend" || isFinalStatus(record.status);
   const regions = record.regions.map((region): RegionLife => {
     const fresh = createRegion(region.attempt, region.restarts);
     if (region.finished) return { ...fresh, phase: "finished" };

@@ -1,7 +1,7 @@
 /**
  * The rows of `collectTo` sinks: one JSON line a row, in a file a sink.
  *
- *   results/<job>/<sink>.jsonl
+ *   results/<job>/<sink>.jsonl, and beside it of jobs that take checkpoints `<sink>.lots` (`result-lots.ts`)
  *
  * Dates are ISO texts, bigints decimal texts, bytes base64, numbers that JSON lacks null. What is asked for one after the
  * other of a sink happens in that order.
@@ -13,9 +13,11 @@ import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { MillraceError } from "../../core/errors.ts";
 import { COLLECT_ROWS_MAX, JOB_RESULT_BYTES_MAX } from "../../core/limits.ts";
+import type { HeldRows } from "../checkpoints/collected-rows.ts";
 import type { JobId } from "../cluster-ids.ts";
 import { jobFolder, sinkFile } from "./job-paths.ts";
-import type { JobResults } from "./job-store.ts";
+import type { JobResults, RowsOrigin } from "./job-store.ts";
+import { appendLot, keepLots, removeLots } from "./result-lots.ts";
 
 export interface JobResultFilesOptions {
   readonly folder: string;
@@ -44,9 +46,12 @@ export class JobResultFiles implements JobResults {
     this.#options = options;
   }
 
-  async append(job: JobId, sink: string, rows: readonly unknown[]): Promise<number> {
+  async append(job: JobId, sink: string, rows: readonly unknown[], origin?: RowsOrigin): Promise<number> {
     const file = await this.#then(job, sink, async (before) => {
+      const bytes = before.bytes;
       await this.#appendRows(before, rows, sink);
+      if (origin !== undefined)
+        await appendLot(before.path, { ...origin, rows: rows.length, bytes: before.bytes - bytes });
       return before;
     });
     return file.rows;
@@ -57,10 +62,19 @@ export class JobResultFiles implements JobResults {
       sinks.map((sink) =>
         this.#then(job, sink, async ({ path }) => {
           await rm(path, { force: true });
+          await removeLots(path);
           return emptyFile(path);
         }),
       ),
     );
+  }
+
+  async keep(job: JobId, sink: string, held: HeldRows | undefined): Promise<number> {
+    const file = await this.#then(job, sink, async ({ path, bytes }) => {
+      if (bytes > 0) await keepLots(path, held);
+      return scan(path);
+    });
+    return file.rows;
   }
 
   /** At most `max` rows from a row on. */

@@ -1,6 +1,8 @@
 /** Contract: where the coordinator keeps its jobs, so that another one carries on when it ends. */
 
+import type { HeldRows, RowsLot } from "../checkpoints/collected-rows.ts";
 import type { ClusterId, JobId } from "../cluster-ids.ts";
+import type { CheckpointName, CheckpointStore } from "../state/checkpoint-store.ts";
 import type { JobRecord, StoredJob } from "./job-record.ts";
 
 export interface JobStore {
@@ -31,7 +33,25 @@ export interface JobLogLine {
 /** Contract: where the rows of `collectTo` sinks go. What is asked for one after the other happens in that order. */
 export interface JobResults {
   /** Resolves with how many rows the sink has when these are kept. @throws BAD_OPTION when they are too many. */
-  append(job: JobId, sink: string, rows: readonly unknown[]): Promise<number>;
+  append(job: JobId, sink: string, rows: readonly unknown[], origin?: RowsOrigin): Promise<number>;
   /** Drops what an earlier attempt left. Sinks that have nothing are no mistake. */
   clear(job: JobId, sinks: readonly string[]): Promise<void>;
+  /**
+   * Drops what a checkpoint does not hold, and resolves with how many rows are left. REQUIRES: an origin with all rows.
+   * @param held undefined: it holds all that the sink has.
+   */
+  keep(job: JobId, sink: string, held: HeldRows | undefined): Promise<number>;
+}
+
+/** Whence rows come: needed where a restart may have to take some back. */
+export type RowsOrigin = Pick<RowsLot, "attempt" | "slot">;
+
+/** Contract: where the coordinator and the workers of a cluster keep checkpoints. */
+export interface CheckpointStorage {
+  /** The folder of a region's own checkpoints. */
+  folderOf(job: JobId, region: number): string;
+  /** The checkpoints in a folder, which is made when it is not there. @throws CHECKPOINT_STORE */
+  open(folder: string): Promise<CheckpointStore>;
+  /** Writes a checkpoint and what it builds on again as one: the name of the copy. */
+  merge(folder: string, name: CheckpointName): Promise<CheckpointName>;
 }

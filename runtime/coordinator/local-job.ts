@@ -5,7 +5,7 @@
 
 import { AssertionFailure } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
-import { COLLECT_ROWS_MAX, SLOT_STOP_GRACE_MS } from "../../core/limits.ts";
+import { SLOT_STOP_GRACE_MS } from "../../core/limits.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import { fromErrorReport } from "../error-report.ts";
 import { createSharedMemory } from "../exchange/shared-memory.ts";
@@ -14,6 +14,8 @@ import type { FromSlot, SharedMemory, SlotDeployment, SlotPort, SubtaskReport, T
 import { slotLost } from "../slot-errors.ts";
 import { SplitDealer } from "../splits/split-dealer.ts";
 import { isFinal, type JobEvent, type JobState, nextJobState } from "./job-state.ts";
+import { KeptRows } from "./kept-rows.ts";
+import type { LocalCheckpoints } from "./local-checkpoints.ts";
 
 /** A slot that runs a deployment: a thread of the own process, or a place in the test's scheduler. */
 export interface StartedSlot {
@@ -36,6 +38,12 @@ export interface LocalJobOptions {
   readonly startSlot: (deployment: SlotDeployment) => StartedSlot;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
   readonly onReport?: (() => void) | undefined;
+  /** 1 for the first, and absent where there is only one. */
+  readonly attempt?: number;
+  /** Where rows go that outlive the attempt. */
+  readonly rows?: KeptRows;
+  /** Absent: none are taken. */
+  readonly checkpoints?: LocalCheckpoints;
   /** Calls back after a time unless the returned function is called first. Absent: slots may take as long to stop as they like. */
   readonly callAfter?: (ms: number, callback: () => void) => () => void;
 }
@@ -44,7 +52,7 @@ export class LocalJob {
   readonly #options: LocalJobOptions;
   readonly #abort = new AbortController();
   readonly #splits: SplitDealer;
-  readonly #collected = new Map<string, unknown[]>();
+  readonly #rows: KeptRows;
   readonly #reports = new Map<number, readonly SubtaskReport[]>();
   readonly #busyMs = new Map<number, number>();
   readonly #slots: StartedSlot[] = [];
@@ -55,8 +63,13 @@ export class LocalJob {
 
   constructor(options: LocalJobOptions) {
     this.#options = options;
-    const { plan, workingDirectory } = options;
-    this.#splits = new SplitDealer(plan.graph, plan.jobGraph, { workingDirectory, signal: this.#abort.signal });
+    const { plan, workingDirectory, checkpoints, rows = new KeptRows() } = options;
+    this.#rows = rows;
+    // Slots deal out splits themselves where these are part of checkpoints.
+    const wanted = checkpoints === undefined ? undefined : [];
+    const surroundings = { workingDirectory, signal: this.#abort.signal };
+    this.#splits = new SplitDealer(plan.graph, plan.jobGraph, surroundings, wanted);
+    checkpoints?.attach((slot, message) => this.#slots[slot]?.port.send(message));
   }
 
   get state(): JobState {
@@ -74,7 +87,11 @@ export class LocalJob {
   }
 
   collected(operator: string): readonly unknown[] {
-    return this.#collected.get(operator) ?? [];
+    return this.#rows.of(operator);
+  }
+
+  get #attempt(): number {
+    return this.#options.attempt ?? 1;
   }
 
   /** Runs the job to its end. @throws what it failed with, or CANCELLED. */
@@ -94,6 +111,11 @@ export class LocalJob {
   cancel(): void {
     this.#apply({ kind: "cancel" });
     this.#stopSlots();
+  }
+
+  /** From outside: it cannot go on. */
+  fail(cause: Error): void {
+    this.#fail(cause);
   }
 
   /** Sources end as if they had read everything; so the job finishes with what its windows and sinks make of that. */
@@ -122,7 +144,7 @@ export class LocalJob {
       module,
       bundled: false,
       params: plan.params,
-      attempt: 1,
+      attempt: this.#attempt,
       slot,
       jobGraph: plan.jobGraph,
       executionGraph: plan.executionGraph,
@@ -133,6 +155,7 @@ export class LocalJob {
       enumerates: [],
       printsToLog: false,
       memory,
+      ...this.#options.checkpoints?.deployment(slot),
     });
     started.port.onMessage((message) => {
       try {
@@ -153,14 +176,17 @@ export class LocalJob {
     }
     await slot.port.closed;
     this.#endedSlots.add(index);
+    this.#options.checkpoints?.slotEnded(index);
   }
 
   #receive(slot: number, message: FromSlot): void {
+    const { checkpoints } = this.#options;
+    checkpoints?.receive(slot, message);
     switch (message.kind) {
       case "running":
         break;
       case "requestSplit":
-        this.#dealSplit(slot, message);
+        if (checkpoints === undefined) this.#dealSplit(slot, message);
         break;
       case "oversize":
         (this.#slots[message.toSlot] as StartedSlot).port.send({
@@ -185,10 +211,17 @@ export class LocalJob {
         this.#fail(fromErrorReport(message.error));
         break;
       case "splitDealt":
+      case "blocks":
+      case "snapshotted":
+      case "declined":
+      case "enumeratorCut":
+      case "wantsCheckpoint":
+      case "readManifest":
+      case "readBlocks":
+        if (checkpoints === undefined) throw outOfPlace(message);
+        break;
       case "printed":
-        throw new AssertionFailure(
-          `a slot of an embedded job has no enumerator and no log, but sent "${message.kind}"`,
-        );
+        throw outOfPlace(message);
     }
   }
 
@@ -207,21 +240,9 @@ export class LocalJob {
       .catch((cause: Error) => this.#fail(cause));
   }
 
-  #collect(slot: number, message: Extract<FromSlot, { kind: "collect" }>): void {
-    const rows = this.#collected.get(message.operator) ?? [];
-    this.#collected.set(message.operator, rows);
-    if (rows.length + message.rows.length > COLLECT_ROWS_MAX) {
-      this.#fail(
-        new MillraceError(
-          "BAD_OPTION",
-          `sink "${message.operator}" has collected more than ${COLLECT_ROWS_MAX} rows in memory; write them to a file or topic instead`,
-          { operator: message.operator },
-        ),
-      );
-      return;
-    }
-    for (const row of message.rows) rows.push(row);
-    this.#slots[slot]?.port.send({ kind: "collected", serial: message.serial });
+  #collect(slot: number, { operator, rows, serial }: Extract<FromSlot, { kind: "collect" }>): void {
+    this.#rows.add(operator, rows, { attempt: this.#attempt, slot });
+    this.#slots[slot]?.port.send({ kind: "collected", serial });
   }
 
   #fail(cause: Error): void {
@@ -239,6 +260,7 @@ export class LocalJob {
   #stopSlots(): void {
     if (isFinal(this.#state)) return;
     this.#abort.abort();
+    this.#options.checkpoints?.close();
     for (const slot of this.#slots) slot.port.send({ kind: "cancel" });
     this.#spareSlots ??= this.#options.callAfter?.(SLOT_STOP_GRACE_MS, () => this.#killSlots());
   }
@@ -267,4 +289,8 @@ export class LocalJob {
       ...cause,
     });
   }
+}
+
+function outOfPlace({ kind }: FromSlot): AssertionFailure {
+  return new AssertionFailure(`a slot of an embedded job has no enumerator and no log, but sent "${kind}"`);
 }

@@ -3,6 +3,8 @@
  * next one, however often it has changed.
  */
 
+import { MillraceError } from "../../core/errors.ts";
+import type { JobId } from "../cluster-ids.ts";
 import type { JobRecord } from "./job-record.ts";
 
 export class RecordWriter {
@@ -41,5 +43,20 @@ export class RecordWriter {
     });
     this.#underWay = written;
     return written;
+  }
+}
+
+/** Resolves when what was asked of a job is safe. @throws STORE_FAILED, of which the coordinator hears too. */
+export async function storedOrThrown(
+  id: JobId,
+  saved: Promise<void>,
+  storeFailed: (cause: Error) => void,
+): Promise<void> {
+  try {
+    await saved;
+  } catch (cause) {
+    storeFailed(cause as Error);
+    const message = `what was asked of job ${id} could not be stored: ${String(cause)}`;
+    throw new MillraceError("STORE_FAILED", message, { cause });
   }
 }

@@ -52,7 +52,7 @@ export interface RegionCheckpointsOptions {
   readonly jobGraph: JobGraph;
   readonly rules: CheckpointRules;
   readonly retained: number;
-  readonly store: Promise<CheckpointStore>;
+  store(): Promise<CheckpointStore>;
   readonly stats: CheckpointStats;
   nowMs(): number;
   callAfter(ms: number, callback: () => void): () => void;
@@ -76,7 +76,6 @@ export interface SavepointRequest {
 /** What has been said of the checkpoint under way. */
 interface Gathered {
   readonly acknowledgements: Acknowledgement[];
-  readonly cuts: Map<VertexId, Uint8Array>;
   readonly beganMs: number;
 }
 
@@ -92,10 +91,10 @@ export class RegionCheckpoints {
   readonly #options: RegionCheckpointsOptions;
   #life: CheckpointLife = createCheckpointLife();
   #slots: CheckpointedSlots | undefined;
-  #gathered: Gathered = { acknowledgements: [], cuts: new Map(), beganMs: 0 };
+  #gathered: Gathered = { acknowledgements: [], beganMs: 0 };
   /** Of every subtask and source what it said last: those of slots that have ended say nothing more. */
   #subtasks = new Map<string, SubtaskSnapshot>();
-  #cuts = new Map<VertexId, Uint8Array>();
+  readonly #cuts = new Map<VertexId, Uint8Array>();
   /** On what the next one builds: the newest complete one of this attempt, and behind what it builds on. */
   #chain: readonly ChainLink[] = [];
   #savepoint: Savepoint | undefined;
@@ -118,7 +117,7 @@ export class RegionCheckpoints {
   open(slots: CheckpointedSlots, last: number): void {
     this.#slots = slots;
     this.#subtasks = new Map();
-    this.#cuts = new Map();
+    this.#cuts.clear();
     this.#chain = [];
     this.#apply({ kind: "opened", last, slots: slots.slots, dealers: slots.dealers });
     if (this.#wantedEarly) this.wanted();
@@ -176,7 +175,7 @@ export class RegionCheckpoints {
 
   cut({ checkpoint, vertex, state }: Cut): void {
     if (this.#life.current?.checkpoint !== checkpoint) return;
-    this.#gathered.cuts.set(vertex, state);
+    this.#cuts.set(vertex, state);
     this.#apply({ kind: "cut", checkpoint, source: vertex });
   }
 
@@ -243,7 +242,7 @@ export class RegionCheckpoints {
     const { stats, region, nowMs } = this.#options;
     const beganMs = nowMs();
     const path = savepoint ? this.#savepoint?.folder : undefined;
-    this.#gathered = { acknowledgements: [], cuts: new Map(), beganMs };
+    this.#gathered = { acknowledgements: [], beganMs };
     stats.began({ region, checkpoint, savepoint, beganMs, slots: this.#life.slots.size, path });
     this.#slots?.begin(checkpoint, path);
   }
@@ -280,7 +279,7 @@ export class RegionCheckpoints {
     const slots = this.#slots;
     const name = checkpointName(manifest.checkpoint);
     const bytes = encodeManifest(manifest);
-    await (await store).writeManifest(name, bytes);
+    await (await store()).writeManifest(name, bytes);
     await completed(manifest);
     // Another attempt begins a chain of its own.
     if (this.#slots === slots) this.#chain = [...manifest.chain, { name, crc: manifestCrc(bytes) }];
@@ -293,6 +292,8 @@ export class RegionCheckpoints {
     log("debug", `${savepoint ? "savepoint" : "checkpoint"} ${checkpoint} is complete`, { region, checkpoint });
     if (savepoint) this.#savepoint = undefined;
     this.#slots?.ended(checkpoint, commits);
+    // A savepoint is elsewhere.
+    if (savepoint) return;
     this.#tidying ??= this.#tidy().finally(() => {
       this.#tidying = undefined;
     });
@@ -315,20 +316,19 @@ export class RegionCheckpoints {
 
   #manifest(checkpoint: number, savepoint: boolean): CheckpointManifest {
     const { lineage, jobGraph } = this.#options;
-    const { acknowledgements, cuts, beganMs } = this.#gathered;
+    const { acknowledgements, beganMs } = this.#gathered;
     return manifestOf({
       ...{ checkpoint, lineage, savepoint, jobGraph, createdAtMs: beganMs },
       chain: savepoint ? [] : this.#chain,
       written: acknowledgements.flatMap(({ written }) => written),
       subtasks: [...this.#newest().values()],
-      cuts: new Map([...this.#cuts, ...cuts]),
+      cuts: this.#cuts,
     });
   }
 
   /** What slots that end from now on have said. */
   #remember(): void {
     this.#subtasks = this.#newest();
-    this.#cuts = new Map([...this.#cuts, ...this.#gathered.cuts]);
   }
 
   #newest(): Map<string, SubtaskSnapshot> {
@@ -347,12 +347,12 @@ export class RegionCheckpoints {
   async #tidy(): Promise<void> {
     const { store, retained, merge, log, region } = this.#options;
     try {
-      await discardOld(await store, { retained, underWayFrom: this.#life.last + (this.#life.current ? 0 : 1) });
+      await discardOld(await store(), { retained, underWayFrom: this.#life.last + (this.#life.current ? 0 : 1) });
       const newest = this.#chain.at(-1);
       if (newest === undefined || this.#chain.length <= CHECKPOINT_CHAIN_MAX) return;
       const slots = this.#slots;
       const copy = await merge(newest.name);
-      const bytes = await (await store).readManifest(copy);
+      const bytes = await (await store()).readManifest(copy);
       if (bytes === undefined || this.#slots !== slots) return;
       const later = this.#chain.filter(({ name }) => checkpointNumber(name) > checkpointNumber(copy));
       this.#chain = [{ name: copy, crc: manifestCrc(bytes) }, ...later];

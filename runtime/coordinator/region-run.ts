@@ -6,10 +6,12 @@
  */
 
 import type { AttemptId, WorkerId } from "../cluster-ids.ts";
-import type { RegionDeployment, SlotPlacement, ToWorker } from "../cluster-protocol.ts";
+import type { RegionDeployment, SlotPlacement, StoredCheckpoint, ToWorker } from "../cluster-protocol.ts";
 import type { PlannedJob } from "../planned-job.ts";
 import type { ToSlot } from "../protocol.ts";
 import type { JobRecord } from "./job-record.ts";
+
+type CheckpointMessage = Extract<ToWorker, { readonly kind: "checkpoint" }>;
 
 export interface RunSurroundings {
   callAfter(ms: number, callback: () => void): () => void;
@@ -31,6 +33,8 @@ export class RegionRun {
   readonly placements: readonly SlotPlacement[];
   /** Epoch milliseconds; undefined until all its slots run. */
   runningSinceMs: number | undefined;
+  /** What it goes on from; undefined: it begins. Known when it is deployed. */
+  restore: StoredCheckpoint | undefined;
   /** Whether it is over: what still comes of it counts for nothing. */
   closed = false;
   readonly #surroundings: RunSurroundings;
@@ -69,6 +73,15 @@ export class RegionRun {
     if (placement === undefined || !this.#open.has(slot)) return;
     const { worker, epoch } = placement;
     this.#surroundings.send(worker, epoch, { kind: "toSlot", attempt: this.attempt, slot, message });
+  }
+
+  checkpoint({ checkpoint, full, folder }: Omit<CheckpointMessage, "kind" | "attempt">): void {
+    this.#tellWorkers(this.#openPlacements(), { kind: "checkpoint", attempt: this.attempt, checkpoint, full, folder });
+  }
+
+  checkpointEnded(checkpoint: number, complete: boolean): void {
+    const message = { kind: "checkpointEnded", attempt: this.attempt, checkpoint, complete } as const;
+    this.#tellWorkers(this.#openPlacements(), message);
   }
 
   /** Sources end, and all that has come is brought to its end. */
@@ -142,5 +155,7 @@ export function deploymentOf({ id, submission }: JobRecord, plan: PlannedJob, ru
     watchdogMs: plan.watchdogMs,
     slotHeapMb: submission.slotHeapMb,
     placement: run.placements,
+    checkpointing: plan.checkpoints !== undefined,
+    restore: run.restore,
   };
 }

@@ -16,7 +16,7 @@ export interface RegionJob {
   request(): void;
   /** A region wants none any more. */
   withdraw(): void;
-  /** Resolves when the attempt's number is stored, and what an earlier attempt collected is gone. */
+  /** Resolves when the attempt's number is stored, what it goes on from is known, and what goes beyond that is gone. */
   store(region: number, run: RegionRun): Promise<void>;
   deploy(region: number, run: RegionRun, tooLate: () => void): void;
   /** Not all slots have run in time. */
@@ -24,7 +24,8 @@ export interface RegionJob {
   killed(run: RegionRun, slots: readonly number[]): void;
   /** The region has no slots any more; `finished`: as it has come to its end. */
   dropped(region: number, run: RegionRun, finished: boolean): void;
-  storeFailed(cause: Error): void;
+  /** It cannot start: its number was not stored, or there is nothing that it can go on from. */
+  notStored(region: number, cause: Error): void;
   nowMs(): number;
 }
 
@@ -92,7 +93,7 @@ export class RegionRuns {
       case "store":
         this.#job.store(region, run).then(
           () => this.#job.event(region, { kind: "stored", attempt: run.number }),
-          (cause: Error) => this.#job.storeFailed(cause),
+          (cause: Error) => this.#job.notStored(region, cause),
         );
         break;
       case "deploy":

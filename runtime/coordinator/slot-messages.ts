@@ -8,7 +8,7 @@ import type { VertexId } from "../../core/ids.ts";
 import { toErrorReport } from "../error-report.ts";
 import type { PlannedJob } from "../planned-job.ts";
 import type { ErrorReport, FromSlot } from "../protocol.ts";
-import type { JobLogLine } from "./job-store.ts";
+import type { JobLogLine, RowsOrigin } from "./job-store.ts";
 import type { RegionRun } from "./region-run.ts";
 
 export interface MessageSurroundings {
@@ -16,11 +16,13 @@ export interface MessageSurroundings {
   /** Rows kept of each sink. */
   readonly collected: Map<string, number>;
   /** Resolves with how many rows the sink has when these are kept. */
-  append(sink: string, rows: readonly unknown[]): Promise<number>;
+  append(sink: string, rows: readonly unknown[], origin: RowsOrigin): Promise<number>;
   log(level: JobLogLine["level"], message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-type Relayed = Exclude<FromSlot, { readonly kind: "running" | "report" | "failed" }>;
+type Checkpointing = "blocks" | "snapshotted" | "declined" | "enumeratorCut" | "wantsCheckpoint";
+type Reading = "readManifest" | "readBlocks";
+type Relayed = Exclude<FromSlot, { readonly kind: "running" | "report" | "failed" | Checkpointing | Reading }>;
 type Fail = (error: ErrorReport) => void;
 
 export class SlotMessages {
@@ -36,6 +38,11 @@ export class SlotMessages {
 
   get collected(): ReadonlyMap<string, number> {
     return this.#surroundings.collected;
+  }
+
+  /** A restart has taken rows back. */
+  kept(sink: string, rows: number): void {
+    this.#surroundings.collected.set(sink, rows);
   }
 
   forget(sinks: readonly string[]): void {
@@ -75,7 +82,7 @@ export class SlotMessages {
 
   #collect(run: RegionRun, slot: number, message: Extract<Relayed, { readonly kind: "collect" }>, fail: Fail): void {
     const { append, collected } = this.#surroundings;
-    append(message.operator, message.rows).then(
+    append(message.operator, message.rows, { attempt: run.number, slot }).then(
       (rows) => {
         if (run.closed) return;
         collected.set(message.operator, rows);

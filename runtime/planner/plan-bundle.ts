@@ -5,6 +5,7 @@
 
 import { realpathSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { type CheckpointSettings, checkpointSettings } from "../../core/checkpoints.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { definedJob, type Job, watchdogMs } from "../../core/job.ts";
 import { checkBundle } from "../bundle/bundle-file.ts";
@@ -52,6 +53,7 @@ async function planBundle(request: PlanRequest): Promise<PlannedJob> {
     showRecordsInErrors: job.options.showRecordsInErrors ?? false,
     restart: job.options.restart,
     watchdogMs: watchdogMs(job.name, job.options),
+    checkpoints: settingsOf(job),
     explained: `${explain(plan).trimEnd()}\n`,
   };
 }
@@ -97,4 +99,8 @@ function checkFound(job: Job, url: string): void {
     "BAD_JOB_MODULE",
     `the program defines two jobs that are called "${job.name}", so workers would not know which one to run; give one of them another name`,
   );
+}
+
+function settingsOf({ name, options: { checkpoints } }: Job): CheckpointSettings | undefined {
+  return checkpoints === undefined ? undefined : checkpointSettings(checkpoints, `checkpoints of job "${name}"`);
 }

@@ -14,12 +14,16 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { VertexId } from "../../core/ids.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
+import { SlotSnapshots } from "../checkpoints/slot-snapshots.ts";
+import { answerRead, type StoredRead } from "../checkpoints/stored-reads.ts";
 import type { WorkerId } from "../cluster-ids.ts";
-import type { FromWorker, RegionDeployment } from "../cluster-protocol.ts";
+import type { FromWorker, RegionDeployment, ToWorker } from "../cluster-protocol.ts";
 import { toErrorReport } from "../error-report.ts";
 import type { AttachedRegion, Exchange } from "../exchange/link/link-contract.ts";
 import { createSharedMemory } from "../exchange/shared-memory.ts";
+import { dealersOf } from "../graph/dealers.ts";
 import type { FromSlot, SharedMemory, SlotDeployment, ToSlot } from "../protocol.ts";
+import type { CheckpointStore } from "../state/checkpoint-store.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 import type { RunningSlot, SlotPool } from "./slot-pool.ts";
 import type { SlotThreads } from "./slot-threads.ts";
@@ -30,6 +34,8 @@ export interface RegionHostOptions {
   readonly exchange: Pick<Exchange, "attach">;
   readonly bundles: Pick<BundleCache, "get" | "release">;
   readonly threads: Pick<SlotThreads, "take">;
+  /** The checkpoints in a folder. */
+  readonly openStore: (folder: string) => Promise<CheckpointStore>;
   readonly send: (message: FromWorker) => void;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
@@ -44,6 +50,8 @@ export class RegionHost {
   readonly #own: readonly number[];
   readonly #memory: SharedMemory;
   readonly #attached: AttachedRegion | undefined;
+  readonly #snapshots: SlotSnapshots;
+  readonly #stores = new Map<string, Promise<CheckpointStore>>();
   readonly #slots = new Map<number, RunningSlot>();
   /** What came for slots that have no thread yet, in order. */
   readonly #waiting: (readonly [slot: number, message: ToSlot])[] = [];
@@ -63,7 +71,21 @@ export class RegionHost {
         this.#toOwn(toSlot, { kind: "oversize", channel, serial, frame }),
       );
     }
+    this.#snapshots = this.#createSnapshots();
     this.ended = this.#run();
+  }
+
+  /** Its slots take a checkpoint. Those that have ended have said so to the coordinator, which sees what that means. */
+  checkpoint({ checkpoint, full, folder }: Extract<ToWorker, { readonly kind: "checkpoint" }>): void {
+    const slots = [...this.#slots.keys()];
+    if (slots.length === 0) return;
+    this.#snapshots.begin(checkpoint, slots, this.#store(folder));
+    for (const slot of slots) this.#toOwn(slot, { kind: "checkpoint", checkpoint, full });
+  }
+
+  checkpointEnded({ checkpoint, complete }: Extract<ToWorker, { readonly kind: "checkpointEnded" }>): void {
+    this.#snapshots.ended(checkpoint);
+    for (const slot of this.#slots.keys()) this.#toOwn(slot, { kind: "checkpointEnded", checkpoint, complete });
   }
 
   /** A message of the coordinator for one of its slots. */
@@ -145,6 +167,7 @@ export class RegionHost {
     );
     await running.port.closed;
     this.#slots.delete(slot);
+    this.#snapshots.slotEnded(slot);
     this.#slotEnded(slot, lost);
   }
 
@@ -175,9 +198,57 @@ export class RegionHost {
         else this.#toOwn(reader, { ...message, kind: "split" });
         break;
       }
+      case "blocks":
+        this.#snapshots.blocks(message.checkpoint, message.operator, message.blocks);
+        break;
+      case "snapshotted":
+        this.#snapshots.snapshotted(slot, message.checkpoint, message.subtasks);
+        break;
+      case "readManifest":
+      case "readBlocks":
+        void this.#read(slot, message);
+        break;
       default:
         this.#toCoordinator(slot, message);
     }
+  }
+
+  #createSnapshots(): SlotSnapshots {
+    const { deployment, worker, send } = this.#options;
+    const { attempt } = deployment;
+    return new SlotSnapshots({
+      // Regions of one job write savepoints into the same folder.
+      worker: `${worker}.${Math.min(...this.#own)}`,
+      acknowledge: (acknowledgement) => {
+        try {
+          send({ kind: "snapshot", attempt, ...acknowledgement });
+        } catch (error) {
+          send({
+            kind: "snapshotDeclined",
+            attempt,
+            checkpoint: acknowledgement.checkpoint,
+            error: toErrorReport(error),
+          });
+        }
+      },
+      decline: (checkpoint, cause) =>
+        send({ kind: "snapshotDeclined", attempt, checkpoint, error: toErrorReport(cause) }),
+    });
+  }
+
+  #store(folder: string): Promise<CheckpointStore> {
+    const known = this.#stores.get(folder);
+    if (known !== undefined) return known;
+    const opened = this.#options.openStore(folder);
+    this.#stores.set(folder, opened);
+    // Whoever uses it gets the failure; the next one tries again.
+    opened.catch(() => this.#stores.delete(folder));
+    return opened;
+  }
+
+  async #read(slot: number, message: StoredRead): Promise<void> {
+    const { restore } = this.#options.deployment;
+    if (restore !== undefined) this.#toOwn(slot, await answerRead(this.#store(restore.folder), message));
   }
 
   #oversize({ toSlot, channel, serial, frame }: Extract<FromSlot, { readonly kind: "oversize" }>): void {
@@ -228,18 +299,16 @@ function slotDeployment(region: RegionDeployment, slot: number, module: string, 
     enumerates: enumeratedBy(slot, region),
     printsToLog: true,
     memory,
+    checkpointing: region.checkpointing,
+    ...(region.restore === undefined ? {} : { restore: { checkpoint: region.restore.checkpoint } }),
   };
 }
 
-/** A source is enumerated by the slot of its first subtask. A vertex that no edge leads to is a source. */
 function enumeratedBy(
   slot: number,
   { jobGraph, executionGraph }: Pick<RegionDeployment, "jobGraph" | "executionGraph">,
 ): readonly VertexId[] {
-  return executionGraph.subtasks
-    .filter((placed) => placed.slot === slot && placed.subtask === 0)
-    .map(({ vertex }) => vertex)
-    .filter((vertex) => !jobGraph.edges.some((edge) => edge.to === vertex));
+  return [...dealersOf(jobGraph, executionGraph)].filter(([, dealer]) => dealer === slot).map(([vertex]) => vertex);
 }
 
 function failed(error: unknown): FromSlot {

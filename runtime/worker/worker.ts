@@ -19,6 +19,7 @@ import {
 } from "../cluster-protocol.ts";
 import { fromErrorReport, toErrorReport } from "../error-report.ts";
 import type { Exchange } from "../exchange/link/link-contract.ts";
+import type { CheckpointStore } from "../state/checkpoint-store.ts";
 import type { ConnectionToCoordinator, CoordinatorMessage } from "../wire/connection.ts";
 import { BundleCache } from "./bundle-cache.ts";
 import {
@@ -251,6 +252,12 @@ export class Worker {
       case "toSlot":
         this.#regions.get(message.attempt)?.toSlot(message.slot, message.message);
         break;
+      case "checkpoint":
+        this.#regions.get(message.attempt)?.checkpoint(message);
+        break;
+      case "checkpointEnded":
+        this.#regions.get(message.attempt)?.checkpointEnded(message);
+        break;
       case "end":
         this.#regions.get(message.attempt)?.end(message.how);
         break;
@@ -276,6 +283,7 @@ export class Worker {
         exchange,
         bundles: this.#bundles,
         threads: this.#threads,
+        openStore,
         send,
         log,
       });
@@ -296,6 +304,12 @@ export class Worker {
     if (failed) this.#ended.reject(this.#failure ?? new MillraceError("WORKER_REFUSED", reason));
     else this.#ended.resolve();
   }
+}
+
+/** Loaded with the first checkpoint only: an idle worker is small. */
+async function openStore(folder: string): Promise<CheckpointStore> {
+  const { openDirectoryStore } = await import("../state/directory-store.ts");
+  return openDirectoryStore(folder);
 }
 
 const finalCodes: ReadonlySet<string> = new Set([

@@ -47,7 +47,7 @@ class Region {
       decline: (checkpoint, cause) => this.checkpoints.declined(checkpoint, cause),
     });
     this.checkpoints = new RegionCheckpoints({
-      ...{ region: 0, lineage: "job@1", jobGraph, retained: 2, store: Promise.resolve(this.store), stats: this.stats },
+      ...{ region: 0, lineage: "job@1", jobGraph, retained: 2, store: async () => this.store, stats: this.stats },
       rules: { intervalMs: 100, minPauseMs: 0, timeoutMs: 1000, tolerated: 0 },
       nowMs: () => this.nowMs,
       callAfter: (_, callback) => {

@@ -28,7 +28,7 @@ afterEach(async () => {
 });
 
 const plan = plannedJob(twoRegions, 2);
-const record = createRecord("job-1" as JobId, 1, submission, 2, 1_000);
+const record = createRecord("job-1" as JobId, 1, submission, { name: "job", regions: 2 }, 1_000);
 
 test("jobs are there with their latest record and their plan when another coordinator opens the store", async () => {
   await jobs.create({ record, plan });

@@ -54,5 +54,7 @@ function deploymentOf(job: Job, bundle: BundleHash, options: DeploymentOptions):
     watchdogMs,
     slotHeapMb: options.slotHeapMb,
     placement: Array.from({ length: plan.executionGraph.slots }, (_, slot) => ({ slot, ...place(slot) })),
+    checkpointing: false,
+    restore: undefined,
   };
 }

@@ -71,9 +71,9 @@ export class ClusterSimulation {
 
   #startCoordinator(): void {
     const number = ++this.#coordinators;
-    const { store, results, logs } = this.#disk.open(() => this.#coordinators !== number);
+    const { store, results, logs, storage } = this.#disk.open(() => this.#coordinators !== number);
     const cluster = new Cluster({
-      ...{ store, results, logs, version: "sim", clock: this.#world.clock },
+      ...{ store, results, logs, storage, version: "sim", clock: this.#world.clock },
       random: () => this.#world.random.next(),
       callAfter: this.#world.after,
       newJobId: () => `job-${++this.#jobs}` as JobId,
@@ -89,7 +89,6 @@ export class ClusterSimulation {
       if (this.#coordinators !== number) return;
       cluster.recover().catch((cause: Error) => this.#problems.push(`recovery failed: ${cause.stack}`));
       this.#cluster = cluster;
-      this.#world.settleFirst();
     });
     this.#watch(cluster, number);
   }

@@ -196,6 +196,9 @@ export class FakeWorker {
         }
         break;
       case "heartbeat":
+      case "prepare":
+      case "checkpoint":
+      case "checkpointEnded":
       case "bundle":
       case "shutdown":
         break;
@@ -269,6 +272,10 @@ export class FakeWorker {
       case "cancel":
       case "stop":
       case "oversize":
+      case "checkpoint":
+      case "cutEnumerator":
+      case "checkpointEnded":
+      case "stored":
         break;
     }
   }

@@ -1,13 +1,25 @@
 /** A store, logs and results in memory: they outlive a coordinator, but not what it had under way. */
 
+import { type HeldRows, keptLots, type RowsLot } from "../../../../runtime/checkpoints/collected-rows.ts";
 import type { ClusterId, JobId } from "../../../../runtime/cluster-ids.ts";
 import type { JobRecord, StoredJob } from "../../../../runtime/coordinator/job-record.ts";
-import type { JobLogs, JobResults, JobStore } from "../../../../runtime/coordinator/job-store.ts";
+import type { CheckpointStorage, JobLogs, JobResults, JobStore } from "../../../../runtime/coordinator/job-store.ts";
+import { MemoryStore } from "../../../../runtime/state/memory-store.ts";
+import { mergeCheckpoint } from "../../../../runtime/state/merge-checkpoint.ts";
 import type { World } from "./world.ts";
+
+interface Opened {
+  readonly store: JobStore;
+  readonly results: JobResults;
+  readonly logs: JobLogs;
+  readonly storage: CheckpointStorage;
+}
 
 export class MemoryDisk {
   readonly jobs = new Map<JobId, StoredJob>();
   readonly rows = new Map<string, unknown[]>();
+  readonly #lots = new Map<string, readonly (RowsLot & { readonly from: number })[]>();
+  readonly #checkpoints = new Map<string, MemoryStore>();
   generation = 0;
   readonly world: World;
 
@@ -16,7 +28,7 @@ export class MemoryDisk {
   }
 
   /** For a coordinator; what it has under way when it ends is lost. */
-  open(ended: () => boolean): { readonly store: JobStore; readonly results: JobResults; readonly logs: JobLogs } {
+  open(ended: () => boolean): Opened {
     const generation = ++this.generation;
     let freeAtMs = 0;
     /** One after the other, as a log-structured store writes. */
@@ -35,20 +47,54 @@ export class MemoryDisk {
         remove: (id) => inOrder(() => void this.jobs.delete(id)),
       },
       results: {
-        append: (job, sink, rows) =>
+        append: (job, sink, rows, origin) =>
           inOrder(() => {
-            const kept = this.rows.get(`${job}/${sink}`) ?? [];
+            const key = `${job}/${sink}`;
+            const kept = this.rows.get(key) ?? [];
+            if (origin !== undefined) {
+              const lot = { ...origin, rows: rows.length, from: kept.length };
+              this.#lots.set(key, [...(this.#lots.get(key) ?? []), lot]);
+            }
             kept.push(...rows);
-            this.rows.set(`${job}/${sink}`, kept);
+            this.rows.set(key, kept);
             return kept.length;
           }),
+        keep: (job, sink, held) => inOrder(() => this.#keep(`${job}/${sink}`, held)),
         clear: (job, sinks) =>
           inOrder(() => {
-            for (const sink of sinks) this.rows.delete(`${job}/${sink}`);
+            for (const sink of sinks) {
+              this.rows.delete(`${job}/${sink}`);
+              this.#lots.delete(`${job}/${sink}`);
+            }
           }),
+      },
+      storage: {
+        folderOf: (job, region) => `${job}/${region}`,
+        open: async (folder) => this.checkpointsIn(folder),
+        merge: (folder, name) => mergeCheckpoint(this.checkpointsIn(folder), name, { worker: "merged" }),
       },
       logs: { append: () => {} },
     };
+  }
+
+  /** Shared by the coordinator and all workers. */
+  checkpointsIn(folder: string): MemoryStore {
+    const store = this.#checkpoints.get(folder) ?? new MemoryStore();
+    this.#checkpoints.set(folder, store);
+    return store;
+  }
+
+  #keep(key: string, held: HeldRows | undefined): number {
+    const rows = this.rows.get(key) ?? [];
+    const kept: unknown[] = [];
+    const lots = keptLots(this.#lots.get(key) ?? [], held).map((lot) => {
+      const from = kept.length;
+      kept.push(...rows.slice(lot.from, lot.from + lot.rows));
+      return { ...lot, from };
+    });
+    this.rows.set(key, kept);
+    this.#lots.set(key, lots);
+    return kept.length;
   }
 
   #save(record: JobRecord): void {

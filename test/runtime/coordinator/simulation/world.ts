@@ -14,8 +14,6 @@ export class World {
   readonly random: SeededRandom;
   readonly #planned: Planned[] = [];
   #serial = 0;
-  /** Something was settled, whose followers run before the next event. */
-  #settled = false;
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
@@ -49,7 +47,6 @@ export class World {
     return new Promise((resolve, reject) => {
       this.after(ms, () => {
         if (lost()) return;
-        this.#settled = true;
         try {
           resolve(act());
         } catch (cause) {
@@ -59,7 +56,7 @@ export class World {
     });
   }
 
-  /** Goes through what is planned until nothing is, the time has come, or enough is done. */
+  /** Goes through what is planned until nothing is, the time has come, or enough is done. What follows each comes first. */
   async run(untilMs: number, enough: () => boolean = () => false): Promise<void> {
     while (!enough()) {
       const next = this.#planned[0];
@@ -67,18 +64,12 @@ export class World {
       this.#planned.shift();
       this.clock.advanceTo(next.atMs);
       next.act();
-      if (this.#settled) await this.settle();
+      await this.settle();
     }
-  }
-
-  /** Something asynchronous was begun: its first steps come before the next event. */
-  settleFirst(): void {
-    this.#settled = true;
   }
 
   /** Lets all promises that can be settled be so. */
   async settle(): Promise<void> {
-    this.#settled = false;
     await new Promise((resolve) => setImmediate(resolve));
   }
 

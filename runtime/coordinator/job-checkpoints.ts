@@ -1,0 +1,244 @@
+/**
+ * The checkpoints of a job on a cluster: each region takes its own, into a folder of its own, and restarts from them; a
+ * savepoint is taken by all regions under one number and is one manifest.
+ */
+
+import { MillraceError } from "../../core/errors.ts";
+import type { OperatorId } from "../../core/ids.ts";
+import { CHECKPOINT_TIMEOUT_MS, CHECKPOINTS_RETAINED, CHECKPOINTS_TOLERATED } from "../../core/limits.ts";
+import type { LogLevel } from "../../core/telemetry.ts";
+import { type ChosenCheckpoint, chooseCheckpoint } from "../checkpoints/choose-checkpoint.ts";
+import { heldRows, publishes } from "../checkpoints/collected-rows.ts";
+import { joinManifests } from "../checkpoints/manifest-parts.ts";
+import type { FromWorker, StoredCheckpoint } from "../cluster-protocol.ts";
+import { toErrorReport } from "../error-report.ts";
+import { dealersOf } from "../graph/dealers.ts";
+import { operatorsOf, type Region } from "../graph/regions.ts";
+import type { PlannedJob } from "../planned-job.ts";
+import type { ErrorReport, FromSlot } from "../protocol.ts";
+import { type CheckpointManifest, encodeManifest } from "../state/checkpoint-manifest.ts";
+import { openCheckpoint } from "../state/checkpoint-reader.ts";
+import { type CheckpointStore, checkpointName, checkpointNumber } from "../state/checkpoint-store.ts";
+import { CheckpointStats } from "./checkpoint-stats.ts";
+import type { JobRecord } from "./job-record.ts";
+import type { CheckpointStorage, JobResults } from "./job-store.ts";
+import { RegionCheckpoints } from "./region-checkpoints.ts";
+import type { RegionRun } from "./region-run.ts";
+
+export interface JobCheckpointsSurroundings {
+  readonly plan: PlannedJob;
+  readonly regions: readonly Region[];
+  readonly storage: CheckpointStorage;
+  readonly results: JobResults;
+  record(): JobRecord;
+  nowMs(): number;
+  callAfter(ms: number, callback: () => void): () => void;
+  log(level: Exclude<LogLevel, "silent">, message: string, fields: Readonly<Record<string, unknown>>): void;
+  /** Resolves when the record says that the region had this one. */
+  completed(region: number, checkpoint: number, published: boolean): Promise<void>;
+  /** A checkpoint was passed over, as it is damaged. */
+  damaged(region: number, error: ErrorReport): void;
+  /** The rows that a sink has after a restart. */
+  kept(sink: OperatorId, rows: number): void;
+  fail(region: number, error: MillraceError): void;
+}
+
+type FromCheckpointedSlot = Extract<FromSlot, { readonly kind: "declined" | "enumeratorCut" | "wantsCheckpoint" }>;
+
+interface CheckpointedRegion {
+  readonly checkpoints: RegionCheckpoints;
+  readonly folder: string;
+  readonly store: () => Promise<CheckpointStore>;
+  last: number;
+}
+
+export class JobCheckpoints {
+  readonly stats = new CheckpointStats();
+  readonly #surroundings: JobCheckpointsSurroundings;
+  readonly #regions = new Map<number, CheckpointedRegion>();
+
+  constructor(surroundings: JobCheckpointsSurroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  /** Whether checkpoints are taken without being asked for. */
+  get regular(): boolean {
+    return this.#surroundings.plan.checkpoints !== undefined;
+  }
+
+  /**
+   * What a region's next attempt goes on from; undefined: it begins. The sinks' rows are then those that it holds.
+   * @throws CHECKPOINT_BEHIND_OUTPUT, STATE_CORRUPT, CHECKPOINT_FORMAT, CHECKPOINT_STORE
+   */
+  async restore(index: number): Promise<StoredCheckpoint | undefined> {
+    const own = this.regular ? await this.#chooseOwn(index) : undefined;
+    if (own !== undefined) return own;
+    const { from } = this.#surroundings.record().submission;
+    if (from !== undefined) {
+      this.#region(index).last = Math.max(this.#region(index).last, checkpointNumber(from.checkpoint));
+      this.#restored(index, from, true);
+    }
+    return from;
+  }
+
+  /** All slots of the region run. `slots`: those that have not ended. */
+  running(index: number, run: RegionRun, slots: readonly number[]): void {
+    const { plan, regions } = this.#surroundings;
+    const region = this.#region(index);
+    const vertices = regions[index]?.vertices ?? [];
+    const dealers = [...dealersOf(plan.jobGraph, plan.executionGraph)].filter(([vertex]) => vertices.includes(vertex));
+    region.checkpoints.open(
+      {
+        slots,
+        dealers: new Map(dealers),
+        begin: (checkpoint, folder = region.folder) =>
+          run.checkpoint({ checkpoint, full: folder !== region.folder, folder }),
+        cut: (checkpoint, vertex, lastSerials) => {
+          const slot = dealers.find(([source]) => source === vertex)?.[1];
+          if (slot !== undefined) run.sendToSlot(slot, { kind: "cutEnumerator", checkpoint, vertex, lastSerials });
+        },
+        ended: (checkpoint, complete) => run.checkpointEnded(checkpoint, complete),
+      },
+      region.last,
+    );
+  }
+
+  /** Its slots have ended, or are told to. */
+  ending(index: number): void {
+    this.#regions.get(index)?.checkpoints.close();
+  }
+
+  slotEnded(index: number, slot: number): void {
+    this.#regions.get(index)?.checkpoints.slotEnded(slot);
+  }
+
+  /** What a worker's slots gave to a checkpoint is safe, or why not. */
+  snapshot(index: number, message: Extract<FromWorker, { readonly kind: "snapshot" | "snapshotDeclined" }>): void {
+    const { checkpoints } = this.#region(index);
+    if (message.kind === "snapshot") checkpoints.acknowledged(message);
+    else checkpoints.declined(message.checkpoint, message.error);
+  }
+
+  receive(index: number, message: FromCheckpointedSlot): void {
+    const { checkpoints } = this.#region(index);
+    switch (message.kind) {
+      case "declined":
+        checkpoints.declined(message.checkpoint, message.error);
+        break;
+      case "enumeratorCut":
+        checkpoints.cut(message);
+        break;
+      case "wantsCheckpoint":
+        checkpoints.wanted();
+        break;
+    }
+  }
+
+  /**
+   * A savepoint of the regions, which all have to run. Resolves when it is complete.
+   * @param commits whether sinks publish what it holds: only where the job ends with it.
+   * @throws SAVEPOINT_FAILED
+   */
+  async savepoint(indices: readonly number[], folder: string, commits: boolean): Promise<void> {
+    const regions = indices.map((index) => this.#region(index).checkpoints);
+    const checkpoint = Math.max(0, ...regions.map(({ last }) => last)) + 1;
+    const taken = await Promise.allSettled(
+      regions.map((region) => region.takeSavepoint({ checkpoint, folder, commits })),
+    );
+    const failed = taken.find((each) => each.status === "rejected");
+    const manifests = taken.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    const failure = failed === undefined ? await this.#write(folder, manifests) : (failed.reason as Error);
+    for (const [at, region] of regions.entries())
+      if (taken[at]?.status === "fulfilled") region.savepointWritten(checkpoint, failure);
+    if (failure === undefined) return;
+    if (failure instanceof MillraceError && failure.code === "SAVEPOINT_FAILED") throw failure;
+    throw new MillraceError("SAVEPOINT_FAILED", `the savepoint could not be written: ${failure.message}`, {
+      cause: failure,
+    });
+  }
+
+  async #write(folder: string, manifests: readonly CheckpointManifest[]): Promise<Error | undefined> {
+    try {
+      const joined = joinManifests(manifests);
+      const store = await this.#surroundings.storage.open(folder);
+      await store.writeManifest(checkpointName(joined.checkpoint), encodeManifest(joined));
+      return undefined;
+    } catch (cause) {
+      return cause as Error;
+    }
+  }
+
+  async #chooseOwn(index: number): Promise<StoredCheckpoint | undefined> {
+    const { record, damaged } = this.#surroundings;
+    const region = this.#region(index);
+    // What was being written when the attempt before ended may be complete.
+    await region.checkpoints.settled();
+    const store = await region.store();
+    const chosen = await chooseCheckpoint(store, record().checkpoints[index] ?? { completed: 0, committed: 0 });
+    region.last = chosen.last;
+    for (const error of chosen.damaged) damaged(index, { ...toErrorReport(error), stack: undefined });
+    if (chosen.name === undefined) return undefined;
+    await this.#keepRows(index, store, chosen);
+    const restored = { folder: region.folder, checkpoint: chosen.name };
+    this.#restored(index, restored, false);
+    return restored;
+  }
+
+  async #keepRows(index: number, store: CheckpointStore, { name }: ChosenCheckpoint): Promise<void> {
+    const { plan, regions, results, record, kept } = this.#surroundings;
+    if (name === undefined) return;
+    const { manifest } = await openCheckpoint(store, name);
+    for (const sink of operatorsOf(regions[index], plan.jobGraph)) {
+      if (record().collected[sink] === undefined) continue;
+      const vertex = plan.jobGraph.vertices.find(({ operators }) => operators.some(({ id }) => id === sink))?.id;
+      const slotOf = (subtask: number): number =>
+        plan.executionGraph.subtasks.find((each) => each.vertex === vertex && each.subtask === subtask)?.slot ?? -1;
+      kept(sink, await results.keep(record().id, sink, heldRows(manifest, sink, slotOf)));
+    }
+  }
+
+  #restored(index: number, { folder, checkpoint: name }: StoredCheckpoint, savepoint: boolean): void {
+    const { log, nowMs } = this.#surroundings;
+    const checkpoint = checkpointNumber(name);
+    const path = savepoint ? folder : undefined;
+    this.stats.wasRestored({ region: index, checkpoint, savepoint, atMs: nowMs(), path });
+    const what = savepoint ? `the savepoint in ${folder}` : `checkpoint ${checkpoint}`;
+    log("info", `region ${index + 1} goes on from ${what}`, { region: index, checkpoint });
+  }
+
+  #region(index: number): CheckpointedRegion {
+    const known = this.#regions.get(index);
+    if (known !== undefined) return known;
+    const region = this.#create(index);
+    this.#regions.set(index, region);
+    return region;
+  }
+
+  #create(index: number): CheckpointedRegion {
+    const { plan, storage, record, nowMs, callAfter, log, completed, fail } = this.#surroundings;
+    const { checkpoints: settings } = plan;
+    const folder = storage.folderOf(record().id, index);
+    let opened: Promise<CheckpointStore> | undefined;
+    const store = (): Promise<CheckpointStore> => {
+      opened ??= storage.open(folder);
+      opened.catch(() => {
+        opened = undefined;
+      });
+      return opened;
+    };
+    const checkpoints = new RegionCheckpoints({
+      ...{ region: index, lineage: record().lineage, jobGraph: plan.jobGraph, stats: this.stats },
+      ...{ store, nowMs, callAfter, log, retained: settings?.retained ?? CHECKPOINTS_RETAINED },
+      rules: {
+        intervalMs: settings?.intervalMs,
+        minPauseMs: settings?.minPauseMs ?? 0,
+        timeoutMs: settings?.timeoutMs ?? CHECKPOINT_TIMEOUT_MS,
+        tolerated: settings?.tolerated ?? CHECKPOINTS_TOLERATED,
+      },
+      merge: (name) => storage.merge(folder, name),
+      completed: (manifest) => completed(index, manifest.checkpoint, publishes(manifest)),
+      fail: (error) => fail(index, error),
+    });
+    return { checkpoints, folder, store, last: 0 };
+  }
+}

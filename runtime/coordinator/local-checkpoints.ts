@@ -1,0 +1,144 @@
+/** One attempt of an embedded job that takes checkpoints: what its slots say of them, and what it tells them. */
+
+import type { VertexId } from "../../core/ids.ts";
+import { SlotSnapshots } from "../checkpoints/slot-snapshots.ts";
+import { answerRead } from "../checkpoints/stored-reads.ts";
+import { dealersOf } from "../graph/dealers.ts";
+import type { Plan } from "../graph/plan.ts";
+import type { FromSlot, SlotDeployment, ToSlot } from "../protocol.ts";
+import type { CheckpointName, CheckpointStore } from "../state/checkpoint-store.ts";
+import type { RegionCheckpoints } from "./region-checkpoints.ts";
+
+export interface LocalCheckpointsOptions {
+  readonly plan: Pick<Plan, "jobGraph" | "executionGraph">;
+  readonly checkpoints: RegionCheckpoints;
+  readonly store: CheckpointStore;
+  /** What it goes on from; undefined: it begins. */
+  readonly restore: CheckpointName | undefined;
+  /** The greatest number that the store knows. */
+  readonly last: number;
+}
+
+/** By which name an embedded job writes: it is one process. */
+const EMBEDDED = "embedded";
+
+type Send = (slot: number, message: ToSlot) => void;
+
+export class LocalCheckpoints {
+  readonly #options: LocalCheckpointsOptions;
+  readonly #snapshots: SlotSnapshots;
+  readonly #dealers: ReadonlyMap<VertexId, number>;
+  readonly #starting: Set<number>;
+  readonly #open: Set<number>;
+  #send: Send = () => {};
+
+  constructor(options: LocalCheckpointsOptions) {
+    const { plan, checkpoints } = options;
+    this.#options = options;
+    this.#dealers = dealersOf(plan.jobGraph, plan.executionGraph);
+    this.#starting = new Set(Array.from({ length: plan.executionGraph.slots }, (_, slot) => slot));
+    this.#open = new Set(this.#starting);
+    this.#snapshots = new SlotSnapshots({
+      worker: EMBEDDED,
+      acknowledge: (acknowledgement) => checkpoints.acknowledged(acknowledgement),
+      decline: (checkpoint, cause) => checkpoints.declined(checkpoint, cause),
+    });
+  }
+
+  /** What a slot's deployment says of it. */
+  deployment(slot: number): Pick<SlotDeployment, "checkpointing" | "enumerates" | "restore"> {
+    const { restore } = this.#options;
+    const enumerates = [...this.#dealers].filter(([, dealer]) => dealer === slot).map(([vertex]) => vertex);
+    return { checkpointing: true, enumerates, ...(restore === undefined ? {} : { restore: { checkpoint: restore } }) };
+  }
+
+  /** By which way slots are told. */
+  attach(send: Send): void {
+    this.#send = send;
+  }
+
+  receive(slot: number, message: FromSlot): void {
+    const { checkpoints, store } = this.#options;
+    switch (message.kind) {
+      case "running":
+        this.#started(slot);
+        break;
+      case "requestSplit":
+        this.#send(this.#dealers.get(message.vertex) ?? 0, { ...message, kind: "dealSplit" });
+        break;
+      case "splitDealt":
+        this.#send(this.#slotOf(message.vertex, message.subtask), { ...message, kind: "split" });
+        break;
+      case "blocks":
+        this.#snapshots.blocks(message.checkpoint, message.operator, message.blocks);
+        break;
+      case "snapshotted":
+        this.#snapshots.snapshotted(slot, message.checkpoint, message.subtasks);
+        break;
+      case "declined":
+        checkpoints.declined(message.checkpoint, message.error);
+        break;
+      case "enumeratorCut":
+        checkpoints.cut(message);
+        break;
+      case "wantsCheckpoint":
+        checkpoints.wanted();
+        break;
+      case "readManifest":
+      case "readBlocks":
+        void answerRead(Promise.resolve(store), message).then((answer) => this.#send(slot, answer));
+        break;
+      case "printed":
+      case "oversize":
+      case "collect":
+      case "report":
+      case "log":
+      case "failed":
+        break;
+    }
+  }
+
+  slotEnded(slot: number): void {
+    this.#open.delete(slot);
+    this.#snapshots.slotEnded(slot);
+    this.#options.checkpoints.slotEnded(slot);
+    this.#started(slot);
+  }
+
+  /** Its slots are told to end. */
+  close(): void {
+    this.#options.checkpoints.close();
+  }
+
+  #started(slot: number): void {
+    if (!this.#starting.delete(slot) || this.#starting.size > 0 || this.#open.size === 0) return;
+    const { checkpoints, last } = this.#options;
+    const tellAll = (message: ToSlot): void => {
+      for (const open of this.#open) this.#send(open, message);
+    };
+    checkpoints.open(
+      {
+        slots: [...this.#open],
+        dealers: this.#dealers,
+        begin: (checkpoint) => this.#begin(checkpoint, tellAll),
+        cut: (checkpoint, vertex, lastSerials) =>
+          this.#send(this.#dealers.get(vertex) ?? 0, { kind: "cutEnumerator", checkpoint, vertex, lastSerials }),
+        ended: (checkpoint, complete) => {
+          this.#snapshots.ended(checkpoint);
+          tellAll({ kind: "checkpointEnded", checkpoint, complete });
+        },
+      },
+      last,
+    );
+  }
+
+  #begin(checkpoint: number, tellAll: (message: ToSlot) => void): void {
+    this.#snapshots.begin(checkpoint, [...this.#open], Promise.resolve(this.#options.store));
+    tellAll({ kind: "checkpoint", checkpoint, full: false });
+  }
+
+  #slotOf(vertex: VertexId, subtask: number): number {
+    const { subtasks } = this.#options.plan.executionGraph;
+    return subtasks.find((placed) => placed.vertex === vertex && placed.subtask === subtask)?.slot ?? 0;
+  }
+}
