@@ -228,6 +228,10 @@ export const SLOTS_EXPECTED = 4;
 /** The same when it says it: each takes some 15 MB and a tenth of a second to load, perhaps for nothing. */
 export const SLOTS_EXPECTED_MAX = 16;
 
+/** Shared memory of ended regions that a worker frees at once; less waits until nothing more ends for a moment. */
+export const SHARED_GARBAGE_BYTES_MAX = 64 * 1024 * 1024;
+export const SHARED_GARBAGE_MS = 1_000;
+
 /** How long a thread that was started ahead waits for its task. */
 export const SLOT_SPARE_MS = 15_000;
 

@@ -88,6 +88,12 @@ export class RegionHost {
     for (const slot of this.#slots.keys()) this.#toOwn(slot, { kind: "checkpointEnded", checkpoint, complete });
   }
 
+  /** Of all that its slots share, which only the garbage collector frees. */
+  get sharedBytes(): number {
+    const { doorbells, pools, channels } = this.#memory;
+    return [doorbells, ...pools, ...channels].reduce((sum, memory) => sum + (memory?.byteLength ?? 0), 0);
+  }
+
   /** A message of the coordinator for one of its slots. */
   toSlot(slot: number, message: ToSlot): void {
     this.#toOwn(slot, message);

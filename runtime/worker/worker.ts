@@ -31,6 +31,7 @@ import {
   type WorkerMembership,
 } from "./membership.ts";
 import { RegionHost } from "./region-host.ts";
+import { SharedGarbage } from "./shared-garbage.ts";
 import { SlotThreads } from "./slot-threads.ts";
 
 export interface WorkerParts {
@@ -65,6 +66,7 @@ export class Worker {
   readonly #parts: WorkerParts;
   readonly #bundles: BundleCache;
   readonly #threads: SlotThreads;
+  readonly #garbage: SharedGarbage;
   readonly #regions = new Map<AttemptId, RegionHost>();
   readonly #ended = Promise.withResolvers<void>();
   #state: WorkerMembership = unconnected;
@@ -81,6 +83,7 @@ export class Worker {
       request: (hash) => this.#send({ kind: "bundleWanted", hash }),
     });
     this.#threads = new SlotThreads(parts);
+    this.#garbage = new SharedGarbage(parts);
   }
 
   /** Resolves when it was shut down; rejects with what the coordinator has against it. */
@@ -288,7 +291,10 @@ export class Worker {
         log,
       });
       this.#regions.set(attempt, region);
-      void region.ended.then(() => this.#regions.delete(attempt));
+      void region.ended.then(() => {
+        this.#regions.delete(attempt);
+        this.#garbage.add(region.sharedBytes);
+      });
     } catch (error) {
       const own = deployment.placement.filter(({ worker }) => worker === description.worker);
       for (const { slot } of own) send({ kind: "slotEnded", attempt, slot, lost: toErrorReport(error) });
@@ -299,6 +305,7 @@ export class Worker {
     this.#cancelTick();
     this.#cancelConnect();
     await this.#allEnded();
+    this.#garbage.close();
     await this.#parts.exchange.close();
     this.#parts.log(failed ? "error" : "info", "the worker has ended", { reason });
     if (failed) this.#ended.reject(this.#failure ?? new MillraceError("WORKER_REFUSED", reason));
