@@ -241,7 +241,7 @@ export class Subtask {
   }
 
   get takesPart(): boolean {
-    return this.#phase !== "closing" && this.#phase !== "finished";
+    return !this.#committed && this.#phase !== "closing" && this.#phase !== "finished";
   }
 
   /** The slot has heard of a checkpoint: sources make the cut, and so does what has ended; others wait for barriers. */

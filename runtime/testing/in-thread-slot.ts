@@ -69,6 +69,12 @@ export class InThreadSlot implements StartedSlot {
     this.#receive({ kind: "report", subtasks: reportSubtasks(this.#subtasks), busyMs: 0 });
   }
 
+  /** Frees what its subtasks have open, without a word to anybody: nothing of it will be scheduled any more. */
+  async abandon(): Promise<void> {
+    this.#running = false;
+    await Promise.allSettled(this.#subtasks?.map(({ subtask }) => subtask.close()) ?? []);
+  }
+
   #awaitsOutside(): Actor["awaitsOutside"] {
     if (!this.#running) return "no";
     const phases = this.#subtasks?.map(({ subtask }) => subtask.phase) ?? [];

@@ -11,6 +11,7 @@ import { LocalJob } from "../coordinator/local-job.ts";
 import { planJob } from "../graph/plan.ts";
 import { type JobMetrics, summarise } from "../job-metrics.ts";
 import type { JobHandle } from "../run.ts";
+import { type InThreadCheckpoints, type InThreadCrash, runWithCheckpoints } from "./checkpointed-run.ts";
 import { InThreadSlot } from "./in-thread-slot.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SeededRandom } from "./seeded-random.ts";
@@ -26,6 +27,10 @@ export interface InThreadOptions {
   readonly clock?: VirtualClock;
   /** Freezes records and state values and refuses records that could not travel, in chains too. Default true. */
   readonly freeze?: boolean;
+  /** Takes checkpoints. Sinks that do not take part in them may get records more than once after a crash. */
+  readonly checkpoints?: InThreadCheckpoints;
+  /** Drops the job's attempts one after the other, each of which goes on from the last complete checkpoint. */
+  readonly crashes?: readonly InThreadCrash[];
   /** Cancels the job. */
   readonly signal?: AbortSignal;
   /** Stops the job: sources end as if they had read everything. */
@@ -47,6 +52,8 @@ export async function runInThread<P extends Params>(job: Job<P>, options: InThre
   const scheduler = new Scheduler(random, clock);
   const slots: InThreadSlot[] = [];
   const jobId = `in-thread-${options.seed ?? 1}`;
+  if (options.checkpoints !== undefined || options.crashes !== undefined)
+    return checkpointedHandle(anyJob, options, jobId, random, clock);
   const local = new LocalJob({
     jobId,
     jobName: job.name,
@@ -75,6 +82,38 @@ export async function runInThread<P extends Params>(job: Job<P>, options: InThre
   result.catch(() => {}).finally(() => options.signal?.removeEventListener("abort", cancel));
   if (options.signal?.aborted === true) cancel();
   return { jobId, result, metrics, collect: <T>(name: string) => local.collected(name) as readonly T[], cancel };
+}
+
+function checkpointedHandle(
+  job: Job,
+  options: InThreadOptions,
+  jobId: string,
+  random: SeededRandom,
+  clock: VirtualClock,
+): JobHandle {
+  const collected = new Map<string, unknown[]>();
+  const startedAt = clock.now();
+  let state: "running" | "finished" | "failed" = "running";
+  const abort = new AbortController();
+  const signal = options.signal === undefined ? abort.signal : AbortSignal.any([options.signal, abort.signal]);
+  const collect = (operator: string, rows: readonly unknown[]): void => {
+    collected.set(operator, [...(collected.get(operator) ?? []), ...rows]);
+  };
+  const metrics = (): JobMetrics =>
+    summarise({ jobName: job.name, state, reports: [], busyMs: [], elapsedMs: clock.now() - startedAt });
+  const result = runWithCheckpoints({ job, options: { ...options, signal }, random, clock, collect }).then(
+    () => {
+      state = "finished";
+      return metrics();
+    },
+    (cause) => {
+      state = "failed";
+      throw cause;
+    },
+  );
+  result.catch(() => {}); // the caller may look at the result later
+  const rows = <T>(name: string): readonly T[] => (collected.get(name) ?? []) as readonly T[];
+  return { jobId, result, metrics, collect: rows, cancel: () => abort.abort() };
 }
 
 async function runToEnd(local: LocalJob, scheduler: Scheduler): Promise<void> {

@@ -1,5 +1,6 @@
 /** "millrace/testing": tools to test jobs and operators with. */
 
+export type { InThreadCheckpoints, InThreadCrash } from "./checkpointed-run.ts";
 export { type InThreadOptions, runInThread } from "./in-thread.ts";
 export {
   type HarnessOptions,

@@ -28,6 +28,8 @@ export class Scheduler {
   readonly #random: SeededRandom;
   readonly #clock: VirtualClock;
   readonly #actors: Actor[] = [];
+  /** How often something was done so far. */
+  steps = 0;
 
   constructor(random: SeededRandom, clock: VirtualClock) {
     this.#random = random;
@@ -57,6 +59,7 @@ export class Scheduler {
     const candidates = this.#actors.flatMap((actor) => actor.next() ?? []);
     if (candidates.length === 0) return false;
     this.#random.pick(candidates)();
+    this.steps++;
     return true;
   }
 

@@ -1,0 +1,129 @@
+/**
+ * A job in the calling thread that takes checkpoints, is dropped at given moments and goes on from the last complete
+ * checkpoint, perhaps at another parallelism.
+ */
+
+import { AssertionFailure } from "../../core/assert.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { Job } from "../../core/job.ts";
+import { createSharedMemory } from "../exchange/shared-memory.ts";
+import { type Plan, planJob } from "../graph/plan.ts";
+import type { SlotDeployment } from "../protocol.ts";
+import { checkpointsToTry } from "../state/checkpoint-reader.ts";
+import type { CheckpointName, CheckpointStore } from "../state/checkpoint-store.ts";
+import { MemoryStore } from "../state/memory-store.ts";
+import { CheckpointedAttempt } from "./checkpointed-attempt.ts";
+import type { InThreadOptions } from "./in-thread.ts";
+import { InThreadSlot } from "./in-thread-slot.ts";
+import { Scheduler } from "./scheduler.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+export interface InThreadCheckpoints {
+  /**
+   * A checkpoint begins so many steps of the scheduler after the last one has ended. Its end takes a few steps itself: with
+   * less than ten, a job that waits for the time to pass may never see it pass.
+   */
+  readonly everySteps: number;
+}
+
+export interface InThreadCrash {
+  /** After so many steps of an attempt all of it is dropped. An attempt that ends earlier is not. */
+  readonly afterSteps: number;
+  /** Of the attempt that goes on; absent: as before. */
+  readonly parallelism?: number;
+}
+
+interface RunningParts {
+  readonly job: Job;
+  readonly options: InThreadOptions;
+  readonly random: SeededRandom;
+  readonly clock: VirtualClock;
+  readonly collect: (operator: string, rows: readonly unknown[]) => void;
+}
+
+export async function runWithCheckpoints(parts: RunningParts): Promise<void> {
+  const store = new MemoryStore();
+  const crashes = parts.options.crashes ?? [];
+  let { parallelism } = parts.options;
+  let last = 0;
+  for (let attempt = 1; ; attempt++) {
+    const plan = planJob(parts.job, parallelism === undefined ? parts.options : { ...parts.options, parallelism });
+    const [restore] = await checkpointsToTry(store);
+    const crash = crashes[attempt - 1];
+    const ended = await runAttempt(parts, { plan, store, attempt, last, restore, crash });
+    last = ended.last;
+    if (!ended.crashed) return;
+    parallelism = crash?.parallelism ?? parallelism;
+  }
+}
+
+interface AttemptParts {
+  readonly plan: Plan;
+  readonly store: CheckpointStore;
+  readonly attempt: number;
+  readonly last: number;
+  readonly restore: CheckpointName | undefined;
+  readonly crash: InThreadCrash | undefined;
+}
+
+async function runAttempt(
+  { job, options, random, clock, collect }: RunningParts,
+  { plan, store, attempt, last, restore, crash }: AttemptParts,
+): Promise<{ readonly crashed: boolean; readonly last: number }> {
+  const scheduler = new Scheduler(random, clock);
+  const sources = sourcesOf(plan);
+  const running = new CheckpointedAttempt({
+    ...{ plan, sources, store, last, collect },
+    log: ({ level, message, fields }) => options.log?.(level, message, fields),
+  });
+  const everySteps = options.checkpoints?.everySteps ?? Number.POSITIVE_INFINITY;
+  let takeAt = everySteps;
+  let crashed = false;
+  let ended = false;
+  let outcome: Promise<void> = Promise.resolve();
+  const start = (): void => {
+    const slots = deployments(job, plan, options, attempt).map((deployment) => {
+      const enumerates = deployment.slot === 0 ? sources : [];
+      const restored = restore === undefined ? {} : { restore: { checkpoint: restore } };
+      return new InThreadSlot(job, { ...deployment, enumerates, ...restored }, scheduler, random, clock);
+    });
+    outcome = running.run(slots).finally(() => {
+      ended = true;
+    });
+    outcome.catch(() => {}); // thrown below, once the scheduler has ended
+    if (options.signal?.aborted === true) running.cancel();
+  };
+  const cancel = (): void => running.cancel();
+  options.signal?.addEventListener("abort", cancel, { once: true });
+  await scheduler.run(start, () => {
+    crashed = crash !== undefined && scheduler.steps >= crash.afterSteps && !ended;
+    if (running.underWay) takeAt = scheduler.steps + everySteps;
+    else if (scheduler.steps >= takeAt) running.take();
+    return ended || crashed;
+  });
+  options.signal?.removeEventListener("abort", cancel);
+  if (crashed) await running.drop();
+  else await outcome;
+  if (options.signal?.aborted === true) throw new MillraceError("CANCELLED", `job "${job.name}" was cancelled`);
+  return { crashed, last: running.last };
+}
+
+function sourcesOf({ graph, jobGraph }: Plan) {
+  return jobGraph.vertices
+    .filter(({ operators }) => graph.nodes.find(({ id }) => id === operators[0]?.id)?.spec.kind === "source")
+    .map(({ id }) => id);
+}
+
+function deployments(job: Job, plan: Plan, options: InThreadOptions, attempt: number): readonly SlotDeployment[] {
+  const { executionGraph, jobGraph, graphHash, params } = plan;
+  const memory = createSharedMemory(executionGraph, () => false);
+  if (executionGraph.slots === 0) throw new AssertionFailure("a job has at least one slot");
+  return Array.from({ length: executionGraph.slots }, (_, slot) => ({
+    ...{ jobId: "in-thread", jobName: job.name, module: job.module, bundled: false, params, attempt, slot },
+    ...{ jobGraph, executionGraph, graphHash, memory, enumerates: [], printsToLog: false, checkpointing: true },
+    showRecordsInErrors: job.options.showRecordsInErrors ?? false,
+    freeze: options.freeze ?? true,
+    workingDirectory: process.cwd(),
+  }));
+}
