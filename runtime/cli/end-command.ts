@@ -7,10 +7,16 @@ import { type ConnectionOptions, withClient } from "./connection.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
 import { findJob, hasEnded } from "./find-job.ts";
 import { type OutputOptions, print, say } from "./output.ts";
+import { savepointCommand } from "./savepoint-command.ts";
 import { printable } from "./table.ts";
 
 export interface EndOptions extends ConnectionOptions, OutputOptions {
   readonly wait: boolean;
+}
+
+export interface StopOptions extends EndOptions {
+  /** The folder for a savepoint, true for one that the coordinator chooses; absent: none is taken. */
+  readonly savepoint?: string | true;
 }
 
 /** Closes the job's files and ends it at once: what its windows hold is lost. @throws JOB_ENDED */
@@ -18,8 +24,16 @@ export async function cancelCommand(text: string, options: EndOptions): Promise<
   return await end(text, options, "cancelled", (client, jid) => client.cancel(jid));
 }
 
-/** Ends the job's sources, lets its windows fire, and so lets it finish. @throws JOB_ENDED */
-export async function stopCommand(text: string, options: EndOptions): Promise<ExitCode> {
+/**
+ * Ends the job's sources, lets its windows fire, and so lets it finish; or ends it at a savepoint, from which another one
+ * goes on. @throws JOB_ENDED, SAVEPOINT_FAILED
+ */
+export async function stopCommand(text: string, options: StopOptions): Promise<ExitCode> {
+  const { savepoint } = options;
+  if (savepoint !== undefined) {
+    const to = savepoint === true ? {} : { to: savepoint };
+    return await savepointCommand(text, { ...options, ...to }, true);
+  }
   return await end(text, options, "stopped", (client, jid) => client.stop(jid));
 }
 

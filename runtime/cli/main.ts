@@ -11,7 +11,7 @@ import type { ClusterStartOptions } from "./cluster-command.ts";
 import { withConnection, withData, withTls } from "./connection.ts";
 import type { CoordinatorCommandOptions } from "./coordinator-command.ts";
 import type { DoctorOptions } from "./doctor-command.ts";
-import type { EndOptions } from "./end-command.ts";
+import type { EndOptions, StopOptions } from "./end-command.ts";
 import { errorText } from "./error-text.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exit-code.ts";
 import { type JobOptions, list, positiveDuration, positiveNumber, withJobOptions } from "./job-options.ts";
@@ -19,6 +19,7 @@ import { label } from "./label.ts";
 import type { ListOptions } from "./list-command.ts";
 import type { LogsOptions } from "./logs-command.ts";
 import type { ResultOptions } from "./result-command.ts";
+import type { SavepointOptions } from "./savepoint-command.ts";
 import type { SubmitOptions } from "./submit-command.ts";
 import type { WorkerCommandOptions } from "./worker-command.ts";
 import { port, withSlots } from "./worker-options.ts";
@@ -111,6 +112,7 @@ function addJobCommands(program: Command, invocation: Invocation): void {
   )
     .description("bundle a job, run it on a cluster, and follow it to its end")
     .option("--detach", "leave it running and print its id", false)
+    .option("--from <folder>", "go on from the savepoint in that folder")
     .option("--slot-heap <MB>", "how large the JavaScript heap of each slot may grow", positiveNumber)
     .action(
       invocation.action<[string, SubmitOptions]>(async () => (await import("./submit-command.ts")).submitCommand),
@@ -140,7 +142,18 @@ function addJobCommands(program: Command, invocation: Invocation): void {
   onJob(program.command("stop"), "print the job as one line of JSON")
     .description("end a job's sources, so that its windows fire and it finishes")
     .option("--wait", "until it has ended", false)
-    .action(invocation.action<[string, EndOptions]>(async () => (await import("./end-command.ts")).stopCommand));
+    .option("--savepoint [folder]", "end it at a savepoint instead, from which another submission goes on")
+    .action(invocation.action<[string, StopOptions]>(async () => (await import("./end-command.ts")).stopCommand));
+  onJob(program.command("savepoint"), "print where it is as one line of JSON")
+    .description("take a savepoint of a running job, and print its folder")
+    .option("--to <folder>", "where it goes (default: a folder of the coordinator's)")
+    .action(
+      // Commander gives itself as a further argument.
+      invocation.action<[string, SavepointOptions]>(async () => {
+        const { savepointCommand } = await import("./savepoint-command.ts");
+        return (job, options) => savepointCommand(job, options);
+      }),
+    );
 }
 
 function withListening(command: Command): Command {

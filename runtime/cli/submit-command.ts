@@ -3,6 +3,7 @@
  * follows it to its end: rows and what `print` sinks write on standard output, progress and log on standard error.
  */
 
+import { resolve } from "node:path";
 import type { JobBundle } from "../bundle/bundle-job.ts";
 import type { RestClient } from "../rest/client.ts";
 import type { BundleView, JobResultView, JobSummaryView, SubmitRequest } from "../rest/views.ts";
@@ -21,6 +22,8 @@ import { printable } from "./table.ts";
 export interface SubmitOptions extends JobOptions, ConnectionOptions {
   readonly detach: boolean;
   readonly slotHeap?: number;
+  /** The folder of a savepoint. */
+  readonly from?: string;
 }
 
 /** @throws what is wrong with the program, its parameters or the connection; a failure of the job is printed instead. */
@@ -54,11 +57,12 @@ async function bundled(path: string): Promise<JobBundle> {
   return await bundleJob(path);
 }
 
-function requestOf({ hash }: JobBundle, { parallelism, param, slotHeap }: SubmitOptions): SubmitRequest {
+function requestOf({ hash }: JobBundle, { parallelism, param, slotHeap, from }: SubmitOptions): SubmitRequest {
   return {
     bundle: hash,
     ...(parallelism === undefined ? {} : { parallelism }),
     ...(slotHeap === undefined ? {} : { slotHeapMb: slotHeap }),
+    ...(from === undefined ? {} : { from: resolve(from) }),
     paramTexts: param,
     workingDirectory: process.cwd(),
   };

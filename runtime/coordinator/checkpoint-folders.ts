@@ -2,7 +2,8 @@
  * Where a cluster keeps checkpoints: folders that the coordinator and all workers reach by the same path, on one machine or
  * on a file system that the machines share.
  *
- *   checkpoints/<job>/<region>/    a region's own (`directory-store.ts`)
+ *   checkpoints/<job>/<region>/    a region's own (`directory-store.ts`), which go with the job
+ *   savepoints/<job>-<time>/       savepoints, which stay until somebody deletes them
  */
 
 import { rm } from "node:fs/promises";
@@ -16,9 +17,15 @@ import type { CheckpointStorage } from "./job-store.ts";
 
 export class CheckpointFolders implements CheckpointStorage {
   readonly #root: string;
+  readonly #savepoints: string;
 
-  constructor(root: string) {
-    this.#root = root;
+  constructor(data: string) {
+    this.#root = join(data, "checkpoints");
+    this.#savepoints = join(data, "savepoints");
+  }
+
+  savepointFolder(job: JobId, nowMs: number): string {
+    return `${jobFolder(this.#savepoints, job)}-${nowMs}`;
   }
 
   folderOf(job: JobId, region: number): string {

@@ -14,6 +14,7 @@ import type { ExchangeAddress } from "../cluster-protocol.ts";
 import type { Planner } from "../planned-job.ts";
 import type {
   BundleView,
+  CheckpointsView,
   ClusterService,
   ExceptionsView,
   ExpectedSubmission,
@@ -23,18 +24,23 @@ import type {
   JobView,
   LogPage,
   OverviewView,
+  SavepointRequest,
+  SavepointView,
   SubmitRequest,
   VertexDetailView,
   WorkerView,
 } from "../rest/views.ts";
 import { BoundedQueue } from "./bounded-queue.ts";
 import type { BundleStore, StoredBundle } from "./bundle-store.ts";
+import { checkpointsView } from "./checkpoint-views.ts";
 import type { Cluster } from "./cluster.ts";
 import { isFinalStatus } from "./job-life.ts";
 import type { JobLogFiles } from "./job-log-files.ts";
 import type { JobManager } from "./job-manager.ts";
 import type { JobResultFiles } from "./job-result-files.ts";
+import type { CheckpointStorage } from "./job-store.ts";
 import { configView, exceptionsView, jobSummary, jobView, metricsView, resultView } from "./job-views.ts";
+import { savepointIn } from "./savepoint-in.ts";
 import { vertexDetail } from "./subtask-views.ts";
 import type { Worker } from "./worker-registry.ts";
 
@@ -46,6 +52,7 @@ export interface ServiceOptions {
   readonly bundles: BundleStore;
   readonly logs: JobLogFiles;
   readonly results: JobResultFiles;
+  readonly storage: CheckpointStorage;
   readonly planner: Planner;
 }
 
@@ -110,6 +117,19 @@ export class CoordinatorService implements ClusterService {
 
   config(id: JobId): JobConfigView | undefined {
     return this.#of(id, configView);
+  }
+
+  checkpoints(id: JobId): CheckpointsView | undefined {
+    return this.#of(id, checkpointsView);
+  }
+
+  async savepoint(id: JobId, request: SavepointRequest): Promise<SavepointView | undefined> {
+    const { cluster, storage } = this.#options;
+    const job = cluster.job(id);
+    const { "target-directory": target, "cancel-job": ends = false } = request;
+    const location = target ?? storage.savepointFolder(id, this.#now());
+    await job?.savepoint(location, ends);
+    return job && { location };
   }
 
   metrics(id: JobId): unknown {
@@ -195,7 +215,7 @@ export class CoordinatorService implements ClusterService {
 
   async #planAndSubmit(request: SubmitRequest): Promise<JobSummaryView> {
     const { bundles, cluster, planner } = this.#options;
-    const { bundle, parallelism, params, paramTexts, workingDirectory, slotHeapMb } = request;
+    const { bundle, parallelism, params, paramTexts, workingDirectory, slotHeapMb, from: folder } = request;
     if (!(await bundles.has(bundle))) {
       throw new MillraceError("NOT_FOUND", `there is no bundle ${bundle}; send it first`);
     }
@@ -205,7 +225,8 @@ export class CoordinatorService implements ClusterService {
       ...(params === undefined ? {} : { params }),
       ...(paramTexts === undefined ? {} : { paramTexts }),
     });
-    const job = await cluster.submit(plan, { bundle, workingDirectory, slotHeapMb });
+    const from = folder === undefined ? undefined : await savepointIn(folder, plan.jobGraph);
+    const job = await cluster.submit(plan, { bundle, workingDirectory, slotHeapMb, from });
     return jobSummary(job, this.#now());
   }
 

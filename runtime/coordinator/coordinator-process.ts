@@ -6,7 +6,7 @@
  *   <data>/bundles/<hash>.mjs    programs
  *   <data>/logs/<job>/           `job-log-files.ts`
  *   <data>/results/<job>/        `job-result-files.ts`
- *   <data>/checkpoints/<job>/    `checkpoint-folders.ts`
+ *   <data>/checkpoints/<job>/, <data>/savepoints/    `checkpoint-folders.ts`
  */
 
 import { randomBytes, randomUUID } from "node:crypto";
@@ -158,7 +158,7 @@ async function openFiles(data: string, log: Log): Promise<Files> {
     failed: (cause) => log("error", `a job's log cannot be written: ${cause.message}`, {}),
   });
   const results = new JobResultFiles({ folder: join(data, "results") });
-  return { bundles, logs, results, storage: new CheckpointFolders(join(data, "checkpoints")) };
+  return { bundles, logs, results, storage: new CheckpointFolders(data) };
 }
 
 function createCluster(options: CoordinatorOptions, store: StoredJobs, files: Files): Cluster {

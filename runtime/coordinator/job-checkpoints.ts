@@ -141,6 +141,7 @@ export class JobCheckpoints {
    */
   async savepoint(indices: readonly number[], folder: string, commits: boolean): Promise<void> {
     const regions = indices.map((index) => this.#region(index).checkpoints);
+    await this.#checkEmpty(folder);
     const checkpoint = Math.max(0, ...regions.map(({ last }) => last)) + 1;
     const taken = await Promise.allSettled(
       regions.map((region) => region.takeSavepoint({ checkpoint, folder, commits })),
@@ -155,6 +156,14 @@ export class JobCheckpoints {
     throw new MillraceError("SAVEPOINT_FAILED", `the savepoint could not be written: ${failure.message}`, {
       cause: failure,
     });
+  }
+
+  /** A second one in the same folder could be taken for the first. */
+  async #checkEmpty(folder: string): Promise<void> {
+    const store = await this.#surroundings.storage.open(folder);
+    const { length } = [...(await store.manifests()), ...(await store.checkpointsWithBlocks())];
+    if (length > 0)
+      throw new MillraceError("SAVEPOINT_FAILED", `${folder} holds a savepoint already; name another folder`);
   }
 
   async #write(folder: string, manifests: readonly CheckpointManifest[]): Promise<Error | undefined> {

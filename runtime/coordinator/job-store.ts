@@ -50,6 +50,8 @@ export type RowsOrigin = Pick<RowsLot, "attempt" | "slot">;
 export interface CheckpointStorage {
   /** The folder of a region's own checkpoints. */
   folderOf(job: JobId, region: number): string;
+  /** Where a savepoint goes when nobody says where. */
+  savepointFolder(job: JobId, nowMs: number): string;
   /** The checkpoints in a folder, which is made when it is not there. @throws CHECKPOINT_STORE */
   open(folder: string): Promise<CheckpointStore>;
   /** Writes a checkpoint and what it builds on again as one: the name of the copy. */

@@ -7,7 +7,7 @@ import { Agent as PlainAgent, request as plainRequest, type RequestOptions } fro
 import { Agent as SecureAgent, request as secureRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MillraceError } from "../../core/errors.ts";
-import { BUNDLE_BYTES_MAX, REST_ANSWER_BYTES_MAX } from "../../core/limits.ts";
+import { BUNDLE_BYTES_MAX, CHECKPOINT_TIMEOUT_MS, REST_ANSWER_BYTES_MAX } from "../../core/limits.ts";
 import type { BundleHash } from "../cluster-ids.ts";
 import { formatAddress, type NetworkAddress } from "../wire/address.ts";
 import { type Answer, answerError, connectError, timeoutError } from "../wire/connect-error.ts";
@@ -16,6 +16,7 @@ import { readAnswer } from "../wire/read-answer.ts";
 import { clientTls, type TlsIdentity } from "../wire/tls.ts";
 import type {
   BundleView,
+  CheckpointsView,
   ExceptionsView,
   ExpectedSubmission,
   JobConfigView,
@@ -27,6 +28,8 @@ import type {
   OverviewView,
   PlanView,
   RowsPage,
+  SavepointRequest,
+  SavepointView,
   SubmitRequest,
   VertexDetailView,
   WorkerView,
@@ -48,6 +51,9 @@ interface Call {
 }
 
 const timeoutMsDefault = 10_000;
+/** As long as a checkpoint may take when a job says nothing. */
+const savepointTimeoutMs = CHECKPOINT_TIMEOUT_MS;
+
 /** Planning is bounded by itself; this is more than it may take. */
 const submitTimeoutMs = 120_000;
 const followEveryMs = 250;
@@ -88,6 +94,10 @@ export class RestClient {
 
   vertex(jid: string, vertex: string): Promise<VertexDetailView> {
     return this.#get(`${jobPath(jid)}/vertices/${encodeURIComponent(vertex)}`);
+  }
+
+  checkpoints(jid: string): Promise<CheckpointsView> {
+    return this.#get(`${jobPath(jid)}/checkpoints`);
   }
 
   exceptions(jid: string): Promise<ExceptionsView> {
@@ -165,6 +175,13 @@ export class RestClient {
   /** @throws JOB_ENDED when it has ended by itself already. */
   async cancel(jid: string): Promise<void> {
     await this.#call({ method: "POST", path: `${jobPath(jid)}/cancel` });
+  }
+
+  /** Resolves when the savepoint is complete. */
+  savepoint(jid: string, request: SavepointRequest): Promise<SavepointView> {
+    const body = JSON.stringify(request);
+    const path = `${jobPath(jid)}/savepoints`;
+    return this.#json({ method: "POST", path, body, type: "application/json", timeoutMs: savepointTimeoutMs });
   }
 
   /** @throws JOB_ENDED */

@@ -10,6 +10,7 @@ import {
   jobParams,
   logQuery,
   rowsQuery,
+  savepointBody,
   sinkParams,
   submitBody,
   subtaskParams,
@@ -18,6 +19,7 @@ import {
 import { type Answer, type Call, known, knownJob, type Route } from "./route.ts";
 import { anything, fieldsOf, text } from "./schema.ts";
 import {
+  checkpoints,
   empty,
   exceptions,
   job,
@@ -28,10 +30,11 @@ import {
   logPage,
   plan,
   rowsPage,
+  savepoint,
   subtask,
   vertexDetail,
 } from "./view-schemas.ts";
-import type { ClusterService, ExpectedSubmission, SubmitRequest, VertexDetailView } from "./views.ts";
+import type { ClusterService, ExpectedSubmission, SavepointRequest, SubmitRequest, VertexDetailView } from "./views.ts";
 
 export function jobRoutes(service: ClusterService): readonly Route[] {
   return [
@@ -111,6 +114,9 @@ function viewRoutes(service: ClusterService): readonly Route[] {
     view("/plan", "The job's graph", fieldsOf<{ plan: unknown }>({ plan }), planOf),
     view("/explain", "The plan for people, as `millrace explain` prints it", "text", (id) => service.explain(id)),
     view("/exceptions", "What went wrong, and whether it was restarted", exceptions, (id) => service.exceptions(id)),
+    view("/checkpoints", "Checkpoints and savepoints: counts, the latest ones, history", checkpoints, (id) =>
+      service.checkpoints(id),
+    ),
     view("/config", "How the job was submitted", jobConfig, (id) => service.config(id)),
     view("/metrics", "The job's metrics by operator", anything, (id) => service.metrics(id)),
     view("/result", "What a finished job left", jobResult, (id) => service.result(id)),
@@ -212,6 +218,17 @@ function actionRoutes(service: ClusterService): readonly Route[] {
       path: "/jobs/:jid/stop",
       summary: "Lets the sources end, so that windows fire and the job finishes",
       answer: stop,
+    },
+    {
+      method: "POST",
+      path: "/jobs/:jid/savepoints",
+      summary: "Takes a savepoint, and answers when it is complete; with cancel-job the job ends with it",
+      params: jobParams,
+      body: savepointBody,
+      answers: { 200: savepoint },
+      answer: async ({ params: { jid = "" }, body }) => ({
+        body: knownJob(await service.savepoint(jid as JobId, body as SavepointRequest), jid),
+      }),
     },
   ];
 }

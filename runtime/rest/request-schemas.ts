@@ -5,7 +5,7 @@
 
 import { REST_ROWS_MAX } from "../../core/limits.ts";
 import { count, fieldsOf, oneOf, type Schema, scalar } from "./schema.ts";
-import type { ExpectedSubmission, SubmitRequest } from "./views.ts";
+import type { ExpectedSubmission, SavepointRequest, SubmitRequest } from "./views.ts";
 
 const id = { type: "string", pattern: "^[0-9A-Za-z_-]{1,128}$" } as const;
 const hash = { type: "string", pattern: "^[0-9a-f]{64}$" } as const;
@@ -44,15 +44,23 @@ const parallelism = { type: "integer", minimum: 1, maximum: 32_768 } as const;
 
 export const expectBody: Schema = fieldsOf<ExpectedSubmission>({ parallelism }, ["parallelism"]);
 
+// Of Unix or Windows.
+const absolutePath = { type: "string", pattern: "^(?:/|[A-Za-z]:[\\\\/])[^\\u0000]{0,4094}$" } as const;
+
+export const savepointBody: Schema = fieldsOf<SavepointRequest>(
+  { "target-directory": absolutePath, "cancel-job": { type: "boolean" } },
+  ["target-directory", "cancel-job"],
+);
+
 export const submitBody: Schema = fieldsOf<SubmitRequest>(
   {
     bundle: hash,
     parallelism,
     params: { type: "object", propertyNames: parameterName, additionalProperties: scalar, maxProperties: 1000 },
     paramTexts: { type: "array", items: { type: "string", maxLength: 65_536 }, maxItems: 1000 },
-    // An absolute path, of Unix or Windows.
-    workingDirectory: { type: "string", pattern: "^(?:/|[A-Za-z]:[\\\\/])[^\\u0000]{0,4094}$" },
+    workingDirectory: absolutePath,
+    from: absolutePath,
     slotHeapMb: { type: "integer", minimum: 16, maximum: 1_048_576 },
   },
-  ["parallelism", "params", "paramTexts", "slotHeapMb"],
+  ["parallelism", "params", "paramTexts", "slotHeapMb", "from"],
 );

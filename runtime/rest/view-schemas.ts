@@ -19,6 +19,8 @@ import {
 } from "./schema.ts";
 import type {
   BundleView,
+  CheckpointsView,
+  CheckpointView,
   ExceptionsView,
   ExceptionView,
   IoMetricsView,
@@ -32,7 +34,9 @@ import type {
   OverviewView,
   PlanNodeView,
   PlanView,
+  RestoredCheckpointView,
   RowsPage,
+  SavepointView,
   SubtaskMetricsView,
   SubtaskStatus,
   SubtaskView,
@@ -223,6 +227,47 @@ export const jobResult = fieldsOf<JobResultView>(
   { jid: text, state: jobStatus, error: orNull(errorReport), collected: mapOf(count), metrics: anything },
   ["metrics"],
 );
+
+const checkpoint = fieldsOf<CheckpointView>({
+  id: count,
+  region: count,
+  status: oneOfAll<CheckpointView["status"]>({ IN_PROGRESS: true, COMPLETED: true, FAILED: true }),
+  is_savepoint: boolean,
+  trigger_timestamp: milliseconds,
+  state_size: count,
+  end_to_end_duration: milliseconds,
+  num_slots: count,
+  num_acknowledged_slots: count,
+  external_path: orNull(text),
+  failure_message: orNull(text),
+});
+
+const restored = fieldsOf<RestoredCheckpointView>({
+  id: count,
+  region: count,
+  restore_timestamp: milliseconds,
+  is_savepoint: boolean,
+  external_path: orNull(text),
+});
+
+export const checkpoints = fieldsOf<CheckpointsView>({
+  counts: fieldsOf<CheckpointsView["counts"]>({
+    restored: count,
+    total: count,
+    in_progress: count,
+    completed: count,
+    failed: count,
+  }),
+  latest: fieldsOf<CheckpointsView["latest"]>({
+    completed: orNull(checkpoint),
+    savepoint: orNull(checkpoint),
+    failed: orNull(checkpoint),
+    restored: orNull(restored),
+  }),
+  history: listOf(checkpoint),
+});
+
+export const savepoint = fieldsOf<SavepointView>({ location: text });
 
 export const rowsPage = fieldsOf<RowsPage>({ rows: listOf(anything), next: count });
 

@@ -172,6 +172,62 @@ export interface JobConfigView {
   };
 }
 
+/** As Flink's: what became of a job's checkpoints and savepoints. */
+export interface CheckpointsView {
+  readonly counts: {
+    readonly restored: number;
+    readonly total: number;
+    readonly in_progress: number;
+    readonly completed: number;
+    readonly failed: number;
+  };
+  readonly latest: {
+    readonly completed: CheckpointView | null;
+    readonly savepoint: CheckpointView | null;
+    readonly failed: CheckpointView | null;
+    readonly restored: RestoredCheckpointView | null;
+  };
+  /** The newest first. */
+  readonly history: readonly CheckpointView[];
+}
+
+export interface CheckpointView {
+  readonly id: number;
+  /** Regions of a job take checkpoints of their own. */
+  readonly region: number;
+  readonly status: "IN_PROGRESS" | "COMPLETED" | "FAILED";
+  readonly is_savepoint: boolean;
+  readonly trigger_timestamp: number;
+  /** What it has written: of a delta, what had changed. */
+  readonly state_size: number;
+  /** -1 while it is under way. */
+  readonly end_to_end_duration: number;
+  readonly num_slots: number;
+  readonly num_acknowledged_slots: number;
+  readonly external_path: string | null;
+  readonly failure_message: string | null;
+}
+
+export interface RestoredCheckpointView {
+  readonly id: number;
+  readonly region: number;
+  readonly restore_timestamp: number;
+  readonly is_savepoint: boolean;
+  readonly external_path: string | null;
+}
+
+export interface SavepointRequest {
+  /** An absolute path; absent: a folder of the coordinator's. */
+  readonly "target-directory"?: string;
+  /** The job ends with it. */
+  readonly "cancel-job"?: boolean;
+}
+
+export interface SavepointView {
+  /** The folder that it is in. */
+  readonly location: string;
+}
+
 /** What a finished job left: its metrics and the rows of its `collectTo` sinks are read apart (`rows`). */
 export interface JobResultView {
   readonly jid: string;
@@ -214,6 +270,8 @@ export interface SubmitRequest {
   readonly paramTexts?: readonly string[];
   readonly workingDirectory: string;
   readonly slotHeapMb?: number;
+  /** The folder of a savepoint that it goes on from. */
+  readonly from?: string;
 }
 
 /** What is known of a submission before its program is bundled. */
@@ -256,6 +314,9 @@ export interface ClusterService {
   vertex(id: JobId, vertex: string): VertexDetailView | undefined;
   exceptions(id: JobId): ExceptionsView | undefined;
   config(id: JobId): JobConfigView | undefined;
+  checkpoints(id: JobId): CheckpointsView | undefined;
+  /** Resolves when the savepoint is complete. @throws SAVEPOINT_FAILED, JOB_ENDED */
+  savepoint(id: JobId, request: SavepointRequest): Promise<SavepointView | undefined>;
   metrics(id: JobId): unknown;
   result(id: JobId): JobResultView | undefined;
   /** Collected rows of one sink as JSON lines, from a row on, at most `max`. */

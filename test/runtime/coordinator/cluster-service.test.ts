@@ -7,6 +7,7 @@ import { MillraceError } from "../../../core/errors.ts";
 import type { OperatorId, VertexId } from "../../../core/ids.ts";
 import type { AttemptId, BundleHash, ClusterId, JobId } from "../../../runtime/cluster-ids.ts";
 import { BundleStore } from "../../../runtime/coordinator/bundle-store.ts";
+import { CheckpointFolders } from "../../../runtime/coordinator/checkpoint-folders.ts";
 import { CoordinatorService } from "../../../runtime/coordinator/cluster-service.ts";
 import { JobLogFiles } from "../../../runtime/coordinator/job-log-files.ts";
 import { JobResultFiles } from "../../../runtime/coordinator/job-result-files.ts";
@@ -50,7 +51,7 @@ beforeEach(async () => {
   of = await new ScriptedCluster({ logs, results, times, slotTimeoutMs: aYear, heartbeatTimeoutMs: aYear }).start();
   service = new CoordinatorService({
     ...{ cluster: of.cluster, clusterId: "sim" as ClusterId, version: "test", clock: of.world.clock },
-    ...{ bundles, logs, results },
+    ...{ bundles, logs, results, storage: new CheckpointFolders(folder) },
     planner: {
       plan: (asked) => {
         planned.push(asked);

@@ -6,6 +6,7 @@ import type { BundleHash, JobId } from "../../../runtime/cluster-ids.ts";
 import type { ErrorReport } from "../../../runtime/protocol.ts";
 import type {
   BundleView,
+  CheckpointsView,
   ClusterService,
   ExpectedSubmission,
   IoMetricsView,
@@ -13,6 +14,8 @@ import type {
   JobSummaryView,
   JobView,
   PlanView,
+  SavepointRequest,
+  SavepointView,
   SubmitRequest,
   SubtaskView,
   VertexDetailView,
@@ -166,6 +169,26 @@ export class FakeCluster implements ClusterService {
   vertex(id: JobId, vertex: string): VertexDetailView | undefined {
     if (!this.known.has(id) || vertex !== vertexId) return undefined;
     return { id: vertex, name: "clicks", parallelism: 3, maxParallelism: 128, now: 2000, subtasks };
+  }
+
+  checkpoints(id: JobId): CheckpointsView | undefined {
+    if (!this.known.has(id)) return undefined;
+    const completed = {
+      ...{ id: 7, region: 0, status: "COMPLETED" as const, is_savepoint: false, trigger_timestamp: 1500 },
+      ...{ state_size: 100, end_to_end_duration: 20, num_slots: 2, num_acknowledged_slots: 2 },
+      ...{ external_path: null, failure_message: null },
+    };
+    return {
+      counts: { restored: 0, total: 1, in_progress: 0, completed: 1, failed: 0 },
+      latest: { completed, savepoint: null, failed: null, restored: null },
+      history: [completed],
+    };
+  }
+
+  async savepoint(id: JobId, request: SavepointRequest): Promise<SavepointView | undefined> {
+    if (!this.known.has(id)) return undefined;
+    if (id !== running) throw new MillraceError("JOB_ENDED", "it has ended");
+    return { location: request["target-directory"] ?? "/savepoints/1" };
   }
 
   exceptions(id: JobId) {

@@ -68,6 +68,7 @@ const examples: readonly Example[] = [
   get("/jobs/:jid/plan", `/jobs/${running}/plan`, { plan: expect.objectContaining({ jid: running }) }),
   get("/jobs/:jid/explain", `/jobs/${running}/explain`, "source → map\n"),
   get("/jobs/:jid/exceptions", `/jobs/${ended}/exceptions`),
+  get("/jobs/:jid/checkpoints", `/jobs/${running}/checkpoints`, new FakeCluster().checkpoints(running)),
   get("/jobs/:jid/config", `/jobs/${running}/config`),
   get("/jobs/:jid/metrics", `/jobs/${running}/metrics`, { operators: { clicks: { records: "7" } } }),
   get("/jobs/:jid/result", `/jobs/${ended}/result`),
@@ -123,6 +124,13 @@ const examples: readonly Example[] = [
   { method: "PATCH", path: "/jobs/:jid", url: `/jobs/${running}`, status: 202, holds: {} },
   { method: "POST", path: "/jobs/:jid/cancel", url: `/jobs/${running}/cancel`, status: 202, holds: {} },
   { method: "POST", path: "/jobs/:jid/stop", url: `/jobs/${running}/stop`, status: 202, holds: {} },
+  {
+    method: "POST",
+    path: "/jobs/:jid/savepoints",
+    url: `/jobs/${running}/savepoints`,
+    init: { body: JSON.stringify({ "target-directory": "/mine" }), headers: json },
+    holds: { location: "/mine" },
+  },
 ];
 
 const routes = routesOf({ service: new FakeCluster(), version: "0" });
@@ -194,6 +202,7 @@ test.each([
   ["GET", "/jobs/", 400, "BAD_REQUEST"],
   ["POST", `/jobs/${ended}/cancel`, 409, "JOB_ENDED"],
   ["POST", `/jobs/${ended}/stop`, 409, "JOB_ENDED"],
+  ["GET", "/jobs/none/checkpoints", 404, "JOB_UNKNOWN"],
   ["PATCH", `/jobs/${running}?mode=stop`, 400, "BAD_REQUEST"],
   ["GET", `${v}/subtasks/-1`, 400, "BAD_REQUEST"],
   ["GET", `${v}/subtasks/1.5`, 400, "BAD_REQUEST"],

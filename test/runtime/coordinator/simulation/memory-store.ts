@@ -69,6 +69,7 @@ export class MemoryDisk {
           }),
       },
       storage: {
+        savepointFolder: (job, nowMs) => `savepoints/${job}-${nowMs}`,
         folderOf: (job, region) => `${job}/${region}`,
         open: async (folder) => this.checkpointsIn(folder),
         merge: (folder, name) => mergeCheckpoint(this.checkpointsIn(folder), name, { worker: "merged" }),

@@ -1,0 +1,138 @@
+/** Real processes: a worker or the coordinator is killed while a window job runs, and the job goes on from a checkpoint. */
+
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundleJob } from "../../../runtime/bundle/bundle-job.ts";
+import type { CheckpointsView, JobView, SubmitRequest } from "../../../runtime/rest/views.ts";
+import { byField, Cluster, eventually } from "../cluster/cluster.ts";
+import { endsAllProcesses, freePort, workFolder } from "../cluster/processes.ts";
+
+endsAllProcesses();
+
+const COUNT = 20_000;
+const folder = await workFolder();
+const port = await freePort();
+let cluster: Cluster;
+
+beforeAll(async () => {
+  cluster = await Cluster.coordinator({ folder: folder.path, port, args: ["--verbose"] });
+  await Promise.all([1, 2, 3].map(() => cluster.worker(["--slots", "1"])));
+});
+
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+async function submit(options: Partial<SubmitRequest> = {}): Promise<string> {
+  const { hash, code } = await bundleJob(resolve(import.meta.dirname, "fixtures/counted.ts"));
+  await cluster.client.putBundle(hash, code);
+  return (await cluster.client.submit({ bundle: hash, workingDirectory: folder.path, ...options })).jid;
+}
+
+/** The job's checkpoints, once so many are complete since now. */
+async function completed(jid: string, more: number): Promise<CheckpointsView> {
+  const before = (await cluster.client.checkpoints(jid)).counts.completed;
+  return eventually(`${more} more checkpoints are complete`, async () => {
+    const view = await cluster.client.checkpoints(jid);
+    return view.counts.completed >= before + more && view;
+  });
+}
+
+async function restarted(jid: string): Promise<JobView> {
+  return eventually("it runs again", async () => {
+    const now = await cluster.client.job(jid);
+    return now.restarts > 0 && now.state === "RUNNING" && now;
+  });
+}
+
+/** What the job has to have found, computed without it. */
+function sums(): readonly unknown[] {
+  const rows: { key: number; windowStart: number; windowEnd: number; value: number }[] = [];
+  for (let start = 0; start < COUNT; start += 2000) {
+    for (let key = 0; key < 8; key++) {
+      let value = 0;
+      for (let index = start + key; index < start + 2000; index += 8) value += index;
+      rows.push({ key, windowStart: start, windowEnd: start + 2000, value });
+    }
+  }
+  return rows;
+}
+
+/** @returns the attempts that have seen rows. */
+async function expectAnswer(jid: string): Promise<ReadonlySet<number>> {
+  await cluster.reaches(jid, "FINISHED");
+  const order = (rows: readonly unknown[]) => byField(byField(rows, "key"), "windowStart");
+  expect(order(await cluster.rows(jid, "sums"))).toEqual(sums());
+  const seen = byField(await cluster.rows(jid, "seen"), "index") as readonly { index: number; attempt: number }[];
+  expect(seen.map(({ index }) => index)).toEqual(Array.from({ length: COUNT / 100 }, (_, at) => at * 100));
+  return new Set(seen.map(({ attempt }) => attempt));
+}
+
+describe("a window job with a checkpoint every 200 ms", () => {
+  test("kill -9 of a worker: it goes on from a checkpoint, and its rows are those of an undisturbed run", async () => {
+    const jid = await submit();
+    await cluster.reaches(jid, "RUNNING");
+    await completed(jid, 3);
+    const [victim = 0] = await cluster.placesOf(jid, "sum");
+    process.kill(victim, "SIGKILL");
+    await restarted(jid);
+    const { latest, counts } = await cluster.client.checkpoints(jid);
+    expect(counts.restored).toBe(1);
+    expect(latest.restored?.id).toBeGreaterThanOrEqual(3);
+    expect((await cluster.exceptions(jid)).map(({ exceptionName }) => exceptionName)).toEqual(["WORKER_LOST"]);
+    // Both attempts have seen rows that count: the job did not begin anew.
+    expect(await expectAnswer(jid)).toEqual(new Set([1, 2]));
+    await cluster.worker(["--slots", "1"]);
+  });
+
+  test("kill -9 of the coordinator: the next one names a damaged checkpoint and goes on from the one before", async () => {
+    const jid = await submit();
+    await cluster.reaches(jid, "RUNNING");
+    await completed(jid, 3);
+    await cluster.main.end();
+    const newest = await damageNewest(jid);
+    const workers = cluster.workers.splice(0);
+    cluster = await Cluster.coordinator({ folder: folder.path, port, args: ["--verbose"] });
+    cluster.workers.push(...workers);
+    await cluster.reaches(jid, "RUNNING", "FINISHED");
+    const [damage] = await cluster.exceptions(jid);
+    expect(damage).toMatchObject({ exceptionName: "STATE_CORRUPT", restarted: true });
+    expect(damage?.error.message).toContain(String(newest));
+    const { latest } = await cluster.client.checkpoints(jid);
+    expect(latest.restored?.id).toBeLessThan(newest);
+    expect(await expectAnswer(jid)).toEqual(new Set([1, 2]));
+  });
+
+  test("a savepoint, and another job that goes on from it at another parallelism", async () => {
+    const jid = await submit();
+    await cluster.reaches(jid, "RUNNING");
+    await completed(jid, 2);
+    const { location } = await cluster.client.savepoint(jid, { "cancel-job": true });
+    await cluster.reaches(jid, "FINISHED");
+    const before = (await cluster.rows(jid, "seen")).length;
+    expect(before).toBeLessThan(COUNT / 100);
+    const next = await submit({ from: location, parallelism: 1 });
+    await cluster.reaches(next, "FINISHED");
+    const order = (rows: readonly unknown[]) => byField(byField(rows, "key"), "windowStart");
+    const rows = [...(await cluster.rows(jid, "sums")), ...(await cluster.rows(next, "sums"))];
+    // The first job may have gone a little beyond the savepoint before it ended.
+    expect(order([...new Map(rows.map((row) => [JSON.stringify(row), row])).values()])).toEqual(sums());
+    expect((await cluster.client.checkpoints(next)).latest.restored).toMatchObject({
+      is_savepoint: true,
+      external_path: location,
+    });
+  });
+});
+
+/** @returns the number of the newest complete checkpoint. */
+async function damageNewest(jid: string): Promise<number> {
+  const manifests = join(cluster.data, "checkpoints", jid, "0", "manifests");
+  const newest = (await readdir(manifests)).sort().at(-1) as string;
+  const path = join(manifests, newest);
+  const bytes = await readFile(path);
+  bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
+  await writeFile(path, bytes);
+  return Number(newest);
+}
