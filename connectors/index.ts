@@ -5,7 +5,7 @@ export type { BadLine, BadLineOptions } from "./file/bad-lines.ts";
 export { type CsvOptions, csv } from "./file/csv.ts";
 export type { CsvColumns, CsvColumnType, CsvRecord } from "./file/csv-columns.ts";
 export { type JsonlOptions, jsonl } from "./file/jsonl.ts";
-export { toJsonl } from "./file/jsonl-sink.ts";
+export { type ToJsonlOptions, toJsonl } from "./file/jsonl-sink.ts";
 export { type ParquetOptions, parquet } from "./file/parquet.ts";
 export { collectTo, type FromArrayOptions, fromArray } from "./memory.ts";
 export { type PrintOptions, type PrintStream, print } from "./print.ts";

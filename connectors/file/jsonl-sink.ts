@@ -5,7 +5,18 @@ import { dirname, resolve } from "node:path";
 import { MillraceError } from "../../core/errors.ts";
 import type { Sink, SinkWriter } from "../../core/sink.ts";
 import { jsonText } from "../json-text.ts";
+import { JsonlPartsWriter } from "./jsonl-parts.ts";
 import { OUTPUT_BUFFER_CHARS } from "./limits.ts";
+
+export interface ToJsonlOptions {
+  /**
+   * Whether each record shall stand in the output once, whatever fails. `path` is then a folder: every subtask writes files
+   * of its own, named `part-….jsonl` in the order of checkpoints, and each appears when the checkpoint that holds it is
+   * complete; without checkpoints, all at the end. Files of that name that the folder held before the job are removed.
+   * Default false.
+   */
+  readonly exactlyOnce?: boolean;
+}
 
 /**
  * Writes each record as one line of JSON into one file, by one subtask. The file's folder is made, and what the file
@@ -19,9 +30,15 @@ import { OUTPUT_BUFFER_CHARS } from "./limits.ts";
  *
  * @throws MillraceError OUTPUT_UNWRITABLE when the file cannot be opened or written; BAD_RECORD for what is no JSON.
  */
-export function toJsonl<T = unknown>(path: string): Sink<T> {
+export function toJsonl<T = unknown>(path: string, { exactlyOnce = false }: ToJsonlOptions = {}): Sink<T> {
   if (typeof path !== "string" || path === "") {
     throw new MillraceError("BAD_OPTION", `toJsonl expects the path of a file, got ${JSON.stringify(path)}`);
+  }
+  if (exactlyOnce) {
+    return Object.freeze<Sink<T>>({
+      name: `jsonl:${path}`,
+      writer: (context) => new JsonlPartsWriter<T>(resolve(context.workingDirectory, path), context),
+    });
   }
   return Object.freeze<Sink<T>>({
     name: `jsonl:${path}`,

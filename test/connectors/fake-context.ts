@@ -1,6 +1,6 @@
 /** The context that a source or sink gets, with everything that it reports kept for the test to look at. */
 
-import type { SinkContext } from "../../core/sink.ts";
+import type { RestoredSink, SinkContext } from "../../core/sink.ts";
 import type { SourceContext } from "../../core/source.ts";
 
 export interface Reported {
@@ -26,6 +26,8 @@ export interface FakeContextOptions {
   readonly parallelism?: number;
   readonly clock?: ManualClock;
   readonly workingDirectory?: string;
+  readonly attempt?: number;
+  readonly restored?: RestoredSink;
   /** What `collect` returns. */
   readonly collected?: () => Promise<void> | undefined;
 }
@@ -38,7 +40,7 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     operator: "under test",
     subtask: options.subtask ?? 0,
     parallelism: options.parallelism ?? 1,
-    attempt: 1,
+    attempt: options.attempt ?? 1,
     workingDirectory: options.workingDirectory ?? process.cwd(),
     signal: new AbortController().signal,
     clock: options.clock ?? new ManualClock(),
@@ -62,7 +64,7 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
         reported.printed.push(`${name}: ${text}`);
       },
     }),
-    restored: undefined,
+    restored: options.restored,
     collect: (rows) => {
       reported.collected.push([...rows]);
       return options.collected?.();

@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { toJsonl } from "../../../connectors/file/jsonl-sink.ts";
 import { sinkConformance } from "../../conformance/sink.ts";
+import { twoPhaseSinkConformance } from "../../conformance/two-phase-sink.ts";
 import { fakeContext } from "../fake-context.ts";
 import { tempFolder } from "../temp-folder.ts";
 
@@ -113,4 +114,49 @@ test.runIf(process.platform === "linux")("a full disk is OUTPUT_UNWRITABLE", asy
 
 test("no path is refused", () => {
   expect(() => toJsonl("")).toThrow(/toJsonl expects the path of a file/);
+});
+
+let folders = 0;
+
+function partsOf(path: string): string[] {
+  return existsSync(path) ? readdirSync(path).sort() : [];
+}
+
+twoPhaseSinkConformance("toJsonl with exactlyOnce", () => {
+  const path = join(folder.path, `parts-${folders++}`);
+  return {
+    sink: toJsonl<number>(path, { exactlyOnce: true }),
+    visible: async () =>
+      partsOf(path)
+        .filter((name) => !name.startsWith("."))
+        .flatMap((name) => linesOf(join(path, name)) as number[]),
+    leftovers: async () => partsOf(path).filter((name) => name.startsWith(".")).length,
+  };
+});
+
+test("exactlyOnce at a first start removes what an earlier job has published, and nothing else", async () => {
+  const path = join(folder.path, "before");
+  mkdirSync(path);
+  for (const name of ["part-0000000000007-0-0.jsonl", ".part-3-1-0-0.writing", "notes.txt"])
+    writeFileSync(join(path, name), "1\n");
+  const writer = toJsonl(path, { exactlyOnce: true }).writer(fakeContext());
+  await writer.open?.();
+  expect(partsOf(path)).toEqual(["notes.txt"]);
+});
+
+test("exactlyOnce refuses to go on behind what it has published", async () => {
+  const path = join(folder.path, "behind");
+  mkdirSync(path);
+  writeFileSync(join(path, "part-0000000000007-0-0.jsonl"), "1\n");
+  const context = fakeContext({ restored: { checkpoint: 6, parts: [] } });
+  const writer = toJsonl(path, { exactlyOnce: true }).writer(context);
+  await expect(writer.open?.()).rejects.toMatchObject({ code: "CHECKPOINT_BEHIND_OUTPUT" });
+});
+
+test("a prepared part that is gone without having been published is an error", async () => {
+  const path = join(folder.path, "gone");
+  const writer = toJsonl(path, { exactlyOnce: true }).writer(fakeContext());
+  await writer.open?.();
+  const part = { written: ".part-0-1-0-0.writing", published: "part-0000000000001-0-0.jsonl" };
+  await expect(writer.commit?.(1, part)).rejects.toMatchObject({ code: "OUTPUT_UNWRITABLE" });
 });
