@@ -238,6 +238,9 @@ export const SLOT_SPARE_MS = 15_000;
 /** How long a broken link waits to be taken for a failure: a peer that died is noticed within that. */
 export const LINK_LOST_AFTER_MS = 200;
 
+/** From one checkpoint to the next when neither the job nor who runs it says: little to do again, and little to do for it. */
+export const CHECKPOINT_INTERVAL_MS = 10_000;
+
 /** A checkpoint that takes longer has met something that hangs, such as a barrier that waits behind a stuck operator. */
 export const CHECKPOINT_TIMEOUT_MS = 10 * 60_000;
 

@@ -5,6 +5,7 @@
  */
 
 import { enableCompileCache } from "node:module";
+import type { CheckpointOptions } from "../core/checkpoints.ts";
 import type { Job, Params } from "../core/job.ts";
 import type { LogLevel } from "../core/telemetry.ts";
 import type { JobMetrics } from "./job-metrics.ts";
@@ -23,6 +24,13 @@ export interface RunOptions {
   readonly freeze?: boolean;
   /** How large the JavaScript heap of each slot's thread may grow. A slot that needs more fails the job. */
   readonly slotHeapMb?: number;
+  /** Takes checkpoints into a folder, and goes on from the newest one in it; overrides what the job says of checkpoints. */
+  readonly checkpoints?: FolderCheckpoints;
+}
+
+export interface FolderCheckpoints extends Partial<CheckpointOptions> {
+  /** Made when it is not there. One job's, and of one process at a time. */
+  readonly directory: string;
 }
 
 /** A submitted job. */
@@ -44,5 +52,5 @@ export interface JobHandle {
 export async function run<P extends Params>(job: Job<P>, options: RunOptions = {}): Promise<JobHandle> {
   enableCompileCache();
   const { runEmbedded } = await import("./run-embedded.ts");
-  return runEmbedded(job as unknown as Job, options);
+  return await runEmbedded(job as unknown as Job, options);
 }

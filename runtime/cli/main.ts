@@ -14,11 +14,12 @@ import type { DoctorOptions } from "./doctor-command.ts";
 import type { EndOptions, StopOptions } from "./end-command.ts";
 import { errorText } from "./error-text.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exit-code.ts";
-import { type JobOptions, list, positiveDuration, positiveNumber, withJobOptions } from "./job-options.ts";
+import { list, positiveDuration, positiveNumber, withJobOptions } from "./job-options.ts";
 import { label } from "./label.ts";
 import type { ListOptions } from "./list-command.ts";
 import type { LogsOptions } from "./logs-command.ts";
 import type { ResultOptions } from "./result-command.ts";
+import type { RunCommandOptions } from "./run-command.ts";
 import type { SavepointOptions } from "./savepoint-command.ts";
 import type { SubmitOptions } from "./submit-command.ts";
 import type { WorkerCommandOptions } from "./worker-command.ts";
@@ -87,7 +88,8 @@ class Invocation {
 function addLocalCommands(program: Command, invocation: Invocation): void {
   withJobOptions(program.command("run"), "print the final metrics and the collected rows as one line of JSON")
     .description("run a job in this process, on worker threads, until it ends")
-    .action(invocation.action<[string, JobOptions]>(async () => (await import("./run-command.ts")).runCommand));
+    .option("--checkpoints <folder>", "take checkpoints into that folder, and go on from the newest one in it")
+    .action(invocation.action<[string, RunCommandOptions]>(async () => (await import("./run-command.ts")).runCommand));
   withConnection(
     withJobOptions(
       program.command("explain"),

@@ -14,8 +14,13 @@ import { loadJob } from "./load-job.ts";
 import { parseParams } from "./param-values.ts";
 import { type Progress, showProgress } from "./progress.ts";
 
+export interface RunCommandOptions extends JobOptions {
+  /** The folder for checkpoints. */
+  readonly checkpoints?: string;
+}
+
 /** @throws what is wrong with the program, its parameters or options; a failure of the running job is printed instead. */
-export async function runCommand(path: string, options: JobOptions): Promise<ExitCode> {
+export async function runCommand(path: string, options: RunCommandOptions): Promise<ExitCode> {
   const job = await loadJob(path);
   const params = parseParams(job, options.param);
   const settings = { params, ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }) };
@@ -27,6 +32,7 @@ export async function runCommand(path: string, options: JobOptions): Promise<Exi
     signal: interruption.signal,
     logLevel: options.verbose ? "info" : "warn",
     onProgress: progress.onProgress,
+    ...(options.checkpoints === undefined ? {} : { checkpoints: { directory: options.checkpoints } }),
   });
   return await untilEnded(handle, { job, plan, progress, options, interruption });
 }
