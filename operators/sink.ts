@@ -103,7 +103,7 @@ export class SinkOperator implements Operator {
   }
 
   completed(checkpoint: number): void {
-    if (this.#writer.commit === undefined) return;
+    if (this.#writer.prepare === undefined) return;
     const committed = this.#settled.then(() => this.#commitUpTo(checkpoint));
     this.#await(committed, "commit");
   }

@@ -34,6 +34,7 @@ interface UnderWay {
   readonly checkpoint: number;
   acknowledgement: Acknowledgement | undefined;
   readonly cuts: Map<VertexId, Uint8Array>;
+  writing: boolean;
 }
 
 export class CheckpointedAttempt {
@@ -79,9 +80,14 @@ export class CheckpointedAttempt {
     if (this.#current !== undefined || this.#open.size === 0 || this.failure !== undefined) return;
     this.#wanted = false;
     const checkpoint = ++this.last;
-    this.#current = { checkpoint, acknowledgement: undefined, cuts: new Map() };
+    this.#current = { checkpoint, acknowledgement: undefined, cuts: new Map(), writing: false };
     this.#snapshots.begin(checkpoint, [...this.#open], Promise.resolve(this.#options.store));
     this.#tellAll({ kind: "checkpoint", checkpoint, full: false });
+  }
+
+  /** The checkpoint under way comes to nothing, unless its manifest is being written. */
+  giveUp(): void {
+    if (this.#current !== undefined && !this.#current.writing) this.#over(this.#current.checkpoint, false);
   }
 
   /** Nothing that its slots still say is heard any more. Frees what they have open. */
@@ -180,7 +186,9 @@ export class CheckpointedAttempt {
     if (current.cuts.size === this.#options.sources.length) void this.#write(current, current.acknowledgement);
   }
 
-  async #write({ checkpoint, cuts }: UnderWay, { written }: Acknowledgement): Promise<void> {
+  async #write(current: UnderWay, { written }: Acknowledgement): Promise<void> {
+    const { checkpoint, cuts } = current;
+    current.writing = true;
     const { plan, store } = this.#options;
     this.#cuts = new Map([...this.#cuts, ...cuts]);
     const manifest = manifestOf({

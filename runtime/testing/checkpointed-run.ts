@@ -25,7 +25,12 @@ export interface InThreadCheckpoints {
    * less than ten, a job that waits for the time to pass may never see it pass.
    */
   readonly everySteps: number;
+  /** Every so many-th checkpoint is given up at a random moment, unless it is complete by then. Default: none. */
+  readonly giveUpEvery?: number;
 }
+
+/** How many steps of a checkpoint are waited for at the most before it is given up. */
+const GIVE_UP_STEPS = 40;
 
 export interface InThreadCrash {
   /** After so many steps of an attempt all of it is dropped. An attempt that ends earlier is not. */
@@ -78,7 +83,9 @@ async function runAttempt(
     log: ({ level, message, fields }) => options.log?.(level, message, fields),
   });
   const everySteps = options.checkpoints?.everySteps ?? Number.POSITIVE_INFINITY;
+  const giveUpEvery = options.checkpoints?.giveUpEvery ?? Number.POSITIVE_INFINITY;
   let takeAt = everySteps;
+  let giveUpAt = Number.POSITIVE_INFINITY;
   let crashed = false;
   let ended = false;
   let outcome: Promise<void> = Promise.resolve();
@@ -98,8 +105,16 @@ async function runAttempt(
   options.signal?.addEventListener("abort", cancel, { once: true });
   await scheduler.run(start, () => {
     crashed = crash !== undefined && scheduler.steps >= crash.afterSteps && !ended;
-    if (running.underWay) takeAt = scheduler.steps + everySteps;
-    else if (scheduler.steps >= takeAt) running.take();
+    if (running.underWay) {
+      takeAt = scheduler.steps + everySteps;
+      if (scheduler.steps < giveUpAt) return ended || crashed;
+      giveUpAt = Number.POSITIVE_INFINITY;
+      running.giveUp();
+    } else if (scheduler.steps >= takeAt) {
+      running.take();
+      const lost = running.last % giveUpEvery === 0;
+      giveUpAt = lost ? scheduler.steps + random.next() * GIVE_UP_STEPS : Number.POSITIVE_INFINITY;
+    }
     return ended || crashed;
   });
   options.signal?.removeEventListener("abort", cancel);

@@ -27,7 +27,7 @@ export class Ledger {
     this.#published.set(id, text);
   }
 
-  /** Where `slow`, its steps take a macrotask of their own, as those of files do. */
+  /** Where `slow`, its steps wait for something outside, as those of files do. */
   sink<T>(name: string, slow = false): Sink<T> {
     return { name, writer: ({ subtask, attempt }) => new LedgerWriter<T>(this, `${name} ${subtask} ${attempt}`, slow) };
   }
@@ -62,6 +62,7 @@ class LedgerWriter<T> implements SinkWriter<T> {
   }
 }
 
+/** Long enough for others to do something meanwhile. */
 function aMoment(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => setTimeout(resolve, 1));
 }
