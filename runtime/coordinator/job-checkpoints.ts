@@ -198,11 +198,12 @@ export class JobCheckpoints {
     if (name === undefined) return;
     const { manifest } = await openCheckpoint(store, name);
     for (const sink of operatorsOf(regions[index], plan.jobGraph)) {
-      if (record().collected[sink] === undefined) continue;
       const vertex = plan.jobGraph.vertices.find(({ operators }) => operators.some(({ id }) => id === sink))?.id;
       const slotOf = (subtask: number): number =>
         plan.executionGraph.subtasks.find((each) => each.vertex === vertex && each.subtask === subtask)?.slot ?? -1;
-      kept(sink, await results.keep(record().id, sink, heldRows(manifest, sink, slotOf)));
+      // The record may know less than there is: a coordinator was killed before it wrote down what it had collected.
+      const rows = await results.keep(record().id, sink, heldRows(manifest, sink, slotOf));
+      if (rows > 0 || record().collected[sink] !== undefined) kept(sink, rows);
     }
   }
 

@@ -70,8 +70,8 @@ export class JobResultFiles implements JobResults {
   }
 
   async keep(job: JobId, sink: string, held: HeldRows | undefined): Promise<number> {
-    const file = await this.#then(job, sink, async ({ path, bytes }) => {
-      if (bytes > 0) await keepLots(path, held);
+    const file = await this.#then(job, sink, async ({ path }) => {
+      await keepLots(path, held);
       return scan(path);
     });
     return file.rows;

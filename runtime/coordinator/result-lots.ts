@@ -28,6 +28,7 @@ export async function removeLots(rowsFile: string): Promise<void> {
 
 /** Drops the rows that a checkpoint does not hold, and those of which nobody knows whence they came. */
 export async function keepLots(rowsFile: string, held: HeldRows | undefined): Promise<void> {
+  if ((await sizeOf(rowsFile)) === 0) return;
   await finishEarlier(rowsFile);
   const lots = (await readLots(lotsFile(rowsFile))) ?? [];
   const kept = new Set<StoredLot>(keptLots(lots, held));

@@ -16,11 +16,15 @@ import { World } from "./world.ts";
 const patient = { kind: "exponentialBackoff", initial: "100ms", max: "2s" } as const;
 const zone = { zone: "a" };
 
+const checkpoints = { intervalMs: 300, timeoutMs: 3000, minPauseMs: 0, tolerated: 3, retained: 2 };
+
 const plans: readonly PlannedJob[] = [
   plannedJob(oneRegion, 1, { restart: patient }),
   plannedJob(oneRegion, 3, { restart: patient }),
   plannedJob(twoRegions, 2, { restart: patient }),
   plannedJob(oneRegion, 2, { restart: patient, slotLabels: [zone, {}] }),
+  plannedJob(oneRegion, 2, { restart: patient, checkpoints }),
+  plannedJob(twoRegions, 2, { restart: patient, checkpoints }),
 ];
 
 /** "asked": to end, of a coordinator that has not stored that yet, and may never do so. */
@@ -36,7 +40,10 @@ export class ClusterSimulation {
   #cluster: Cluster | undefined;
   #coordinators = 0;
   #jobs = 0;
-  #chances: Chances = { slotFails: 0.02, slotLost: 0.02, slotDeaf: 0.1 };
+  #chances: Chances = {
+    ...{ slotFails: 0.02, slotLost: 0.02, slotDeaf: 0.1 },
+    ...{ checkpointLost: 0.03, checkpointDeclined: 0.03 },
+  };
   #submitting = 0;
   /** How often each fault and outcome happened. */
   readonly counts = new Map<string, number>();
@@ -57,7 +64,7 @@ export class ClusterSimulation {
       this.#world.after(this.#world.between(0, 40_000), () => this.#fault());
     }
     await this.#world.run(startMs + 45_000);
-    this.#chances = { slotFails: 0, slotLost: 0, slotDeaf: 0 };
+    this.#chances = { slotFails: 0, slotLost: 0, slotDeaf: 0, checkpointLost: 0, checkpointDeclined: 0 };
     await this.#world.run(startMs + 1_800_000, () => this.#allOver());
     // What is still on its way arrives, and changes nothing.
     await this.#world.run(this.#world.clock.now() + 60_000);
@@ -133,6 +140,7 @@ export class ClusterSimulation {
       this.#world,
       () => this.#door(),
       () => this.#chances,
+      (folder) => this.#disk.checkpointsIn(folder),
     );
     worker.onDeployed = (attempt, slot) => {
       const name = `${attempt}#${slot}`;
@@ -239,7 +247,13 @@ export class ClusterSimulation {
   #checkEnd(): void {
     const cluster = this.#cluster as Cluster;
     this.#count("stale messages", cluster.staleMessages);
-    for (const job of cluster.jobs) this.#checkJob(job.record);
+    for (const job of cluster.jobs) {
+      this.#checkJob(job.record);
+      // Of its last coordinator only.
+      this.#count("restored", job.checkpoints.stats.counts.restored);
+      this.#count("checkpoints", job.checkpoints.stats.counts.completed);
+      this.#count("failed checkpoints", job.checkpoints.stats.counts.failed);
+    }
     for (const id of this.#wishes.keys()) {
       if (cluster.job(id) === undefined) this.#problems.push(`${id} was accepted and is unknown`);
     }

@@ -1,6 +1,7 @@
 /**
  * A worker that does with its slots what a real one does, in virtual time: every slot reads splits, collects a row of
- * each, and ends when there are no more. It may crash, hang and wake as a zombie, and lose its connection.
+ * each, and ends when there are no more. It may crash, hang and wake as a zombie, and lose its connection. Slots of jobs
+ * that take checkpoints stay until one holds their end; what a worker has to say of one may come late or never.
  */
 
 import type { VertexId } from "../../../../core/ids.ts";
@@ -16,8 +17,10 @@ import {
   type WorkerHello,
 } from "../../../../runtime/cluster-protocol.ts";
 import type { ControlConnection } from "../../../../runtime/coordinator/worker-registry.ts";
-import type { ErrorReport, FromSlot, ToSlot } from "../../../../runtime/protocol.ts";
+import type { ErrorReport, FromSlot, SubtaskSnapshot, ToSlot } from "../../../../runtime/protocol.ts";
+import type { CheckpointStore } from "../../../../runtime/state/checkpoint-store.ts";
 import { failed } from "../fixtures/errors.ts";
+import { dealtIn, FakeDealer, FakeReaders } from "./fake-checkpoints.ts";
 import type { World } from "./world.ts";
 
 /** What the workers see of a coordinator; it changes when the coordinator is restarted. */
@@ -33,6 +36,9 @@ export interface Chances {
   readonly slotLost: number;
   /** That a slot does not listen when it is told to end, until it is killed. */
   readonly slotDeaf: number;
+  /** That a worker says nothing of a checkpoint, or that it failed. */
+  readonly checkpointLost: number;
+  readonly checkpointDeclined: number;
 }
 
 /** Splits that each source has. */
@@ -44,7 +50,15 @@ interface FakeSlot {
   /** The source's subtasks that it has. */
   readonly reading: Set<string>;
   readonly deaf: boolean;
-  dealt: number;
+  /** Of the source whose splits it deals; known when it runs. */
+  dealer: FakeDealer;
+  readonly readers: FakeReaders;
+  /** Rows that were not answered. */
+  unanswered: number;
+  /** It waits for answers to be cut: nothing is read meanwhile. */
+  aligning: boolean;
+  /** The checkpoint that holds its end. */
+  heldBy: number | undefined;
   told: number;
   ended: boolean;
 }
@@ -56,6 +70,7 @@ export class FakeWorker {
   readonly #slotCount: number;
   readonly #labels: Labels;
   readonly #chances: () => Chances;
+  readonly #openStore: (folder: string) => CheckpointStore;
   readonly #slots = new Map<string, FakeSlot>();
   #epoch = 0;
   #connection: Connection | undefined;
@@ -72,7 +87,9 @@ export class FakeWorker {
     world: World,
     door: () => CoordinatorDoor,
     chances: () => Chances,
+    openStore: (folder: string) => CheckpointStore,
   ) {
+    this.#openStore = openStore;
     this.id = id as WorkerId;
     this.#slotCount = slots;
     this.#labels = labels;
@@ -195,10 +212,16 @@ export class FakeWorker {
           if (slot.deployment.attempt === message.attempt) this.#tellEnd(slot, message.how);
         }
         break;
+      case "checkpoint":
+        this.#checkpoint(message);
+        break;
+      case "checkpointEnded":
+        for (const slot of this.#slotsOf(message.attempt)) {
+          if (message.complete && slot.heldBy === message.checkpoint) this.#endIfHeld(slot);
+        }
+        break;
       case "heartbeat":
       case "prepare":
-      case "checkpoint":
-      case "checkpointEnded":
       case "bundle":
       case "shutdown":
         break;
@@ -223,12 +246,21 @@ export class FakeWorker {
       slot,
       reading: new Set(own),
       deaf: this.#world.chance(this.#chances().slotDeaf),
-      dealt: 0,
+      dealer: new FakeDealer(SPLITS),
+      readers: new FakeReaders(own),
+      unanswered: 0,
+      aligning: false,
+      heldBy: undefined,
       told: 0,
       ended: false,
     };
     this.#slots.set(`${deployment.attempt}#${slot}`, fake);
     this.onDeployed(deployment.attempt, slot);
+    const first = own.find((subtask) => subtask.endsWith("/0"))?.split("/")[0] as VertexId;
+    const restored = dealtIn(this.#openStore(deployment.restore?.folder ?? ""), deployment, first);
+    void restored.then((cut) => {
+      fake.dealer = new FakeDealer(SPLITS, cut);
+    });
     this.#slotAfter(fake, this.#world.between(1, 200), () => {
       this.#fromSlot(fake, { kind: "running" });
       for (const subtask of own) this.#ask(fake, subtask);
@@ -255,17 +287,27 @@ export class FakeWorker {
   #toSlot(slot: FakeSlot, message: ToSlot): void {
     switch (message.kind) {
       case "dealSplit": {
-        const none = slot.dealt >= SPLITS;
-        if (none) slot.told++;
         const { vertex, subtask } = message;
-        this.#fromSlot(slot, { kind: "splitDealt", vertex, subtask, split: none ? null : slot.dealt++, none });
+        const dealt = slot.dealer.deal(subtask);
+        const none = dealt === undefined;
+        if (none) slot.told++;
+        this.#fromSlot(slot, { kind: "splitDealt", vertex, subtask, split: dealt ?? null, none });
         this.#endIfDone(slot);
         break;
       }
       case "split":
         this.#slotAfter(slot, this.#world.between(1, 2000), () => this.#read(slot, message));
         break;
+      case "cutEnumerator": {
+        const { checkpoint, vertex, lastSerials } = message;
+        this.#slotAfter(slot, this.#world.between(1, 50), () => {
+          const state = slot.dealer.cut(lastSerials);
+          this.#fromSlot(slot, { kind: "enumeratorCut", checkpoint, vertex, state });
+        });
+        break;
+      }
       case "collected":
+        slot.unanswered--;
         this.#ask(slot, this.#unanswered.get(message.serial) as string);
         this.#unanswered.delete(message.serial);
         break;
@@ -273,17 +315,82 @@ export class FakeWorker {
       case "stop":
       case "oversize":
       case "checkpoint":
-      case "cutEnumerator":
       case "checkpointEnded":
       case "stored":
         break;
     }
   }
 
+  /** One that deals splits has to have said that nothing of them is left: nobody can ask it later. */
+  #endIfHeld(slot: FakeSlot): void {
+    const { subtasks } = slot.deployment.executionGraph;
+    const deals = subtasks.some(
+      (each) => each.slot === slot.slot && each.subtask === 0 && each.vertex.startsWith("source"),
+    );
+    if (!deals || slot.dealer.final) this.#end(slot, undefined);
+    else {
+      slot.heldBy = undefined;
+      this.#fromSlot(slot, { kind: "wantsCheckpoint" });
+    }
+  }
+
+  #slotsOf(attempt: AttemptId): readonly FakeSlot[] {
+    return [...this.#slots.values()].filter((slot) => slot.deployment.attempt === attempt && !slot.ended);
+  }
+
+  #checkpoint({ attempt, checkpoint }: Extract<ToWorker, { kind: "checkpoint" }>): void {
+    const slots = this.#slotsOf(attempt);
+    const subtasks: SubtaskSnapshot[] = [];
+    let left = slots.length;
+    for (const slot of slots) {
+      this.#slotAfter(slot, this.#world.between(1, 50), () =>
+        this.#cut(slot, checkpoint, (snapshot) => {
+          subtasks.push(...snapshot);
+          if (--left === 0) this.#acknowledge(slots, checkpoint, subtasks);
+        }),
+      );
+    }
+  }
+
+  /** At its barrier: when all its rows are safe. */
+  #cut(slot: FakeSlot, checkpoint: number, done: (snapshot: readonly SubtaskSnapshot[]) => void): void {
+    slot.aligning = slot.unanswered > 0;
+    if (slot.aligning) {
+      this.#slotAfter(slot, 10, () => this.#cut(slot, checkpoint, done));
+      return;
+    }
+    if (this.#hasRead(slot)) slot.heldBy = checkpoint;
+    done(slot.readers.snapshot(slot.deployment.attemptNumber));
+  }
+
+  #acknowledge(slots: readonly FakeSlot[], checkpoint: number, subtasks: readonly SubtaskSnapshot[]): void {
+    const { checkpointLost, checkpointDeclined } = this.#chances();
+    if (this.#world.chance(checkpointLost)) return;
+    const [first] = slots as [FakeSlot];
+    const { attempt } = first.deployment;
+    const declined = this.#world.chance(checkpointDeclined);
+    this.#slotAfter(first, this.#world.between(1, 300), () => {
+      if (declined) this.#send({ kind: "snapshotDeclined", attempt, checkpoint, error: failed("a full disk") });
+      else
+        this.#send({
+          kind: "snapshot",
+          attempt,
+          checkpoint,
+          slots: slots.map(({ slot }) => slot),
+          written: [],
+          subtasks,
+        });
+    });
+  }
+
   readonly #unanswered = new Map<number, string>();
   #serial = 0;
 
   #read(slot: FakeSlot, { vertex, subtask, split, none }: Extract<ToSlot, { kind: "split" }>): void {
+    if (slot.aligning) {
+      this.#slotAfter(slot, 10, () => this.#read(slot, { kind: "split", vertex, subtask, split, none }));
+      return;
+    }
     const { slotFails, slotLost } = this.#chances();
     if (this.#world.chance(slotFails)) {
       this.#fromSlot(slot, { kind: "failed", error: failed("simulated") });
@@ -292,21 +399,36 @@ export class FakeWorker {
       this.#end(slot, failed("simulated", "SLOT_LOST"));
     } else if (none) {
       slot.reading.delete(`${vertex}/${subtask}`);
+      slot.readers.ended(`${vertex}/${subtask}`);
       this.#endIfDone(slot);
     } else {
+      const dealt = split as { readonly serial: number; readonly split: number };
+      slot.readers.read(`${vertex}/${subtask}`, dealt.serial);
+      slot.unanswered++;
       this.#unanswered.set(++this.#serial, `${vertex}/${subtask}`);
-      this.#fromSlot(slot, { kind: "collect", operator: `rows-of-${vertex}`, rows: [split], serial: this.#serial });
+      this.#fromSlot(slot, {
+        kind: "collect",
+        operator: `rows-of-${vertex}`,
+        rows: [dealt.split],
+        serial: this.#serial,
+      });
     }
   }
 
   /** A slot ends when its subtasks have read everything; one that deals splits when it has told every reader so. */
   #endIfDone(slot: FakeSlot): void {
+    if (!this.#hasRead(slot)) return;
+    if (!slot.deployment.checkpointing) this.#end(slot, undefined);
+    else if (slot.heldBy === undefined) this.#fromSlot(slot, { kind: "wantsCheckpoint" });
+  }
+
+  #hasRead(slot: FakeSlot): boolean {
     const { subtasks } = slot.deployment.executionGraph;
     const heads = subtasks.filter(
       (each) => each.slot === slot.slot && each.subtask === 0 && each.vertex.startsWith("source"),
     );
     const readers = subtasks.filter((each) => heads.some((head) => head.vertex === each.vertex)).length;
-    if (slot.reading.size === 0 && slot.told >= readers) this.#end(slot, undefined);
+    return slot.reading.size === 0 && slot.told >= readers;
   }
 
   #end(slot: FakeSlot, lost: ErrorReport | undefined): void {
