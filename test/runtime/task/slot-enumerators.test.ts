@@ -12,7 +12,7 @@ interface Made {
 }
 
 /** Those of two sources of two subtasks each, of which the slot enumerates the first. */
-function enumeratorsOf(enumerate: () => SplitEnumerator<unknown>): Made {
+function enumeratorsOf(enumerate: () => SplitEnumerator<unknown>, checkpointing = false): Made {
   const unwanted = (): never => {
     throw new Error("this one is somewhere else");
   };
@@ -22,7 +22,8 @@ function enumeratorsOf(enumerate: () => SplitEnumerator<unknown>): Made {
   });
   const sent: FromSlot[] = [];
   const failures: unknown[] = [];
-  const deployment = { jobGraph, enumerates: ["here"], workingDirectory: "/" } as unknown as SlotDeployment;
+  const share = { jobGraph, enumerates: ["here"], workingDirectory: "/", checkpointing };
+  const deployment = share as unknown as SlotDeployment;
   const enumerators = new SlotEnumerators({
     graph,
     deployment,
@@ -65,6 +66,19 @@ test("the slot is needed until every subtask has heard that there is no more, or
   const { enumerators: stopped } = enumeratorsOf(() => ({ next: () => undefined }));
   stopped.stop();
   expect(stopped.needed).toBe(false);
+});
+
+test("where checkpoints are taken it is needed until a cut finds nothing on its way to readers", async () => {
+  const { enumerators, sent } = enumeratorsOf(() => ({ next: () => undefined, snapshot: () => "all" }), true);
+  await enumerators.next(here, 0);
+  await enumerators.deal(here, 1);
+  const cut = (checkpoint: number, ...lastSerials: readonly number[]): Promise<void> =>
+    enumerators.cut({ kind: "cutEnumerator", checkpoint, vertex: here, lastSerials });
+  await cut(1, Number.POSITIVE_INFINITY, 0);
+  expect(enumerators.needed).toBe(true);
+  await cut(2, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  expect(enumerators.needed).toBe(false);
+  expect(sent.slice(-2)).toMatchObject([{ kind: "enumeratorCut" }, { kind: "enumeratorCut" }]);
 });
 
 test("a failure is the slot's, by the source's name, and whoever asked gets no answer", async () => {

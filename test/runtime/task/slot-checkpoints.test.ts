@@ -1,0 +1,145 @@
+import { expect, test } from "vitest";
+import type { OperatorId, VertexId } from "../../../core/ids.ts";
+import type { StateCapture } from "../../../core/state-backend.ts";
+import type { FromSlot } from "../../../runtime/protocol.ts";
+import type { DeployedSubtask } from "../../../runtime/task/deploy.ts";
+import { SlotCheckpoints } from "../../../runtime/task/slot-checkpoints.ts";
+import type { Subtask } from "../../../runtime/task/subtask.ts";
+import type { OwnSnapshot } from "../../../runtime/task/subtask-cut.ts";
+
+/** As much of a subtask as its slot's checkpoints see. */
+class FakeSubtask {
+  takesPart = true;
+  awaitsCheckpoint = false;
+  readonly heard: string[] = [];
+
+  beginCheckpoint(checkpoint: number): void {
+    this.heard.push(`begin ${checkpoint}`);
+  }
+
+  endCheckpoint(checkpoint: number, complete: boolean, full: boolean): void {
+    this.heard.push(`${complete ? "complete" : "nothing"} ${checkpoint}${full ? " full" : ""}`);
+  }
+
+  get asSubtask(): Subtask {
+    return this as unknown as Subtask; // only what is above is used
+  }
+}
+
+const snapshot: OwnSnapshot = { finished: false, operators: [], commits: [] };
+const operator = "count" as OperatorId;
+
+function slotOf(count: number): { checkpoints: SlotCheckpoints; subtasks: FakeSubtask[]; sent: FromSlot[] } {
+  const sent: FromSlot[] = [];
+  const checkpoints = new SlotCheckpoints((message) => sent.push(message));
+  const subtasks = Array.from({ length: count }, () => new FakeSubtask());
+  const deployed = subtasks.map((fake, subtask) => {
+    return { subtask: fake.asSubtask, placement: { vertex: "items" as VertexId, subtask, slot: 0 } };
+  });
+  checkpoints.deploy(deployed as unknown as readonly DeployedSubtask[]);
+  return { checkpoints, subtasks, sent };
+}
+
+/** Gives the blocks one by one, or fails at the end. */
+function capturing(blocks: readonly number[], failure?: Error): StateCapture {
+  const left = [...blocks];
+  return {
+    ...{ checkpoint: 1, base: undefined, cancel: () => {} },
+    get done() {
+      return left.length === 0 && failure === undefined;
+    },
+    step() {
+      const block = left.shift();
+      if (block === undefined && failure !== undefined) throw failure;
+      return block === undefined ? undefined : Uint8Array.of(block);
+    },
+  };
+}
+
+function workAll(checkpoints: SlotCheckpoints): void {
+  for (let step = 0; step < 100 && checkpoints.work(); step++);
+}
+
+test("a barrier that overtakes its checkpoint's message has to wait for it, and counts for nothing when that is over", () => {
+  const { checkpoints } = slotOf(1);
+  expect(checkpoints.stateOf(1)).toBe("unknown");
+  checkpoints.begin(1, true);
+  expect([checkpoints.stateOf(1), checkpoints.isFull(1), checkpoints.stateOf(2)]).toEqual(["begun", true, "unknown"]);
+  checkpoints.ended(1, true);
+  expect([checkpoints.stateOf(1), checkpoints.isFull(1)]).toEqual(["over", false]);
+  checkpoints.begin(3, false);
+  expect(checkpoints.stateOf(2)).toBe("over");
+});
+
+test("it is told when all subtasks are cut and all captures are through, their blocks before", () => {
+  const { checkpoints, subtasks, sent } = slotOf(2);
+  const [first, second] = subtasks as [FakeSubtask, FakeSubtask];
+  checkpoints.begin(1, false);
+  checkpoints.cut(first.asSubtask, snapshot, [{ operator, capture: capturing([1, 2]) }], 1);
+  workAll(checkpoints);
+  expect(sent.map(({ kind }) => kind)).toEqual(["blocks", "blocks"]);
+  checkpoints.cut(second.asSubtask, { ...snapshot, finished: true }, [{ operator, capture: capturing([3]) }], 1);
+  workAll(checkpoints);
+  expect(sent.slice(2)).toEqual([
+    { kind: "blocks", checkpoint: 1, operator, blocks: [Uint8Array.of(3)] },
+    {
+      kind: "snapshotted",
+      checkpoint: 1,
+      subtasks: [
+        { vertex: "items", subtask: 0, ...snapshot },
+        { vertex: "items", subtask: 1, ...snapshot, finished: true },
+      ],
+    },
+  ]);
+});
+
+test("what cannot be captured declines the checkpoint, once, and the next one begins as if nothing had been", () => {
+  const { checkpoints, subtasks, sent } = slotOf(1);
+  const [subtask] = subtasks as [FakeSubtask];
+  checkpoints.begin(1, false);
+  checkpoints.cut(subtask.asSubtask, snapshot, [{ operator, capture: capturing([], new Error("a function")) }], 1);
+  workAll(checkpoints);
+  workAll(checkpoints);
+  expect(sent).toMatchObject([{ kind: "declined", checkpoint: 1, error: { message: "a function" } }]);
+  checkpoints.ended(1, false);
+  checkpoints.begin(2, false);
+  checkpoints.cut(subtask.asSubtask, snapshot, [], 2);
+  expect(sent.at(-1)).toMatchObject({ kind: "snapshotted", checkpoint: 2 });
+});
+
+test("subtasks hear how each checkpoint ends, and a newer one ends the older", () => {
+  const { checkpoints, subtasks, sent } = slotOf(1);
+  checkpoints.begin(1, true);
+  checkpoints.ended(1, true);
+  checkpoints.begin(2, false);
+  checkpoints.begin(3, false);
+  checkpoints.cut((subtasks[0] as FakeSubtask).asSubtask, snapshot, [], 2);
+  expect(subtasks[0]?.heard).toEqual(["begin 1", "complete 1 full", "begin 2", "nothing 2", "begin 3"]);
+  expect(sent).toEqual([]);
+});
+
+test("one whose end is complete takes no part any more", () => {
+  const { checkpoints, subtasks, sent } = slotOf(2);
+  (subtasks[0] as FakeSubtask).takesPart = false;
+  checkpoints.begin(1, false);
+  checkpoints.cut((subtasks[1] as FakeSubtask).asSubtask, snapshot, [], 1);
+  expect(subtasks.map(({ heard }) => heard)).toEqual([[], ["begin 1"]]);
+  expect(sent).toMatchObject([{ kind: "snapshotted", subtasks: [{ subtask: 1 }] }]);
+});
+
+test("when all wait for a checkpoint it is asked for once, and again when that one came to nothing", () => {
+  const { checkpoints, subtasks, sent } = slotOf(2);
+  const [first, second] = subtasks as [FakeSubtask, FakeSubtask];
+  first.awaitsCheckpoint = true;
+  workAll(checkpoints);
+  expect(sent).toEqual([]);
+  second.awaitsCheckpoint = true;
+  workAll(checkpoints);
+  workAll(checkpoints);
+  expect(sent).toEqual([{ kind: "wantsCheckpoint" }]);
+  checkpoints.begin(1, false);
+  workAll(checkpoints);
+  checkpoints.ended(1, false);
+  workAll(checkpoints);
+  expect(sent.filter(({ kind }) => kind === "wantsCheckpoint")).toHaveLength(2);
+});
