@@ -26,6 +26,8 @@ export interface CheckpointedAttemptOptions {
   readonly store: CheckpointStore;
   /** The number that was given last. */
   readonly last: number;
+  /** It crashes when it has completed so many, before anybody hears of the last. */
+  readonly crashAtCheckpoint: number | undefined;
   readonly collect: (operator: string, rows: readonly unknown[]) => void;
   readonly log: (message: Extract<FromSlot, { kind: "log" }>) => void;
 }
@@ -48,6 +50,8 @@ export class CheckpointedAttempt {
   #current: UnderWay | undefined;
   #wanted = false;
   #dropped = false;
+  #completed = 0;
+  crashed = false;
   /** The first thing that went wrong. */
   failure: Error | undefined;
   last: number;
@@ -200,7 +204,8 @@ export class CheckpointedAttempt {
     const bytes = encodeManifest(manifest);
     const name = checkpointName(checkpoint);
     await store.writeManifest(name, bytes);
-    if (this.#dropped) return;
+    if (++this.#completed === this.#options.crashAtCheckpoint) this.crashed = true;
+    if (this.#dropped || this.crashed) return;
     this.#chain = [...this.#chain, { name, crc: manifestCrc(bytes) }];
     this.#over(checkpoint, true);
   }

@@ -35,6 +35,8 @@ const GIVE_UP_STEPS = 40;
 export interface InThreadCrash {
   /** After so many steps of an attempt all of it is dropped. An attempt that ends earlier is not. */
   readonly afterSteps: number;
+  /** Or when it has completed so many checkpoints, before anybody hears of the last. */
+  readonly atCheckpoint?: number;
   /** Of the attempt that goes on; absent: as before. */
   readonly parallelism?: number;
 }
@@ -79,7 +81,7 @@ async function runAttempt(
   const scheduler = new Scheduler(random, clock);
   const sources = sourcesOf(plan);
   const running = new CheckpointedAttempt({
-    ...{ plan, sources, store, last, collect },
+    ...{ plan, sources, store, last, collect, crashAtCheckpoint: crash?.atCheckpoint },
     log: ({ level, message, fields }) => options.log?.(level, message, fields),
   });
   const everySteps = options.checkpoints?.everySteps ?? Number.POSITIVE_INFINITY;
@@ -104,7 +106,7 @@ async function runAttempt(
   const cancel = (): void => running.cancel();
   options.signal?.addEventListener("abort", cancel, { once: true });
   await scheduler.run(start, () => {
-    crashed = crash !== undefined && scheduler.steps >= crash.afterSteps && !ended;
+    crashed = crash !== undefined && !ended && (scheduler.steps >= crash.afterSteps || running.crashed);
     if (running.underWay) {
       takeAt = scheduler.steps + everySteps;
       if (scheduler.steps < giveUpAt) return ended || crashed;

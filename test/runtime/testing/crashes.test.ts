@@ -16,10 +16,11 @@ import {
   mapState,
   NO_TIMESTAMP,
   type OperatorFactory,
+  outputTag,
   tumbling,
   valueState,
 } from "../../../index.ts";
-import { runInThread } from "../../../runtime/testing/index.ts";
+import { type InThreadCrash, runInThread } from "../../../runtime/testing/index.ts";
 import { Ledger } from "./ledger.ts";
 
 interface Item {
@@ -60,11 +61,13 @@ type Build = (env: Environment, ledger: Ledger) => void;
 
 const jobs: Readonly<Record<string, Build>> = {
   "counts by windows, with late records": (env, ledger) => {
-    timed(items(env, 120, "items", 100), "timed")
+    const late = outputTag<Item>("late");
+    const counts = timed(items(env, 120, "items", 100), "timed")
       .keyBy("key")
-      .window(tumbling("20ms"))
-      .aggregate("counts", counting())
-      .to(ledger.sink("out"));
+      .window(tumbling("20ms"), { late })
+      .aggregate("counts", counting());
+    counts.to(ledger.sink("out"));
+    counts.sideOutput(late).to(ledger.sink("late"));
   },
   "a process function with state and timers": (env, ledger) => {
     timed(items(env, 700, "items"), "timed")
@@ -145,7 +148,7 @@ interface Disturbance {
   readonly parallelism: number;
   readonly everySteps: number;
   readonly giveUpEvery: number;
-  readonly crashes: readonly { readonly afterSteps: number; readonly parallelism: number }[];
+  readonly crashes: readonly InThreadCrash[];
 }
 
 const disturbance: fc.Arbitrary<Disturbance> = fc.record({
@@ -154,7 +157,11 @@ const disturbance: fc.Arbitrary<Disturbance> = fc.record({
   everySteps: fc.integer({ min: 10, max: 60 }),
   giveUpEvery: fc.integer({ min: 2, max: 4 }),
   crashes: fc.array(
-    fc.record({ afterSteps: fc.integer({ min: 1, max: 400 }), parallelism: fc.integer({ min: 1, max: 3 }) }),
+    fc.record({
+      afterSteps: fc.integer({ min: 1, max: 400 }),
+      atCheckpoint: fc.integer({ min: 1, max: 12 }),
+      parallelism: fc.integer({ min: 1, max: 3 }),
+    }),
     { maxLength: 4 },
   ),
 });
