@@ -140,6 +140,7 @@ export class JobCheckpoints {
    * @throws SAVEPOINT_FAILED
    */
   async savepoint(indices: readonly number[], folder: string, commits: boolean): Promise<void> {
+    this.#checkCanTake();
     const regions = indices.map((index) => this.#region(index).checkpoints);
     await this.#checkEmpty(folder);
     const checkpoint = Math.max(0, ...regions.map(({ last }) => last)) + 1;
@@ -156,6 +157,16 @@ export class JobCheckpoints {
     throw new MillraceError("SAVEPOINT_FAILED", `the savepoint could not be written: ${failure.message}`, {
       cause: failure,
     });
+  }
+
+  /** Its slots were made with or without what a checkpoint needs. */
+  #checkCanTake(): void {
+    if (this.regular) return;
+    const { name } = this.#surroundings.plan;
+    throw new MillraceError(
+      "SAVEPOINT_FAILED",
+      `job "${name}" takes no checkpoints, and so no savepoints; give it the option checkpoints: { interval: "1m" }`,
+    );
   }
 
   /** A second one in the same folder could be taken for the first. */

@@ -27,6 +27,9 @@ export class SlotEnumerators {
   readonly #dealer: SplitDealer;
   #stopped = false;
 
+  /** Sources whose last cut says all that will ever have to be said of them. */
+  readonly #finished = new Set<VertexId>();
+
   constructor(options: SlotEnumeratorsOptions) {
     this.#options = options;
     const { graph, deployment, signal, fail } = options;
@@ -43,8 +46,14 @@ export class SlotEnumerators {
     return this.#options.deployment.enumerates.includes(vertex);
   }
 
+  /**
+   * Where checkpoints are taken also until each source was cut with nothing on its way to readers: later checkpoints hold
+   * that cut, and what an earlier one held as unread they would read again.
+   */
   get needed(): boolean {
-    return !this.#stopped && !this.#dealer.exhausted;
+    const { checkpointing = false, enumerates } = this.#options.deployment;
+    if (this.#stopped) return false;
+    return !this.#dealer.exhausted || (checkpointing && enumerates.some((vertex) => !this.#finished.has(vertex)));
   }
 
   /** The next split for a subtask of this slot, undefined at the end. Never settles after a failure, which ends the slot. */
@@ -65,6 +74,7 @@ export class SlotEnumerators {
   async cut({ checkpoint, vertex, lastSerials }: Extract<ToSlot, { kind: "cutEnumerator" }>): Promise<void> {
     try {
       const state = await this.#dealer.cut(vertex, lastSerials);
+      if (lastSerials.every((serial) => serial === Number.POSITIVE_INFINITY)) this.#finished.add(vertex);
       this.#options.send({ kind: "enumeratorCut", checkpoint, vertex, state });
     } catch (error) {
       this.#options.send({ kind: "declined", checkpoint, error: toErrorReport(error) });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleJob } from "../../../runtime/bundle/bundle-job.ts";
 import type { CheckpointsView, JobView, SubmitRequest } from "../../../runtime/rest/views.ts";
 import { byField, Cluster, eventually } from "../cluster/cluster.ts";
-import { endsAllProcesses, freePort, workFolder } from "../cluster/processes.ts";
+import { endsAllProcesses, freePort, millrace, workFolder } from "../cluster/processes.ts";
 
 endsAllProcesses();
 
@@ -105,10 +105,21 @@ describe("a window job with a checkpoint every 200 ms", () => {
     expect(await expectAnswer(jid)).toEqual(new Set([1, 2]));
   });
 
+  test("a savepoint that is not there is refused before anything runs", async () => {
+    const nowhere = submit({ from: join(folder.path, "nowhere") });
+    await expect(nowhere).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
   test("a savepoint, and another job that goes on from it at another parallelism", async () => {
     const jid = await submit();
     await cluster.reaches(jid, "RUNNING");
     await completed(jid, 2);
+    const target = join(folder.path, "mine");
+    const first = await millrace(["savepoint", jid, "--to", "mine"], { cwd: folder.path });
+    expect(first).toMatchObject({ code: 0, stdout: target });
+    const again = await millrace(["savepoint", jid, "--to", "mine"], { cwd: folder.path });
+    expect(again.code).not.toBe(0);
+    expect(again.stderr).toContain("holds a savepoint already");
     const { location } = await cluster.client.savepoint(jid, { "cancel-job": true });
     await cluster.reaches(jid, "FINISHED");
     const before = (await cluster.rows(jid, "seen")).length;

@@ -93,6 +93,14 @@ function report(change: Partial<SubtaskReport> = {}): SubtaskReport {
   };
 }
 
+test("a job without checkpoints takes no savepoint, and goes on", async () => {
+  of.worker("w1", 1);
+  const job = await of.submit(plannedJob(oneRegion, 1));
+  await expect(service.savepoint(job.id, {})).rejects.toThrow("takes no checkpoints");
+  expect(service.checkpoints(job.id)).toMatchObject({ counts: { total: 0 }, latest: { savepoint: null } });
+  expect(await service.savepoint("none" as JobId, {})).toBeUndefined();
+});
+
 describe("submitting", () => {
   test("is prepared when it is announced: a planner, and threads on the workers where they would be placed", () => {
     const workers = [of.worker("w1", 3), of.worker("w2", 8), of.worker("w3", 30)];

@@ -53,6 +53,8 @@ interface FakeSlot {
   /** Of the source whose splits it deals; known when it runs. */
   dealer: FakeDealer;
   readonly readers: FakeReaders;
+  /** What came before it knew what it goes on from. */
+  mail: ToSlot[] | undefined;
   /** Rows that were not answered. */
   unanswered: number;
   /** It waits for answers to be cut: nothing is read meanwhile. */
@@ -248,6 +250,7 @@ export class FakeWorker {
       deaf: this.#world.chance(this.#chances().slotDeaf),
       dealer: new FakeDealer(SPLITS),
       readers: new FakeReaders(own),
+      mail: [],
       unanswered: 0,
       aligning: false,
       heldBy: undefined,
@@ -260,11 +263,14 @@ export class FakeWorker {
     const restored = dealtIn(this.#openStore(deployment.restore?.folder ?? ""), deployment, first);
     void restored.then((cut) => {
       fake.dealer = new FakeDealer(SPLITS, cut);
-    });
-    this.#slotAfter(fake, this.#world.between(1, 200), () => {
-      this.#fromSlot(fake, { kind: "running" });
-      for (const subtask of own) this.#ask(fake, subtask);
-      if (own.length === 0 || head === undefined) this.#end(fake, undefined);
+      const mail = fake.mail ?? [];
+      fake.mail = undefined;
+      for (const message of mail) this.#toSlot(fake, message);
+      this.#slotAfter(fake, this.#world.between(1, 200), () => {
+        this.#fromSlot(fake, { kind: "running" });
+        for (const subtask of own) this.#ask(fake, subtask);
+        if (own.length === 0 || head === undefined) this.#end(fake, undefined);
+      });
     });
   }
 
@@ -285,6 +291,10 @@ export class FakeWorker {
   }
 
   #toSlot(slot: FakeSlot, message: ToSlot): void {
+    if (slot.mail !== undefined) {
+      slot.mail.push(message);
+      return;
+    }
     switch (message.kind) {
       case "dealSplit": {
         const { vertex, subtask } = message;
