@@ -11,7 +11,7 @@ import {
   type Refusal,
   refusals,
 } from "../../../../runtime/exchange/link/handshake.ts";
-import { LinkViolation } from "../../../../runtime/exchange/link/link-frame.ts";
+import { LINK_VERSION, LinkViolation } from "../../../../runtime/exchange/link/link-frame.ts";
 
 const cluster = "cluster-1" as ClusterId;
 const a = { worker: "a" as WorkerId, epoch: 3 };
@@ -117,7 +117,7 @@ test("another version is refused by name", () => {
   const newer = (message: Uint8Array, number: number): Uint8Array => {
     if (number !== 0) return message;
     const copy = Uint8Array.from(message);
-    copy[8] = 2;
+    copy[8] = LINK_VERSION + 1;
     return copy;
   };
   const { dialer, accepter } = shake({ onTheWay: newer });
