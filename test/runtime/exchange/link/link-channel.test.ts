@@ -15,13 +15,16 @@ import { graphOf } from "./workers.ts";
 const graph = graphOf(2, [[0, 1]]);
 const network = graph.slots;
 
+/** Much longer than any round takes: a relay that stands still fails the test instead of keeping it. */
+const settleWithinMs = 20_000;
+
 /** Both workers' exchanges, in a thread that runs only while `settle` waits. */
 class Relay {
   readonly #words = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
   readonly #port;
   readonly #worker: Worker;
   #round = 0;
-  #arrived: (frame: FromRelay) => void = () => {};
+  #arrived: (frame: Extract<FromRelay, { kind: "arrived" }>) => void = () => {};
 
   constructor(kind: RelaySetup["kind"]) {
     const { port1, port2 } = new MessageChannel();
@@ -31,7 +34,10 @@ class Relay {
     this.#worker = new Worker(script, { workerData: setup, transferList: [port2] });
   }
 
-  open(memories: readonly [SharedMemory, SharedMemory], arrived: (frame: FromRelay) => void): void {
+  open(
+    memories: readonly [SharedMemory, SharedMemory],
+    arrived: (frame: Extract<FromRelay, { kind: "arrived" }>) => void,
+  ): void {
     this.#arrived = arrived;
     this.send({ kind: "open", graph, memories });
   }
@@ -44,9 +50,14 @@ class Relay {
   settle(): void {
     Atomics.store(this.#words, 0, ++this.#round);
     Atomics.notify(this.#words, 0);
-    while (Atomics.load(this.#words, 1) < this.#round) Atomics.wait(this.#words, 1, this.#round - 1);
+    while (Atomics.load(this.#words, 1) < this.#round) {
+      const ended = Atomics.wait(this.#words, 1, this.#round - 1, settleWithinMs);
+      if (ended === "timed-out") throw new Error(`the relay has not come to rest in round ${this.#round}`);
+    }
     for (let mail = receiveMessageOnPort(this.#port); mail !== undefined; mail = receiveMessageOnPort(this.#port)) {
-      this.#arrived(mail.message as FromRelay);
+      const message = mail.message as FromRelay;
+      if (message.kind === "failed") throw new Error(`the relay has failed: ${message.reason}`);
+      this.#arrived(message);
     }
   }
 
