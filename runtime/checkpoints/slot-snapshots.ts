@@ -6,6 +6,7 @@
  */
 
 import type { OperatorId } from "../../core/ids.ts";
+import { faultPoint } from "../fault-point.ts";
 import type { SubtaskSnapshot } from "../protocol.ts";
 import { type CheckpointStore, checkpointName } from "../state/checkpoint-store.ts";
 import { CheckpointWriter } from "../state/checkpoint-writer.ts";
@@ -81,10 +82,12 @@ export class SlotSnapshots {
 
   async #finish(current: UnderWay, writer: CheckpointWriter): Promise<void> {
     await writer.flush();
+    faultPoint("worker.blocks-synced");
     if (this.#current !== current) return;
     this.#current = undefined;
     const { checkpoint, slots, subtasks } = current;
     this.#options.acknowledge({ checkpoint, slots, written: writer.records(), subtasks });
+    faultPoint("worker.acknowledged");
   }
 
   #write(current: UnderWay, act: (writer: CheckpointWriter) => void | Promise<void>): void {

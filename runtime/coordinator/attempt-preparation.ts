@@ -5,6 +5,7 @@
  */
 
 import type { JobId } from "../cluster-ids.ts";
+import { faultPoint } from "../fault-point.ts";
 import { operatorsOf, type Region } from "../graph/regions.ts";
 import type { PlannedJob } from "../planned-job.ts";
 import type { JobCheckpoints } from "./job-checkpoints.ts";
@@ -51,6 +52,7 @@ export class AttemptPreparation {
     const { folder } = run.restore ?? {};
     if (folder === undefined || folder === from?.folder) await this.#begin(region, run);
     await saved();
+    faultPoint("coordinator.attempt-stored");
   }
 
   /** Nothing that an earlier attempt has collected counts. */

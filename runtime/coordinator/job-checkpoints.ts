@@ -12,6 +12,7 @@ import { heldRows, publishes } from "../checkpoints/collected-rows.ts";
 import { joinManifests } from "../checkpoints/manifest-parts.ts";
 import type { FromWorker, StoredCheckpoint } from "../cluster-protocol.ts";
 import { toErrorReport } from "../error-report.ts";
+import { faultPoint } from "../fault-point.ts";
 import { dealersOf } from "../graph/dealers.ts";
 import { operatorsOf, type Region } from "../graph/regions.ts";
 import type { PlannedJob } from "../planned-job.ts";
@@ -182,6 +183,7 @@ export class JobCheckpoints {
       const joined = joinManifests(manifests);
       const store = await this.#surroundings.storage.open(folder);
       await store.writeManifest(checkpointName(joined.checkpoint), encodeManifest(joined));
+      faultPoint("coordinator.savepoint-written");
       return undefined;
     } catch (cause) {
       return cause as Error;
@@ -198,7 +200,9 @@ export class JobCheckpoints {
     region.last = chosen.last;
     for (const error of chosen.damaged) damaged(index, { ...toErrorReport(error), stack: undefined });
     if (chosen.name === undefined) return undefined;
+    faultPoint("coordinator.checkpoint-chosen");
     await this.#keepRows(index, store, chosen);
+    faultPoint("coordinator.rows-kept");
     const restored = { folder: region.folder, checkpoint: chosen.name };
     this.#restored(index, restored, false);
     return restored;

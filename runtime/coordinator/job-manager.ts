@@ -10,6 +10,7 @@ import { MillraceError } from "../../core/errors.ts";
 import { attemptId, type JobId, type WorkerId } from "../cluster-ids.ts";
 import type { SlotPlacement } from "../cluster-protocol.ts";
 import { toErrorReport } from "../error-report.ts";
+import { faultPoint } from "../fault-point.ts";
 import { type Region, regionsOf } from "../graph/regions.ts";
 import type { PlannedJob } from "../planned-job.ts";
 import type { ErrorReport, FromSlot } from "../protocol.ts";
@@ -421,6 +422,7 @@ export class JobManager {
   #end(): void {
     this.#record = { ...this.record, reports: this.reports.all() };
     this.close();
+    faultPoint("coordinator.job-over");
     // What a store did not take is not shown: another coordinator would know nothing of it.
     this.#saved().then(
       () => this.#show(),

@@ -15,6 +15,7 @@ import type { LogLevel } from "../../core/telemetry.ts";
 import { manifestOf } from "../checkpoints/manifest-parts.ts";
 import type { Acknowledgement } from "../checkpoints/slot-snapshots.ts";
 import { fromErrorReport } from "../error-report.ts";
+import { faultPoint } from "../fault-point.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import type { ErrorReport, FromSlot, SubtaskSnapshot } from "../protocol.ts";
 import { discardOld } from "../state/checkpoint-keeper.ts";
@@ -161,6 +162,7 @@ export class RegionCheckpoints {
     const { checkpoint, slots, written } = acknowledgement;
     if (this.#life.phase !== "pending" || this.#life.current?.checkpoint !== checkpoint) return;
     this.#gathered.acknowledgements.push(acknowledgement);
+    faultPoint("coordinator.acknowledged");
     const bytes = written.flatMap(({ blocks }) => blocks).reduce((sum, block) => sum + block.bytes, 0);
     this.#options.stats.acknowledged(this.#key(checkpoint), slots.length, bytes);
     for (const slot of slots) this.#apply({ kind: "acknowledged", checkpoint, slot });
@@ -176,6 +178,7 @@ export class RegionCheckpoints {
   cut({ checkpoint, vertex, state }: Cut): void {
     if (this.#life.current?.checkpoint !== checkpoint) return;
     this.#cuts.set(vertex, state);
+    faultPoint("coordinator.enumerator-cut");
     this.#apply({ kind: "cut", checkpoint, source: vertex });
   }
 
@@ -245,6 +248,7 @@ export class RegionCheckpoints {
     this.#gathered = { acknowledgements: [], beganMs };
     stats.began({ region, checkpoint, savepoint, beganMs, slots: this.#life.slots.size, path });
     this.#slots?.begin(checkpoint, path);
+    faultPoint("coordinator.checkpoint-begun");
   }
 
   #complete(checkpoint: number, savepoint: boolean): void {
@@ -279,8 +283,11 @@ export class RegionCheckpoints {
     const slots = this.#slots;
     const name = checkpointName(manifest.checkpoint);
     const bytes = encodeManifest(manifest);
+    faultPoint("coordinator.all-acknowledged");
     await (await store()).writeManifest(name, bytes);
+    faultPoint("coordinator.manifest-written");
     await completed(manifest);
+    faultPoint("coordinator.completion-stored");
     // Another attempt begins a chain of its own.
     if (this.#slots === slots) this.#chain = [...manifest.chain, { name, crc: manifestCrc(bytes) }];
   }
@@ -292,6 +299,7 @@ export class RegionCheckpoints {
     log("debug", `${savepoint ? "savepoint" : "checkpoint"} ${checkpoint} is complete`, { region, checkpoint });
     if (savepoint) this.#savepoint = undefined;
     this.#slots?.ended(checkpoint, commits);
+    faultPoint(savepoint ? "coordinator.savepoint-told" : "coordinator.completion-told");
     // A savepoint is elsewhere.
     if (savepoint) return;
     this.#tidying ??= this.#tidy().finally(() => {

@@ -5,6 +5,7 @@
 
 import type { AttemptId } from "../cluster-ids.ts";
 import type { SlotPlacement } from "../cluster-protocol.ts";
+import { faultPoint } from "../fault-point.ts";
 import type { RegionEffect, RegionEvent } from "./region-life.ts";
 import { RegionRun, type RunSurroundings } from "./region-run.ts";
 import type { SlotBoard } from "./slot-board.ts";
@@ -99,6 +100,7 @@ export class RegionRuns {
       case "deploy":
         board.forAttempt("deploy", run.attempt);
         this.#job.deploy(region, run, () => this.#job.stuck(region, run));
+        faultPoint("coordinator.deployed");
         break;
       case "running":
         run.running(this.#job.nowMs());
@@ -110,6 +112,7 @@ export class RegionRuns {
       case "end":
         board.forAttempt("end", run.attempt);
         run.end((slots) => this.#job.killed(run, slots));
+        faultPoint("coordinator.ending");
         break;
     }
   }

@@ -5,6 +5,7 @@
  */
 
 import { MillraceError } from "../../core/errors.ts";
+import { faultPoint } from "../fault-point.ts";
 import { decodeManifest } from "./checkpoint-manifest.ts";
 import { checkpointsToTry } from "./checkpoint-reader.ts";
 import { type CheckpointName, type CheckpointStore, checkpointNumber } from "./checkpoint-store.ts";
@@ -24,9 +25,15 @@ export async function discardOld(
   const kept = await keptNames(store, retained);
   const goes = (name: CheckpointName) => !kept.has(name) && checkpointNumber(name) < underWayFrom;
   const manifests = (await store.manifests()).filter(goes);
-  for (const name of manifests.toReversed()) await store.deleteManifest(name); // none is ever without what it builds on
+  for (const name of manifests.toReversed()) {
+    await store.deleteManifest(name); // none is ever without what it builds on
+    faultPoint("store.manifest-deleted");
+  }
   const leftovers = (await store.checkpointsWithBlocks()).filter(goes);
-  for (const name of leftovers) await store.deleteBlocks(name);
+  for (const name of leftovers) {
+    await store.deleteBlocks(name);
+    faultPoint("store.blocks-deleted");
+  }
   return [...new Set([...manifests, ...leftovers])].sort();
 }
 

@@ -14,6 +14,7 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
+import { faultPoint } from "../fault-point.ts";
 import { ByteSink, ByteSource } from "./byte-sink.ts";
 import {
   type BlockBatch,
@@ -196,7 +197,9 @@ async function writeWhole(folder: string, name: string, parts: readonly Uint8Arr
     } finally {
       await handle.close();
     }
+    faultPoint("store.file-synced");
     await rename(temporary, join(folder, name));
+    faultPoint("store.file-renamed");
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

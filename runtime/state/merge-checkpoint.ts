@@ -8,6 +8,7 @@
  */
 
 import type { KeyGroupRange } from "../../core/key-group.ts";
+import { faultPoint } from "../fault-point.ts";
 import type { CheckpointManifest, OperatorRecord } from "./checkpoint-manifest.ts";
 import { encodeManifest } from "./checkpoint-manifest.ts";
 import { type OpenCheckpoint, openCheckpoint, readOperator } from "./checkpoint-reader.ts";
@@ -34,7 +35,9 @@ export async function mergeCheckpoint(
       await mergeRange(store, checkpoint, operator, range, writer);
   }
   await writer.flush();
+  faultPoint("store.merged-blocks-written");
   await store.writeManifest(merged, encodeManifest(mergedManifest(manifest, writer.records())));
+  faultPoint("store.merged");
   return merged;
 }
 

@@ -23,6 +23,7 @@ import type { RestoredSink, SinkContext, TextOutput } from "../../core/sink.ts";
 import type { KeyedStateBackend, StateCapture, StateSnapshot } from "../../core/state-backend.ts";
 import type { Logger, LogLevel } from "../../core/telemetry.ts";
 import type { Clock } from "../../core/time.ts";
+import { faultPoint } from "../fault-point.ts";
 import type { StateClock } from "../state/ageing.ts";
 import { createMemoryBackend } from "../state/memory-backend.ts";
 import { describeRecord } from "./describe-record.ts";
@@ -236,6 +237,7 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     const settled = this.withTimeout(promise, timeoutMs, what).finally(() => {
       this.#awaited--;
       this.#noteBusy();
+      if (what === "commit") faultPoint("sink.committed");
     });
     this.gate.wait(settled);
   }
@@ -406,6 +408,7 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     const lists = [...this.#lists].map(([name, { mode, read }]) => ({ name, mode, elements: read() }));
     const rest = restBytes({ watermark: this.currentWatermark, lists });
     this.instance?.barrier?.(checkpoint);
+    if (this.instance?.prepared !== undefined) faultPoint("sink.preparing");
     return { operator: this.operator, captures: captures.filter((capture) => capture !== undefined), rest };
   }
 
@@ -416,7 +419,10 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
       this.#backend?.confirm(checkpoint);
       this.#timerQueue?.confirm(checkpoint);
     }
-    this.instance?.completed?.(checkpoint);
+    if (this.instance?.completed === undefined) return;
+    faultPoint("sink.told");
+    this.instance.completed(checkpoint);
+    faultPoint("sink.committing");
   }
 
   /** It came to nothing. What sinks have prepared for it goes with the next one. */

@@ -13,6 +13,7 @@
 
 import type { OperatorId } from "../../core/ids.ts";
 import { toErrorReport } from "../error-report.ts";
+import { faultPoint } from "../fault-point.ts";
 import type { FromSlot, SubtaskSnapshot } from "../protocol.ts";
 import type { DeployedSubtask } from "./deploy.ts";
 import type { Subtask } from "./subtask.ts";
@@ -52,6 +53,7 @@ export class SlotCheckpoints implements Checkpoints {
     this.#begun = { checkpoint, full, waitsFor: new Set(taking), captures: [], subtasks: [], told: false };
     this.#wanted = false;
     for (const subtask of taking) subtask.beginCheckpoint(checkpoint);
+    faultPoint("slot.checkpoint-begun");
     this.#tellIfDone(this.#begun);
   }
 
@@ -102,12 +104,15 @@ export class SlotCheckpoints implements Checkpoints {
 
   #sendBlock({ checkpoint }: Begun, operator: OperatorId, block: Uint8Array): void {
     this.#send({ kind: "blocks", checkpoint, operator, blocks: [block] });
+    faultPoint("slot.block-sent");
   }
 
   #tellIfDone(begun: Begun): void {
     if (begun.told || begun.waitsFor.size > 0 || begun.captures.length > 0) return;
     begun.told = true;
+    faultPoint("slot.captured");
     this.#send({ kind: "snapshotted", checkpoint: begun.checkpoint, subtasks: begun.subtasks });
+    faultPoint("slot.snapshotted");
   }
 
   /** When all that is left to do is to wait for a checkpoint, the next regular one may be far away. */

@@ -9,6 +9,7 @@ import type { VertexId } from "../../core/ids.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import type { SourcePosition } from "../checkpoints/manifest-parts.ts";
 import { toErrorReport } from "../error-report.ts";
+import { faultPoint } from "../fault-point.ts";
 import type { DealtSplit, FromSlot, SlotDeployment, ToSlot } from "../protocol.ts";
 import { SplitDealer } from "../splits/split-dealer.ts";
 
@@ -75,6 +76,7 @@ export class SlotEnumerators {
     try {
       const state = await this.#dealer.cut(vertex, lastSerials);
       if (lastSerials.every((serial) => serial === Number.POSITIVE_INFINITY)) this.#finished.add(vertex);
+      faultPoint("slot.enumerator-cut");
       this.#options.send({ kind: "enumeratorCut", checkpoint, vertex, state });
     } catch (error) {
       this.#options.send({ kind: "declined", checkpoint, error: toErrorReport(error) });

@@ -6,6 +6,7 @@ import { ASYNC_TIMEOUT_MS, SOURCE_BATCH_RECORDS } from "../../core/limits.ts";
 import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
 import { positiveDurationMs } from "../../core/time.ts";
 import type { InputChannel } from "../exchange/channel.ts";
+import { faultPoint } from "../fault-point.ts";
 import type { DealtSplit, SourceSnapshot } from "../protocol.ts";
 import { plainBytes } from "../state/plain-bytes.ts";
 import { BarrierAligner } from "./barrier-aligner.ts";
@@ -117,6 +118,7 @@ export class ChannelInput implements SubtaskInput {
         return true;
       case "barrier":
         this.#due = this.#aligner.barrier(input, channel.barrierRead);
+        if (this.#due === 0) faultPoint("slot.aligning");
         return true;
       case "end":
         this.#due = this.#aligner.end(input);

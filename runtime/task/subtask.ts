@@ -20,6 +20,7 @@ import { unreachable } from "../../core/assert.ts";
 import type { Operator } from "../../core/operator.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import { END_OF_TIME } from "../../core/time.ts";
+import { faultPoint } from "../fault-point.ts";
 import type { Chain } from "./chain.ts";
 import { type Checkpoints, capturesOf, type SubtaskCut, snapshotOf } from "./subtask-cut.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
@@ -288,13 +289,16 @@ export class Subtask {
     const source = this.#input.position();
     const operators = this.chain.cut(checkpoint, checkpoints.isFull(checkpoint), finished);
     this.#cut = { checkpoint, operators, source, finished };
+    faultPoint("slot.cut");
     if (!this.#gate.waiting) this.#cutDone(this.#cut);
   }
 
   /** What its sinks had to prepare is prepared. */
   #cutDone(cut: SubtaskCut): void {
     this.#cut = undefined;
-    this.#checkpoints?.cut(this, snapshotOf(cut, this.chain), capturesOf(cut), cut.checkpoint);
+    const snapshot = snapshotOf(cut, this.chain);
+    if (snapshot.commits.length > 0) faultPoint("sink.prepared");
+    this.#checkpoints?.cut(this, snapshot, capturesOf(cut), cut.checkpoint);
     if (cut.finished) this.#lastCut = cut.checkpoint;
   }
 
@@ -306,7 +310,10 @@ export class Subtask {
 
   #commit(): boolean {
     if (this.#cut !== undefined) this.#cutDone(this.#cut);
-    if (this.#committed) return this.#beginClosing();
+    if (this.#committed) {
+      faultPoint("slot.end-committed");
+      return this.#beginClosing();
+    }
     const due = this.#due === 0 ? this.#asked : this.#due;
     this.#due = 0;
     if (due === 0 || this.#lastCut === due || this.#checkpoints?.stateOf(due) !== "begun") return false;

@@ -21,6 +21,7 @@ import type { FromWorker, RegionDeployment, ToWorker } from "../cluster-protocol
 import { toErrorReport } from "../error-report.ts";
 import type { AttachedRegion, Exchange } from "../exchange/link/link-contract.ts";
 import { createSharedMemory } from "../exchange/shared-memory.ts";
+import { faultPoint } from "../fault-point.ts";
 import { dealersOf } from "../graph/dealers.ts";
 import type { FromSlot, SharedMemory, SlotDeployment, ToSlot } from "../protocol.ts";
 import type { CheckpointStore } from "../state/checkpoint-store.ts";
@@ -80,11 +81,13 @@ export class RegionHost {
     const slots = [...this.#slots.keys()];
     if (slots.length === 0) return;
     this.#snapshots.begin(checkpoint, slots, this.#store(folder));
+    faultPoint("worker.checkpoint-heard");
     for (const slot of slots) this.#toOwn(slot, { kind: "checkpoint", checkpoint, full });
   }
 
   checkpointEnded({ checkpoint, complete }: Extract<ToWorker, { readonly kind: "checkpointEnded" }>): void {
     this.#snapshots.ended(checkpoint);
+    faultPoint("worker.checkpoint-ended");
     for (const slot of this.#slots.keys()) this.#toOwn(slot, { kind: "checkpointEnded", checkpoint, complete });
   }
 
@@ -254,7 +257,10 @@ export class RegionHost {
 
   async #read(slot: number, message: StoredRead): Promise<void> {
     const { restore } = this.#options.deployment;
-    if (restore !== undefined) this.#toOwn(slot, await answerRead(this.#store(restore.folder), message));
+    if (restore === undefined) return;
+    const answer = await answerRead(this.#store(restore.folder), message);
+    faultPoint("worker.restore-read");
+    this.#toOwn(slot, answer);
   }
 
   #oversize({ toSlot, channel, serial, frame }: Extract<FromSlot, { readonly kind: "oversize" }>): void {

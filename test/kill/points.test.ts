@@ -1,0 +1,31 @@
+/** Sources, docs/fault-points.md and the run that kills processes name the same fault points. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, test } from "vitest";
+import { points } from "./points.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const page = readFileSync(join(root, "docs/fault-points.md"), "utf8");
+const own = "fault-point.ts";
+const sources = readdirSync(join(root, "runtime"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts") && name !== own)
+  .map((name) => readFileSync(join(root, "runtime", name), "utf8"));
+
+/** What the calls name: their strings, as one call may choose between two. */
+function named(source: string): readonly string[] {
+  const calls = [...source.matchAll(/faultPoint\(([^)]*)\)/g)].map(([, inside = ""]) => inside);
+  return calls.flatMap((inside) => [...inside.matchAll(/"([^"]+)"/g)].map(([, name = ""]) => name));
+}
+
+test("every fault point of the sources is on the page and in the run, and no other is", () => {
+  const inSources = new Set(sources.flatMap(named));
+  const onPage = [...page.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name = ""]) => name);
+  expect(onPage.toSorted()).toEqual([...inSources].toSorted());
+  expect(points.map(({ name }) => name).toSorted()).toEqual([...inSources].toSorted());
+});
+
+test("a step has one name: no fault point is in two places", () => {
+  const all = sources.flatMap(named);
+  expect(all.filter((name, at) => all.indexOf(name) !== at)).toEqual([]);
+});

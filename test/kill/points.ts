@@ -1,0 +1,61 @@
+/**
+ * The fault points of docs/fault-points.md, with what has to happen for a process to come to each of them. Those of stores
+ * stand with a process that has the store of a cluster's checkpoints.
+ */
+
+export interface Point {
+  readonly name: string;
+  readonly process: "worker" | "coordinator";
+  /**
+   * running    every few checkpoints
+   * restarting while a job starts again
+   * failing    when a region of a job has failed
+   * savepoint  when somebody wants a savepoint
+   * ending     when a job comes to its end
+   */
+  readonly when: "running" | "restarting" | "failing" | "savepoint" | "ending";
+}
+
+export const points: readonly Point[] = [
+  { name: "worker.checkpoint-heard", process: "worker", when: "running" },
+  { name: "slot.checkpoint-begun", process: "worker", when: "running" },
+  { name: "slot.aligning", process: "worker", when: "running" },
+  { name: "slot.cut", process: "worker", when: "running" },
+  { name: "sink.preparing", process: "worker", when: "running" },
+  { name: "sink.prepared", process: "worker", when: "running" },
+  { name: "slot.block-sent", process: "worker", when: "running" },
+  { name: "slot.captured", process: "worker", when: "running" },
+  { name: "slot.snapshotted", process: "worker", when: "running" },
+  { name: "slot.enumerator-cut", process: "worker", when: "running" },
+  { name: "worker.blocks-synced", process: "worker", when: "running" },
+  { name: "worker.acknowledged", process: "worker", when: "running" },
+  { name: "worker.checkpoint-ended", process: "worker", when: "running" },
+  { name: "sink.told", process: "worker", when: "running" },
+  { name: "sink.committing", process: "worker", when: "running" },
+  { name: "sink.committed", process: "worker", when: "running" },
+  { name: "slot.end-committed", process: "worker", when: "ending" },
+  { name: "worker.restore-read", process: "worker", when: "restarting" },
+  { name: "slot.restored", process: "worker", when: "restarting" },
+  { name: "slot.deployed", process: "worker", when: "restarting" },
+  { name: "coordinator.checkpoint-begun", process: "coordinator", when: "running" },
+  { name: "coordinator.acknowledged", process: "coordinator", when: "running" },
+  { name: "coordinator.enumerator-cut", process: "coordinator", when: "running" },
+  { name: "coordinator.all-acknowledged", process: "coordinator", when: "running" },
+  { name: "coordinator.manifest-written", process: "coordinator", when: "running" },
+  { name: "coordinator.completion-stored", process: "coordinator", when: "running" },
+  { name: "coordinator.completion-told", process: "coordinator", when: "running" },
+  { name: "coordinator.savepoint-written", process: "coordinator", when: "savepoint" },
+  { name: "coordinator.savepoint-told", process: "coordinator", when: "savepoint" },
+  { name: "coordinator.ending", process: "coordinator", when: "failing" },
+  { name: "coordinator.checkpoint-chosen", process: "coordinator", when: "restarting" },
+  { name: "coordinator.rows-kept", process: "coordinator", when: "restarting" },
+  { name: "coordinator.attempt-stored", process: "coordinator", when: "restarting" },
+  { name: "coordinator.deployed", process: "coordinator", when: "restarting" },
+  { name: "coordinator.job-over", process: "coordinator", when: "ending" },
+  { name: "store.file-synced", process: "worker", when: "running" },
+  { name: "store.file-renamed", process: "worker", when: "running" },
+  { name: "store.manifest-deleted", process: "coordinator", when: "running" },
+  { name: "store.blocks-deleted", process: "coordinator", when: "running" },
+  { name: "store.merged-blocks-written", process: "coordinator", when: "running" },
+  { name: "store.merged", process: "coordinator", when: "running" },
+];
