@@ -49,6 +49,9 @@ export interface BlockPlace {
 }
 
 export interface CheckpointStore {
+  /** Which stores have all that was written here, where not everyone reaches the same one. */
+  readonly holders?: readonly string[];
+
   /** ENSURES: when it resolves, the blocks survive a loss of power. @throws CHECKPOINT_STORE; some may have been written. */
   writeBlocks(batch: BlockBatch): Promise<void>;
 
@@ -78,6 +81,14 @@ export interface CheckpointStore {
 
 /** As much of a store as restoring needs. */
 export type CheckpointReads = Pick<CheckpointStore, "readManifest" | "readBlocks">;
+
+/** Small documents beside the checkpoints, by name: letters, dots and dashes. Fulfilled by stores of embedded runs. */
+export interface CheckpointNotes {
+  readNote(name: string): Promise<Uint8Array | undefined>;
+
+  /** ENSURES: when it resolves the note survives a loss of power; it is there whole, or as it was before. */
+  writeNote(name: string, note: Uint8Array): Promise<void>;
+}
 
 /** Blocks that a store reads ahead of whoever restores them: with those of usual size some megabytes. */
 export const BLOCKS_READ_AHEAD = 64;

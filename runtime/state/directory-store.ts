@@ -3,6 +3,7 @@
  *
  *   <root>/blocks/<checkpoint>/<worker>@<first number>   what a worker wrote at once
  *   <root>/manifests/<checkpoint>                        a manifest
+ *   <root>/<name>                                        a note
  *
  * Each file is written beside its place under a name that starts with a dot, synced, renamed, and its folder is synced: it
  * is there whole or not at all. A file of blocks, numbers little-endian:
@@ -20,6 +21,7 @@ import {
   type BlockBatch,
   type BlockPlace,
   type CheckpointName,
+  type CheckpointNotes,
   type CheckpointStore,
   checkBatch,
   storeFailed,
@@ -28,7 +30,7 @@ import {
 const MAGIC = 0x4642524d;
 
 /** @throws CHECKPOINT_STORE when the folder cannot be made. */
-export async function openDirectoryStore(root: string): Promise<CheckpointStore> {
+export async function openDirectoryStore(root: string): Promise<CheckpointStore & CheckpointNotes> {
   try {
     await mkdir(join(root, "blocks"), { recursive: true });
     await mkdir(join(root, "manifests"), { recursive: true });
@@ -45,7 +47,7 @@ interface BlockFile {
   readonly starts: readonly number[];
 }
 
-class DirectoryStore implements CheckpointStore {
+class DirectoryStore implements CheckpointStore, CheckpointNotes {
   readonly #root: string;
 
   constructor(root: string) {
@@ -117,6 +119,14 @@ class DirectoryStore implements CheckpointStore {
 
   async deleteBlocks(name: CheckpointName): Promise<void> {
     await this.#do("delete blocks", () => rm(join(this.#root, "blocks", name), { recursive: true, force: true }));
+  }
+
+  readNote(name: string): Promise<Uint8Array | undefined> {
+    return this.#do("read a note", () => unlessAbsent(readFile(join(this.#root, name))));
+  }
+
+  async writeNote(name: string, note: Uint8Array): Promise<void> {
+    await this.#do("write a note", () => writeWhole(this.#root, name, [note]));
   }
 
   async close(): Promise<void> {}

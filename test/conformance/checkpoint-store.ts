@@ -1,7 +1,12 @@
 /** What every checkpoint store must do (`runtime/state/checkpoint-store.ts`). A store's test calls this with how to open one. */
 
 import { describe, expect, test } from "vitest";
-import { type BlockPlace, type CheckpointStore, checkpointName } from "../../runtime/state/checkpoint-store.ts";
+import {
+  type BlockPlace,
+  type CheckpointNotes,
+  type CheckpointStore,
+  checkpointName,
+} from "../../runtime/state/checkpoint-store.ts";
 
 export interface StoreSubject {
   /** An empty store. */
@@ -116,6 +121,29 @@ function suite({ open, reopen }: StoreSubject): void {
   test.each([[""], [".."], ["a/b"], ["a b"], ["a\0"]])("a worker cannot be named %j", async (worker) => {
     const store = await open();
     await expect(store.writeBlocks({ checkpoint: first, worker, first: 0, blocks: [] })).rejects.toThrow(/no name/);
+    await store.close();
+  });
+}
+
+/** Of stores that keep notes too. */
+export function checkpointNotesSuite(
+  name: string,
+  { open, reopen }: { open(): Promise<CheckpointStore>; reopen(store: CheckpointStore): Promise<CheckpointStore> },
+): void {
+  const notesOf = (store: CheckpointStore) => store as CheckpointStore & CheckpointNotes;
+
+  test(`${name}: a note is read as it was written last, and is no checkpoint`, async () => {
+    let store = await open();
+    expect(await notesOf(store).readNote("lineage.json")).toBe(undefined);
+    await notesOf(store).writeNote("lineage.json", bytes(1, 2));
+    await notesOf(store).writeNote("other", bytes(9));
+    await notesOf(store).writeNote("lineage.json", bytes(3));
+    for (let times = 0; times < 2; times++) {
+      expect([...((await notesOf(store).readNote("lineage.json")) ?? [])]).toEqual([3]);
+      expect([...((await notesOf(store).readNote("other")) ?? [])]).toEqual([9]);
+      expect([await store.manifests(), await store.checkpointsWithBlocks()]).toEqual([[], []]);
+      store = await reopen(store);
+    }
     await store.close();
   });
 }

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { type CheckpointStore, checkpointName } from "../../../runtime/state/checkpoint-store.ts";
 import { openDirectoryStore } from "../../../runtime/state/directory-store.ts";
-import { openLevelStore } from "../../../runtime/state/level-store.ts";
+import { isLocked, LevelDatabase, openLevelStore } from "../../../runtime/state/level-store.ts";
 import { MemoryStore } from "../../../runtime/state/memory-store.ts";
-import { checkpointStoreSuite } from "../../conformance/checkpoint-store.ts";
+import { checkpointNotesSuite, checkpointStoreSuite } from "../../conformance/checkpoint-store.ts";
 
 const folders: string[] = [];
 
@@ -47,6 +47,47 @@ function onDisk(openIn: (location: string) => Promise<CheckpointStore>) {
 
 checkpointStoreSuite("LevelDB", onDisk(openLevelStore));
 checkpointStoreSuite("directory", onDisk(openDirectoryStore));
+checkpointNotesSuite("LevelDB", onDisk(openLevelStore));
+checkpointNotesSuite("directory", onDisk(openDirectoryStore));
+
+const databases = new Map<CheckpointStore, { readonly database: LevelDatabase; readonly location: string }>();
+
+/** One place of a database that has others, whose names begin alike. */
+async function placeIn(location: string): Promise<CheckpointStore> {
+  const database = await LevelDatabase.open(location);
+  for (const place of ["job/10", "job/0", "jo/1", "job-/1"]) {
+    const other = database.store(place);
+    await other.writeBlocks({ checkpoint: checkpointName(7), worker: "a", first: 0, blocks: [Uint8Array.of(7)] });
+    await other.writeManifest(checkpointName(7), Uint8Array.of(7));
+  }
+  const store = database.store("job/1");
+  databases.set(store, { database, location });
+  return store;
+}
+
+checkpointStoreSuite("a place in LevelDB", {
+  open: async () => placeIn(await folder()),
+  reopen: async (store) => {
+    const { database, location } = databases.get(store) as { database: LevelDatabase; location: string };
+    await database.close();
+    return placeIn(location);
+  },
+});
+
+test("the places of a database are listed, and removed by a job alone or one by one", async () => {
+  const database = await LevelDatabase.open(await folder());
+  for (const place of ["job/0", "job/1", "job/10", "job2/0", "jo/0"])
+    await database.store(place).writeManifest(name, Uint8Array.of(1));
+  await database.remove("job/1");
+  expect(await database.places()).toEqual(["jo/0", "job/0", "job/10", "job2/0"]);
+  await database.remove("job");
+  expect(await database.places()).toEqual(["jo/0", "job2/0"]);
+  expect(await database.store("job2/0").manifests()).toEqual([name]);
+  expect(() => database.store("job")).toThrow(/no place/);
+  expect(() => database.store("../x/y")).toThrow(/no place/);
+  await database.close();
+});
+
 checkpointStoreSuite("memory", {
   open: async () => new MemoryStore(),
   reopen: async (store) => {
@@ -70,7 +111,10 @@ describe.each([
 test("a LevelDB store is open once at a time", async () => {
   const location = await folder();
   const store = await openLevelStore(location);
-  await expect(openLevelStore(location)).rejects.toThrow(failed);
+  const second = await openLevelStore(location).catch((error: unknown) => error);
+  expect([second, isLocked(second)]).toEqual([failed, true]);
+  const elsewhere = await openLevelStore(join(location, "CURRENT")).catch((error: unknown) => error);
+  expect([elsewhere, isLocked(elsewhere)]).toEqual([failed, false]);
   await store.close();
   await (await openLevelStore(location)).close();
 });
