@@ -16,14 +16,14 @@ import { faultPoint } from "../fault-point.ts";
 import { dealersOf } from "../graph/dealers.ts";
 import { operatorsOf, type Region } from "../graph/regions.ts";
 import type { PlannedJob } from "../planned-job.ts";
-import type { ErrorReport, FromSlot } from "../protocol.ts";
+import type { ErrorReport } from "../protocol.ts";
 import { type CheckpointManifest, encodeManifest } from "../state/checkpoint-manifest.ts";
 import { openCheckpoint } from "../state/checkpoint-reader.ts";
 import { type CheckpointStore, checkpointName, checkpointNumber } from "../state/checkpoint-store.ts";
 import { CheckpointStats } from "./checkpoint-stats.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { CheckpointStorage, JobResults } from "./job-store.ts";
-import { RegionCheckpoints } from "./region-checkpoints.ts";
+import { type FromCheckpointedSlot, RegionCheckpoints } from "./region-checkpoints.ts";
 import type { RegionRun } from "./region-run.ts";
 
 export interface JobCheckpointsSurroundings {
@@ -43,8 +43,6 @@ export interface JobCheckpointsSurroundings {
   kept(sink: OperatorId, rows: number): void;
   fail(region: number, error: MillraceError): void;
 }
-
-type FromCheckpointedSlot = Extract<FromSlot, { readonly kind: "declined" | "enumeratorCut" | "wantsCheckpoint" }>;
 
 interface CheckpointedRegion {
   readonly checkpoints: RegionCheckpoints;
@@ -121,18 +119,7 @@ export class JobCheckpoints {
   }
 
   receive(index: number, message: FromCheckpointedSlot): void {
-    const { checkpoints } = this.#region(index);
-    switch (message.kind) {
-      case "declined":
-        checkpoints.declined(message.checkpoint, message.error);
-        break;
-      case "enumeratorCut":
-        checkpoints.cut(message);
-        break;
-      case "wantsCheckpoint":
-        checkpoints.wanted();
-        break;
-    }
+    this.#region(index).checkpoints.receive(message);
   }
 
   /**

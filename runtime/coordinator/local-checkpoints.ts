@@ -76,13 +76,9 @@ export class LocalCheckpoints {
         this.#snapshots.snapshotted(slot, message.checkpoint, message.subtasks);
         break;
       case "declined":
-        checkpoints.declined(message.checkpoint, message.error);
-        break;
       case "enumeratorCut":
-        checkpoints.cut(message);
-        break;
       case "wantsCheckpoint":
-        checkpoints.wanted();
+        checkpoints.receive(message);
         break;
       case "readManifest":
       case "readBlocks":

@@ -84,6 +84,12 @@ interface Savepoint extends SavepointRequest {
   readonly taken: PromiseWithResolvers<CheckpointManifest>;
 }
 
+/** What slots say of checkpoints to whoever decides on them. */
+export type FromCheckpointedSlot = Extract<
+  FromSlot,
+  { readonly kind: "declined" | "enumeratorCut" | "wantsCheckpoint" }
+>;
+
 type Cut = Extract<FromSlot, { readonly kind: "enumeratorCut" }>;
 
 type Untimed<Event> = Event extends { readonly nowMs: number } ? Omit<Event, "nowMs"> : never;
@@ -121,7 +127,7 @@ export class RegionCheckpoints {
     this.#cuts.clear();
     this.#chain = [];
     this.#apply({ kind: "opened", last, slots: slots.slots, dealers: slots.dealers });
-    if (this.#wantedEarly) this.wanted();
+    if (this.#wantedEarly) this.#wanted();
     this.#wantedEarly = false;
   }
 
@@ -138,7 +144,21 @@ export class RegionCheckpoints {
     await this.#tidying;
   }
 
-  wanted(): void {
+  receive(message: FromCheckpointedSlot): void {
+    switch (message.kind) {
+      case "declined":
+        this.declined(message.checkpoint, message.error);
+        break;
+      case "enumeratorCut":
+        this.#cut(message);
+        break;
+      case "wantsCheckpoint":
+        this.#wanted();
+        break;
+    }
+  }
+
+  #wanted(): void {
     if (this.#life.phase === "closed") this.#wantedEarly = true;
     else this.#apply({ kind: "wanted" });
   }
@@ -175,7 +195,7 @@ export class RegionCheckpoints {
     this.#apply({ kind: "declined", checkpoint, reason: error.message });
   }
 
-  cut({ checkpoint, vertex, state }: Cut): void {
+  #cut({ checkpoint, vertex, state }: Cut): void {
     if (this.#life.current?.checkpoint !== checkpoint) return;
     this.#cuts.set(vertex, state);
     faultPoint("coordinator.enumerator-cut");

@@ -122,7 +122,12 @@ class Region {
   }
 
   async cut(checkpoint: number): Promise<void> {
-    this.checkpoints.cut({ kind: "enumeratorCut", checkpoint, vertex: source, state: Uint8Array.of(100 + checkpoint) });
+    this.checkpoints.receive({
+      kind: "enumeratorCut",
+      checkpoint,
+      vertex: source,
+      state: Uint8Array.of(100 + checkpoint),
+    });
     await this.settle();
   }
 
@@ -240,7 +245,7 @@ describe("the checkpoints of a region", () => {
     region.open();
     await region.after(100);
     await region.snapshot(1);
-    region.checkpoints.cut({ kind: "enumeratorCut", checkpoint: 1, vertex: source, state: new Uint8Array() });
+    region.checkpoints.receive({ kind: "enumeratorCut", checkpoint: 1, vertex: source, state: new Uint8Array() });
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(region.told).not.toContain("1 complete");
     stored.resolve();
@@ -250,7 +255,7 @@ describe("the checkpoints of a region", () => {
 
   test("are wanted before all slots run as well", async () => {
     const region = new Region({ rules: { intervalMs: undefined, minPauseMs: 0, timeoutMs: 1000, tolerated: 0 } });
-    region.checkpoints.wanted();
+    region.checkpoints.receive({ kind: "wantsCheckpoint" });
     region.open();
     expect(region.told).toEqual(["begin 1"]);
   });
