@@ -7,20 +7,20 @@
  * other of a sink happens in that order.
  */
 
-import { createReadStream } from "node:fs";
-import { appendFile, mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { createInterface } from "node:readline";
 import { MillraceError } from "../../core/errors.ts";
 import { COLLECT_ROWS_MAX, JOB_RESULT_BYTES_MAX } from "../../core/limits.ts";
 import type { HeldRows } from "../checkpoints/collected-rows.ts";
 import type { JobId } from "../cluster-ids.ts";
+import { type Files, type OpenFile, systemFiles, unlessAbsent } from "../state/files.ts";
 import { jobFolder, sinkFile } from "./job-paths.ts";
 import type { JobResults, RowsOrigin } from "./job-store.ts";
 import { appendLot, keepLots, removeLots } from "./result-lots.ts";
 
 export interface JobResultFilesOptions {
   readonly folder: string;
+  /** Default: the machine's. */
+  readonly files?: Files;
   /** Default COLLECT_ROWS_MAX, of a sink. */
   readonly rowsMax?: number;
   /** Default JOB_RESULT_BYTES_MAX, of a sink. */
@@ -37,13 +37,19 @@ interface SinkFile {
 
 const markEvery = 1000;
 
+/** What is read of a file at once. */
+const chunkBytes = 64 * 1024;
+const newLine = 10;
+
 export class JobResultFiles implements JobResults {
   readonly #options: JobResultFilesOptions;
+  readonly #files: Files;
   /** What each sink does last, with what it has then; `job/sink` → file. */
   readonly #sinks = new Map<string, Promise<SinkFile>>();
 
   constructor(options: JobResultFilesOptions) {
     this.#options = options;
+    this.#files = options.files ?? systemFiles;
   }
 
   async append(job: JobId, sink: string, rows: readonly unknown[], origin?: RowsOrigin): Promise<number> {
@@ -51,7 +57,7 @@ export class JobResultFiles implements JobResults {
       const bytes = before.bytes;
       await this.#appendRows(before, rows, sink);
       if (origin !== undefined)
-        await appendLot(before.path, { ...origin, rows: rows.length, bytes: before.bytes - bytes });
+        await appendLot(this.#files, before.path, { ...origin, rows: rows.length, bytes: before.bytes - bytes });
       return before;
     });
     return file.rows;
@@ -61,8 +67,8 @@ export class JobResultFiles implements JobResults {
     await Promise.all(
       sinks.map((sink) =>
         this.#then(job, sink, async ({ path }) => {
-          await rm(path, { force: true });
-          await removeLots(path);
+          await this.#files.rm(path, { force: true });
+          await removeLots(this.#files, path);
           return emptyFile(path);
         }),
       ),
@@ -71,8 +77,8 @@ export class JobResultFiles implements JobResults {
 
   async keep(job: JobId, sink: string, held: HeldRows | undefined): Promise<number> {
     const file = await this.#then(job, sink, async ({ path }) => {
-      await keepLots(path, held);
-      return scan(path);
+      await keepLots(this.#files, path, held);
+      return scan(this.#files, path);
     });
     return file.rows;
   }
@@ -86,12 +92,10 @@ export class JobResultFiles implements JobResults {
     const rows: unknown[] = [];
     const last = Math.min(file.rows, from + max);
     let at = mark * markEvery;
-    const input = createReadStream(file.path, { start });
-    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const line of linesOf(this.#files, file.path, start)) {
       if (at >= last) break;
-      if (at++ >= from) rows.push(JSON.parse(line));
+      if (at++ >= from) rows.push(JSON.parse(line.toString()));
     }
-    input.destroy();
     return rows;
   }
 
@@ -99,7 +103,7 @@ export class JobResultFiles implements JobResults {
     const own = [...this.#sinks].filter(([key]) => key.startsWith(`${job}/`));
     await Promise.allSettled(own.map(([, last]) => last));
     for (const [key] of own) this.#sinks.delete(key);
-    await rm(jobFolder(this.#options.folder, job), { recursive: true, force: true });
+    await this.#files.rm(jobFolder(this.#options.folder, job), { recursive: true, force: true });
   }
 
   /** Resolves when everything that was asked for is done. */
@@ -110,8 +114,8 @@ export class JobResultFiles implements JobResults {
   #then(job: JobId, sink: string, act: (file: SinkFile) => Promise<SinkFile>): Promise<SinkFile> {
     const key = `${job}/${sink}`;
     const path = sinkFile(jobFolder(this.#options.folder, job), sink);
-    const before = this.#sinks.get(key) ?? scan(path);
-    const done = before.catch(() => scan(path)).then(act);
+    const before = this.#sinks.get(key) ?? scan(this.#files, path);
+    const done = before.catch(() => scan(this.#files, path)).then(act);
     this.#sinks.set(key, done);
     // Whoever asked gets the failure; the next one looks at the file anew.
     done.catch(() => {});
@@ -129,8 +133,9 @@ export class JobResultFiles implements JobResults {
         { operator: sink },
       );
     }
-    if (file.bytes === 0) await mkdir(dirname(file.path), { recursive: true });
-    await appendFile(file.path, Buffer.concat(lines));
+    if (file.bytes === 0) await this.#files.mkdir(dirname(file.path), { recursive: true });
+    await using target = await this.#files.open(file.path, "a");
+    await target.writeFile(Buffer.concat(lines));
     for (const line of lines) {
       if (file.rows % markEvery === 0) file.marks.push(file.bytes);
       file.rows++;
@@ -143,23 +148,43 @@ function emptyFile(path: string): SinkFile {
   return { path, rows: 0, bytes: 0, marks: [] };
 }
 
-/** What is in a file, which may not exist. A line that a crash has cut does not count. */
-async function scan(path: string): Promise<SinkFile> {
+/** What is in a file, which may not exist. */
+async function scan(files: Files, path: string): Promise<SinkFile> {
   const file = emptyFile(path);
-  let seen = 0;
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) {
-        if (file.rows % markEvery === 0) file.marks.push(file.bytes);
-        file.rows++;
-        file.bytes = seen + at + 1;
-      }
-      seen += chunk.length;
-    }
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+  for await (const line of linesOf(files, path, 0)) {
+    if (file.rows % markEvery === 0) file.marks.push(file.bytes);
+    file.rows++;
+    file.bytes += line.length;
   }
   return file;
+}
+
+/** The lines of a file from a place on, with their ends. A line that a crash has cut does not count. */
+async function* linesOf(files: Files, path: string, from: number): AsyncGenerator<Buffer> {
+  await using file = await unlessAbsent(files.open(path));
+  if (file === undefined) return;
+  let rest = Buffer.alloc(0);
+  for (let position = from; ; ) {
+    const { bytesRead, chunk } = await readChunk(file, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    const text = Buffer.concat([rest, chunk]);
+    let start = 0;
+    for (let end = text.indexOf(newLine); end >= 0; end = text.indexOf(newLine, start)) {
+      yield text.subarray(start, end + 1);
+      start = end + 1;
+    }
+    rest = text.subarray(start);
+  }
+}
+
+async function readChunk(
+  file: OpenFile,
+  position: number,
+): Promise<{ readonly bytesRead: number; readonly chunk: Buffer }> {
+  const buffer = Buffer.alloc(chunkBytes);
+  const { bytesRead } = await file.read(buffer, 0, chunkBytes, position);
+  return { bytesRead, chunk: buffer.subarray(0, bytesRead) };
 }
 
 function plain(_: string, value: unknown): unknown {

@@ -8,8 +8,8 @@
  * between is seen at the next time by which of the two the rows agree with.
  */
 
-import { appendFile, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { type HeldRows, keptLots, type RowsLot } from "../checkpoints/collected-rows.ts";
+import { type Files, unlessAbsent } from "../state/files.ts";
 
 interface StoredLot extends RowsLot {
   readonly bytes: number;
@@ -17,40 +17,50 @@ interface StoredLot extends RowsLot {
 
 type LotLine = readonly [attempt: number, slot: number, rows: number, bytes: number];
 
-export async function appendLot(rowsFile: string, { attempt, slot, rows, bytes }: StoredLot): Promise<void> {
+export async function appendLot(
+  files: Files,
+  rowsFile: string,
+  { attempt, slot, rows, bytes }: StoredLot,
+): Promise<void> {
   const line: LotLine = [attempt, slot, rows, bytes];
-  await appendFile(lotsFile(rowsFile), `${JSON.stringify(line)}\n`);
+  await using file = await files.open(lotsFile(rowsFile), "a");
+  await file.writeFile(`${JSON.stringify(line)}\n`);
 }
 
-export async function removeLots(rowsFile: string): Promise<void> {
-  await Promise.all([rm(lotsFile(rowsFile), { force: true }), rm(nextFile(rowsFile), { force: true })]);
+export async function removeLots(files: Files, rowsFile: string): Promise<void> {
+  await Promise.all([lotsFile(rowsFile), nextFile(rowsFile)].map((path) => files.rm(path, { force: true })));
 }
 
 /** Drops the rows that a checkpoint does not hold, and those of which nobody knows whence they came. */
-export async function keepLots(rowsFile: string, held: HeldRows | undefined): Promise<void> {
-  if ((await sizeOf(rowsFile)) === 0) return;
-  await finishEarlier(rowsFile);
-  const lots = (await readLots(lotsFile(rowsFile))) ?? [];
+export async function keepLots(files: Files, rowsFile: string, held: HeldRows | undefined): Promise<void> {
+  if ((await sizeOf(files, rowsFile)) === 0) return;
+  await finishEarlier(files, rowsFile);
+  const lots = (await readLots(files, lotsFile(rowsFile))) ?? [];
   const kept = new Set<StoredLot>(keptLots(lots, held));
-  await writeLots(nextFile(rowsFile), [...kept]);
-  await copyKept(rowsFile, lots, kept);
-  await rename(nextFile(rowsFile), lotsFile(rowsFile));
+  await writeLots(files, nextFile(rowsFile), [...kept]);
+  await copyKept(files, rowsFile, lots, kept);
+  await files.rename(nextFile(rowsFile), lotsFile(rowsFile));
 }
 
 /** A crash may have left new lots beside rows that are old or new. */
-async function finishEarlier(rowsFile: string): Promise<void> {
-  const next = await readLots(nextFile(rowsFile));
+async function finishEarlier(files: Files, rowsFile: string): Promise<void> {
+  const next = await readLots(files, nextFile(rowsFile));
   if (next === undefined) return;
   const bytes = next.reduce((sum, lot) => sum + lot.bytes, 0);
-  if ((await sizeOf(rowsFile)) === bytes) await rename(nextFile(rowsFile), lotsFile(rowsFile));
-  else await rm(nextFile(rowsFile));
+  if ((await sizeOf(files, rowsFile)) === bytes) await files.rename(nextFile(rowsFile), lotsFile(rowsFile));
+  else await files.rm(nextFile(rowsFile), { force: true });
 }
 
-async function copyKept(rowsFile: string, lots: readonly StoredLot[], kept: ReadonlySet<StoredLot>): Promise<void> {
+async function copyKept(
+  files: Files,
+  rowsFile: string,
+  lots: readonly StoredLot[],
+  kept: ReadonlySet<StoredLot>,
+): Promise<void> {
   const copy = `${rowsFile}.next`;
-  await using target = await open(copy, "w");
-  if ((await sizeOf(rowsFile)) > 0) {
-    await using source = await open(rowsFile);
+  await using target = await files.open(copy, "w");
+  if ((await sizeOf(files, rowsFile)) > 0) {
+    await using source = await files.open(rowsFile);
     let from = 0;
     for (const lot of lots) {
       if (kept.has(lot)) {
@@ -62,25 +72,21 @@ async function copyKept(rowsFile: string, lots: readonly StoredLot[], kept: Read
     }
   }
   await target.sync();
-  await rename(copy, rowsFile);
+  await files.rename(copy, rowsFile);
 }
 
-async function writeLots(path: string, lots: readonly StoredLot[]): Promise<void> {
-  await using file = await open(path, "w");
+async function writeLots(files: Files, path: string, lots: readonly StoredLot[]): Promise<void> {
+  await using file = await files.open(path, "w");
   const lines = lots.map(({ attempt, slot, rows, bytes }) => `${JSON.stringify([attempt, slot, rows, bytes])}\n`);
   await file.writeFile(lines.join(""));
   await file.sync();
 }
 
 /** A line that a crash has cut does not count. */
-async function readLots(path: string): Promise<readonly StoredLot[] | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw cause;
-  }
+async function readLots(files: Files, path: string): Promise<readonly StoredLot[] | undefined> {
+  const bytes = await unlessAbsent(files.readFile(path));
+  if (bytes === undefined) return undefined;
+  const text = Buffer.from(bytes).toString("utf8");
   return text
     .split("\n")
     .slice(0, -1)
@@ -90,13 +96,9 @@ async function readLots(path: string): Promise<readonly StoredLot[] | undefined>
     });
 }
 
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return 0;
-    throw cause;
-  }
+async function sizeOf(files: Files, path: string): Promise<number> {
+  await using file = await unlessAbsent(files.open(path));
+  return file === undefined ? 0 : (await file.stat()).size;
 }
 
 function lotsFile(rowsFile: string): string {

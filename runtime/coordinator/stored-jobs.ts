@@ -14,6 +14,9 @@ import type { DocumentChange, DocumentStore } from "../state/document-store.ts";
 import type { JobRecord, StoredJob } from "./job-record.ts";
 import type { JobStore } from "./job-store.ts";
 
+/** What it keeps them in. */
+export type Documents = Pick<DocumentStore, "get" | "change" | "close">;
+
 interface ClusterDocument {
   readonly format: 1;
   readonly cluster: ClusterId;
@@ -23,11 +26,11 @@ interface ClusterDocument {
 export class StoredJobs implements JobStore {
   readonly cluster: ClusterId;
   readonly generation: number;
-  readonly #documents: DocumentStore;
+  readonly #documents: Documents;
   readonly #ids: Set<JobId>;
   readonly #underWay = new Set<Promise<void>>();
 
-  private constructor(documents: DocumentStore, { cluster, generation }: ClusterDocument, ids: readonly JobId[]) {
+  private constructor(documents: Documents, { cluster, generation }: ClusterDocument, ids: readonly JobId[]) {
     this.cluster = cluster;
     this.generation = generation;
     this.#documents = documents;
@@ -35,7 +38,7 @@ export class StoredJobs implements JobStore {
   }
 
   /** @throws STATE_CORRUPT */
-  static async open(documents: DocumentStore, newClusterId: () => ClusterId): Promise<StoredJobs> {
+  static async open(documents: Documents, newClusterId: () => ClusterId): Promise<StoredJobs> {
     const before = (await documents.get("cluster")) as ClusterDocument | undefined;
     if (before !== undefined && before.format !== 1) {
       throw new MillraceError(

@@ -12,7 +12,6 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { faultPoint } from "../fault-point.ts";
@@ -26,18 +25,22 @@ import {
   checkBatch,
   storeFailed,
 } from "./checkpoint-store.ts";
+import { type Files, type OpenFile, syncFolder, systemFiles, unlessAbsent } from "./files.ts";
 
 const MAGIC = 0x4642524d;
 
 /** @throws CHECKPOINT_STORE when the folder cannot be made. */
-export async function openDirectoryStore(root: string): Promise<CheckpointStore & CheckpointNotes> {
+export async function openDirectoryStore(
+  root: string,
+  files: Files = systemFiles,
+): Promise<CheckpointStore & CheckpointNotes> {
   try {
-    await mkdir(join(root, "blocks"), { recursive: true });
-    await mkdir(join(root, "manifests"), { recursive: true });
+    await files.mkdir(join(root, "blocks"), { recursive: true });
+    await files.mkdir(join(root, "manifests"), { recursive: true });
   } catch (cause) {
     throw storeFailed("be opened", root, cause);
   }
-  return new DirectoryStore(root);
+  return new DirectoryStore(root, files);
 }
 
 /** A file of blocks: where each starts, by number. */
@@ -49,9 +52,11 @@ interface BlockFile {
 
 class DirectoryStore implements CheckpointStore, CheckpointNotes {
   readonly #root: string;
+  readonly #fileSystem: Files;
 
-  constructor(root: string) {
+  constructor(root: string, files: Files) {
     this.#root = root;
+    this.#fileSystem = files;
   }
 
   async writeBlocks(batch: BlockBatch): Promise<void> {
@@ -59,18 +64,21 @@ class DirectoryStore implements CheckpointStore, CheckpointNotes {
     const { checkpoint, worker, first, blocks } = batch;
     await this.#do("write blocks", async () => {
       const folder = join(this.#root, "blocks", checkpoint);
-      if ((await mkdir(folder, { recursive: true })) !== undefined) await syncFolder(join(this.#root, "blocks"));
-      await writeWhole(folder, `${worker}@${first}`, [headOf(blocks), ...blocks]);
+      const made = await this.#fileSystem.mkdir(folder, { recursive: true });
+      if (made !== undefined) await syncFolder(this.#fileSystem, join(this.#root, "blocks"));
+      await writeWhole(this.#fileSystem, folder, `${worker}@${first}`, [headOf(blocks), ...blocks]);
     });
   }
 
   async writeManifest(name: CheckpointName, manifest: Uint8Array): Promise<void> {
-    await this.#do("write a manifest", () => writeWhole(join(this.#root, "manifests"), name, [manifest]));
+    await this.#do("write a manifest", () =>
+      writeWhole(this.#fileSystem, join(this.#root, "manifests"), name, [manifest]),
+    );
   }
 
   readManifest(name: CheckpointName): Promise<Uint8Array | undefined> {
     return this.#do("read a manifest", async () => {
-      const bytes = await unlessAbsent(readFile(join(this.#root, "manifests", name)));
+      const bytes = await unlessAbsent(this.#fileSystem.readFile(join(this.#root, "manifests", name)));
       return bytes === undefined ? undefined : Uint8Array.from(bytes);
     });
   }
@@ -81,7 +89,7 @@ class DirectoryStore implements CheckpointStore, CheckpointNotes {
 
   async *readBlocks(places: readonly BlockPlace[]): AsyncGenerator<Uint8Array | undefined> {
     const folders = new Map<string, readonly BlockFile[]>();
-    let opened: { readonly path: string; readonly handle: FileHandle } | undefined;
+    let opened: { readonly path: string; readonly handle: OpenFile } | undefined;
     try {
       for (const { checkpoint, worker, number } of places) {
         const of = `${checkpoint}/${worker}`;
@@ -95,7 +103,7 @@ class DirectoryStore implements CheckpointStore, CheckpointNotes {
         if (opened?.path !== file.path) {
           await opened?.handle.close();
           opened = undefined;
-          const handle = await this.#do("read blocks", () => open(file.path));
+          const handle = await this.#do("read blocks", () => this.#fileSystem.open(file.path));
           opened = { path: file.path, handle };
         }
         const { handle } = opened;
@@ -112,36 +120,39 @@ class DirectoryStore implements CheckpointStore, CheckpointNotes {
 
   async deleteManifest(name: CheckpointName): Promise<void> {
     await this.#do("delete a manifest", async () => {
-      await rm(join(this.#root, "manifests", name), { force: true });
-      await syncFolder(join(this.#root, "manifests"));
+      await this.#fileSystem.rm(join(this.#root, "manifests", name), { force: true });
+      await syncFolder(this.#fileSystem, join(this.#root, "manifests"));
     });
   }
 
   async deleteBlocks(name: CheckpointName): Promise<void> {
-    await this.#do("delete blocks", () => rm(join(this.#root, "blocks", name), { recursive: true, force: true }));
+    const folder = join(this.#root, "blocks", name);
+    await this.#do("delete blocks", () => this.#fileSystem.rm(folder, { recursive: true, force: true }));
   }
 
   readNote(name: string): Promise<Uint8Array | undefined> {
-    return this.#do("read a note", () => unlessAbsent(readFile(join(this.#root, name))));
+    return this.#do("read a note", () => unlessAbsent(this.#fileSystem.readFile(join(this.#root, name))));
   }
 
   async writeNote(name: string, note: Uint8Array): Promise<void> {
-    await this.#do("write a note", () => writeWhole(this.#root, name, [note]));
+    await this.#do("write a note", () => writeWhole(this.#fileSystem, this.#root, name, [note]));
   }
 
   async close(): Promise<void> {}
 
   async #names(folder: string): Promise<readonly CheckpointName[]> {
-    const names = await readdir(join(this.#root, folder));
+    const names = await this.#fileSystem.readdir(join(this.#root, folder));
     return names.filter((name) => !name.startsWith(".")).sort() as CheckpointName[];
   }
 
   /** The files that a worker wrote, by number. */
   async #files(checkpoint: CheckpointName, worker: string): Promise<readonly BlockFile[]> {
     const folder = join(this.#root, "blocks", checkpoint);
-    const names = (await unlessAbsent(readdir(folder))) ?? [];
+    const names = (await unlessAbsent(this.#fileSystem.readdir(folder))) ?? [];
     const own = names.filter((name) => name.startsWith(`${worker}@`));
-    return Promise.all(own.map((name) => readHead(join(folder, name), Number(name.slice(worker.length + 1)))));
+    return Promise.all(
+      own.map((name) => readHead(this.#fileSystem, join(folder, name), Number(name.slice(worker.length + 1)))),
+    );
   }
 
   async #do<T>(what: string, act: () => Promise<T>): Promise<T> {
@@ -163,8 +174,8 @@ function headOf(blocks: readonly Uint8Array[]): Uint8Array {
 }
 
 /** A file whose head is damaged has no blocks: whoever looks for them finds them missing. */
-async function readHead(path: string, first: number): Promise<BlockFile> {
-  const handle = await open(path);
+async function readHead(files: Files, path: string, first: number): Promise<BlockFile> {
+  const handle = await files.open(path);
   try {
     const source = new ByteSource(await readAt(handle, 0, 8));
     const magic = source.u32();
@@ -185,22 +196,22 @@ async function readHead(path: string, first: number): Promise<BlockFile> {
   }
 }
 
-async function readBlock(handle: FileHandle, { first, starts }: BlockFile, number: number): Promise<Uint8Array> {
+async function readBlock(handle: OpenFile, { first, starts }: BlockFile, number: number): Promise<Uint8Array> {
   const from = starts[number - first] as number;
   return readAt(handle, from, (starts[number - first + 1] as number) - from);
 }
 
 /** So many bytes, or fewer where the file ends. */
-async function readAt(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
+async function readAt(handle: OpenFile, position: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   const { bytesRead } = await handle.read(bytes, 0, length, position);
   return bytes.subarray(0, bytesRead);
 }
 
-async function writeWhole(folder: string, name: string, parts: readonly Uint8Array[]): Promise<void> {
+async function writeWhole(files: Files, folder: string, name: string, parts: readonly Uint8Array[]): Promise<void> {
   const temporary = join(folder, `.${name}.${randomBytes(6).toString("hex")}`);
   try {
-    const handle = await open(temporary, "wx", 0o600);
+    const handle = await files.open(temporary, "wx", 0o600);
     try {
       for (const part of parts) await handle.writeFile(part);
       await handle.sync();
@@ -208,29 +219,11 @@ async function writeWhole(folder: string, name: string, parts: readonly Uint8Arr
       await handle.close();
     }
     faultPoint("store.file-synced");
-    await rename(temporary, join(folder, name));
+    await files.rename(temporary, join(folder, name));
     faultPoint("store.file-renamed");
   } catch (error) {
-    await rm(temporary, { force: true });
+    await files.rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(folder);
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function unlessAbsent<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+  await syncFolder(files, folder);
 }
