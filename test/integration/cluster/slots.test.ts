@@ -64,7 +64,7 @@ test("all slots are taken: it waits, and starts when the job that has them is ca
 test("a small job does not overtake a larger one that waits for the same slots; one that is cancelled does not start", async () => {
   const holder = await cluster.submit("endless", { parallelism: 3 });
   await cluster.reaches(holder, "RUNNING");
-  const large = await cluster.submit("sums", { params: { count: 1000 } });
+  const large = await cluster.submit("sums", { params: { count: 1000 }, parallelism: 4 });
   await waits(large);
   const small = await cluster.submit("sums", { params: { count: 1000 }, parallelism: 1 });
   const cancelled = await cluster.submit("endless");
@@ -75,6 +75,7 @@ test("a small job does not overtake a larger one that waits for the same slots; 
   expect((await cluster.client.job(small)).state).toMatch(/CREATED|WAITING/);
   await cluster.client.cancel(holder);
   const [first, second] = [await cluster.expectSums(large, 1), await cluster.expectSums(small, 1)];
+  // The large one takes all slots: the small one has one only when a slot of it has ended.
   const startOf = ({ vertices }: typeof first): number => Math.min(...vertices.map((vertex) => vertex["start-time"]));
   expect(startOf(first)).toBeLessThanOrEqual(startOf(second));
 });

@@ -141,7 +141,7 @@ describe("a region", () => {
     on.connection.send({ kind: "prepare", slots: 1_000 });
     for (const round of [1, 2]) {
       on.connection.send({ kind: "prepare", slots: 1 });
-      await deployed({ params: { count: 20_000 } }, Promise.resolve(on));
+      await deployed({ params: { count: 20_000 }, attempt: round }, Promise.resolve(on));
       expect(await ended(on.connection, 2 * round)).toEqual(new Array(2 * round).fill(undefined));
       expect(counted(on.connection)).toBe(round * 20_000);
     }

@@ -48,8 +48,7 @@ class Relay {
 
   /** Lets everything happen that can without the test. */
   settle(): void {
-    Atomics.store(this.#words, 0, ++this.#round);
-    Atomics.notify(this.#words, 0);
+    this.#letGo();
     while (Atomics.load(this.#words, 1) < this.#round) {
       const ended = Atomics.wait(this.#words, 1, this.#round - 1, settleWithinMs);
       if (ended === "timed-out") throw new Error(`the relay has not come to rest in round ${this.#round}`);
@@ -63,10 +62,16 @@ class Relay {
 
   async close(): Promise<void> {
     const exited = new Promise((resolve) => this.#worker.once("exit", resolve));
+    // The relay may see this between two rounds, and end without another: there is no round to wait for.
     Atomics.store(this.#words, 2, 1);
-    this.settle();
+    this.#letGo();
     await exited;
     this.#port.close();
+  }
+
+  #letGo(): void {
+    Atomics.store(this.#words, 0, ++this.#round);
+    Atomics.notify(this.#words, 0);
   }
 }
 
