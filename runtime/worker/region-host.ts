@@ -26,7 +26,7 @@ import { dealersOf } from "../graph/dealers.ts";
 import type { FromSlot, SharedMemory, SlotDeployment, ToSlot } from "../protocol.ts";
 import type { CheckpointStore } from "../state/checkpoint-store.ts";
 import type { BundleCache } from "./bundle-cache.ts";
-import type { RunningSlot, SlotPool } from "./slot-pool.ts";
+import type { RunningSlot, SlotRunner } from "./slot-pool.ts";
 import type { SlotThreads } from "./slot-threads.ts";
 
 export interface RegionHostOptions {
@@ -136,7 +136,7 @@ export class RegionHost {
     }
   }
 
-  #takeThreads(): Promise<readonly SlotPool[]> {
+  #takeThreads(): Promise<readonly SlotRunner[]> {
     const { deployment, threads, log } = this.#options;
     return threads.take(this.#own.length, {
       slotHeapMb: deployment.slotHeapMb,
@@ -145,7 +145,7 @@ export class RegionHost {
     });
   }
 
-  async #runBundle(pools: readonly SlotPool[]): Promise<void> {
+  async #runBundle(pools: readonly SlotRunner[]): Promise<void> {
     const { deployment, bundles } = this.#options;
     const url = await bundles.get(deployment.bundle);
     try {
@@ -156,7 +156,7 @@ export class RegionHost {
     }
   }
 
-  async #runSlots(pools: readonly SlotPool[], module: string): Promise<void> {
+  async #runSlots(pools: readonly SlotRunner[], module: string): Promise<void> {
     const { deployment } = this.#options;
     for (const [at, pool] of pools.entries()) {
       const slot = this.#own[at] as number;

@@ -49,6 +49,9 @@ export function refuseInSlot(jobName: string): void {
   );
 }
 
+/** What runs slots, whatever it makes of them. */
+export type SlotRunner = Pick<SlotPool, "start" | "close">;
+
 export class SlotPool {
   readonly #pool: Piscina<SlotTask, void>;
   /** Resolves for each thread when it is gone: a killed one leaves the pool before. */

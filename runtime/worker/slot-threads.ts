@@ -14,7 +14,7 @@
  */
 
 import { SLOT_SPARE_MS } from "../../core/limits.ts";
-import type { SlotPool } from "./slot-pool.ts";
+import type { SlotPool, SlotRunner } from "./slot-pool.ts";
 
 export interface SlotThreadsOptions {
   /** What threads have as environment. */
@@ -63,7 +63,7 @@ export class SlotThreads {
   }
 
   /** `count` pools of one thread, which nothing has run in. The caller closes them. */
-  async take(count: number, { slotHeapMb, onStrayError }: SlotThreadOptions): Promise<readonly SlotPool[]> {
+  async take(count: number, { slotHeapMb, onStrayError }: SlotThreadOptions): Promise<readonly SlotRunner[]> {
     const { SlotPool } = await import("./slot-pool.ts");
     return Array.from({ length: count }, () => {
       const prepared = slotHeapMb === undefined ? this.#spares.shift() : undefined;

@@ -9,7 +9,7 @@ import { MillraceError } from "../../core/errors.ts";
 import { GREETING_TIMEOUT_MS, WORKER_RETRY_MS_MAX, WORKER_RETRY_MS_MIN } from "../../core/limits.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import type { Clock } from "../../core/time.ts";
-import type { AttemptId, ClusterId, WorkerId } from "../cluster-ids.ts";
+import type { AttemptId, BundleHash, ClusterId, WorkerId } from "../cluster-ids.ts";
 import {
   CONTROL_PROTOCOL,
   type FromWorker,
@@ -47,7 +47,18 @@ export interface WorkerParts {
   /** From 0 to 1: spreads the tries of workers that lost their coordinator together. */
   readonly random: () => number;
   readonly rssBytes: () => number;
+  /** What stands for files and threads in a simulation; absent: the machine's. */
+  readonly machine?: Partial<WorkerMachine>;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+/** What a worker has of its machine. */
+export interface WorkerMachine {
+  bundles(request: (hash: BundleHash) => void): Pick<BundleCache, "get" | "release" | "received" | "connectionLost">;
+  readonly threads: Pick<SlotThreads, "take" | "prepare" | "endSpares">;
+  /** The checkpoints in a folder. */
+  readonly openStore: (folder: string) => Promise<CheckpointStore>;
+  readonly collectGarbage: () => void;
 }
 
 type Untimed<Event> = Event extends { readonly at: Moment } ? Omit<Event, "at"> : never;
@@ -64,8 +75,8 @@ const TICK_MS = 250;
 
 export class Worker {
   readonly #parts: WorkerParts;
-  readonly #bundles: BundleCache;
-  readonly #threads: SlotThreads;
+  readonly #bundles: ReturnType<WorkerMachine["bundles"]>;
+  readonly #threads: WorkerMachine["threads"];
   readonly #garbage: SharedGarbage;
   readonly #regions = new Map<AttemptId, RegionHost>();
   readonly #ended = Promise.withResolvers<void>();
@@ -78,12 +89,12 @@ export class Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
-    this.#bundles = new BundleCache({
-      folder: parts.bundleFolder,
-      request: (hash) => this.#send({ kind: "bundleWanted", hash }),
-    });
-    this.#threads = new SlotThreads(parts);
-    this.#garbage = new SharedGarbage(parts);
+    const { machine, bundleFolder: folder, callAfter } = parts;
+    const request = (hash: BundleHash): void => this.#send({ kind: "bundleWanted", hash });
+    this.#bundles = machine?.bundles?.(request) ?? new BundleCache({ folder, request });
+    this.#threads = machine?.threads ?? new SlotThreads(parts);
+    const { collectGarbage: collect } = machine ?? {};
+    this.#garbage = new SharedGarbage({ callAfter, ...(collect === undefined ? {} : { collect }) });
   }
 
   /** Resolves when it was shut down; rejects with what the coordinator has against it. */
@@ -286,7 +297,7 @@ export class Worker {
         exchange,
         bundles: this.#bundles,
         threads: this.#threads,
-        openStore,
+        openStore: this.#parts.machine?.openStore ?? openStore,
         send,
         log,
       });

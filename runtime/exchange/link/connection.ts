@@ -14,6 +14,23 @@ import { clientTls } from "../../wire/tls.ts";
 import { type ByteSink, pushBytes } from "./frame-reader.ts";
 import type { LinkTls } from "./link-contract.ts";
 
+/** What a link needs of a socket. */
+export interface LinkSocket {
+  write(bytes: Uint8Array, taken?: (error?: Error | null) => void): unknown;
+  /** Writes up to `uncork` leave together. */
+  cork(): void;
+  uncork(): void;
+  /** Ends it after what was written. */
+  end(sent: () => void): unknown;
+  /** Ends it at once. */
+  destroy(): unknown;
+  setNoDelay(noDelay: boolean): unknown;
+  on(event: "data", came: (bytes: Buffer) => void): unknown;
+  on(event: "error", failed: (error: Error) => void): unknown;
+  on(event: "end" | "close", happened: () => void): unknown;
+  once(event: "close", closed: () => void): unknown;
+}
+
 const nowhere: ByteSink = { space: new Uint8Array(4096), received: () => {} };
 
 /** A handshake message comes at once. */
@@ -23,7 +40,7 @@ const bindingLabel = "EXPORTER-millrace-link";
 
 export class Connection implements ByteSink {
   /** Set once, before anything can come. */
-  #socket: Socket | undefined;
+  #socket: LinkSocket | undefined;
   #sink: ByteSink = nowhere;
   #onEnd: (reason: string) => void = () => {};
   #ended = false;
@@ -46,17 +63,23 @@ export class Connection implements ByteSink {
     if (handle === undefined) return connection.#copying(socket);
     // Node's types do not show that the options take a handle.
     const options = { handle, onread: connection.#onread() } as ConstructorParameters<typeof Socket>[0];
-    connection.#own(new Socket(options));
-    connection.socket.resume();
+    const taken = new Socket(options);
+    connection.#own(taken);
+    taken.resume();
     return connection;
   }
 
   static acceptTls(socket: TLSSocket): Connection {
+    return Connection.over(socket);
+  }
+
+  /** Any other, from which nothing has come. */
+  static over(socket: LinkSocket): Connection {
     return new Connection().#copying(socket);
   }
 
-  get socket(): Socket {
-    return this.#socket as Socket;
+  get socket(): LinkSocket {
+    return this.#socket as LinkSocket;
   }
 
   get space(): Uint8Array {
@@ -98,7 +121,7 @@ export class Connection implements ByteSink {
 
   /** What both ends of this connection, and nobody else, know of it. */
   get binding(): Uint8Array {
-    const socket = this.socket as Partial<TLSSocket>;
+    const socket = this.socket as LinkSocket & Partial<Pick<TLSSocket, "exportKeyingMaterial">>;
     return socket.exportKeyingMaterial?.(bindingBytes, bindingLabel, Buffer.alloc(0)) ?? new Uint8Array(0);
   }
 
@@ -120,12 +143,12 @@ export class Connection implements ByteSink {
     };
   }
 
-  #copying(socket: Socket): Connection {
-    socket.on("data", (bytes: Buffer) => pushBytes(this, bytes));
+  #copying(socket: LinkSocket): Connection {
+    socket.on("data", (bytes) => pushBytes(this, bytes));
     return this.#own(socket);
   }
 
-  #own(socket: Socket): Connection {
+  #own(socket: LinkSocket): Connection {
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.on("error", (error) => this.end(`the connection failed: ${error.message}`));

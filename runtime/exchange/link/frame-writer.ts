@@ -5,10 +5,13 @@
  * Headers are written into blocks; those that follow each other without a payload leave as one piece.
  */
 
-import type { Writable } from "node:stream";
+import type { LinkSocket } from "./connection.ts";
 import { type FrameFields, type FrameKind, HEADER_BYTES, writeHeader } from "./link-frame.ts";
 
 const blockBytes = 256 * HEADER_BYTES;
+
+/** Where the frames go. */
+export type WritableEnd = Pick<LinkSocket, "write" | "cork" | "uncork">;
 
 /** Whoever is told, in the order of the frames, that the socket has taken a frame of its. */
 export interface Written {
@@ -16,7 +19,7 @@ export interface Written {
 }
 
 export class FrameWriter {
-  readonly #socket: Writable;
+  readonly #socket: WritableEnd;
   readonly #epoch: number;
   readonly #onTaken: () => void;
   #block = Buffer.allocUnsafeSlow(blockBytes);
@@ -33,7 +36,7 @@ export class FrameWriter {
   bytes = 0;
 
   /** `epoch`: the own one, which every frame carries. `onTaken` is called when the socket has taken something. */
-  constructor(socket: Writable, epoch: number, onTaken: () => void) {
+  constructor(socket: WritableEnd, epoch: number, onTaken: () => void) {
     this.#socket = socket;
     this.#epoch = epoch;
     this.#onTaken = onTaken;
@@ -82,8 +85,8 @@ export class FrameWriter {
     };
     const last = pieces.length - 1;
     this.#socket.cork();
-    for (let i = 0; i < last; i++) this.#socket.write(pieces[i]);
-    this.#socket.write(pieces[last], (error) => {
+    for (let i = 0; i < last; i++) this.#socket.write(pieces[i] as Uint8Array);
+    this.#socket.write(pieces[last] as Uint8Array, (error) => {
       if (error === null || error === undefined) taken();
     });
     this.#socket.uncork();

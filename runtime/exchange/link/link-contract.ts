@@ -10,6 +10,8 @@ import type { LogLevel } from "../../../core/telemetry.ts";
 import type { AttemptId, ClusterId, WorkerId } from "../../cluster-ids.ts";
 import type { ExchangeAddress, RegionDeployment } from "../../cluster-protocol.ts";
 import type { SharedMemory } from "../../protocol.ts";
+import type { Doorbell } from "../doorbell.ts";
+import type { Connection } from "./connection.ts";
 
 /** A unix socket in this folder, which is made with mode 0700 if it does not exist, or a port; without one, any. */
 export type ExchangeListen =
@@ -42,7 +44,29 @@ export interface WorkerExchangeOptions {
   readonly onLinkLost: (peer: WorkerId, attempts: readonly AttemptId[], reason: string) => void;
   /** Absent: the process's timers. */
   readonly callAfter?: CallAfter;
+  /** Absent: `setImmediate`, and the doorbells' own waiting. */
+  readonly waits?: LinkWaits;
+  /** Absent: sockets. */
+  readonly network?: LinkNetwork;
   readonly times?: Partial<LinkTimes>;
+}
+
+/** How the exchange waits for its next turn. */
+export interface LinkWaits {
+  /** Calls back when what has arrived meanwhile has been looked at. */
+  soon(act: () => void): void;
+  /** Resolves at the next ring after the doorbell had this count. */
+  rung(doorbell: Doorbell, count: number): Promise<void>;
+}
+
+/** Where links' connections come from. */
+export interface LinkNetwork {
+  /** `connected` is called when bytes can be sent. */
+  dial(address: ExchangeAddress, connected: () => void): Connection;
+  /** Where others may dial: each such connection is handed to `accepted`. */
+  listen(accepted: (connection: Connection) => void): Promise<ExchangeAddress>;
+  /** Accepts no more. */
+  close(): Promise<void>;
 }
 
 export interface LinkTimes {

@@ -16,17 +16,24 @@
 
 import { LINK_PACE_MS } from "../../../core/limits.ts";
 import type { Doorbell } from "../doorbell.ts";
-import type { CallAfter } from "./link-contract.ts";
+import type { CallAfter, LinkWaits } from "./link-contract.ts";
+
+export const ownWaits: LinkWaits = {
+  soon: (act) => void setImmediate(act),
+  rung: (doorbell, count) => doorbell.sleep(count, Number.POSITIVE_INFINITY),
+};
 
 /** The network's doorbell of one region. */
 export class RegionBell {
   readonly #doorbell: Doorbell;
   readonly #rung: () => void;
+  readonly #waits: LinkWaits;
   #waiting = false;
   #closed = false;
 
-  constructor(doorbell: Doorbell, rung: () => void) {
+  constructor(doorbell: Doorbell, waits: LinkWaits, rung: () => void) {
     this.#doorbell = doorbell;
+    this.#waits = waits;
     this.#rung = rung;
   }
 
@@ -35,7 +42,7 @@ export class RegionBell {
     if (this.#waiting || this.#closed) return;
     this.#waiting = true;
     const count = this.#doorbell.prepareSleep();
-    void this.#doorbell.sleep(count, Number.POSITIVE_INFINITY).then(() => {
+    void this.#waits.rung(this.#doorbell, count).then(() => {
       this.#waiting = false;
       this.#doorbell.awake();
       if (!this.#closed) this.#rung();
@@ -52,19 +59,21 @@ export class RegionBell {
 export class Turns {
   readonly #turn: () => boolean;
   readonly #callAfter: CallAfter;
+  readonly #waits: LinkWaits;
   readonly #bells = new Set<RegionBell>();
   #due = false;
   #stopPacing: (() => void) | undefined;
   #stopped = false;
 
   /** `turn` says whether it has moved anything. */
-  constructor(turn: () => boolean, callAfter: CallAfter) {
+  constructor(turn: () => boolean, callAfter: CallAfter, waits: LinkWaits) {
     this.#turn = turn;
     this.#callAfter = callAfter;
+    this.#waits = waits;
   }
 
   open(doorbell: Doorbell): RegionBell {
-    const bell = new RegionBell(doorbell, () => this.schedule());
+    const bell = new RegionBell(doorbell, this.#waits, () => this.schedule());
     this.#bells.add(bell);
     this.schedule();
     return bell;
@@ -85,7 +94,7 @@ export class Turns {
     this.#due = true;
     this.#stopPacing?.();
     this.#stopPacing = undefined;
-    setImmediate(() => this.#run());
+    this.#waits.soon(() => this.#run());
   }
 
   stop(): void {

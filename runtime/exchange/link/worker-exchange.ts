@@ -32,13 +32,14 @@ import type {
   DeliverOversize,
   Exchange,
   LinkCounters,
+  LinkNetwork,
   LinkTimes,
   WorkerExchangeOptions,
 } from "./link-contract.ts";
 import { Listener } from "./listener.ts";
 import { Peer } from "./peer.ts";
 import { openRings } from "./region-share.ts";
-import { Turns } from "./turns.ts";
+import { ownWaits, Turns } from "./turns.ts";
 
 const systemCallAfter: CallAfter = (ms, callback) => {
   const timer = setTimeout(callback, ms);
@@ -54,7 +55,7 @@ export class WorkerExchange implements Exchange {
   readonly #options: WorkerExchangeOptions;
   readonly #times: LinkTimes;
   readonly #callAfter: CallAfter;
-  readonly #listener: Listener;
+  readonly #network: LinkNetwork;
   readonly #turns: Turns;
   readonly #peers = new Map<WorkerId, Peer>();
   readonly #regions = new Map<AttemptId, Region>();
@@ -72,16 +73,8 @@ export class WorkerExchange implements Exchange {
       ...options.times,
     };
     this.#callAfter = options.callAfter ?? systemCallAfter;
-    this.#turns = new Turns(() => this.#turn(), this.#callAfter);
-    this.#listener = new Listener({
-      worker: options.worker,
-      listen: options.listen,
-      token: options.token,
-      tls: options.tls,
-      onConnection: (connection) => this.#accepted(connection),
-      onRefused: (reason) => this.#refused(reason),
-      onError: (error) => options.log("error", "the exchange's listener failed", { error: error.message }),
-    });
+    this.#turns = new Turns(() => this.#turn(), this.#callAfter, options.waits ?? ownWaits);
+    this.#network = options.network ?? this.#sockets();
   }
 
   get counters(): readonly LinkCounters[] {
@@ -89,7 +82,7 @@ export class WorkerExchange implements Exchange {
   }
 
   listen(): Promise<ExchangeAddress> {
-    return this.#listener.listen();
+    return this.#network.listen((connection) => this.#accepted(connection));
   }
 
   joined(cluster: ClusterId, epoch: number): void {
@@ -133,7 +126,23 @@ export class WorkerExchange implements Exchange {
     this.#turns.stop();
     for (const peer of [...this.#peers.values()]) peer.close("the worker closes its exchange");
     await this.#connectionsClosed();
-    await this.#listener.close();
+    await this.#network.close();
+  }
+
+  #sockets(): LinkNetwork {
+    const { worker, listen, token, tls, log } = this.#options;
+    let listener: Listener | undefined;
+    return {
+      dial: (address, connected) => Connection.dial(address, tls, connected),
+      listen: (onConnection) => {
+        const onRefused = (reason: string): void => this.#refused(reason);
+        const onError = ({ message }: Error): void =>
+          log("error", "the exchange's listener failed", { error: message });
+        listener = new Listener({ worker, listen, token, tls, onConnection, onRefused, onError });
+        return listener.listen();
+      },
+      close: async () => listener?.close(),
+    };
   }
 
   get #links(): Link[] {
@@ -169,7 +178,7 @@ export class WorkerExchange implements Exchange {
 
   #dial(address: ExchangeAddress, peer: Identity, done: (link: Link | undefined, reason: string) => void): () => void {
     const membership = this.#membership as Membership;
-    const connection = Connection.dial(address, this.#options.tls, () => handshake.start());
+    const connection = this.#network.dial(address, () => handshake.start());
     const settle = this.#withinTime(connection, (identity, reason) =>
       done(identity && this.#link(connection, identity, membership.epoch), reason),
     );
@@ -266,7 +275,7 @@ export class WorkerExchange implements Exchange {
   /** What was sent last has left, or has had its time. */
   async #connectionsClosed(): Promise<void> {
     const open = [...this.#connections];
-    const closed = open.map(({ socket }) => new Promise((resolve) => socket.once("close", resolve)));
+    const closed = open.map(({ socket }) => new Promise<void>((resolve) => socket.once("close", () => resolve())));
     const cancel = this.#callAfter(LINK_CLOSE_GRACE_MS, () => {
       for (const { socket } of open) socket.destroy();
     });
