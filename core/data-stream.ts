@@ -20,6 +20,7 @@ import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
 import type { StateDeclaration } from "./state.ts";
 import { type Duration, durationMs, positiveDurationMs } from "./time.ts";
+import { describeSchema, type TypeDescription, type ValueSchema } from "./types.ts";
 import {
   boundMethod,
   isAsyncFunction,
@@ -57,6 +58,17 @@ export interface MapBatchesOptions<O> {
 export interface TransformOptions extends OperatorOptions {
   /** The fields of its input that the operator reads, when they are known: only these travel to it. */
   readonly reads?: readonly string[];
+}
+
+export interface KeyOptions {
+  /** What keys are: where the program goes on from a savepoint, state of other keys is refused. Default: not said. */
+  readonly type?: ValueSchema<Key>;
+}
+
+/** Of operators that keep one value for each key. */
+export interface KeptOptions<A> extends OperatorOptions {
+  /** What is kept; so that it can be converted when a later version of the program keeps something else. */
+  readonly schema?: ValueSchema<A>;
 }
 
 export interface WindowOptions<T> {
@@ -128,11 +140,16 @@ export class DataStream<T> {
   }
 
   /** Brings all records of a key to the same subtask. Named fields travel alone where nothing else is read. */
-  keyBy<F extends KeyField<T>>(field: F): KeyedStream<T, Extract<T[F], Key>>;
-  keyBy<const N extends readonly KeyField<T>[]>(fields: N): KeyedStream<T, Extract<TupleOf<T, N>, Key>>;
-  keyBy<K extends Key>(select: (value: T) => K): KeyedStream<T, K>;
-  keyBy(by: string | readonly string[] | ((value: T) => Key)): KeyedStream<T, Key> {
-    return new KeyedStream(this.env, this.origins, keySelector(by));
+  keyBy<F extends KeyField<T>>(field: F, options?: KeyOptions): KeyedStream<T, Extract<T[F], Key>>;
+  keyBy<const N extends readonly KeyField<T>[]>(
+    fields: N,
+    options?: KeyOptions,
+  ): KeyedStream<T, Extract<TupleOf<T, N>, Key>>;
+  keyBy<K extends Key>(select: (value: T) => K, options?: KeyOptions): KeyedStream<T, K>;
+  keyBy(by: string | readonly string[] | ((value: T) => Key), { type }: KeyOptions = {}): KeyedStream<T, Key> {
+    const selector = keySelector(by);
+    const typed = type === undefined ? selector : Object.freeze({ ...selector, type: describeSchema(type) });
+    return new KeyedStream(this.env, this.origins, typed);
   }
 
   /** A function without key: side outputs and any number of results, but no keyed state and no timers. */
@@ -244,11 +261,12 @@ export class DataStream<T> {
     options: OperatorOptions,
     more: { reads?: readonly string[] | undefined; inputs?: readonly EdgeSpec[] } = {},
   ): DataStream<O> {
-    const { name, parallelism, requires } = options;
+    const { name, parallelism, requires, previously } = options;
     const id = this.env.addNode({
       ...(name === undefined ? {} : { name }),
       ...(parallelism === undefined ? {} : { parallelism }),
       ...(requires === undefined ? {} : { requires }),
+      ...(previously === undefined ? {} : { previously }),
       spec,
       inputs: more.inputs ?? this.origins,
       reads: more.reads,
@@ -288,9 +306,9 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
   }
 
   /** The running combination of all records of a key, emitted with every record. */
-  reduce(name: string, reduce: (sum: Readonly<T>, value: T) => T, options: OperatorOptions = {}): DataStream<T> {
+  reduce(name: string, reduce: (sum: Readonly<T>, value: T) => T, options: KeptOptions<T> = {}): DataStream<T> {
     if (isAsyncFunction(reduce)) throw promiseReturned(name, "reduce");
-    return this.append({ kind: "reduce", key: this.#key, reduce }, { ...options, name });
+    return this.append({ kind: "reduce", key: this.#key, reduce, ...keptType(options) }, { ...options, name });
   }
 
   /**
@@ -331,7 +349,7 @@ export class WindowedStream<T, K extends Key> {
   aggregate<A, R>(
     name: string,
     aggregate: Aggregate<T, A, R> & Synchronous<R>,
-    options: OperatorOptions = {},
+    options: KeptOptions<NoInfer<A>> = {},
   ): DataStream<WindowResult<K, R>> {
     for (const part of ["create", "add", "merge", "result"] as const) {
       if (isAsyncFunction((aggregate as unknown as Record<string, unknown>)[part])) throw promiseReturned(name, part);
@@ -346,6 +364,7 @@ export class WindowedStream<T, K extends Key> {
         aggregate,
         allowedLatenessMs: durationMs(this.#options.allowedLateness ?? "0s", `allowedLateness of "${name}"`),
         late: this.#options.late,
+        ...keptType(options),
       },
       { ...options, name },
       fields === undefined || keyFields === undefined || this.#options.late !== undefined
@@ -355,7 +374,7 @@ export class WindowedStream<T, K extends Key> {
   }
 
   /** The combination of each window's records. */
-  reduce(name: string, reduce: (sum: T, value: T) => T, options: OperatorOptions = {}): DataStream<WindowResult<K, T>> {
+  reduce(name: string, reduce: (sum: T, value: T) => T, options: KeptOptions<T> = {}): DataStream<WindowResult<K, T>> {
     if (isAsyncFunction(reduce)) throw promiseReturned(name, "reduce");
     const combine = (sum: T | undefined, value: T | undefined): T | undefined =>
       sum === undefined ? value : value === undefined ? sum : reduce(sum, value);
@@ -368,9 +387,13 @@ export class WindowedStream<T, K extends Key> {
     return this.aggregate<T | undefined, T>(
       name,
       aggregate as Aggregate<T, T | undefined, T> & Synchronous<T>,
-      options,
+      options as KeptOptions<T | undefined>,
     );
   }
+}
+
+function keptType({ schema }: { readonly schema?: ValueSchema<unknown> }): { readonly type?: TypeDescription } {
+  return schema === undefined ? {} : { type: describeSchema(schema) };
 }
 
 function checkedMaxRows(maxRows: number, operator: string): number {

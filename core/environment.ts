@@ -15,6 +15,8 @@ export interface OperatorOptions {
   readonly parallelism?: number;
   /** The labels that a worker must have to run it, as in `{ gpu: true }`. Without effect where a job runs embedded. */
   readonly requires?: Requirements;
+  /** The names that the operator had in earlier versions of the program: state that is saved under one of them is its own. */
+  readonly previously?: string | readonly string[];
 }
 
 export interface NodeRequest extends OperatorOptions {
@@ -61,6 +63,7 @@ export class Environment {
       parallelism: request.parallelism,
       reads: request.reads,
       requires: request.requires === undefined ? undefined : checkedRequirements(request.requires, id),
+      ...(request.previously === undefined ? {} : { previously: formerNames(request.previously, id) }),
     };
     this.#nodes.push(Object.freeze(node));
     return id;
@@ -108,4 +111,14 @@ function checkParallelism(parallelism: number | undefined, operator: string): vo
       { operator },
     );
   }
+}
+
+function formerNames(given: string | readonly string[], operator: string): readonly string[] {
+  const names = Object.freeze([...new Set(typeof given === "string" ? [given] : given)]);
+  if (names.every((name) => typeof name === "string" && name !== "" && name !== operator)) return names;
+  throw new MillraceError(
+    "BAD_OPTION",
+    `previously of "${operator}" is ${JSON.stringify(given)}; it must be the names that the operator had before, other than its present one`,
+    { operator },
+  );
 }

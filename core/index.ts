@@ -4,7 +4,9 @@ export * from "./aggregate.ts";
 export type { CheckpointOptions } from "./checkpoints.ts";
 export {
   DataStream,
+  type KeptOptions,
   KeyedStream,
+  type KeyOptions,
   type MapBatchesOptions,
   type TransformOptions,
   type WindowedStream,
@@ -32,6 +34,7 @@ export type { ArrowBatch, ArrowColumn, Schema } from "./schema.ts";
 export { type OutputTag, outputTag } from "./side-output.ts";
 export type { PreparedPart, RestoredSink, Sink, SinkContext, SinkWriter, TextOutput } from "./sink.ts";
 export type { EnumeratorContext, ReadStep, Source, SourceContext, SourceReader, SplitEnumerator } from "./source.ts";
+export type { StandardSchema } from "./standard-schema.ts";
 export {
   type ListState,
   listState,
@@ -46,5 +49,6 @@ export {
 } from "./state.ts";
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
 export { type Clock, type Duration, END_OF_TIME, NO_TIMESTAMP } from "./time.ts";
+export { type Type, types, type ValueSchema } from "./types.ts";
 export type { WatermarkGenerator, WatermarkOptions } from "./watermark.ts";
 export { sliding, tumbling, type WindowResult } from "./window.ts";

@@ -7,6 +7,7 @@
 
 import { MillraceError } from "./errors.ts";
 import { murmurString, murmurTwoWords, murmurWord } from "./murmur3.ts";
+import type { TypeDescription } from "./types.ts";
 
 export type ScalarKey = string | number | bigint | boolean | Date;
 export type Key = ScalarKey | readonly ScalarKey[];
@@ -15,6 +16,17 @@ export type Key = ScalarKey | readonly ScalarKey[];
 export interface KeySelector<T = unknown, K extends Key = Key> {
   readonly select: (value: T) => K;
   readonly fields: readonly string[] | undefined;
+  /** What keys are, where the program says so: state of other keys is refused when it goes on from a savepoint. */
+  readonly type?: TypeDescription;
+}
+
+/** What a key is, as far as its encoding tells; of a tuple the whole. */
+export type KeyKind = "number" | "string" | "bigint" | "boolean" | "date" | "tuple";
+
+/** REQUIRES: a key. */
+export function keyKind(key: Key): KeyKind {
+  if (typeof key !== "object") return typeof key as Exclude<KeyKind, "date" | "tuple">; // no key is of another type
+  return Array.isArray(key) ? "tuple" : "date";
 }
 
 const seeds = { number: 1, string: 2, bigint: 3, boolean: 4, date: 5, tuple: 6 } as const;

@@ -11,6 +11,7 @@ import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
 import type { Source } from "./source.ts";
+import type { TypeDescription } from "./types.ts";
 import type { WatermarkStrategy } from "./watermark.ts";
 import type { WindowSpec } from "./window.ts";
 
@@ -50,7 +51,13 @@ export type OperatorSpec =
       readonly key: KeySelector | undefined;
       readonly fn: ProcessFunction<any, any, any, any>;
     }
-  | { readonly kind: "reduce"; readonly key: KeySelector; readonly reduce: (sum: any, value: any) => any }
+  | {
+      readonly kind: "reduce";
+      readonly key: KeySelector;
+      readonly reduce: (sum: any, value: any) => any;
+      /** What is kept of each key, where the program says so. */
+      readonly type?: TypeDescription;
+    }
   | {
       readonly kind: "window";
       readonly key: KeySelector;
@@ -58,6 +65,8 @@ export type OperatorSpec =
       readonly aggregate: Aggregate<any, any, any>;
       readonly allowedLatenessMs: number;
       readonly late: OutputTag<any> | undefined;
+      /** What accumulators are, where the program says so. */
+      readonly type?: TypeDescription;
     }
   | { readonly kind: "mapBatches"; readonly fn: BatchFunction }
   | { readonly kind: "custom"; readonly factory: OperatorFactory<any, any>; readonly keyed: boolean }
@@ -82,4 +91,6 @@ export interface StreamNode {
   readonly reads: readonly string[] | undefined;
   /** The labels that a worker must have to run it. */
   readonly requires: Requirements | undefined;
+  /** The names that the operator had in earlier versions of the program. */
+  readonly previously?: readonly string[];
 }

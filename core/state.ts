@@ -2,13 +2,15 @@
  * Keyed and operator state as the user sees it: descriptors, declared with the function that uses them, and handles.
  *
  * The law: a value read from state is `Readonly` and changes only by `set`, `update`, `add` or `put`, so that the backend
- * knows what is dirty. A descriptor's name identifies its state over upgrades.
+ * knows what is dirty. A descriptor's name identifies its state over upgrades; a schema, where it has one, says what its
+ * values are, so that they can be converted when an upgraded program declares another.
  */
 
 import { MillraceError } from "./errors.ts";
 import type { Key } from "./key.ts";
 import type { TimerDomain } from "./operator.ts";
 import { type Duration, positiveDurationMs } from "./time.ts";
+import { describeSchema, isValueSchema, type TypeDescription, type ValueSchema } from "./types.ts";
 
 /** One value per key. `Unset` is what it holds before it is set: undefined, or never when there is an initial value. */
 export interface ValueState<T, Unset = undefined> {
@@ -55,30 +57,35 @@ export interface TimeToLive {
   readonly refresh: "write" | "read";
 }
 
-export interface ValueStateDescriptor<T, HasInitial extends boolean = boolean> {
-  readonly kind: "value";
+/** What all descriptors may say. */
+interface Described {
   readonly ttl?: TimeToLive;
+  /** What its values are; of a list or map, its elements. Absent: nothing is known of them, and they are kept as they are. */
+  readonly type?: TypeDescription;
+}
+
+export interface ValueStateDescriptor<T, HasInitial extends boolean = boolean> extends Described {
+  readonly kind: "value";
   readonly initial: T | undefined;
   readonly hasInitial: HasInitial;
 }
 
-export interface ListStateDescriptor<T> {
+export interface ListStateDescriptor<T> extends Described {
   readonly kind: "list";
-  readonly ttl?: TimeToLive;
   /** Carries T for inference; never set. */
   readonly of?: T;
 }
 
-export interface MapStateDescriptor<K extends Key, V> {
+export interface MapStateDescriptor<K extends Key, V> extends Described {
   readonly kind: "map";
-  readonly ttl?: TimeToLive;
+  /** What its keys are. */
+  readonly keyType?: TypeDescription;
   /** Carries K and V for inference; never set. */
   readonly of?: readonly [K, V];
 }
 
-export interface ReducingStateDescriptor<T> {
+export interface ReducingStateDescriptor<T> extends Described {
   readonly kind: "reducing";
-  readonly ttl?: TimeToLive;
   readonly reduce: (sum: Readonly<T>, value: Readonly<T>) => T;
 }
 
@@ -106,22 +113,45 @@ export type StateHandle<D> =
 
 export type StateHandles<S extends StateDeclaration> = { readonly [name in keyof S]: StateHandle<S[name]> };
 
+/**
+ * One value per key. With a schema, its type follows from that, and values that another program has saved are converted.
+ * @throws BAD_OPTION for a schema that does not describe itself.
+ */
 export function valueState<T>(): ValueStateDescriptor<T, false>;
+export function valueState<T>(schema: ValueSchema<T>): ValueStateDescriptor<T, false>;
+export function valueState<T>(schema: ValueSchema<T>, initial: NoInfer<T>): ValueStateDescriptor<T, true>;
 export function valueState<T>(initial: T): ValueStateDescriptor<T, true>;
-export function valueState<T>(...initial: readonly [T?]): ValueStateDescriptor<T> {
-  return Object.freeze({ kind: "value" as const, initial: initial[0], hasInitial: initial.length > 0 });
+export function valueState(...given: readonly unknown[]): ValueStateDescriptor<unknown> {
+  const initial = isValueSchema(given[0]) ? given.slice(1) : given;
+  return Object.freeze({
+    kind: "value" as const,
+    initial: initial[0],
+    hasInitial: initial.length > 0,
+    ...described(given[0]),
+  });
 }
 
-export function listState<T>(): ListStateDescriptor<T> {
-  return Object.freeze({ kind: "list" as const });
+/** @throws BAD_OPTION for a schema that does not describe itself. */
+export function listState<T>(elements?: ValueSchema<T>): ListStateDescriptor<T> {
+  return Object.freeze({ kind: "list" as const, ...described(elements) });
 }
 
-export function mapState<K extends Key, V>(): MapStateDescriptor<K, V> {
-  return Object.freeze({ kind: "map" as const });
+/** @throws BAD_OPTION for a schema that does not describe itself. */
+export function mapState<K extends Key, V>(keys?: ValueSchema<K>, values?: ValueSchema<V>): MapStateDescriptor<K, V> {
+  const keyType = keys === undefined ? {} : { keyType: describeSchema(keys) };
+  return Object.freeze({ kind: "map" as const, ...keyType, ...described(values) });
 }
 
-export function reducingState<T>(reduce: (sum: Readonly<T>, value: Readonly<T>) => T): ReducingStateDescriptor<T> {
-  return Object.freeze({ kind: "reducing" as const, reduce });
+/** @throws BAD_OPTION for a schema that does not describe itself. */
+export function reducingState<T>(
+  reduce: (sum: Readonly<T>, value: Readonly<T>) => T,
+  schema?: ValueSchema<T>,
+): ReducingStateDescriptor<T> {
+  return Object.freeze({ kind: "reducing" as const, reduce, ...described(schema) });
+}
+
+function described(schema: unknown): Pick<Described, "type"> {
+  return isValueSchema(schema) ? { type: describeSchema(schema) } : {};
 }
 
 export interface TtlOptions {

@@ -14,6 +14,8 @@ import type { Partitioning } from "../../core/partitioning.ts";
 import { joinedRequirements } from "../../core/requirements.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import type { Labels } from "../cluster-protocol.ts";
+import type { OperatorDeclaration } from "../state/operator-declaration.ts";
+import { declaredState } from "./declare-state.ts";
 
 export interface JobGraph {
   readonly jobName: string;
@@ -35,6 +37,10 @@ export interface JobVertex {
 export interface ChainedOperator {
   readonly id: OperatorId;
   readonly outputs: readonly OperatorOutput[];
+  /** What it keeps, as far as the program says it; absent: nothing, or the program does not say. */
+  readonly declared?: OperatorDeclaration;
+  /** The names that it had in earlier versions of the program. */
+  readonly previously?: readonly string[];
 }
 
 /** Where an operator's results go: to an operator of the same chain, or over an edge to another vertex. */
@@ -87,10 +93,20 @@ export function createJobGraph(graph: StreamGraph, options: JobGraphOptions): Jo
         id: head.id as unknown as VertexId,
         parallelism: parallelism.get(head.id) as number,
         ...(labels === undefined ? {} : { labels }),
-        operators: chain.map((node) => ({ id: node.id, outputs: outputsOf(node, edges, jobEdges) })),
+        operators: chain.map((node) => chainedOperator(node, outputsOf(node, edges, jobEdges))),
       };
     });
   return { jobName: graph.jobName, keyGroups: options.keyGroups, vertices, edges: jobEdges };
+}
+
+function chainedOperator(node: StreamNode, outputs: readonly OperatorOutput[]): ChainedOperator {
+  const { id, previously } = node;
+  const declared = declaredState(node);
+  return {
+    ...{ id, outputs },
+    ...(declared === undefined ? {} : { declared }),
+    ...(previously === undefined ? {} : { previously }),
+  };
 }
 
 function checkOptions(graph: StreamGraph, options: JobGraphOptions): void {

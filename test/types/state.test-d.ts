@@ -7,6 +7,8 @@ import {
   listState,
   type MapState,
   mapState,
+  type StandardSchema,
+  types,
   type ValueState,
   valueState,
   withTtl,
@@ -27,4 +29,33 @@ test("a time to live is a duration, of event or processing time", () => {
   withTtl(valueState(0), 5);
   // @ts-expect-error there is no such time
   withTtl(valueState(0), "1h", { time: "wall" });
+});
+
+test("the type of a state follows from its schema", () => {
+  const user = types.object({
+    name: types.string,
+    visits: types.withDefault(types.int32, 0),
+    email: types.optional(types.string),
+    kind: types.literal("person", "bot"),
+  });
+  interface User {
+    readonly name: string;
+    readonly visits: number;
+    readonly kind: "person" | "bot";
+    readonly email?: string;
+  }
+  const state = valueState(user);
+  expectTypeOf<StateHandle<typeof state>>().toEqualTypeOf<ValueState<User>>();
+  const counted = valueState(types.int32, 0);
+  expectTypeOf<StateHandle<typeof counted>>().toEqualTypeOf<ValueState<number, never>>();
+  const seen = mapState(types.string, types.nullable(types.date));
+  expectTypeOf<StateHandle<typeof seen>>().toEqualTypeOf<MapState<string, Date | null>>();
+  const library = {} as StandardSchema<{ readonly a: number }>;
+  const list = listState(library);
+  expectTypeOf<StateHandle<typeof list>>().toEqualTypeOf<ListState<{ readonly a: number }>>();
+});
+
+test("an initial value has to be of the schema", () => {
+  // @ts-expect-error a number is no text
+  valueState(types.string, 5);
 });

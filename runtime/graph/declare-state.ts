@@ -1,0 +1,82 @@
+/** From a node of the program to what its operator keeps, as far as the node says it. */
+
+import { createHash } from "node:crypto";
+import type { Aggregate } from "../../core/aggregate.ts";
+import type { KeySelector } from "../../core/key.ts";
+import type { OperatorSpec, StreamNode } from "../../core/node.ts";
+import type { StateDeclaration } from "../../core/state.ts";
+import type { TypeDescription } from "../../core/types.ts";
+import type { WindowSpec } from "../../core/window.ts";
+import type {
+  DeclaredState,
+  KeyDeclaration,
+  OperatorDeclaration,
+  WindowDeclaration,
+} from "../state/operator-declaration.ts";
+
+/** Undefined for operators that keep nothing. */
+export function declaredState({ spec }: StreamNode): OperatorDeclaration | undefined {
+  switch (spec.kind) {
+    case "source":
+      return { kind: spec.kind, connector: spec.source.name };
+    case "sink":
+      return { kind: spec.kind, connector: spec.sink.name };
+    case "process":
+      return spec.key && { kind: spec.kind, key: keyOf(spec.key), states: statesOf(spec.fn.state ?? {}) };
+    case "reduce":
+      return { kind: spec.kind, key: keyOf(spec.key), states: [table("reduce", [], true, spec.type)] };
+    case "window":
+      return {
+        kind: spec.kind,
+        key: keyOf(spec.key),
+        window: windowOf(spec.window),
+        states: [panes(spec), table("fired", ["watermark"], false, undefined)],
+      };
+    case "custom":
+      return { kind: spec.kind };
+    default:
+      return undefined;
+  }
+}
+
+function keyOf({ fields, type, select }: KeySelector): KeyDeclaration {
+  const code = createHash("sha256").update(String(select)).digest("hex").slice(0, 16);
+  return { ...(fields === undefined ? {} : { fields }), ...(type === undefined ? {} : { type }), code };
+}
+
+function statesOf(declared: StateDeclaration): readonly DeclaredState[] {
+  return Object.entries(declared).map(([name, descriptor]) => {
+    const { kind, type } = descriptor;
+    const keyType = descriptor.kind === "map" ? descriptor.keyType : undefined;
+    return {
+      ...{ name, section: kind },
+      ...(type === undefined ? {} : { type }),
+      ...(keyType === undefined ? {} : { keyType }),
+    };
+  });
+}
+
+function panes({ aggregate, type }: Extract<OperatorSpec, { readonly kind: "window" }>): DeclaredState {
+  const { columns }: Aggregate<unknown, unknown, unknown> = aggregate;
+  return columns === undefined
+    ? table("panes", [], true, type)
+    : table(
+        "panes",
+        Array.from(columns, ({ op }) => op),
+        false,
+        undefined,
+      );
+}
+
+function table(
+  name: string,
+  columns: readonly string[],
+  values: boolean,
+  type: TypeDescription | undefined,
+): DeclaredState {
+  return { name, section: "table", columns, values, ...(type === undefined ? {} : { type }) };
+}
+
+function windowOf({ kind, sizeMs, slideMs, offsetMs, timeZone }: WindowSpec): WindowDeclaration {
+  return { kind, sizeMs, slideMs, offsetMs, ...(timeZone === undefined ? {} : { timeZone }) };
+}
