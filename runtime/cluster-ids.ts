@@ -17,6 +17,9 @@ export type AttemptId = string & { readonly [brand]: "attempt" };
 /** SHA-256 of a bundled program in lower-case hex: 64 characters. Not a path. */
 export type BundleHash = string & { readonly [brand]: "bundle" };
 
+/** One folder of checkpoints that a worker process has open: it outlives the process, and another may take it over. Not a worker. */
+export type StoreId = string & { readonly [brand]: "store" };
+
 export function attemptId(job: JobId, region: number, number: number): AttemptId {
   return `${job}/${region}/${number}` as AttemptId;
 }

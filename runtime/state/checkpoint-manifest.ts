@@ -36,6 +36,8 @@ export interface CheckpointManifest {
   /** The manifests that this one builds on, oldest first; the first one is self-contained. Empty: this one is. */
   readonly chain: readonly ChainLink[];
   readonly operators: readonly OperatorRecord[];
+  /** The stores that have its blocks, by the workers that wrote them; absent where everyone reaches the same store. */
+  readonly holders?: Readonly<Record<string, readonly string[]>>;
   /** What sources and their enumerators have to continue from, by name. */
   readonly positions: Readonly<Record<string, Opaque>>;
   /** What sinks have to know of their part in it, by name. */

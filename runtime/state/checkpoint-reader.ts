@@ -21,7 +21,8 @@ import {
   checkpointNumber,
   isMerged,
 } from "./checkpoint-store.ts";
-import { type BlockHeader, corrupt, intersects, readHeader } from "./state-block.ts";
+import { type BlockHeader, corrupt, intersects } from "./state-block.ts";
+import { type ExpectedBlock, verified, whereOf } from "./verify-blocks.ts";
 
 /** A checkpoint with all that it builds on, oldest first and itself last. */
 export interface OpenCheckpoint {
@@ -98,29 +99,12 @@ export async function* readOperator(
     const places = records.map(({ worker, number }) => ({ checkpoint: name, worker, number }));
     let next = 0;
     for await (const block of store.readBlocks(places)) {
-      const record = records[next++] as BlockRecord;
-      const where = `block ${record.number} of worker ${record.worker} in checkpoint ${name}`;
-      if (block === undefined) throw corrupt(operator, `${where} is missing`);
-      yield { block, header: verified(block, record, where, operator), where };
+      const expected = { checkpoint: name, operator, record: records[next++] as BlockRecord };
+      const header = verified(block, expected);
+      yield { block: block as Uint8Array, header, where: whereOf(expected) }; // there, as its header is
     }
     if (next !== records.length) throw corrupt(operator, `${records.length - next} blocks of ${name} were not read`);
   }
-}
-
-function verified(block: Uint8Array, record: BlockRecord, where: string, operator: string): BlockHeader {
-  const header = readHeader(block, where, operator);
-  const { keyGroups, shape } = header;
-  const agrees =
-    header.crc === record.crc &&
-    header.bytes === record.bytes &&
-    header.rows === record.rows &&
-    header.name === record.name &&
-    header.schema === record.schema &&
-    shape.section === record.section &&
-    keyGroups.first === record.first &&
-    keyGroups.last === record.last;
-  if (!agrees) throw corrupt(operator, `${where} is whole, but not the one that the manifest lists`);
-  return header;
 }
 
 /** Applies an operator's state to its backend, and its timers to their queue. */
@@ -138,9 +122,21 @@ export async function restoreOperator(
   }
 }
 
+/** All blocks that a checkpoint consists of. */
+export function expectedBlocks({ layers }: Pick<OpenCheckpoint, "layers">): readonly ExpectedBlock[] {
+  return layers.flatMap(({ name: checkpoint, manifest: { operators } }) =>
+    operators.flatMap(({ operator, blocks }) => blocks.map((record) => ({ checkpoint, operator, record }))),
+  );
+}
+
 /** Reads every block of a checkpoint. @throws STATE_CORRUPT at the first that is missing or damaged. */
 export async function verifyCheckpoint(store: CheckpointReads, checkpoint: OpenCheckpoint): Promise<void> {
   const { keyGroups } = checkpoint.manifest;
+  if (store.damagedOf !== undefined) {
+    const [damagedOne] = await store.damagedOf(expectedBlocks(checkpoint));
+    if (damagedOne === undefined) return;
+    throw corrupt(damagedOne.operator, `${whereOf(damagedOne)} is missing or damaged, as are all copies of it`);
+  }
   const operators = new Set(
     checkpoint.layers.flatMap(({ manifest }) => manifest.operators.map(({ operator }) => operator)),
   );

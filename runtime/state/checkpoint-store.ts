@@ -9,6 +9,7 @@
 
 import { assert } from "../../core/assert.ts";
 import { type ErrorCode, MillraceError } from "../../core/errors.ts";
+import type { ExpectedBlock } from "./verify-blocks.ts";
 
 declare const brand: unique symbol;
 
@@ -67,6 +68,9 @@ export interface CheckpointStore {
   /** The blocks in the order in which they are asked for, some at a time; undefined for those that are not there. */
   readBlocks(places: readonly BlockPlace[]): AsyncIterable<Uint8Array | undefined>;
 
+  /** Which blocks are missing or damaged, where they can be looked at better than by reading them here. */
+  damagedOf?(blocks: readonly ExpectedBlock[]): Promise<readonly ExpectedBlock[]>;
+
   /** Ascending names of checkpoints that have blocks, with or without a manifest. */
   checkpointsWithBlocks(): Promise<readonly CheckpointName[]>;
 
@@ -80,7 +84,10 @@ export interface CheckpointStore {
 }
 
 /** As much of a store as restoring needs. */
-export type CheckpointReads = Pick<CheckpointStore, "readManifest" | "readBlocks">;
+export type CheckpointReads = Pick<CheckpointStore, "readManifest" | "readBlocks" | "damagedOf">;
+
+/** As much as writing blocks needs. */
+export type CheckpointWrites = Pick<CheckpointStore, "writeBlocks" | "holders">;
 
 /** Small documents beside the checkpoints, by name: letters, dots and dashes. Fulfilled by stores of embedded runs. */
 export interface CheckpointNotes {

@@ -28,6 +28,9 @@ export interface Membership extends Identity {
   readonly cluster: ClusterId;
 }
 
+/** What a connection is for: frames of channels, or messages about checkpoints. */
+export type Purpose = "link" | "stores";
+
 /** Why a connection is refused, by name. */
 export const refusals = {
   version: "the peer speaks another version of the link protocol",
@@ -48,7 +51,7 @@ export interface HandshakeOptions {
   readonly binding: () => Uint8Array;
   readonly send: (message: Uint8Array) => void;
   /** Called once, when both sides have proven themselves. */
-  readonly done: (peer: Identity) => void;
+  readonly done: (peer: Identity, purpose: Purpose) => void;
   /** Called once, instead. The connection is then closed, after what was sent. */
   readonly refused: (reason: string) => void;
 }
@@ -64,6 +67,7 @@ export interface Words {
   readonly peer: string;
   readonly peerEpoch: number;
   readonly nonce: string;
+  readonly purpose: Purpose;
 }
 
 const messages = { hello: 1, welcome: 2, proof: 3, ready: 4, refused: 5 } as const;
@@ -148,7 +152,7 @@ abstract class Handshake implements ByteSink {
 
   protected finish(peer: Words): void {
     this.#over = true;
-    this.options.done({ worker: peer.worker as WorkerId, epoch: peer.epoch });
+    this.options.done({ worker: peer.worker as WorkerId, epoch: peer.epoch }, peer.purpose);
   }
 
   /** Undefined when it was a refusal, of either side. */
@@ -178,11 +182,11 @@ export class DialingHandshake extends Handshake {
   readonly #hello: Buffer;
   #welcome: Words | undefined;
 
-  constructor(self: Membership, peer: Identity, options: HandshakeOptions) {
+  constructor(self: Membership, peer: Identity, options: HandshakeOptions, purpose: Purpose = "link") {
     super(options);
     this.#self = self;
     this.#peer = peer;
-    this.#hello = wordsOf(self, peer);
+    this.#hello = wordsOf(self, peer, purpose);
   }
 
   start(): void {
@@ -235,7 +239,8 @@ export class AcceptingHandshake extends Handshake {
     const refusal = this.#refusal(self, words);
     if (self === undefined || refusal !== undefined) this.refuse(refusal ?? "notJoined");
     else {
-      const welcome = wordsOf(self, { worker: words.worker as WorkerId, epoch: words.epoch });
+      const peer = { worker: words.worker as WorkerId, epoch: words.epoch };
+      const welcome = wordsOf(self, peer, words.purpose);
       this.#hello = { words, proof: this.proofOf("dialer", text, welcome) };
       this.send(messages.welcome, welcome, this.proofOf("accepter", text, welcome));
     }
@@ -262,7 +267,7 @@ function refusalOf(self: Membership, words: Words): Refusal | undefined {
   return words.peerEpoch === self.epoch ? undefined : "epoch";
 }
 
-function wordsOf(self: Membership, peer: Identity): Buffer {
+function wordsOf(self: Membership, peer: Identity, purpose: Purpose): Buffer {
   const words: Words = {
     cluster: self.cluster,
     worker: self.worker,
@@ -270,6 +275,7 @@ function wordsOf(self: Membership, peer: Identity): Buffer {
     peer: peer.worker,
     peerEpoch: peer.epoch,
     nonce: randomBytes(nonceBytes).toString("hex"),
+    purpose,
   };
   return Buffer.from(JSON.stringify(words));
 }
@@ -282,10 +288,11 @@ function parseWords(text: Buffer): Words {
   } catch {
     throw new LinkViolation("a handshake message is not JSON");
   }
-  const { cluster, worker, epoch, peer, peerEpoch, nonce } = words ?? {};
+  const { cluster, worker, epoch, peer, peerEpoch, nonce, purpose } = words ?? {};
   const strings = [cluster, worker, peer, nonce].every((value) => typeof value === "string" && value.length > 0);
-  if (!strings || !Number.isSafeInteger(epoch) || !Number.isSafeInteger(peerEpoch)) {
+  const known = purpose === "link" || purpose === "stores";
+  if (!strings || !known || !Number.isSafeInteger(epoch) || !Number.isSafeInteger(peerEpoch)) {
     throw new LinkViolation("a handshake message does not say who speaks to whom");
   }
-  return { cluster, worker, epoch, peer, peerEpoch, nonce } as Words;
+  return { cluster, worker, epoch, peer, peerEpoch, nonce, purpose } as Words;
 }

@@ -42,6 +42,8 @@ export interface WorkerExchangeOptions {
    * attempt and peer, also from within `attach` when the peer is known to be in a later epoch.
    */
   readonly onLinkLost: (peer: WorkerId, attempts: readonly AttemptId[], reason: string) => void;
+  /** Another worker has connected to ask this one for checkpoints, and has shown who it is. Absent: it is sent away. */
+  readonly onStoresConnection?: (connection: Connection) => void;
   /** Absent: the process's timers. */
   readonly callAfter?: CallAfter;
   /** Absent: `setImmediate`, and the doorbells' own waiting. */
@@ -103,6 +105,13 @@ export interface LinkCounters {
   readonly bytesOut: number;
 }
 
+/** A worker in one epoch, and where it is reached. */
+export interface PeerAddress {
+  readonly worker: WorkerId;
+  readonly epoch: number;
+  readonly exchange: ExchangeAddress;
+}
+
 export interface Exchange {
   /**
    * Starts to accept links. The address belongs into the worker's description.
@@ -113,6 +122,11 @@ export interface Exchange {
   joined(cluster: ClusterId, epoch: number): void;
   /** REQUIRES: `joined`; the attempt is not attached. */
   attach(deployment: RegionDeployment, memory: SharedMemory, onOversize: DeliverOversize): AttachedRegion;
+  /**
+   * Connects to ask a worker for checkpoints. Calls back once: with the connection when both sides have shown who they are,
+   * or with why there is none. It ends with the epoch of either side.
+   */
+  dialStores(peer: PeerAddress, done: (connection: Connection | undefined, reason: string) => void): void;
   /** Of the links that are connected. */
   readonly counters: readonly LinkCounters[];
   /** Closes all links, and removes the unix socket. */

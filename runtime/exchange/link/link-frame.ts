@@ -6,7 +6,7 @@
 import { SEGMENT_BYTES } from "../../../core/limits.ts";
 
 /** Raised when a frame changes its meaning: both sides refuse another one. */
-export const LINK_VERSION = 2;
+export const LINK_VERSION = 3;
 export const HEADER_BYTES = 32;
 /** A part of a frame that is larger than a segment: small enough that other channels' frames pass in between. */
 export const PART_BYTES_MAX = SEGMENT_BYTES;

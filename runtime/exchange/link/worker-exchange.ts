@@ -22,6 +22,7 @@ import {
   type HandshakeOptions,
   type Identity,
   type Membership,
+  type Purpose,
   type Refusal,
   type Words,
 } from "./handshake.ts";
@@ -34,6 +35,7 @@ import type {
   LinkCounters,
   LinkNetwork,
   LinkTimes,
+  PeerAddress,
   WorkerExchangeOptions,
 } from "./link-contract.ts";
 import { Listener } from "./listener.ts";
@@ -119,6 +121,18 @@ export class WorkerExchange implements Exchange {
     };
   }
 
+  dialStores(
+    { worker, epoch, exchange }: PeerAddress,
+    done: (connection: Connection | undefined, reason: string) => void,
+  ): void {
+    const membership = this.#membership;
+    if (membership === undefined || this.#closed) done(undefined, "this worker is not a member of its cluster");
+    else
+      this.#dialFor("stores", membership, exchange, { worker, epoch }, (connection, _, reason) =>
+        done(connection, reason),
+      );
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const region of [...this.#regions.values()]) region.close();
@@ -178,11 +192,24 @@ export class WorkerExchange implements Exchange {
 
   #dial(address: ExchangeAddress, peer: Identity, done: (link: Link | undefined, reason: string) => void): () => void {
     const membership = this.#membership as Membership;
+    return this.#dialFor("link", membership, address, peer, (connection, identity, reason) =>
+      done(connection && this.#link(connection, identity, membership.epoch), reason),
+    );
+  }
+
+  /** Calls back once, with a connection after its handshake or why there is none. @returns what ends it. */
+  #dialFor(
+    purpose: Purpose,
+    membership: Membership,
+    address: ExchangeAddress,
+    peer: Identity,
+    done: (connection: Connection | undefined, identity: Identity, reason: string) => void,
+  ): () => void {
     const connection = this.#network.dial(address, () => handshake.start());
     const settle = this.#withinTime(connection, (identity, reason) =>
-      done(identity && this.#link(connection, identity, membership.epoch), reason),
+      done(identity && connection, identity ?? peer, reason),
     );
-    const handshake = new DialingHandshake(membership, peer, settle);
+    const handshake = new DialingHandshake(membership, peer, settle, purpose);
     this.#use(connection, handshake, settle);
     return () => connection.end("it is not wanted any more");
   }
@@ -193,10 +220,16 @@ export class WorkerExchange implements Exchange {
       return;
     }
     this.#handshakes++;
-    const settle = this.#withinTime(connection, (identity, reason) => {
+    const settle = this.#withinTime(connection, (identity, reason, purpose) => {
       this.#handshakes--;
       if (identity === undefined) {
         this.#refused(reason);
+        return;
+      }
+      if (purpose === "stores") {
+        const { onStoresConnection } = this.#options;
+        if (onStoresConnection === undefined) connection.end("this worker keeps no checkpoints");
+        else onStoresConnection(connection);
         return;
       }
       const link = this.#link(connection, identity, (this.#membership as Membership).epoch);
@@ -210,29 +243,29 @@ export class WorkerExchange implements Exchange {
     this.#options.log("warn", "a connection to the exchange was refused", { reason });
   }
 
-  #judge({ worker, epoch }: Words): Refusal | undefined {
-    if (worker >= this.#options.worker) return "direction";
+  #judge({ worker, epoch, purpose }: Words): Refusal | undefined {
+    if (purpose === "link" && worker >= this.#options.worker) return "direction";
     return epoch < (this.#peers.get(worker as WorkerId)?.epoch ?? 0) ? "stale" : undefined;
   }
 
   /** What a handshake needs: it is over once, by success, refusal, the end of the connection, or its time. */
   #withinTime(
     connection: Connection,
-    settled: (peer: Identity | undefined, reason: string) => void,
+    settled: (peer: Identity | undefined, reason: string, purpose: Purpose) => void,
   ): HandshakeOptions & { readonly ended: (reason: string) => void } {
     let over = false;
-    const settle = (peer: Identity | undefined, reason: string): void => {
+    const settle = (peer: Identity | undefined, reason: string, purpose: Purpose = "link"): void => {
       if (over) return;
       over = true;
       cancel();
-      settled(peer, reason);
+      settled(peer, reason, purpose);
     };
     const cancel = this.#callAfter(LINK_HANDSHAKE_MS, () => connection.end("the handshake took too long"));
     return {
       token: this.#options.token,
       binding: () => connection.binding,
       send: (message) => connection.socket.write(message),
-      done: (peer) => settle(peer, ""),
+      done: (peer, purpose) => settle(peer, "", purpose),
       refused: (reason) => {
         connection.endAfterSending(reason);
         settle(undefined, reason);
