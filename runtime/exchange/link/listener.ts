@@ -18,6 +18,7 @@ import { checkListen } from "../../wire/listen-rule.ts";
 import { serverTls } from "../../wire/tls.ts";
 import { Connection } from "./connection.ts";
 import type { ExchangeListen, LinkTls } from "./link-contract.ts";
+import { removeStaleSockets } from "./stale-sockets.ts";
 
 /** What a unix socket's address holds, its closing zero excluded, on the systems where it is shortest. */
 const UNIX_PATH_BYTES_MAX = 103;
@@ -95,6 +96,7 @@ export class Listener {
     const wanted = join(folder, name);
     if (Buffer.byteLength(wanted) <= UNIX_PATH_BYTES_MAX) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
+      await removeStaleSockets(folder, Date.now());
       return wanted;
     }
     this.#ownFolder = await mkdtemp(join(tmpdir(), "millrace-"));
