@@ -21,6 +21,8 @@ export class SinkOperator implements Operator {
   #awaited = 0;
   /** Settles when they have. */
   #settled: Promise<void> = Promise.resolve();
+  /** The commits of a checkpoint that are under way; undefined: none. */
+  #committing: Promise<void> | undefined;
   /** In the order of checkpoints. */
   #prepared: readonly PreparedPart[] = [];
 
@@ -105,7 +107,10 @@ export class SinkOperator implements Operator {
   completed(checkpoint: number): void {
     if (this.#writer.prepare === undefined) return;
     const committed = this.#settled.then(() => this.#commitUpTo(checkpoint));
-    this.#await(committed, "commit");
+    this.#committing = committed.finally(() => {
+      this.#committing = undefined;
+    });
+    this.#await(this.#committing, "commit");
   }
 
   #keep(checkpoint: number, prepared: unknown): void {
@@ -120,7 +125,16 @@ export class SinkOperator implements Operator {
   }
 
   close(): void | Promise<void> {
-    return this.#writer.close?.();
+    return this.#committing === undefined ? this.#writer.close?.() : this.#closeCommitted(this.#committing);
+  }
+
+  /** A job may end as soon as its last checkpoint is complete: what that promises to publish is published. */
+  async #closeCommitted(committing: Promise<void>): Promise<void> {
+    try {
+      await committing;
+    } finally {
+      await this.#writer.close?.();
+    }
   }
 
   #flush(): void {

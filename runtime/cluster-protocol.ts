@@ -21,6 +21,9 @@
  *                      ◄──        end (cancel, stop or kill a deployment)
  *     slotEnded        ──►
  *     linkLost         ──►
+ *                      ◄──        store (what the coordinator asks of its stores)
+ *     storeAnswer      ──►
+ *     stores           ──►        (which ones it has open)
  *                      ◄──        shutdown
  *
  * All of it is plain data that structured clone carries: numbers may be infinite, splits and rows may hold dates, bigints
@@ -29,11 +32,12 @@
 
 import type { Params } from "../core/job.ts";
 import type { Acknowledgement } from "./checkpoints/slot-snapshots.ts";
-import type { AttemptId, BundleHash, ClusterId, JobId, WorkerId } from "./cluster-ids.ts";
+import type { AttemptId, BundleHash, ClusterId, JobId, StoreId, WorkerId } from "./cluster-ids.ts";
 import type { ExecutionGraph } from "./graph/execution-graph.ts";
 import type { JobGraph } from "./graph/job-graph.ts";
-import type { ErrorReport, FromSlot, ToSlot } from "./protocol.ts";
+import type { ErrorReport, FromSlot, JobEnd, ToSlot } from "./protocol.ts";
 import type { CheckpointName } from "./state/checkpoint-store.ts";
+import type { CheckpointSources, StoreAddress, StoreAnswer, StoreRequest } from "./store-protocol.ts";
 
 /** Raised when a message changes its meaning: both sides refuse another one. */
 export const CONTROL_PROTOCOL = 1;
@@ -111,13 +115,18 @@ export interface RegionDeployment {
   /** Whether checkpoints are taken while it runs. */
   readonly checkpointing: boolean;
   /** What it goes on from; undefined: it begins. */
-  readonly restore: StoredCheckpoint | undefined;
+  readonly restore: RestoredCheckpoint | undefined;
 }
 
-/** A checkpoint in a folder that every worker of the region can read. */
+/** A checkpoint at a location that every worker of the region can read: a folder, a URL, or the workers' own stores. */
 export interface StoredCheckpoint {
   readonly folder: string;
   readonly checkpoint: CheckpointName;
+}
+
+export interface RestoredCheckpoint extends StoredCheckpoint {
+  /** Of one in the workers' own stores: its manifests, and who has its blocks. */
+  readonly sources?: CheckpointSources | undefined;
 }
 
 export interface SlotPlacement {
@@ -136,13 +145,16 @@ export type ToWorker =
   | { readonly kind: "deploy"; readonly deployment: RegionDeployment }
   | { readonly kind: "bundle"; readonly hash: BundleHash; readonly code: Uint8Array | undefined }
   | { readonly kind: "toSlot"; readonly attempt: AttemptId; readonly slot: number; readonly message: ToSlot }
-  /** The slots of the attempt take a checkpoint, which the worker writes into the folder. */
+  /** The slots of the attempt take a checkpoint, which the worker writes to the location. */
   | {
       readonly kind: "checkpoint";
       readonly attempt: AttemptId;
       readonly checkpoint: number;
       readonly full: boolean;
+      readonly ends?: JobEnd | undefined;
       readonly folder: string;
+      /** In the workers' own stores: which others have to keep a copy of what each worker writes. */
+      readonly copyTo?: Readonly<Record<WorkerId, readonly StoreAddress[]>> | undefined;
     }
   | {
       readonly kind: "checkpointEnded";
@@ -152,6 +164,8 @@ export type ToWorker =
     }
   /** cancel: close and end at once; stop: sources end, windows fire, then end; kill: end the threads. */
   | { readonly kind: "end"; readonly attempt: AttemptId; readonly how: "cancel" | "stop" | "kill" }
+  /** The coordinator asks something of the worker's stores. */
+  | { readonly kind: "store"; readonly serial: number; readonly request: StoreRequest }
   | { readonly kind: "shutdown"; readonly reason: string };
 
 export type FromWorker =
@@ -173,6 +187,15 @@ export type FromWorker =
       readonly slot: number;
       readonly lost: ErrorReport | undefined;
     }
+  /** The answer to "store", or why there is none. */
+  | {
+      readonly kind: "storeAnswer";
+      readonly serial: number;
+      readonly answer: StoreAnswer | undefined;
+      readonly error: ErrorReport | undefined;
+    }
+  /** Which stores the worker has open from now on, and of which places they have anything. */
+  | { readonly kind: "stores"; readonly stores: readonly StoreId[]; readonly places: readonly string[] }
   /** The exchange with another worker is gone; attempts that use it cannot go on. */
   | {
       readonly kind: "linkLost";

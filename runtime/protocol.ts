@@ -161,8 +161,14 @@ export type ToSlot =
    * Take a checkpoint; numbers rise. It goes to every slot that has not ended, after all that was said of earlier ones.
    * `full`: it is self-contained, and no later one builds on it. Else it builds on the last one that was not full, was
    * complete, and was taken in the same attempt; the first one of an attempt is self-contained by itself.
+   * `ends`: if it is complete the job ends with it. Nothing goes on behind its barriers until it has come to nothing.
    */
-  | { readonly kind: "checkpoint"; readonly checkpoint: number; readonly full: boolean }
+  | {
+      readonly kind: "checkpoint";
+      readonly checkpoint: number;
+      readonly full: boolean;
+      readonly ends?: JobEnd | undefined;
+    }
   /** Save the enumerator of a source: every reader has been saved, `lastSerials` by subtask. */
   | {
       readonly kind: "cutEnumerator";
@@ -232,6 +238,12 @@ export type FromSlot =
   | { readonly kind: "readManifest"; readonly serial: number; readonly checkpoint: CheckpointName }
   | { readonly kind: "readBlocks"; readonly serial: number; readonly places: readonly BlockPlace[] }
   | { readonly kind: "failed"; readonly error: ErrorReport };
+
+/**
+ * How a job ends with a savepoint. "suspend": another one goes on from it as if nothing had been; "drain": event time comes
+ * to its end before the barriers, so that all windows fire.
+ */
+export type JobEnd = "suspend" | "drain";
 
 /** A port of one slot, as both sides see it. */
 export interface SlotPort<Send, Receive> {

@@ -17,6 +17,8 @@ export interface EndOptions extends ConnectionOptions, OutputOptions {
 export interface StopOptions extends EndOptions {
   /** The folder for a savepoint, true for one that the coordinator chooses; absent: none is taken. */
   readonly savepoint?: string | true;
+  /** Windows fire before the savepoint. */
+  readonly drain: boolean;
 }
 
 /** Closes the job's files and ends it at once: what its windows hold is lost. @throws JOB_ENDED */
@@ -29,10 +31,10 @@ export async function cancelCommand(text: string, options: EndOptions): Promise<
  * goes on. @throws JOB_ENDED, SAVEPOINT_FAILED
  */
 export async function stopCommand(text: string, options: StopOptions): Promise<ExitCode> {
-  const { savepoint } = options;
+  const { savepoint, drain } = options;
   if (savepoint !== undefined) {
     const to = savepoint === true ? {} : { to: savepoint };
-    return await savepointCommand(text, { ...options, ...to }, true);
+    return await savepointCommand(text, { ...options, ...to }, { "cancel-job": true, drain });
   }
   return await end(text, options, "stopped", (client, jid) => client.stop(jid));
 }

@@ -145,6 +145,7 @@ function addJobCommands(program: Command, invocation: Invocation): void {
     .description("end a job's sources, so that its windows fire and it finishes")
     .option("--wait", "until it has ended", false)
     .option("--savepoint [folder]", "end it at a savepoint instead, from which another submission goes on")
+    .option("--drain", "fire all windows before the savepoint: for a job that will not go on", false)
     .action(invocation.action<[string, StopOptions]>(async () => (await import("./end-command.ts")).stopCommand));
   onJob(program.command("savepoint"), "print where it is as one line of JSON")
     .description("take a savepoint of a running job, and print its folder")

@@ -126,9 +126,10 @@ export class CoordinatorService implements ClusterService {
   async savepoint(id: JobId, request: SavepointRequest): Promise<SavepointView | undefined> {
     const { cluster, storage } = this.#options;
     const job = cluster.job(id);
-    const { "target-directory": target, "cancel-job": ends = false } = request;
+    const { "target-directory": target, "cancel-job": ends = false, drain = false } = request;
+    if (drain && !ends) throw new MillraceError("BAD_OPTION", "drain ends a job: it goes with cancel-job");
     const location = target ?? storage.savepointFolder(id, this.#now());
-    await job?.savepoint(location, ends);
+    await job?.savepoint(location, ends ? (drain ? "drain" : "suspend") : undefined);
     return job && { location };
   }
 

@@ -16,7 +16,7 @@ import { faultPoint } from "../fault-point.ts";
 import { dealersOf } from "../graph/dealers.ts";
 import { operatorsOf, type Region } from "../graph/regions.ts";
 import type { PlannedJob } from "../planned-job.ts";
-import type { ErrorReport } from "../protocol.ts";
+import type { ErrorReport, JobEnd } from "../protocol.ts";
 import { type CheckpointManifest, encodeManifest } from "../state/checkpoint-manifest.ts";
 import { openCheckpoint } from "../state/checkpoint-reader.ts";
 import { type CheckpointStore, checkpointName, checkpointNumber } from "../state/checkpoint-store.ts";
@@ -90,8 +90,10 @@ export class JobCheckpoints {
       {
         slots,
         dealers: new Map(dealers),
-        begin: (checkpoint, folder = region.folder) =>
-          run.checkpoint({ checkpoint, full: folder !== region.folder, folder }),
+        begin: (checkpoint, savepoint) => {
+          const { folder, ends } = savepoint ?? { folder: region.folder, ends: undefined };
+          run.checkpoint({ checkpoint, full: savepoint !== undefined, ends, folder });
+        },
         cut: (checkpoint, vertex, lastSerials) => {
           const slot = dealers.find(([source]) => source === vertex)?.[1];
           if (slot !== undefined) run.sendToSlot(slot, { kind: "cutEnumerator", checkpoint, vertex, lastSerials });
@@ -124,17 +126,15 @@ export class JobCheckpoints {
 
   /**
    * A savepoint of the regions, which all have to run. Resolves when it is complete.
-   * @param commits whether sinks publish what it holds: only where the job ends with it.
+   * @param ends how the job ends with it; undefined: it goes on.
    * @throws SAVEPOINT_FAILED
    */
-  async savepoint(indices: readonly number[], folder: string, commits: boolean): Promise<void> {
+  async savepoint(indices: readonly number[], folder: string, ends: JobEnd | undefined): Promise<void> {
     this.#checkCanTake();
     const regions = indices.map((index) => this.#region(index).checkpoints);
     await this.#checkEmpty(folder);
     const checkpoint = Math.max(0, ...regions.map(({ last }) => last)) + 1;
-    const taken = await Promise.allSettled(
-      regions.map((region) => region.takeSavepoint({ checkpoint, folder, commits })),
-    );
+    const taken = await Promise.allSettled(regions.map((region) => region.takeSavepoint({ checkpoint, folder, ends })));
     const failed = taken.find((each) => each.status === "rejected");
     const manifests = taken.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
     const failure = failed === undefined ? await this.#write(folder, manifests) : (failed.reason as Error);

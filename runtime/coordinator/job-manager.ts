@@ -13,7 +13,7 @@ import { toErrorReport } from "../error-report.ts";
 import { faultPoint } from "../fault-point.ts";
 import { type Region, regionsOf } from "../graph/regions.ts";
 import type { PlannedJob } from "../planned-job.ts";
-import type { ErrorReport, FromSlot } from "../protocol.ts";
+import type { ErrorReport, FromSlot, JobEnd } from "../protocol.ts";
 import type { JobStatus } from "../rest/views.ts";
 import { AttemptPreparation } from "./attempt-preparation.ts";
 import { JobCheckpoints, type JobCheckpointsSurroundings } from "./job-checkpoints.ts";
@@ -223,13 +223,13 @@ export class JobManager {
     return true;
   }
 
-  /** Resolves when the savepoint is complete. `ends`: the job ends with it. @throws SAVEPOINT_FAILED, JOB_ENDED */
-  async savepoint(folder: string, ends: boolean): Promise<void> {
+  /** Resolves when it is complete. `ends`: how the job ends with it. @throws SAVEPOINT_FAILED, JOB_ENDED */
+  async savepoint(folder: string, ends: JobEnd | undefined): Promise<void> {
     if (isFinalStatus(statusOf(this.#life))) throw new MillraceError("JOB_ENDED", `job ${this.id} has ended already`);
     const open = [...this.#life.regions.keys()].filter((index) => this.#life.regions[index]?.phase !== "finished");
     await this.checkpoints.savepoint(open, folder, ends);
     this.log("info", `a savepoint is in ${folder}`);
-    if (ends) this.#apply({ kind: "suspend" });
+    if (ends !== undefined) this.#apply({ kind: "suspend" });
   }
 
   /** False when it has ended already. */

@@ -17,7 +17,7 @@ import type { Acknowledgement } from "../checkpoints/slot-snapshots.ts";
 import { fromErrorReport } from "../error-report.ts";
 import { faultPoint } from "../fault-point.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
-import type { ErrorReport, FromSlot, SubtaskSnapshot } from "../protocol.ts";
+import type { ErrorReport, FromSlot, JobEnd, SubtaskSnapshot } from "../protocol.ts";
 import { discardOld } from "../state/checkpoint-keeper.ts";
 import { type ChainLink, type CheckpointManifest, encodeManifest, manifestCrc } from "../state/checkpoint-manifest.ts";
 import {
@@ -41,8 +41,8 @@ export interface CheckpointedSlots {
   readonly slots: readonly number[];
   /** The sources of the region, with the slots that run their enumerators. */
   readonly dealers: ReadonlyMap<VertexId, number>;
-  /** `folder`: of a savepoint; undefined: the region's own store. */
-  begin(checkpoint: number, folder: string | undefined): void;
+  /** `savepoint`: where to and what comes behind it; undefined: one for the region's own store. */
+  begin(checkpoint: number, savepoint: Pick<SavepointRequest, "folder" | "ends"> | undefined): void;
   cut(checkpoint: number, source: VertexId, lastSerials: readonly number[]): void;
   ended(checkpoint: number, complete: boolean): void;
 }
@@ -70,8 +70,8 @@ export interface SavepointRequest {
   /** A number above all that the job has given. */
   readonly checkpoint: number;
   readonly folder: string;
-  /** Whether sinks publish what it holds: only where the job ends with it. */
-  readonly commits: boolean;
+  /** How the job ends with it, and sinks publish what it holds; undefined: it goes on. */
+  readonly ends: JobEnd | undefined;
 }
 
 /** What has been said of the checkpoint under way. */
@@ -264,10 +264,10 @@ export class RegionCheckpoints {
   #begin(checkpoint: number, savepoint: boolean): void {
     const { stats, region, nowMs } = this.#options;
     const beganMs = nowMs();
-    const path = savepoint ? this.#savepoint?.folder : undefined;
+    const request = savepoint ? this.#savepoint : undefined;
     this.#gathered = { acknowledgements: [], beganMs };
-    stats.began({ region, checkpoint, savepoint, beganMs, slots: this.#life.slots.size, path });
-    this.#slots?.begin(checkpoint, path);
+    stats.began({ region, checkpoint, savepoint, beganMs, slots: this.#life.slots.size, path: request?.folder });
+    this.#slots?.begin(checkpoint, request);
     faultPoint("coordinator.checkpoint-begun");
   }
 
@@ -314,7 +314,7 @@ export class RegionCheckpoints {
 
   #completed(checkpoint: number, savepoint: boolean): void {
     const { stats, nowMs, log, region } = this.#options;
-    const commits = savepoint ? this.#savepoint?.commits === true : true;
+    const commits = savepoint ? this.#savepoint?.ends !== undefined : true;
     stats.completed(this.#key(checkpoint), nowMs());
     log("debug", `${savepoint ? "savepoint" : "checkpoint"} ${checkpoint} is complete`, { region, checkpoint });
     if (savepoint) this.#savepoint = undefined;
@@ -333,7 +333,14 @@ export class RegionCheckpoints {
     const what = `${savepoint ? "savepoint" : "checkpoint"} ${checkpoint} came to nothing: ${reason}`;
     log(failed ? "warn" : "info", what, { region, checkpoint });
     this.#slots?.ended(checkpoint, false);
-    if (savepoint) this.#savepointOver(reason);
+    if (savepoint) this.#savepointAborted(reason);
+  }
+
+  #savepointAborted(reason: string): void {
+    const drained = this.#savepoint?.ends === "drain";
+    this.#savepointOver(reason);
+    // Windows have fired that are not complete.
+    if (drained) this.#options.fail(savepointFailed(`${reason}. The job goes back to its last checkpoint`));
   }
 
   #savepointOver(reason: string): void {

@@ -75,8 +75,8 @@ export class RegionRun {
     this.#surroundings.send(worker, epoch, { kind: "toSlot", attempt: this.attempt, slot, message });
   }
 
-  checkpoint({ checkpoint, full, folder }: Omit<CheckpointMessage, "kind" | "attempt">): void {
-    this.#tellWorkers(this.#openPlacements(), { kind: "checkpoint", attempt: this.attempt, checkpoint, full, folder });
+  checkpoint(asked: Omit<CheckpointMessage, "kind" | "attempt">): void {
+    this.#tellWorkers(this.#openPlacements(), { kind: "checkpoint", attempt: this.attempt, ...asked });
   }
 
   checkpointEnded(checkpoint: number, complete: boolean): void {

@@ -222,7 +222,8 @@ function actionRoutes(service: ClusterService): readonly Route[] {
     {
       method: "POST",
       path: "/jobs/:jid/savepoints",
-      summary: "Takes a savepoint, and answers when it is complete; with cancel-job the job ends with it",
+      summary:
+        "Takes a savepoint, and answers when it is complete; with cancel-job the job ends with it, with drain its windows fire before",
       params: jobParams,
       body: savepointBody,
       answers: { 200: savepoint },

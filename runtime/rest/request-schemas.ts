@@ -48,8 +48,8 @@ export const expectBody: Schema = fieldsOf<ExpectedSubmission>({ parallelism }, 
 const absolutePath = { type: "string", pattern: "^(?:/|[A-Za-z]:[\\\\/])[^\\u0000]{0,4094}$" } as const;
 
 export const savepointBody: Schema = fieldsOf<SavepointRequest>(
-  { "target-directory": absolutePath, "cancel-job": { type: "boolean" } },
-  ["target-directory", "cancel-job"],
+  { "target-directory": absolutePath, "cancel-job": { type: "boolean" }, drain: { type: "boolean" } },
+  ["target-directory", "cancel-job", "drain"],
 );
 
 export const submitBody: Schema = fieldsOf<SubmitRequest>(

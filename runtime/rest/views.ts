@@ -221,6 +221,8 @@ export interface SavepointRequest {
   readonly "target-directory"?: string;
   /** The job ends with it. */
   readonly "cancel-job"?: boolean;
+  /** Before it, event time comes to its end: all windows fire. Only with cancel-job. */
+  readonly drain?: boolean;
 }
 
 export interface SavepointView {

@@ -220,7 +220,7 @@ class RunningSlot {
         for (const { subtask } of this.#deployed.subtasks) subtask.stop();
         break;
       case "checkpoint":
-        this.#takingCheckpoints(message.kind)?.begin(message.checkpoint, message.full);
+        this.#takingCheckpoints(message.kind)?.begin(message.checkpoint, message.full, message.ends);
         break;
       case "checkpointEnded":
         this.#takingCheckpoints(message.kind)?.ended(message.checkpoint, message.complete);

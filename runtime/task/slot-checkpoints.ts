@@ -14,7 +14,7 @@
 import type { OperatorId } from "../../core/ids.ts";
 import { toErrorReport } from "../error-report.ts";
 import { faultPoint } from "../fault-point.ts";
-import type { FromSlot, SubtaskSnapshot } from "../protocol.ts";
+import type { FromSlot, JobEnd, SubtaskSnapshot } from "../protocol.ts";
 import type { DeployedSubtask } from "./deploy.ts";
 import type { Subtask } from "./subtask.ts";
 import type { Checkpoints, OperatorCapture, OwnSnapshot } from "./subtask-cut.ts";
@@ -22,6 +22,7 @@ import type { Checkpoints, OperatorCapture, OwnSnapshot } from "./subtask-cut.ts
 interface Begun {
   readonly checkpoint: number;
   readonly full: boolean;
+  readonly ends: JobEnd | undefined;
   /** Subtasks that have not been cut. */
   readonly waitsFor: Set<Subtask>;
   readonly captures: OperatorCapture[];
@@ -47,10 +48,10 @@ export class SlotCheckpoints implements Checkpoints {
     this.#subtasks = subtasks;
   }
 
-  begin(checkpoint: number, full: boolean): void {
+  begin(checkpoint: number, full: boolean, ends?: JobEnd): void {
     if (this.#begun !== undefined) this.ended(this.#begun.checkpoint, false);
     const taking = this.#subtasks.map(({ subtask }) => subtask).filter((subtask) => subtask.takesPart);
-    this.#begun = { checkpoint, full, waitsFor: new Set(taking), captures: [], subtasks: [], told: false };
+    this.#begun = { checkpoint, full, ends, waitsFor: new Set(taking), captures: [], subtasks: [], told: false };
     this.#wanted = false;
     for (const subtask of taking) subtask.beginCheckpoint(checkpoint);
     faultPoint("slot.checkpoint-begun");
@@ -71,6 +72,10 @@ export class SlotCheckpoints implements Checkpoints {
 
   isFull(checkpoint: number): boolean {
     return this.#begun?.checkpoint === checkpoint && this.#begun.full;
+  }
+
+  endsBy(checkpoint: number): JobEnd | undefined {
+    return this.#begun?.checkpoint === checkpoint ? this.#begun.ends : undefined;
   }
 
   cut(subtask: Subtask, snapshot: OwnSnapshot, captures: readonly OperatorCapture[], checkpoint: number): void {

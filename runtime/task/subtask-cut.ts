@@ -7,7 +7,7 @@
 
 import type { OperatorId } from "../../core/ids.ts";
 import type { StateCapture } from "../../core/state-backend.ts";
-import type { SourceSnapshot, SubtaskSnapshot } from "../protocol.ts";
+import type { JobEnd, SourceSnapshot, SubtaskSnapshot } from "../protocol.ts";
 import { plainBytes } from "../state/plain-bytes.ts";
 import type { Chain } from "./chain.ts";
 import type { OperatorCut } from "./operator-host.ts";
@@ -16,6 +16,8 @@ import type { Subtask } from "./subtask.ts";
 export interface SubtaskCut {
   readonly checkpoint: number;
   readonly operators: readonly OperatorCut[];
+  /** What gathers what was in flight. */
+  readonly inFlight: readonly OperatorCapture[];
   readonly source: SourceSnapshot | undefined;
   readonly finished: boolean;
 }
@@ -26,6 +28,8 @@ export interface Checkpoints {
   stateOf(checkpoint: number): "unknown" | "begun" | "over";
   /** Whether it has to be self-contained. REQUIRES: begun */
   isFull(checkpoint: number): boolean;
+  /** How the job ends with it; undefined: it goes on. REQUIRES: begun */
+  endsBy(checkpoint: number): JobEnd | undefined;
   /** The subtask has been cut, and what it waited for is over. */
   cut(subtask: Subtask, snapshot: OwnSnapshot, captures: readonly OperatorCapture[], checkpoint: number): void;
 }
@@ -35,7 +39,8 @@ export type OwnSnapshot = Omit<SubtaskSnapshot, "vertex" | "subtask">;
 
 export interface OperatorCapture {
   readonly operator: OperatorId;
-  readonly capture: StateCapture;
+  /** `waits`: there is nothing to do for it at the moment. */
+  readonly capture: StateCapture & { readonly waits?: boolean };
 }
 
 /** REQUIRES: what the barrier waited for is over. */
@@ -53,7 +58,8 @@ export function snapshotOf(cut: SubtaskCut, chain: Chain): OwnSnapshot {
 }
 
 export function capturesOf(cut: SubtaskCut): readonly OperatorCapture[] {
-  return cut.operators.flatMap(({ operator, captures }) =>
+  const state = cut.operators.flatMap(({ operator, captures }) =>
     captures.map((capture) => ({ operator: operator as OperatorId, capture })),
   );
+  return [...state, ...cut.inFlight];
 }

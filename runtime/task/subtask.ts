@@ -14,6 +14,8 @@
  *
  * A checkpoint cuts it while it is running, at the barrier, which it then passes on; or while it is committing, when all
  * that it has sent is before its consumers' cuts, as these count an input that has ended for aligned.
+ *
+ * Where the job ends with the checkpoint, it takes and sends nothing behind its cut, unless that comes to nothing.
  */
 
 import { unreachable } from "../../core/assert.ts";
@@ -59,6 +61,10 @@ export class Subtask {
   /** The checkpoint that holds its end, 0 before it was cut; and whether it is complete. */
   #lastCut = 0;
   #committed = false;
+  /** The checkpoint with which the job ends: for which event time was brought to its end, 0 for none. */
+  #drainedFor = 0;
+  /** In which it has been cut, and how it is let go on. */
+  #held: { readonly checkpoint: number; readonly release: () => void } | undefined;
   #phase: SubtaskPhase = "opening";
   /** The failure of an asynchronous phase, thrown at the next step. */
   #failure: { readonly error: unknown } | undefined;
@@ -257,6 +263,7 @@ export class Subtask {
     if (this.#asked <= checkpoint) this.#asked = 0;
     if (this.#due !== 0 && this.#due <= checkpoint) this.#due = 0;
     if (this.#cut !== undefined && this.#cut.checkpoint <= checkpoint) this.#cut = undefined;
+    if (!complete && this.#held?.checkpoint === checkpoint) this.#held.release();
     for (const host of this.chain.hosts) {
       if (complete) host.completed(checkpoint, full);
       else host.aborted(checkpoint);
@@ -276,11 +283,21 @@ export class Subtask {
         this.#due = 0;
         return true;
       case "begun":
+        if (this.#drains(this.#due)) return true;
         this.#asked = 0;
         this.#takeCut(this.#due);
         this.#due = 0;
         return true;
     }
+  }
+
+  /** Event time comes to its end before the barrier; true when that was begun now. */
+  #drains(checkpoint: number): boolean {
+    if (!this.isSource || this.#drainedFor === checkpoint || this.#checkpoints?.endsBy(checkpoint) !== "drain")
+      return false;
+    this.#drainedFor = checkpoint;
+    this.chain.watermark(END_OF_TIME);
+    return true;
   }
 
   #takeCut(checkpoint: number): void {
@@ -300,6 +317,14 @@ export class Subtask {
     if (snapshot.commits.length > 0) faultPoint("sink.prepared");
     this.#checkpoints?.cut(this, snapshot, capturesOf(cut), cut.checkpoint);
     if (cut.finished) this.#lastCut = cut.checkpoint;
+    else if (this.#checkpoints?.endsBy(cut.checkpoint) !== undefined) this.#hold(cut.checkpoint);
+  }
+
+  /** Input and timers wait. Nobody waits for the promise when the job ends. */
+  #hold(checkpoint: number): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held = { checkpoint, release: resolve };
+    this.#gate.wait(promise);
   }
 
   #beginCommitting(): boolean {

@@ -77,12 +77,12 @@ export class RegionHost {
   }
 
   /** Its slots take a checkpoint. Those that have ended have said so to the coordinator, which sees what that means. */
-  checkpoint({ checkpoint, full, folder }: Extract<ToWorker, { readonly kind: "checkpoint" }>): void {
+  checkpoint({ checkpoint, full, ends, folder }: Extract<ToWorker, { readonly kind: "checkpoint" }>): void {
     const slots = [...this.#slots.keys()];
     if (slots.length === 0) return;
     this.#snapshots.begin(checkpoint, slots, this.#store(folder));
     faultPoint("worker.checkpoint-heard");
-    for (const slot of slots) this.#toOwn(slot, { kind: "checkpoint", checkpoint, full });
+    for (const slot of slots) this.#toOwn(slot, { kind: "checkpoint", checkpoint, full, ends });
   }
 
   checkpointEnded({ checkpoint, complete }: Extract<ToWorker, { readonly kind: "checkpointEnded" }>): void {

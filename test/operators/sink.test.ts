@@ -103,3 +103,27 @@ test("what a writer without types returns by accident is ignored", async () => {
   ]);
   expect(rows).toEqual([1, 2]);
 });
+
+test("a commit that is under way comes to its end before the writer is closed, whatever ends the job", async () => {
+  const calls: string[] = [];
+  let commit = (): void => {};
+  const harness = await written({
+    prepare: () => "part",
+    commit: async () => {
+      calls.push("commit");
+      await new Promise<void>((resolve) => {
+        commit = resolve;
+      });
+      calls.push("committed");
+    },
+    close: () => void calls.push("close"),
+  });
+  harness.push(1);
+  harness.finish();
+  const closed = harness.close();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(calls).toEqual(["commit"]);
+  commit();
+  await closed;
+  expect(calls).toEqual(["commit", "committed", "close"]);
+});
