@@ -42,6 +42,9 @@ export const TIME_SLICE_MS = 4;
 /** How long a partly filled batch may wait when its subtask stays busy. An idle subtask sends at once. */
 export const FLUSH_AFTER_MS = 20;
 
+/** Watermarks of an edge that are sent at once, with the records before them: whoever starts a job waits for its first result. */
+export const WATERMARKS_SENT_AT_ONCE = 8;
+
 /** How long a slot may take to stop once it was told to: closing files and connections takes less. Then its thread is ended. */
 export const SLOT_STOP_GRACE_MS = 10_000;
 

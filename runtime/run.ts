@@ -18,7 +18,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** What is logged to standard error; default "warn". */
   readonly logLevel?: LogLevel | "silent";
-  /** Called with the metrics about five times a second while the job runs, and once at its end. */
+  /**
+   * Called with the metrics about five times a second while the job runs, as soon as a `collectTo` sink has its first rows,
+   * and once at the end.
+   */
   readonly onProgress?: (metrics: JobMetrics) => void;
   /** Freezes records and state values, so that a function that changes them throws. For tests: it costs time. */
   readonly freeze?: boolean;

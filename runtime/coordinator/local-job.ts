@@ -37,6 +37,7 @@ export interface LocalJobOptions {
   readonly workingDirectory: string;
   readonly startSlot: (deployment: SlotDeployment) => StartedSlot;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** Called when slots report, and when a sink's first rows have come. */
   readonly onReport?: (() => void) | undefined;
   /** 1 for the first, and absent where there is only one. */
   readonly attempt?: number;
@@ -241,8 +242,10 @@ export class LocalJob {
   }
 
   #collect(slot: number, { operator, rows, serial }: Extract<FromSlot, { kind: "collect" }>): void {
+    const areFirst = this.#rows.of(operator).length === 0;
     this.#rows.add(operator, rows, { attempt: this.#attempt, slot });
     this.#slots[slot]?.port.send({ kind: "collected", serial });
+    if (areFirst) this.#options.onReport?.();
   }
 
   #fail(cause: Error): void {

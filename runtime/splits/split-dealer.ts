@@ -5,6 +5,10 @@
  * Splits are numbered as they are dealt out. A checkpoint's cut comes after those of the readers, so every split that one
  * of them had is before it; one that its reader got behind its barrier will be dealt out again, as those that were being
  * read are, from where their readers were. They come first, to whoever asks.
+ *
+ * A source that begins deals out nothing until all of its subtasks have asked. One whose thread is ready earlier would read
+ * far ahead of the others, and what it read would wait in the operators behind it for the others' first watermark, to be
+ * released at once: the first results came later than if it had waited.
  */
 
 import { MillraceError } from "../../core/errors.ts";
@@ -39,6 +43,7 @@ export class SplitDealer {
   readonly #enumerators = new Map<VertexId, Promise<SplitEnumerator<unknown>>>();
   readonly #operators = new Map<VertexId, OperatorId>();
   readonly #books = new Map<VertexId, DealtBook>();
+  readonly #begins = new Map<VertexId, Beginning>();
   /** Those that have been made and not closed. */
   readonly #open = new Map<OperatorId, SplitEnumerator<unknown>>();
   /** The subtasks that have not been told yet that there is no more for them. */
@@ -65,6 +70,7 @@ export class SplitDealer {
       const started = this.#start(head.spec.source, head.id, context);
       const enumerator = options.checkpointing === true ? started.then((made) => savable(made, head.id)) : started;
       this.#books.set(vertex.id, new DealtBook([...current, ...(cut?.again ?? [])], options.checkpointing === true));
+      this.#begins.set(vertex.id, new Beginning(position === undefined ? parallelism : 0));
       // Whoever asks for a split gets the failure; nobody may ask if the job fails earlier.
       enumerator.catch(() => {});
       this.#enumerators.set(vertex.id, enumerator);
@@ -86,6 +92,7 @@ export class SplitDealer {
   /** The next split for a subtask, undefined at the end. @throws the enumerator's failure. */
   async next(vertex: VertexId, subtask: number): Promise<DealtSplit | undefined> {
     const enumerator = await (this.#enumerators.get(vertex) as Promise<SplitEnumerator<unknown>>);
+    await (this.#begins.get(vertex) as Beginning).asked(subtask);
     const book = this.#books.get(vertex) as DealtBook;
     const again = book.takeAgain();
     if (again !== undefined) return book.dealt(subtask, again);
@@ -142,6 +149,25 @@ export class SplitDealer {
     if (this.#closed) await closeEnumerator(operator, enumerator);
     else this.#open.set(operator, enumerator);
     return enumerator;
+  }
+}
+
+/** Holds the first requests of a source back until the last of its subtasks has asked. */
+class Beginning {
+  readonly #subtasks: number;
+  readonly #asked = new Set<number>();
+  readonly #all = Promise.withResolvers<void>();
+
+  /** `subtasks`: how many are waited for. */
+  constructor(subtasks: number) {
+    this.#subtasks = subtasks;
+  }
+
+  async asked(subtask: number): Promise<void> {
+    if (this.#asked.size >= this.#subtasks) return;
+    this.#asked.add(subtask);
+    if (this.#asked.size === this.#subtasks) this.#all.resolve();
+    await this.#all.promise;
   }
 }
 

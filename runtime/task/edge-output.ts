@@ -8,6 +8,7 @@ import { unreachable } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { hashKey, type KeySelector } from "../../core/key.ts";
 import { keyGroupOf, subtaskOfKeyGroup } from "../../core/key-group.ts";
+import { WATERMARKS_SENT_AT_ONCE } from "../../core/limits.ts";
 import type { Output, Push } from "../../core/operator.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
 import type { OutputChannel } from "../exchange/channel.ts";
@@ -29,6 +30,8 @@ export class EdgeOutput implements Output {
   readonly push: Push<unknown>;
   readonly #channels: readonly OutputChannel[];
   readonly #gate: SubtaskGate;
+  /** So many more are sent at once, before watermarks wait for full batches. */
+  #watermarksUntilFull = WATERMARKS_SENT_AT_ONCE;
 
   constructor(options: EdgeOutputOptions) {
     this.#channels = options.channels;
@@ -38,6 +41,9 @@ export class EdgeOutput implements Output {
 
   watermark(timestamp: number): void {
     for (const channel of this.#channels) channel.watermark(timestamp);
+    if (this.#watermarksUntilFull === 0) return;
+    this.#watermarksUntilFull--;
+    this.flush();
   }
 
   idle(idle: boolean): void {

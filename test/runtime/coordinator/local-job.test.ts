@@ -204,6 +204,21 @@ describe("a job on local slots", () => {
   });
 });
 
+test("whoever watches a job hears of the first rows of each sink at once", async () => {
+  let heard = 0;
+  const started = start({ onReport: () => heard++ });
+  const collect = (operator: string, serial: number): void =>
+    slotOf(started, 0).say({ kind: "collect", operator, rows: [1], serial });
+  collect("out", 1);
+  expect(heard).toBe(1);
+  collect("out", 2);
+  expect(heard).toBe(1);
+  collect("other", 3);
+  expect(heard).toBe(2);
+  for (const slot of started.slots) slot.end();
+  await started.result;
+});
+
 describe("failures", () => {
   test("the failure of one slot cancels the others, and the first cause is the outcome", async () => {
     const started = start();
@@ -254,7 +269,8 @@ describe("failures", () => {
     const started = start({ source });
     await new Promise(setImmediate);
     if (started.job.state.kind === "running") {
-      slotOf(started, 0).say({ kind: "requestSplit", vertex: "items" as never, subtask: 0 });
+      for (const subtask of [0, 1])
+        slotOf(started, subtask).say({ kind: "requestSplit", vertex: "items" as never, subtask });
       await new Promise(setImmediate);
     }
     for (const slot of started.slots) slot.end();

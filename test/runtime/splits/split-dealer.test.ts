@@ -12,12 +12,13 @@ interface Made {
   next(subtask: number): Promise<unknown>;
 }
 
-/** The dealer of a job with one source of two subtasks. */
+/** The dealer of a job with one source. */
 function dealerOf(
   enumerate: (context: EnumeratorContext) => SplitEnumerator<unknown> | Promise<SplitEnumerator<unknown>>,
+  parallelism = 1,
 ): Made {
   const source = { ...items(), enumerate } as unknown as Source<Item>;
-  const { graph, jobGraph } = planOf((env) => env.from(source).to(nothing));
+  const { graph, jobGraph } = planOf((env) => env.from(source).to(nothing), parallelism);
   const abort = new AbortController();
   const dealer = new SplitDealer(graph, jobGraph, { workingDirectory: "/work", signal: abort.signal });
   return { dealer, abort, next: (subtask) => dealer.next("items" as VertexId, subtask) };
@@ -25,9 +26,26 @@ function dealerOf(
 
 test("splits are dealt to whoever asks, and undefined when there are no more", async () => {
   const splits = [1, 2];
-  const { next } = dealerOf(() => ({ next: () => splits.shift() }));
-  const dealt = [await next(0), await next(1), await next(0), await next(1)];
+  const { next } = dealerOf(() => ({ next: () => splits.shift() }), 2);
+  const dealt = [...(await Promise.all([next(0), next(1)])), await next(0), await next(1)];
   expect(dealt).toEqual([{ serial: 1, split: 1 }, { serial: 2, split: 2 }, undefined, undefined]);
+});
+
+test("a source that begins deals out nothing until all of its subtasks have asked", async () => {
+  const asked: number[] = [];
+  const { next } = dealerOf(() => ({ next: (subtask) => void asked.push(subtask) }), 3);
+  const first = [next(2), next(0)];
+  await new Promise(setImmediate);
+  expect(asked).toEqual([]);
+  await Promise.all([...first, next(1)]);
+  expect(asked).toEqual([2, 0, 1]);
+  await next(0);
+  expect(asked).toEqual([2, 0, 1, 0]);
+});
+
+test("a source that goes on deals out at once, whoever asks", async () => {
+  const enumerator = await dealerFrom(numbers(2)).cut(items0, [0, 0]);
+  expect(await dealerFrom(numbers(2), { enumerator, current: [] }).next(items0, 1)).toMatchObject({ split: 1 });
 });
 
 test("an enumerator knows its source's parallelism and the job's folder, and learns of its end by the signal", async () => {
@@ -35,7 +53,7 @@ test("an enumerator knows its source's parallelism and the job's folder, and lea
   const { dealer, abort } = dealerOf((given) => {
     context = given;
     return { next: () => undefined };
-  });
+  }, 2);
   await dealer.ready();
   expect(context).toEqual({ parallelism: 2, workingDirectory: "/work", signal: abort.signal });
 });
@@ -126,7 +144,8 @@ async function dealAll(dealer: SplitDealer): Promise<unknown[]> {
 
 test("who goes on deals out what was being read, where it was, then what came behind a barrier, then the rest", async () => {
   const dealer = dealerFrom(numbers(6));
-  for (const subtask of [0, 1, 0, 1]) await dealer.next(items0, subtask);
+  await Promise.all([dealer.next(items0, 0), dealer.next(items0, 1)]);
+  for (const subtask of [0, 1]) await dealer.next(items0, subtask);
   // The first reader is at 3, its second split; the second one got 4 behind its barrier, and reads 2.
   const enumerator = await dealer.cut(items0, [3, 2]);
   const current = [plainBytes({ split: 3, position: "middle" }), plainBytes({ split: 2, position: undefined })];
@@ -141,7 +160,8 @@ test("who goes on deals out what was being read, where it was, then what came be
 
 test("splits that wait to be dealt out again are in the next cut too, and those that readers had are forgotten", async () => {
   const first = dealerFrom(numbers(4));
-  for (let split = 1; split <= 3; split++) await first.next(items0, 0);
+  await Promise.all([first.next(items0, 0), first.next(items0, 1)]);
+  await first.next(items0, 0);
   const cut = await first.cut(items0, [1, 0]);
   const second = dealerFrom(numbers(4), { enumerator: cut, current: [] });
   await second.next(items0, 0);
@@ -154,7 +174,7 @@ test("splits that wait to be dealt out again are in the next cut too, and those 
 
 test("a reader that was told that there is no more has everything", async () => {
   const dealer = dealerFrom(numbers(1));
-  await dealer.next(items0, 0);
+  await Promise.all([dealer.next(items0, 0), dealer.next(items0, 1)]);
   await dealer.next(items0, 0);
   const enumerator = await dealer.cut(items0, [Number.POSITIVE_INFINITY, 0]);
   expect(await dealAll(dealerFrom(numbers(1), { enumerator, current: [] }))).toEqual([]);

@@ -39,8 +39,8 @@ const here = "here" as VertexId;
 test("own subtasks are answered directly, those of other slots by message, from the same splits", async () => {
   const splits = [1, 2, 3];
   const { enumerators, sent } = enumeratorsOf(() => ({ next: () => splits.shift() }));
-  expect(await enumerators.next(here, 0)).toEqual({ serial: 1, split: 1 });
-  await enumerators.deal(here, 1);
+  const [first] = await Promise.all([enumerators.next(here, 0), enumerators.deal(here, 1)]);
+  expect(first).toEqual({ serial: 1, split: 1 });
   expect(await enumerators.next(here, 0)).toEqual({ serial: 3, split: 3 });
   await enumerators.deal(here, 1);
   expect(sent).toEqual([
@@ -52,13 +52,14 @@ test("own subtasks are answered directly, those of other slots by message, from 
 test("only the wanted sources are enumerated", async () => {
   const { enumerators, failures } = enumeratorsOf(() => ({ next: () => undefined }));
   expect([enumerators.has(here), enumerators.has("elsewhere" as VertexId)]).toEqual([true, false]);
-  await enumerators.next(here, 0);
+  await Promise.all([enumerators.next(here, 0), enumerators.next(here, 1)]);
   expect(failures).toEqual([]);
 });
 
 test("the slot is needed until every subtask has heard that there is no more, or the job stops", async () => {
-  const { enumerators } = enumeratorsOf(() => ({ next: () => undefined }));
-  await enumerators.next(here, 0);
+  const splits = [1];
+  const { enumerators } = enumeratorsOf(() => ({ next: () => splits.shift() }));
+  await Promise.all([enumerators.deal(here, 1), enumerators.next(here, 0)]);
   await enumerators.next(here, 0);
   expect(enumerators.needed).toBe(true);
   await enumerators.deal(here, 1);
@@ -70,8 +71,7 @@ test("the slot is needed until every subtask has heard that there is no more, or
 
 test("where checkpoints are taken it is needed until a cut finds nothing on its way to readers", async () => {
   const { enumerators, sent } = enumeratorsOf(() => ({ next: () => undefined, snapshot: () => "all" }), true);
-  await enumerators.next(here, 0);
-  await enumerators.deal(here, 1);
+  await Promise.all([enumerators.next(here, 0), enumerators.deal(here, 1)]);
   const cut = (checkpoint: number, ...lastSerials: readonly number[]): Promise<void> =>
     enumerators.cut({ kind: "cutEnumerator", checkpoint, vertex: here, lastSerials });
   await cut(1, Number.POSITIVE_INFINITY, 0);
