@@ -15,6 +15,11 @@ export interface CheckpointOptions {
   readonly tolerated?: number;
   /** How many complete checkpoints are kept, beside savepoints. Default 3. */
   readonly retained?: number;
+  /**
+   * On how many hosts' workers a cluster keeps them, where the workers do. A job that cannot have as many is refused.
+   * Default: 2 where there are as many hosts.
+   */
+  readonly copies?: number;
 }
 
 /** The same with every default filled in. */
@@ -24,6 +29,8 @@ export interface CheckpointSettings {
   readonly minPauseMs: number;
   readonly tolerated: number;
   readonly retained: number;
+  /** Undefined: as many as are usual, where there can be. */
+  readonly copies?: number | undefined;
 }
 
 /** @throws BAD_DURATION or BAD_OPTION, beginning with `what`. */
@@ -34,6 +41,7 @@ export function checkpointSettings(options: CheckpointOptions, what: string): Ch
     minPause = "0s",
     tolerated = CHECKPOINTS_TOLERATED,
     retained = CHECKPOINTS_RETAINED,
+    copies,
   } = options;
   return {
     intervalMs: positiveDurationMs(interval, `${what}: interval`),
@@ -41,6 +49,7 @@ export function checkpointSettings(options: CheckpointOptions, what: string): Ch
     minPauseMs: durationMs(minPause, `${what}: minPause`),
     tolerated: wholeNumber(tolerated, 0, `${what}: tolerated`),
     retained: wholeNumber(retained, 1, `${what}: retained`),
+    copies: copies === undefined ? undefined : wholeNumber(copies, 1, `${what}: copies`),
   };
 }
 

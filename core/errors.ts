@@ -38,6 +38,7 @@ export const errorCodes = {
     "No checkpoint is readable that holds all that the job's sinks have published.",
     "never",
   ),
+  CHECKPOINT_COPIES: external("A job wants more copies of its checkpoints than there are hosts."),
   CHECKPOINT_FAILED: external("More checkpoints in a row came to nothing than the job tolerates."),
   CHECKPOINT_FOREIGN: user("A checkpoint or savepoint is of another job, or does not fit to this one."),
   CHECKPOINT_FORMAT: external("A checkpoint or savepoint has a format that this Millrace does not know.", "never"),

@@ -258,3 +258,34 @@ export const CHECKPOINTS_SHOWN = 100;
 
 /** Deltas that a checkpoint may build on before they are merged: restoring reads one after the other. */
 export const CHECKPOINT_CHAIN_MAX = 10;
+
+/** One answer with blocks of another worker's store: some megabytes keep a connection busy, and few wait in memory. */
+export const STORE_ANSWER_BYTES = 8 * 1024 * 1024;
+
+/** One message about checkpoints between two workers: the largest batch that is written at once, and a large block more. */
+export const STORE_MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** How long another worker's store may take to answer: to write and sync a batch on a busy disk, and several times that. */
+export const STORE_ANSWER_MS = 30_000;
+
+/** How long a connection to another worker's stores stays that nobody uses: longer than between two checkpoints. */
+export const STORE_IDLE_MS = 60_000;
+
+/** How long a worker may take to merge a chain: reading and writing all of its state, and several times that. */
+export const STORE_MERGE_MS = 10 * 60_000;
+
+/** How long is waited for a store that cannot be read when a checkpoint is chosen: a worker that restarts is back by then. */
+export const STORE_WAIT_MS = 30_000;
+
+/** From the first try to the last, how long is waited before such a store is asked again. */
+export const STORE_RETRY_MS_MIN = 100;
+export const STORE_RETRY_MS_MAX = 2_000;
+
+/** A lost worker that is not back after so long is killed where it stands still and keeps a store that is needed. */
+export const STORE_FENCED_AFTER_MS = 2_000;
+
+/** After so long a worker takes over stores that nobody has opened: others that start now take theirs first. */
+export const STORE_ADOPT_AFTER_MS = 10_000;
+
+/** On how many hosts' workers blocks and manifests are kept, where there are that many: one may be lost. */
+export const CHECKPOINT_COPIES = 2;

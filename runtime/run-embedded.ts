@@ -107,7 +107,7 @@ async function restarting(
     lineage: await LineageFile.open(folder, job.name, randomUUID),
     nowMs: () => systemClock.now(),
     random: () => Math.random(),
-    merge: (name) => mergeInThread(folder, name),
+    merge: (name) => mergeInThread(store, name),
     restart: restartRule(job.options.restart ?? RESTART_DEFAULT),
   });
   return { local, end: () => Promise.resolve() };

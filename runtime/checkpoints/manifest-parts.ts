@@ -32,6 +32,8 @@ export interface ManifestParts {
   readonly chain: readonly ChainLink[];
   readonly jobGraph: Pick<JobGraph, "vertices" | "keyGroups">;
   readonly written: readonly WrittenBlocks[];
+  /** The stores that have what each worker has written; undefined: everyone reaches the same store. */
+  readonly holders?: CheckpointManifest["holders"] | undefined;
   /** Of every subtask the last snapshot. */
   readonly subtasks: readonly SubtaskSnapshot[];
   /** The cut of every source's enumerator. */
@@ -49,6 +51,7 @@ export function manifestOf(parts: ManifestParts): CheckpointManifest {
     keyGroups: jobGraph.keyGroups,
     chain,
     operators: operatorRecords({ ...parts, subtasks }),
+    ...(parts.holders === undefined ? {} : { holders: parts.holders }),
     positions: Object.fromEntries(
       [...cuts].map(([source, cut]) => [source, opaque(positionOf(source, cut, subtasks))]),
     ),

@@ -8,7 +8,7 @@
 import type { OperatorId } from "../../core/ids.ts";
 import { faultPoint } from "../fault-point.ts";
 import type { SubtaskSnapshot } from "../protocol.ts";
-import { type CheckpointStore, checkpointName } from "../state/checkpoint-store.ts";
+import { type CheckpointWrites, checkpointName } from "../state/checkpoint-store.ts";
 import { CheckpointWriter } from "../state/checkpoint-writer.ts";
 import type { WrittenBlocks } from "./manifest-parts.ts";
 
@@ -17,6 +17,8 @@ export interface Acknowledgement {
   readonly slots: readonly number[];
   readonly written: readonly WrittenBlocks[];
   readonly subtasks: readonly SubtaskSnapshot[];
+  /** The stores that have the blocks; absent where everyone reaches the same store. */
+  readonly holders?: readonly string[];
 }
 
 export interface SlotSnapshotsOptions {
@@ -29,6 +31,7 @@ export interface SlotSnapshotsOptions {
 interface UnderWay {
   readonly checkpoint: number;
   readonly slots: readonly number[];
+  readonly store: Promise<CheckpointWrites>;
   readonly writer: Promise<CheckpointWriter>;
   readonly waitsFor: Set<number>;
   readonly subtasks: SubtaskSnapshot[];
@@ -45,11 +48,11 @@ export class SlotSnapshots {
   }
 
   /** `slots`: those that are asked. REQUIRES: at least one; each says "snapshotted", or that it has ended. */
-  begin(checkpoint: number, slots: readonly number[], store: Promise<CheckpointStore>): void {
+  begin(checkpoint: number, slots: readonly number[], store: Promise<CheckpointWrites>): void {
     const name = checkpointName(checkpoint);
     const writer = store.then((opened) => new CheckpointWriter(opened, name, this.#options.worker));
     const waitsFor = new Set(slots);
-    const current: UnderWay = { checkpoint, slots, writer, waitsFor, subtasks: [], writing: Promise.resolve() };
+    const current: UnderWay = { checkpoint, slots, store, writer, waitsFor, subtasks: [], writing: Promise.resolve() };
     this.#current = current;
     this.#write(current, () => {});
   }
@@ -85,8 +88,10 @@ export class SlotSnapshots {
     faultPoint("worker.blocks-synced");
     if (this.#current !== current) return;
     this.#current = undefined;
-    const { checkpoint, slots, subtasks } = current;
-    this.#options.acknowledge({ checkpoint, slots, written: writer.records(), subtasks });
+    const { checkpoint, slots, subtasks, store } = current;
+    const { holders } = await store;
+    const held = holders === undefined ? {} : { holders };
+    this.#options.acknowledge({ checkpoint, slots, written: writer.records(), subtasks, ...held });
     faultPoint("worker.acknowledged");
   }
 

@@ -21,6 +21,8 @@ export interface CoordinatorCommandOptions extends TlsOptions, OutputOptions {
   readonly heartbeatEvery?: number;
   readonly heartbeatTimeout?: number;
   readonly slotTimeout?: number;
+  /** Where checkpoints go: "workers", a folder or a URL. */
+  readonly checkpoints?: string;
   readonly verbose: boolean;
 }
 
@@ -57,12 +59,19 @@ export async function startedCoordinator(options: CoordinatorCommandOptions): Pr
     heartbeatEveryMs: options.heartbeatEvery,
     heartbeatTimeoutMs: options.heartbeatTimeout,
     slotTimeoutMs: options.slotTimeout,
+    checkpoints: sharedPlace(options.checkpoints),
     tls,
     log: createLog({ level: options.verbose ? "info" : "warn" }),
   });
   const { nameFromHere } = await import("../wire/own-name.ts");
   const { host, port } = coordinator.address;
   return { ...coordinator, address: { host: nameFromHere(host, tls), port } };
+}
+
+/** Undefined: the workers keep checkpoints themselves. */
+function sharedPlace(place: string | undefined): string | undefined {
+  if (place === undefined || place === "workers") return undefined;
+  return place.includes("://") ? place : resolve(place);
 }
 
 export function placeOf({ address, tokenFile }: StartedCoordinator, options: TlsOptions): Whereabouts {

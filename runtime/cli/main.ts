@@ -165,6 +165,10 @@ function withListening(command: Command): Command {
     .option("--port <port>", "the port for requests and workers; 0 takes any", port, 8081)
     .option("--allow-host <name>", "a further name by which it is called; may be repeated", list, [])
     .option(
+      "--checkpoints <place>",
+      "where checkpoints go: the workers' own stores, or a folder or URL that all processes reach (default: workers)",
+    )
+    .option(
       "--heartbeat-every <duration>",
       "how often it and its workers give a sign (default: 500ms)",
       positiveDuration,
@@ -205,6 +209,7 @@ function addClusterCommands(program: Command, invocation: Invocation): void {
     .option("--exchange-host <host>", "where workers of other machines reach it (default: a unix socket)")
     .option("--exchange-port <port>", "and at which port (default: any)", port)
     .option("--exchange-advertise <host:port>", "what they are told instead, where a proxy or NAT stands between")
+    .option("--host-name <name>", "the machine that it counts as running on, for copies of checkpoints")
     .option("--exit-with-parent", "be told on standard input where the coordinator is, and end with it", false)
     .option("--verbose", "log more", false)
     .action(invocation.action<[WorkerCommandOptions]>(async () => (await import("./worker-command.ts")).workerCommand));

@@ -17,6 +17,8 @@ export interface WorkerCommandOptions extends ConnectionOptions, SlotOptions {
   readonly exchangePort?: number;
   /** What other workers are told of it: host:port. */
   readonly exchangeAdvertise?: string;
+  /** The machine that it counts as running on. */
+  readonly hostName?: string;
   readonly verbose: boolean;
 }
 
@@ -56,6 +58,7 @@ async function workerOptions(options: WorkerCommandOptions, place: Whereabouts):
     advertise: exchangeAdvertise === undefined ? undefined : parseAddress(exchangeAdvertise),
     token: await readToken(place.tokenFile),
     tls: place.tls && (await (await import("../wire/tls.ts")).loadTls(place.tls)),
+    host: options.hostName,
     data,
     env: passEnv,
     log: createLog({ level: options.verbose ? "info" : "warn" }),

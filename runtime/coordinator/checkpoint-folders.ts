@@ -1,27 +1,47 @@
 /**
- * Where a cluster keeps checkpoints: folders that the coordinator and all workers reach by the same path, on one machine or
- * on a file system that the machines share.
+ * Where a cluster keeps checkpoints.
  *
- *   checkpoints/<job>/<region>/    a region's own (`directory-store.ts`), which go with the job
- *   savepoints/<job>-<time>/       savepoints, which stay until somebody deletes them
+ *   in the workers' own stores   by default; `checkpoints/<job>/<region>/` has the manifests (`workers-store.ts`)
+ *   at a location                that the coordinator and all workers reach: `<location>/<job>/<region>`
+ *   savepoints/<job>-<time>/     savepoints, which stay until somebody deletes them, when nobody says where they go
  */
 
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { MillraceError } from "../../core/errors.ts";
+import { CHECKPOINT_COPIES } from "../../core/limits.ts";
+import type { LogLevel } from "../../core/telemetry.ts";
 import { mergeInThread } from "../checkpoints/merge-in-thread.ts";
-import type { JobId } from "../cluster-ids.ts";
+import { locationBelow, openCheckpointStore, removeCheckpoints } from "../checkpoints/open-store.ts";
+import type { JobId, WorkerId } from "../cluster-ids.ts";
 import type { CheckpointName, CheckpointStore } from "../state/checkpoint-store.ts";
 import { openDirectoryStore } from "../state/directory-store.ts";
+import { type CheckpointSources, placeIn, type StoreAddress, workersLocation } from "../store-protocol.ts";
+import type { ClusterStores } from "./cluster-stores.ts";
 import { jobFolder } from "./job-paths.ts";
 import type { CheckpointStorage } from "./job-store.ts";
+import { copiesOf, WorkersStore } from "./workers-store.ts";
+
+export interface CheckpointFoldersOptions {
+  /** The coordinator's data folder. */
+  readonly data: string;
+  /** Undefined: the workers' own stores. */
+  readonly location?: string | undefined;
+  readonly stores: ClusterStores;
+  readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
 
 export class CheckpointFolders implements CheckpointStorage {
+  readonly stores: ClusterStores;
+  readonly #options: CheckpointFoldersOptions;
   readonly #root: string;
   readonly #savepoints: string;
 
-  constructor(data: string) {
-    this.#root = join(data, "checkpoints");
-    this.#savepoints = join(data, "savepoints");
+  constructor(options: CheckpointFoldersOptions) {
+    this.stores = options.stores;
+    this.#options = options;
+    this.#root = join(options.data, "checkpoints");
+    this.#savepoints = join(options.data, "savepoints");
   }
 
   savepointFolder(job: JobId, nowMs: number): string {
@@ -29,18 +49,62 @@ export class CheckpointFolders implements CheckpointStorage {
   }
 
   folderOf(job: JobId, region: number): string {
-    return join(jobFolder(this.#root, job), String(region));
+    const { location } = this.#options;
+    const own = join(jobFolder("", job), String(region));
+    return location === undefined ? workersLocation(own) : locationBelow(location, own);
   }
 
-  open(folder: string): Promise<CheckpointStore> {
-    return openDirectoryStore(folder);
+  open(location: string, copies?: number): Promise<CheckpointStore> {
+    const place = placeIn(location);
+    return place === undefined ? openCheckpointStore(location) : this.#openPlace(place, copies);
   }
 
-  merge(folder: string, name: CheckpointName): Promise<CheckpointName> {
-    return mergeInThread(folder, name);
+  async merge(location: string, name: CheckpointName, copies?: number): Promise<CheckpointName> {
+    const store = await this.open(location, copies);
+    return store instanceof WorkersStore ? await store.merge(name) : await mergeInThread(store, name);
+  }
+
+  async sourcesOf(location: string, name: CheckpointName): Promise<CheckpointSources | undefined> {
+    const store = await this.open(location);
+    return store instanceof WorkersStore ? await store.sourcesOf(name) : undefined;
+  }
+
+  copyTo(location: string, workers: readonly WorkerId[], copies = CHECKPOINT_COPIES) {
+    if (placeIn(location) === undefined) return undefined;
+    const found = workers.map((id): readonly [WorkerId, readonly StoreAddress[]] => {
+      return [id, copiesOf(this.stores, id, copies)];
+    });
+    return Object.fromEntries(found) as Readonly<Record<WorkerId, readonly StoreAddress[]>>;
+  }
+
+  checkCopies(copies: number | undefined): void {
+    // Elsewhere it is the location's business.
+    if (copies === undefined || this.#options.location !== undefined) return;
+    const hosts = new Set(this.stores.workers.map(({ description }) => description.host));
+    if (copies <= Math.max(1, hosts.size)) return;
+    const found = hosts.size === 1 ? "1 host" : `${hosts.size} hosts`;
+    throw new MillraceError(
+      "CHECKPOINT_COPIES",
+      `the job wants ${copies} copies of its checkpoints, each on another host, and the cluster has workers on ${found}. ` +
+        "Start workers on more hosts, or ask for fewer copies",
+    );
   }
 
   async remove(job: JobId): Promise<void> {
+    const { location } = this.#options;
     await rm(jobFolder(this.#root, job), { recursive: true, force: true });
+    if (location === undefined) await this.stores.askAll({ kind: "forget", job });
+    else await removeCheckpoints(locationBelow(location, jobFolder("", job)));
+  }
+
+  async #openPlace(place: string, copies = CHECKPOINT_COPIES): Promise<WorkersStore> {
+    const { stores, log } = this.#options;
+    return new WorkersStore({
+      place,
+      stores,
+      own: await openDirectoryStore(join(this.#root, place)),
+      copyTo: ({ worker }) => copiesOf(stores, worker, copies),
+      copyFailed: (cause) => log("warn", `a manifest was not copied: ${cause.message}`, { place }),
+    });
   }
 }

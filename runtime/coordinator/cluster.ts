@@ -81,6 +81,14 @@ export class Cluster {
       joined: (worker) => this.#joined(worker),
       lost: (worker, reason) => this.#lost(worker, reason),
     });
+    const registry = this.#registry;
+    options.storage.stores?.attach({
+      get workers() {
+        return registry.all();
+      },
+      send: (worker, epoch, message) => registry.send(worker, epoch, message),
+      knows: (job) => this.#jobs.has(job as JobId),
+    });
     this.#waiting = new WaitingJobs({
       strategy: options.placement ?? spreadPlacement,
       slotTimeoutMs: options.slotTimeoutMs,
@@ -157,6 +165,10 @@ export class Cluster {
         // Where the peer has died, the link is the first to tell: the worker's loss is the better name for it.
         this.#options.callAfter(LINK_LOST_AFTER_MS, () => this.#linkLost(id, envelope.epoch, message));
         break;
+      case "storeAnswer":
+      case "stores":
+        this.#options.storage.stores?.receive(this.#registry.get(id) as Worker, message); // it was heard of just now
+        break;
       case "fromSlot":
       case "slotEnded":
         this.#fromSlot(id, message);
@@ -192,7 +204,8 @@ export class Cluster {
   /** Resolves when the job is safe in the store: from then on it survives the coordinator. */
   async submit(plan: PlannedJob, submission: Submission): Promise<JobManager> {
     this.#refuseSubmission();
-    const { clock, newJobId, store } = this.#options;
+    const { clock, newJobId, store, storage } = this.#options;
+    storage.checkCopies?.(plan.checkpoints?.copies);
     const regions = regionsOf(plan.jobGraph, plan.executionGraph).length;
     const record = createRecord(newJobId(), ++this.#serial, submission, { name: plan.name, regions }, clock.now());
     const job = new JobManager(plan, record, this.#defaultRestart, this.#jobSurroundings());
@@ -269,6 +282,7 @@ export class Cluster {
   #joined(worker: Worker): void {
     const { worker: id, slots, labels, host, pid } = worker.description;
     this.#board.add(id, slots);
+    this.#options.storage.stores?.joined(worker);
     this.#options.log("info", "a worker has joined", { worker: id, host, pid, epoch: worker.epoch, slots, labels });
     this.#scheduleSoon();
   }
@@ -277,6 +291,7 @@ export class Cluster {
     const { worker: id, host, pid } = worker.description;
     this.#options.log("warn", `a worker is lost: ${reason}`, { worker: id, host, pid, epoch: worker.epoch });
     this.#board.remove(id);
+    this.#options.storage.stores?.lost(worker);
     for (const job of this.jobs) job.workerLost(id, worker.epoch, reason);
     this.#scheduleSoon();
   }

@@ -37,6 +37,7 @@ import { BundleStore } from "./bundle-store.ts";
 import { CheckpointFolders } from "./checkpoint-folders.ts";
 import { Cluster } from "./cluster.ts";
 import { CoordinatorService } from "./cluster-service.ts";
+import { ClusterStores } from "./cluster-stores.ts";
 import { attachConnection } from "./control-rim.ts";
 import { JobLogFiles } from "./job-log-files.ts";
 import { JobResultFiles } from "./job-result-files.ts";
@@ -46,6 +47,8 @@ export interface CoordinatorOptions extends NetworkAddress {
   /** The data folder. */
   readonly data: string;
   readonly tls?: TlsIdentity | undefined;
+  /** Where jobs' checkpoints go: a folder or URL that all workers reach; undefined: the workers' own stores. */
+  readonly checkpoints?: string | undefined;
   /** Names by which it is called, beside the loopback ones and `host`. */
   readonly allowHosts?: readonly string[];
   readonly slotTimeoutMs?: number | undefined;
@@ -77,7 +80,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Sta
   let cluster: Cluster | undefined;
   try {
     const token = await ensureToken(tokenFile);
-    const files = await openFiles(data, options.log);
+    const files = await openFiles(data, options);
     cluster = createCluster(options, store, files);
     await cluster.recover();
     return await open(options, { token, tokenFile, planner: lazyPlanner(options.log), cluster, store, files });
@@ -150,7 +153,7 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-async function openFiles(data: string, log: Log): Promise<Files> {
+async function openFiles(data: string, { checkpoints, log }: CoordinatorOptions): Promise<Files> {
   const bundles = new BundleStore(join(data, "bundles"));
   await bundles.open();
   const logs = new JobLogFiles({
@@ -158,7 +161,9 @@ async function openFiles(data: string, log: Log): Promise<Files> {
     failed: (cause) => log("error", `a job's log cannot be written: ${cause.message}`, {}),
   });
   const results = new JobResultFiles({ folder: join(data, "results") });
-  return { bundles, logs, results, storage: new CheckpointFolders(data) };
+  const stores = new ClusterStores({ nowMs: () => systemClock.monotonicMs(), callAfter: systemCallAfter, log });
+  const storage = new CheckpointFolders({ data, location: checkpoints, stores, log });
+  return { bundles, logs, results, storage };
 }
 
 function createCluster(options: CoordinatorOptions, store: StoredJobs, files: Files): Cluster {

@@ -5,12 +5,19 @@
 
 import { MillraceError } from "../../core/errors.ts";
 import type { OperatorId } from "../../core/ids.ts";
-import { CHECKPOINT_TIMEOUT_MS, CHECKPOINTS_RETAINED, CHECKPOINTS_TOLERATED } from "../../core/limits.ts";
+import {
+  CHECKPOINT_TIMEOUT_MS,
+  CHECKPOINTS_RETAINED,
+  CHECKPOINTS_TOLERATED,
+  STORE_RETRY_MS_MAX,
+  STORE_RETRY_MS_MIN,
+  STORE_WAIT_MS,
+} from "../../core/limits.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import { type ChosenCheckpoint, chooseCheckpoint } from "../checkpoints/choose-checkpoint.ts";
 import { heldRows, publishes } from "../checkpoints/collected-rows.ts";
 import { joinManifests } from "../checkpoints/manifest-parts.ts";
-import type { FromWorker, StoredCheckpoint } from "../cluster-protocol.ts";
+import type { FromWorker, RestoredCheckpoint, StoredCheckpoint } from "../cluster-protocol.ts";
 import { toErrorReport } from "../error-report.ts";
 import { faultPoint } from "../fault-point.ts";
 import { dealersOf } from "../graph/dealers.ts";
@@ -66,11 +73,12 @@ export class JobCheckpoints {
   }
 
   /**
-   * What a region's next attempt goes on from; undefined: it begins. The sinks' rows are then those that it holds.
+   * What a region's next attempt goes on from; undefined: it begins. The sinks' rows are then those that it holds. A store
+   * that cannot be read is tried again for a while, unless the attempt is over.
    * @throws CHECKPOINT_BEHIND_OUTPUT, STATE_CORRUPT, CHECKPOINT_FORMAT, CHECKPOINT_STORE
    */
-  async restore(index: number): Promise<StoredCheckpoint | undefined> {
-    const own = this.regular ? await this.#chooseOwn(index) : undefined;
+  async restore(index: number, isOver: () => boolean): Promise<RestoredCheckpoint | undefined> {
+    const own = this.regular ? await this.#patiently(isOver, () => this.#chooseOwn(index)) : undefined;
     if (own !== undefined) return own;
     const { from } = this.#surroundings.record().submission;
     if (from !== undefined) {
@@ -82,7 +90,7 @@ export class JobCheckpoints {
 
   /** All slots of the region run. `slots`: those that have not ended. */
   running(index: number, run: RegionRun, slots: readonly number[]): void {
-    const { plan, regions } = this.#surroundings;
+    const { plan, regions, storage } = this.#surroundings;
     const region = this.#region(index);
     const vertices = regions[index]?.vertices ?? [];
     const dealers = [...dealersOf(plan.jobGraph, plan.executionGraph)].filter(([vertex]) => vertices.includes(vertex));
@@ -92,7 +100,9 @@ export class JobCheckpoints {
         dealers: new Map(dealers),
         begin: (checkpoint, savepoint) => {
           const { folder, ends } = savepoint ?? { folder: region.folder, ends: undefined };
-          run.checkpoint({ checkpoint, full: savepoint !== undefined, ends, folder });
+          const workers = run.placements.map(({ worker }) => worker);
+          const copyTo = storage.copyTo?.(folder, workers, plan.checkpoints?.copies);
+          run.checkpoint({ checkpoint, full: savepoint !== undefined, ends, folder, copyTo });
         },
         cut: (checkpoint, vertex, lastSerials) => {
           const slot = dealers.find(([source]) => source === vertex)?.[1];
@@ -177,8 +187,24 @@ export class JobCheckpoints {
     }
   }
 
-  async #chooseOwn(index: number): Promise<StoredCheckpoint | undefined> {
-    const { record, damaged } = this.#surroundings;
+  /** Workers and disks come back: nothing is given up for what lasts a moment. */
+  async #patiently<T>(isOver: () => boolean, act: () => Promise<T>): Promise<T> {
+    const { nowMs, callAfter, log } = this.#surroundings;
+    const untilMs = nowMs() + STORE_WAIT_MS;
+    for (let pauseMs = STORE_RETRY_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, STORE_RETRY_MS_MAX)) {
+      try {
+        return await act();
+      } catch (error) {
+        const unreadable = error instanceof MillraceError && error.code === "CHECKPOINT_STORE";
+        if (!unreadable || isOver() || nowMs() >= untilMs) throw error;
+        if (pauseMs === STORE_RETRY_MS_MIN) log("warn", `the newest checkpoint is waited for: ${error.message}`, {});
+      }
+      await new Promise<void>((resolve) => callAfter(pauseMs, resolve));
+    }
+  }
+
+  async #chooseOwn(index: number): Promise<RestoredCheckpoint | undefined> {
+    const { record, damaged, storage } = this.#surroundings;
     const region = this.#region(index);
     // What was being written when the attempt before ended may be complete.
     await region.checkpoints.settled();
@@ -190,7 +216,8 @@ export class JobCheckpoints {
     faultPoint("coordinator.checkpoint-chosen");
     await this.#keepRows(index, store, chosen);
     faultPoint("coordinator.rows-kept");
-    const restored = { folder: region.folder, checkpoint: chosen.name };
+    const sources = await storage.sourcesOf?.(region.folder, chosen.name);
+    const restored = { folder: region.folder, checkpoint: chosen.name, sources };
     this.#restored(index, restored, false);
     return restored;
   }
@@ -232,7 +259,7 @@ export class JobCheckpoints {
     const folder = storage.folderOf(record().id, index);
     let opened: Promise<CheckpointStore> | undefined;
     const store = (): Promise<CheckpointStore> => {
-      opened ??= storage.open(folder);
+      opened ??= storage.open(folder, settings?.copies);
       opened.catch(() => {
         opened = undefined;
       });
@@ -247,7 +274,7 @@ export class JobCheckpoints {
         timeoutMs: settings?.timeoutMs ?? CHECKPOINT_TIMEOUT_MS,
         tolerated: settings?.tolerated ?? CHECKPOINTS_TOLERATED,
       },
-      merge: (name) => storage.merge(folder, name),
+      merge: (name) => storage.merge(folder, name, settings?.copies),
       completed: (manifest) => completed(index, manifest.checkpoint, publishes(manifest)),
       fail: (error) => fail(index, error),
     });

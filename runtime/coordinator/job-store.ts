@@ -1,8 +1,10 @@
 /** Contract: where the coordinator keeps its jobs, so that another one carries on when it ends. */
 
 import type { HeldRows, RowsLot } from "../checkpoints/collected-rows.ts";
-import type { ClusterId, JobId } from "../cluster-ids.ts";
+import type { ClusterId, JobId, WorkerId } from "../cluster-ids.ts";
 import type { CheckpointName, CheckpointStore } from "../state/checkpoint-store.ts";
+import type { CheckpointSources, StoreAddress } from "../store-protocol.ts";
+import type { ClusterStores } from "./cluster-stores.ts";
 import type { JobRecord, StoredJob } from "./job-record.ts";
 
 export interface JobStore {
@@ -46,14 +48,26 @@ export interface JobResults {
 /** Whence rows come: needed where a restart may have to take some back. */
 export type RowsOrigin = Pick<RowsLot, "attempt" | "slot">;
 
-/** Contract: where the coordinator and the workers of a cluster keep checkpoints. */
+/** Contract: where the coordinator and the workers of a cluster keep checkpoints. Locations are folders, URLs, or the workers' own. */
 export interface CheckpointStorage {
   /** The folder of a region's own checkpoints. */
   folderOf(job: JobId, region: number): string;
   /** Where a savepoint goes when nobody says where. */
   savepointFolder(job: JobId, nowMs: number): string;
-  /** The checkpoints in a folder, which is made when it is not there. @throws CHECKPOINT_STORE */
-  open(folder: string): Promise<CheckpointStore>;
+  /** The checkpoints at a location; a folder is made when it is not there. @throws CHECKPOINT_STORE */
+  open(folder: string, copies?: number): Promise<CheckpointStore>;
   /** Writes a checkpoint and what it builds on again as one: the name of the copy. */
-  merge(folder: string, name: CheckpointName): Promise<CheckpointName>;
+  merge(folder: string, name: CheckpointName, copies?: number): Promise<CheckpointName>;
+  /** What workers need to restore it, where they keep its blocks themselves. Absent, undefined: everyone reaches them. */
+  sourcesOf?(folder: string, name: CheckpointName): Promise<CheckpointSources | undefined>;
+  /** Where each of these workers has to copy what it writes, so that there are so many copies if there can be. */
+  copyTo?(
+    folder: string,
+    workers: readonly WorkerId[],
+    copies: number | undefined,
+  ): Readonly<Record<WorkerId, readonly StoreAddress[]>> | undefined;
+  /** @throws CHECKPOINT_COPIES when there cannot be as many as a job asks for. */
+  checkCopies?(copies: number | undefined): void;
+  /** The workers' own stores. */
+  readonly stores?: ClusterStores;
 }

@@ -356,6 +356,7 @@ export class RegionCheckpoints {
       ...{ checkpoint, lineage, savepoint, jobGraph, createdAtMs: beganMs },
       chain: savepoint ? [] : this.#chain,
       written: acknowledgements.flatMap(({ written }) => written),
+      holders: holdersIn(acknowledgements),
       subtasks: [...this.#newest().values()],
       cuts: this.#cuts,
     });
@@ -400,6 +401,18 @@ export class RegionCheckpoints {
   #key(checkpoint: number): { readonly region: number; readonly checkpoint: number } {
     return { region: this.#options.region, checkpoint };
   }
+}
+
+/** By writer, where all that it wrote is. */
+function holdersIn(
+  acknowledgements: readonly Acknowledgement[],
+): Readonly<Record<string, readonly string[]>> | undefined {
+  const held = acknowledgements.flatMap(({ holders, written }) =>
+    holders === undefined
+      ? []
+      : written.flatMap(({ blocks }) => blocks.map(({ worker }) => [worker, holders] as const)),
+  );
+  return held.length === 0 ? undefined : Object.fromEntries(held);
 }
 
 function savepointFailed(reason: string): MillraceError {

@@ -6,7 +6,7 @@
  */
 
 import type { AttemptId, WorkerId } from "../cluster-ids.ts";
-import type { RegionDeployment, SlotPlacement, StoredCheckpoint, ToWorker } from "../cluster-protocol.ts";
+import type { RegionDeployment, RestoredCheckpoint, SlotPlacement, ToWorker } from "../cluster-protocol.ts";
 import type { PlannedJob } from "../planned-job.ts";
 import type { ToSlot } from "../protocol.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -34,7 +34,7 @@ export class RegionRun {
   /** Epoch milliseconds; undefined until all its slots run. */
   runningSinceMs: number | undefined;
   /** What it goes on from; undefined: it begins. Known when it is deployed. */
-  restore: StoredCheckpoint | undefined;
+  restore: RestoredCheckpoint | undefined;
   /** Whether it is over: what still comes of it counts for nothing. */
   closed = false;
   readonly #surroundings: RunSurroundings;

@@ -4,7 +4,7 @@
  */
 
 import type { BlockRecord, OperatorRecord, StateRecord } from "./checkpoint-manifest.ts";
-import type { CheckpointName, CheckpointStore } from "./checkpoint-store.ts";
+import type { CheckpointName, CheckpointWrites } from "./checkpoint-store.ts";
 import { readHeader, schemaText } from "./state-block.ts";
 
 /** Blocks held before they are written: what one batch of a store may take up in memory. */
@@ -12,7 +12,7 @@ const BATCH_BYTES = 16 * 1024 * 1024;
 
 /** What one worker writes of one checkpoint. */
 export class CheckpointWriter {
-  readonly #store: CheckpointStore;
+  readonly #store: CheckpointWrites;
   readonly #checkpoint: CheckpointName;
   readonly #worker: string;
   readonly #operators = new Map<
@@ -23,7 +23,7 @@ export class CheckpointWriter {
   #pendingBytes = 0;
   #written = 0;
 
-  constructor(store: CheckpointStore, checkpoint: CheckpointName, worker: string) {
+  constructor(store: CheckpointWrites, checkpoint: CheckpointName, worker: string) {
     this.#store = store;
     this.#checkpoint = checkpoint;
     this.#worker = worker;

@@ -12,13 +12,22 @@ import { faultPoint } from "../fault-point.ts";
 import type { CheckpointManifest, OperatorRecord } from "./checkpoint-manifest.ts";
 import { encodeManifest } from "./checkpoint-manifest.ts";
 import { type OpenCheckpoint, openCheckpoint, readOperator } from "./checkpoint-reader.ts";
-import { type CheckpointName, type CheckpointStore, checkpointName } from "./checkpoint-store.ts";
+import {
+  type CheckpointName,
+  type CheckpointReads,
+  type CheckpointStore,
+  type CheckpointWrites,
+  checkpointName,
+} from "./checkpoint-store.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { createMemoryBackend } from "./memory-backend.ts";
 import { TimerFold } from "./timer-rows.ts";
 
 /** Bytes of blocks that are restored together; as objects they take some times more. */
 const RANGE_BYTES = 32 * 1024 * 1024;
+
+/** What one worker has written of an operator. */
+export type MergedBlocks = Pick<OperatorRecord, "operator" | "states" | "blocks">;
 
 /** @returns the name of the copy. @throws STATE_CORRUPT, CHECKPOINT_FORMAT, CHECKPOINT_STORE */
 export async function mergeCheckpoint(
@@ -27,27 +36,54 @@ export async function mergeCheckpoint(
   options: { readonly worker: string; readonly rangeBytes?: number },
 ): Promise<CheckpointName> {
   const checkpoint = await openCheckpoint(store, name);
+  const merged = checkpointName(checkpoint.manifest.checkpoint, true);
+  const written = await mergeBlocks(store, checkpoint, options);
+  faultPoint("store.merged-blocks-written");
+  await store.writeManifest(merged, encodeManifest(mergedManifest(checkpoint.manifest, written)));
+  faultPoint("store.merged");
+  return merged;
+}
+
+/** Writes the blocks alone. @returns what the copy's manifest has to say of them. @throws as above */
+export async function mergeBlocks(
+  store: CheckpointReads & CheckpointWrites,
+  checkpoint: OpenCheckpoint,
+  options: { readonly worker: string; readonly rangeBytes?: number },
+): Promise<readonly MergedBlocks[]> {
   const { manifest } = checkpoint;
-  const merged = checkpointName(manifest.checkpoint, true);
-  const writer = new CheckpointWriter(store, merged, options.worker);
+  const writer = new CheckpointWriter(store, checkpointName(manifest.checkpoint, true), options.worker);
   for (const { operator } of manifest.operators) {
     for (const range of rangesOf(checkpoint, operator, options.rangeBytes ?? RANGE_BYTES))
       await mergeRange(store, checkpoint, operator, range, writer);
   }
   await writer.flush();
-  faultPoint("store.merged-blocks-written");
-  await store.writeManifest(merged, encodeManifest(mergedManifest(manifest, writer.records())));
-  faultPoint("store.merged");
-  return merged;
+  return writer.records();
 }
 
-function mergedManifest(
-  manifest: CheckpointManifest,
-  records: readonly Pick<OperatorRecord, "operator" | "states" | "blocks">[],
-): CheckpointManifest {
+/** As much of a checkpoint as one worker has written. REQUIRES: its subtasks have written all of their key groups' state. */
+export function writtenBy({ name, manifest, layers }: OpenCheckpoint, writer: string): OpenCheckpoint {
+  const own = (of: CheckpointManifest): CheckpointManifest => ({
+    ...of,
+    operators: of.operators.map((record) => ({
+      ...record,
+      blocks: record.blocks.filter(({ worker }) => worker === writer),
+    })),
+  });
+  return {
+    name,
+    manifest: own(manifest),
+    layers: layers.map((layer) => ({ ...layer, manifest: own(layer.manifest) })),
+  };
+}
+
+/** The manifest of a copy. `written`: of an operator there may be several, of other workers each. */
+export function mergedManifest(manifest: CheckpointManifest, written: readonly MergedBlocks[]): CheckpointManifest {
   const operators = manifest.operators.map((record): OperatorRecord => {
-    const own = records.find(({ operator }) => operator === record.operator);
-    return { ...record, states: own?.states ?? [], blocks: own?.blocks ?? [] };
+    const own = written.filter(({ operator }) => operator === record.operator);
+    const states = new Map(
+      own.flatMap((each) => each.states).map((state) => [`${state.section} ${state.name} ${state.schema}`, state]),
+    );
+    return { ...record, states: [...states.values()], blocks: own.flatMap(({ blocks }) => blocks) };
   });
   return { ...manifest, chain: [], operators };
 }
@@ -77,7 +113,7 @@ export function rangesOf({ manifest, layers }: OpenCheckpoint, operator: string,
 }
 
 async function mergeRange(
-  store: CheckpointStore,
+  store: CheckpointReads,
   checkpoint: OpenCheckpoint,
   operator: string,
   keyGroups: KeyGroupRange,

@@ -24,10 +24,11 @@ import { createSharedMemory } from "../exchange/shared-memory.ts";
 import { faultPoint } from "../fault-point.ts";
 import { dealersOf } from "../graph/dealers.ts";
 import type { FromSlot, SharedMemory, SlotDeployment, ToSlot } from "../protocol.ts";
-import type { CheckpointStore } from "../state/checkpoint-store.ts";
+import { placeIn } from "../store-protocol.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 import type { RunningSlot, SlotRunner } from "./slot-pool.ts";
 import type { SlotThreads } from "./slot-threads.ts";
+import type { OpenedStore, StoreUse } from "./stores/worker-stores.ts";
 
 export interface RegionHostOptions {
   readonly deployment: RegionDeployment;
@@ -35,8 +36,8 @@ export interface RegionHostOptions {
   readonly exchange: Pick<Exchange, "attach">;
   readonly bundles: Pick<BundleCache, "get" | "release">;
   readonly threads: Pick<SlotThreads, "take">;
-  /** The checkpoints in a folder. */
-  readonly openStore: (folder: string) => Promise<CheckpointStore>;
+  /** The checkpoints at a location. */
+  readonly openStore: (location: string, use?: StoreUse) => Promise<OpenedStore>;
   readonly send: (message: FromWorker) => void;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
@@ -52,7 +53,9 @@ export class RegionHost {
   readonly #memory: SharedMemory;
   readonly #attached: AttachedRegion | undefined;
   readonly #snapshots: SlotSnapshots;
-  readonly #stores = new Map<string, Promise<CheckpointStore>>();
+  readonly #stores = new Map<string, Promise<OpenedStore>>();
+  /** What it goes on from. */
+  #restored: Promise<OpenedStore> | undefined;
   readonly #slots = new Map<number, RunningSlot>();
   /** What came for slots that have no thread yet, in order. */
   readonly #waiting: (readonly [slot: number, message: ToSlot])[] = [];
@@ -77,10 +80,10 @@ export class RegionHost {
   }
 
   /** Its slots take a checkpoint. Those that have ended have said so to the coordinator, which sees what that means. */
-  checkpoint({ checkpoint, full, ends, folder }: Extract<ToWorker, { readonly kind: "checkpoint" }>): void {
+  checkpoint({ checkpoint, full, ends, folder, copyTo }: Extract<ToWorker, { readonly kind: "checkpoint" }>): void {
     const slots = [...this.#slots.keys()];
     if (slots.length === 0) return;
-    this.#snapshots.begin(checkpoint, slots, this.#store(folder));
+    this.#snapshots.begin(checkpoint, slots, this.#store(folder, { copyTo: copyTo?.[this.#options.worker] ?? [] }));
     faultPoint("worker.checkpoint-heard");
     for (const slot of slots) this.#toOwn(slot, { kind: "checkpoint", checkpoint, full, ends });
   }
@@ -226,8 +229,8 @@ export class RegionHost {
     const { deployment, worker, send } = this.#options;
     const { attempt } = deployment;
     return new SlotSnapshots({
-      // Regions of one job write savepoints into the same folder.
-      worker: `${worker}.${Math.min(...this.#own)}`,
+      // Regions of one job write savepoints into the same folder, and an attempt that is over may still write.
+      worker: `${worker}.${deployment.attemptNumber}.${Math.min(...this.#own)}`,
       acknowledge: (acknowledgement) => {
         try {
           send({ kind: "snapshot", attempt, ...acknowledgement });
@@ -245,20 +248,24 @@ export class RegionHost {
     });
   }
 
-  #store(folder: string): Promise<CheckpointStore> {
-    const known = this.#stores.get(folder);
+  /** What is copied or read elsewhere differs from one use to the next; all others are opened once. */
+  #store(location: string, use: StoreUse): Promise<OpenedStore> {
+    const { openStore } = this.#options;
+    if (placeIn(location) !== undefined) return openStore(location, use);
+    const known = this.#stores.get(location);
     if (known !== undefined) return known;
-    const opened = this.#options.openStore(folder);
-    this.#stores.set(folder, opened);
+    const opened = openStore(location);
+    this.#stores.set(location, opened);
     // Whoever uses it gets the failure; the next one tries again.
-    opened.catch(() => this.#stores.delete(folder));
+    opened.catch(() => this.#stores.delete(location));
     return opened;
   }
 
   async #read(slot: number, message: StoredRead): Promise<void> {
     const { restore } = this.#options.deployment;
     if (restore === undefined) return;
-    const answer = await answerRead(this.#store(restore.folder), message);
+    this.#restored ??= this.#store(restore.folder, { sources: restore.sources });
+    const answer = await answerRead(this.#restored, message);
     faultPoint("worker.restore-read");
     this.#toOwn(slot, answer);
   }

@@ -5,7 +5,7 @@ import { hostname, totalmem } from "node:os";
 import { join } from "node:path";
 import { CONNECT_TIMEOUT_MS } from "../../core/limits.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
-import { systemClock } from "../clock.ts";
+import { systemCallAfter, systemClock } from "../clock.ts";
 import type { WorkerId } from "../cluster-ids.ts";
 import type { ExchangeAddress, Labels } from "../cluster-protocol.ts";
 import { compileCacheEnvironment } from "../compile-cache.ts";
@@ -17,6 +17,7 @@ import { connectControl } from "../wire/connect-control.ts";
 import { nameFromElsewhere } from "../wire/own-name.ts";
 import type { TlsIdentity } from "../wire/tls.ts";
 import { slotEnvironment } from "./slot-environment.ts";
+import { WorkerStores } from "./stores/worker-stores.ts";
 import { Worker } from "./worker.ts";
 
 export interface WorkerOptions {
@@ -29,6 +30,8 @@ export interface WorkerOptions {
   readonly advertise?: NetworkAddress | undefined;
   readonly token: string;
   readonly tls?: TlsIdentity | undefined;
+  /** The machine that it counts as running on; absent: the system's name of it. Copies of checkpoints go to another one. */
+  readonly host?: string | undefined;
   /** The folder of the worker's own files. Workers of one machine may share it. */
   readonly data: string;
   /** Names of environment variables that slots get beside the usual ones. */
@@ -54,21 +57,34 @@ export async function startWorker(options: WorkerOptions): Promise<StartedWorker
     tls,
     log,
     onLinkLost: (peer, attempts, reason) => worker.linkLost(peer, attempts, reason),
+    onStoresConnection: (connection) => stores?.serve(connection),
   });
+  let stores: WorkerStores | undefined;
   const address = advertised(await exchange.listen(), advertise, tls);
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   const worker = new Worker({
-    description: { worker: id, host: hostname(), pid: process.pid, slots, labels, memoryBytes, exchange: address },
+    description: {
+      worker: id,
+      host: options.host ?? hostname(),
+      pid: process.pid,
+      slots,
+      labels,
+      memoryBytes,
+      exchange: address,
+    },
     version: ownVersion(),
     bundleFolder: join(options.data, "worker-bundles"),
     env: { ...compileCacheEnvironment(), ...slotEnvironment(process.env, options.env ?? []) },
     exchange,
+    stores: (announce) => {
+      stores = new WorkerStores({
+        ...{ folder: join(options.data, "stores"), worker: id, exchange, callAfter: systemCallAfter, announce, log },
+      });
+      return stores;
+    },
     connect: () => connectControl({ ...coordinator, token, tls, timeoutMs: CONNECT_TIMEOUT_MS }),
     clock: systemClock,
-    callAfter: (ms, callback) => {
-      const timer = setTimeout(callback, ms);
-      return () => clearTimeout(timer);
-    },
+    callAfter: systemCallAfter,
     random: Math.random,
     rssBytes: () => process.memoryUsage.rss(),
     log,

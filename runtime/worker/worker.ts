@@ -19,7 +19,8 @@ import {
 } from "../cluster-protocol.ts";
 import { fromErrorReport, toErrorReport } from "../error-report.ts";
 import type { Exchange } from "../exchange/link/link-contract.ts";
-import type { CheckpointStore } from "../state/checkpoint-store.ts";
+import type { ErrorReport } from "../protocol.ts";
+import type { StoreAnswer, StoreRequest } from "../store-protocol.ts";
 import type { ConnectionToCoordinator, CoordinatorMessage } from "../wire/connection.ts";
 import { BundleCache } from "./bundle-cache.ts";
 import {
@@ -33,6 +34,7 @@ import {
 import { RegionHost } from "./region-host.ts";
 import { SharedGarbage } from "./shared-garbage.ts";
 import { SlotThreads } from "./slot-threads.ts";
+import type { OpenedStore, WorkerStores, WorkerStoresOptions } from "./stores/worker-stores.ts";
 
 export interface WorkerParts {
   readonly description: WorkerDescription;
@@ -41,6 +43,10 @@ export interface WorkerParts {
   /** What slots get as environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly exchange: Pick<Exchange, "attach" | "joined" | "close">;
+  /** The worker's own checkpoints; absent: it keeps none. */
+  readonly stores?: (
+    announce: WorkerStoresOptions["announce"],
+  ) => Pick<WorkerStores, "joined" | "open" | "answer" | "close">;
   readonly connect: () => Promise<ConnectionToCoordinator>;
   readonly clock: Clock;
   readonly callAfter: (ms: number, callback: () => void) => () => void;
@@ -57,7 +63,7 @@ export interface WorkerMachine {
   bundles(request: (hash: BundleHash) => void): Pick<BundleCache, "get" | "release" | "received" | "connectionLost">;
   readonly threads: Pick<SlotThreads, "take" | "prepare" | "endSpares">;
   /** The checkpoints in a folder. */
-  readonly openStore: (folder: string) => Promise<CheckpointStore>;
+  readonly openStore: (folder: string) => Promise<OpenedStore>;
   readonly collectGarbage: () => void;
 }
 
@@ -77,6 +83,7 @@ export class Worker {
   readonly #parts: WorkerParts;
   readonly #bundles: ReturnType<WorkerMachine["bundles"]>;
   readonly #threads: WorkerMachine["threads"];
+  readonly #stores: ReturnType<NonNullable<WorkerParts["stores"]>> | undefined;
   readonly #garbage: SharedGarbage;
   readonly #regions = new Map<AttemptId, RegionHost>();
   readonly #ended = Promise.withResolvers<void>();
@@ -93,6 +100,7 @@ export class Worker {
     const request = (hash: BundleHash): void => this.#send({ kind: "bundleWanted", hash });
     this.#bundles = machine?.bundles?.(request) ?? new BundleCache({ folder, request });
     this.#threads = machine?.threads ?? new SlotThreads(parts);
+    this.#stores = parts.stores?.((stores, places) => this.#send({ kind: "stores", stores, places }));
     const { collectGarbage: collect } = machine ?? {};
     this.#garbage = new SharedGarbage({ callAfter, ...(collect === undefined ? {} : { collect }) });
   }
@@ -160,6 +168,7 @@ export class Worker {
       case "join":
         this.#cluster = effect.welcome.cluster;
         exchange.joined(effect.welcome.cluster, effect.welcome.epoch);
+        this.#stores?.joined(effect.welcome.cluster);
         log("info", "the worker has joined the cluster", { cluster: this.#cluster, epoch: effect.welcome.epoch });
         break;
       case "heartbeat":
@@ -275,6 +284,9 @@ export class Worker {
       case "end":
         this.#regions.get(message.attempt)?.end(message.how);
         break;
+      case "store":
+        void this.#askStores(message.serial, message.request);
+        break;
       case "shutdown":
         this.shutDown(message.reason);
         break;
@@ -297,7 +309,8 @@ export class Worker {
         exchange,
         bundles: this.#bundles,
         threads: this.#threads,
-        openStore: this.#parts.machine?.openStore ?? openStore,
+        openStore: (location, use) =>
+          this.#parts.machine?.openStore?.(location) ?? this.#stores?.open(location, use) ?? openStore(location),
         send,
         log,
       });
@@ -312,11 +325,27 @@ export class Worker {
     }
   }
 
+  async #askStores(serial: number, request: StoreRequest): Promise<void> {
+    const asked = this.#state.kind === "active" ? this.#state.epoch : undefined;
+    const reply = (answer: StoreAnswer | undefined, error: ErrorReport | undefined): void => {
+      // Who has asked in an earlier epoch does not wait any more.
+      if (this.#state.kind === "active" && this.#state.epoch === asked)
+        this.#send({ kind: "storeAnswer", serial, answer, error });
+    };
+    try {
+      if (this.#stores === undefined) throw new MillraceError("CHECKPOINT_STORE", "this worker keeps no checkpoints");
+      reply(await this.#stores.answer(request), undefined);
+    } catch (cause) {
+      reply(undefined, toErrorReport(cause));
+    }
+  }
+
   async #end(reason: string, failed: boolean): Promise<void> {
     this.#cancelTick();
     this.#cancelConnect();
     await this.#allEnded();
     this.#garbage.close();
+    await this.#stores?.close();
     await this.#parts.exchange.close();
     this.#parts.log(failed ? "error" : "info", "the worker has ended", { reason });
     if (failed) this.#ended.reject(this.#failure ?? new MillraceError("WORKER_REFUSED", reason));
@@ -325,9 +354,9 @@ export class Worker {
 }
 
 /** Loaded with the first checkpoint only: an idle worker is small. */
-async function openStore(folder: string): Promise<CheckpointStore> {
-  const { openDirectoryStore } = await import("../state/directory-store.ts");
-  return openDirectoryStore(folder);
+async function openStore(location: string): Promise<OpenedStore> {
+  const { openCheckpointStore } = await import("../checkpoints/open-store.ts");
+  return openCheckpointStore(location);
 }
 
 const finalCodes: ReadonlySet<string> = new Set([

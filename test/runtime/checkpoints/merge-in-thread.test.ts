@@ -42,7 +42,7 @@ test("a chain in a folder is merged by a thread of its own", async () => {
     backend.confirm(checkpoint);
     chain = [...chain, { name, crc: manifestCrc(bytes) }];
   }
-  const copy = await mergeInThread(folder, checkpointName(2));
+  const copy = await mergeInThread(store, checkpointName(2));
   expect(copy).toBe(checkpointName(2, true));
   const merged = await openCheckpoint(store, copy);
   await verifyCheckpoint(store, merged);
@@ -52,7 +52,8 @@ test("a chain in a folder is merged by a thread of its own", async () => {
 });
 
 test("what goes wrong in the thread is told", async () => {
-  await expect(mergeInThread(folder, checkpointName(99))).rejects.toMatchObject({
+  const store = await openDirectoryStore(folder);
+  await expect(mergeInThread(store, checkpointName(99))).rejects.toMatchObject({
     code: "CHECKPOINT_STORE",
     message: expect.stringContaining("it has no manifest"),
   });

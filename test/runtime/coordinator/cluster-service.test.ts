@@ -9,6 +9,7 @@ import type { AttemptId, BundleHash, ClusterId, JobId } from "../../../runtime/c
 import { BundleStore } from "../../../runtime/coordinator/bundle-store.ts";
 import { CheckpointFolders } from "../../../runtime/coordinator/checkpoint-folders.ts";
 import { CoordinatorService } from "../../../runtime/coordinator/cluster-service.ts";
+import { ClusterStores } from "../../../runtime/coordinator/cluster-stores.ts";
 import { JobLogFiles } from "../../../runtime/coordinator/job-log-files.ts";
 import { JobResultFiles } from "../../../runtime/coordinator/job-result-files.ts";
 import type { PlannedJob, PlanRequest } from "../../../runtime/planned-job.ts";
@@ -21,6 +22,8 @@ import { ScriptedCluster } from "./fixtures/scripted-cluster.ts";
 const code = Buffer.from("export default 1;");
 const bundle = createHash("sha256").update(code).digest("hex") as BundleHash;
 const request = { bundle, workingDirectory: "/work" };
+
+const noStores = new ClusterStores({ nowMs: () => 0, callAfter: () => () => {}, log: () => {} });
 
 const aYear = 365 * 24 * 3_600_000;
 
@@ -51,7 +54,17 @@ beforeEach(async () => {
   of = await new ScriptedCluster({ logs, results, times, slotTimeoutMs: aYear, heartbeatTimeoutMs: aYear }).start();
   service = new CoordinatorService({
     ...{ cluster: of.cluster, clusterId: "sim" as ClusterId, version: "test", clock: of.world.clock },
-    ...{ bundles, logs, results, storage: new CheckpointFolders(folder) },
+    ...{
+      bundles,
+      logs,
+      results,
+      storage: new CheckpointFolders({
+        data: folder,
+        location: join(folder, "checkpoints"),
+        stores: noStores,
+        log: () => {},
+      }),
+    },
     planner: {
       plan: (asked) => {
         planned.push(asked);

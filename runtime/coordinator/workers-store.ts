@@ -1,0 +1,250 @@
+/**
+ * One region's checkpoints in the workers' own stores, as the coordinator has them.
+ *
+ *   blocks      in the stores that the manifest names, one of the worker that wrote them and one of each copy
+ *   manifests   in the coordinator's folder, and in the stores of the workers that hold blocks
+ *
+ * The law: a manifest is in the coordinator's folder before any other has it, so what others have was complete. Blocks are
+ * read where they are: of damage the workers tell, and chains are merged by those that wrote them.
+ */
+
+import { MillraceError } from "../../core/errors.ts";
+import type { StoreId, WorkerId } from "../cluster-ids.ts";
+import { type CheckpointManifest, decodeManifest, encodeManifest } from "../state/checkpoint-manifest.ts";
+import { expectedBlocks, type OpenCheckpoint, openCheckpoint } from "../state/checkpoint-reader.ts";
+import {
+  type BlockPlace,
+  type CheckpointName,
+  type CheckpointStore,
+  checkpointName,
+} from "../state/checkpoint-store.ts";
+import { type MergedBlocks, mergedManifest } from "../state/merge-checkpoint.ts";
+import type { ExpectedBlock } from "../state/verify-blocks.ts";
+import type { CheckpointSources, StoreAddress } from "../store-protocol.ts";
+import { addressOf, type ClusterStores } from "./cluster-stores.ts";
+
+export interface WorkersStoreOptions {
+  readonly place: string;
+  readonly stores: ClusterStores;
+  /** The coordinator's own: its manifests count, it has no blocks. */
+  readonly own: CheckpointStore;
+  /** Who keeps copies of what a worker writes. */
+  copyTo(address: StoreAddress): readonly StoreAddress[];
+  copyFailed(cause: Error): void;
+}
+
+export class WorkersStore implements CheckpointStore {
+  readonly #options: WorkersStoreOptions;
+  /** By checkpoint and writer. */
+  readonly #holders = new Map<string, readonly StoreId[]>();
+
+  constructor(options: WorkersStoreOptions) {
+    this.#options = options;
+  }
+
+  writeBlocks(): Promise<void> {
+    throw new Error("blocks are written by the workers");
+  }
+
+  async writeManifest(name: CheckpointName, manifest: Uint8Array): Promise<void> {
+    const { place, stores, own, copyFailed } = this.#options;
+    await own.writeManifest(name, manifest);
+    const { holders = {} } = decodeManifest(manifest, name);
+    const ids = [...new Set(Object.values(holders).flat() as StoreId[])];
+    const addresses = await Promise.all(ids.map((id) => stores.find(id)));
+    const copies = unique(addresses.flatMap((address) => address ?? [])).map((address) =>
+      stores.ask(address, { kind: "writeManifest", place, name, manifest }),
+    );
+    for (const copy of await Promise.allSettled(copies))
+      if (copy.status === "rejected") copyFailed(copy.reason as Error);
+  }
+
+  async readManifest(name: CheckpointName): Promise<Uint8Array | undefined> {
+    const { place, stores, own } = this.#options;
+    const answers = async () => await stores.askAll({ kind: "readManifest", place, name });
+    const bytes = (await own.readManifest(name)) ?? (await answers()).find(({ manifest }) => manifest)?.manifest;
+    if (bytes !== undefined) this.#remember(name, bytes);
+    return bytes;
+  }
+
+  async manifests(): Promise<readonly CheckpointName[]> {
+    const { own } = this.#options;
+    return joined([await own.manifests(), ...(await this.#lists()).map(({ manifests }) => manifests)]);
+  }
+
+  async checkpointsWithBlocks(): Promise<readonly CheckpointName[]> {
+    return joined((await this.#lists()).map(({ withBlocks }) => withBlocks));
+  }
+
+  async *readBlocks(places: readonly BlockPlace[]): AsyncGenerator<Uint8Array | undefined> {
+    for (const each of places) yield await this.#readBlock(each);
+  }
+
+  async damagedOf(blocks: readonly ExpectedBlock[]): Promise<readonly ExpectedBlock[]> {
+    const { stores } = this.#options;
+    let left = blocks;
+    const tried = new Set<StoreId>();
+    let missing: StoreId | undefined;
+    for (;;) {
+      const wanted = Map.groupBy(left, ({ checkpoint, record }) =>
+        this.#holdersOf(checkpoint, record.worker).find((id) => !tried.has(id)),
+      );
+      const next = [...wanted].filter(([store]) => store !== undefined) as [StoreId, ExpectedBlock[]][];
+      if (next.length === 0) break;
+      const found = await Promise.all(
+        next.map(async ([store, own]): Promise<readonly ExpectedBlock[]> => {
+          const damaged = await this.#damagedIn(store, own);
+          if (damaged === undefined) missing = store;
+          return damaged ?? own;
+        }),
+      );
+      for (const [store] of next) tried.add(store);
+      left = [...(wanted.get(undefined) ?? []), ...found.flat()];
+    }
+    // What cannot be reached is not lost.
+    if (left.length > 0 && missing !== undefined) throw unreachable(stores.whereabouts(missing));
+    return left;
+  }
+
+  /** Undefined: it cannot be reached. */
+  async #damagedIn(store: StoreId, blocks: readonly ExpectedBlock[]): Promise<readonly ExpectedBlock[] | undefined> {
+    const { place, stores } = this.#options;
+    const address = await stores.find(store);
+    const asked = address && stores.ask(address, { kind: "verify", place, blocks });
+    const answer = await asked?.catch(() => undefined);
+    return answer?.damaged.map((at) => blocks[at] as ExpectedBlock); // the answer is about these
+  }
+
+  async deleteManifest(name: CheckpointName): Promise<void> {
+    const { place, stores, own } = this.#options;
+    await own.deleteManifest(name);
+    await stores.askAll({ kind: "delete", place, name, what: "manifest" });
+  }
+
+  async deleteBlocks(name: CheckpointName): Promise<void> {
+    const { place, stores } = this.#options;
+    await stores.askAll({ kind: "delete", place, name, what: "blocks" });
+  }
+
+  close(): Promise<void> {
+    return this.#options.own.close();
+  }
+
+  /** What workers have to know to restore from a checkpoint. */
+  async sourcesOf(name: CheckpointName): Promise<CheckpointSources> {
+    const checkpoint = await openCheckpoint(this, name);
+    const manifests = await Promise.all(
+      checkpoint.layers.map(
+        async (layer) => [layer.name, (await this.readManifest(layer.name)) as Uint8Array] as const,
+      ), // they were opened just now
+    );
+    const ids = new Set(
+      expectedBlocks(checkpoint).flatMap(({ checkpoint: of, record }) => this.#holdersOf(of, record.worker)),
+    );
+    const found: Record<StoreId, StoreAddress> = {};
+    for (const id of ids) {
+      const address = await this.#options.stores.find(id);
+      if (address !== undefined) found[id] = address;
+    }
+    return { manifests, stores: found };
+  }
+
+  /** Writes a chain again as one, each worker its part of it. @returns the name of the copy. */
+  async merge(name: CheckpointName): Promise<CheckpointName> {
+    const checkpoint = await openCheckpoint(this, name);
+    const sources = await this.sourcesOf(name);
+    const merged = checkpointName(checkpoint.manifest.checkpoint, true);
+    const parts = await Promise.all(
+      writersOf(checkpoint).map(
+        async (writer) => [writer, await this.#mergeOf(name, writer, checkpoint, sources)] as const,
+      ),
+    );
+    const written: readonly MergedBlocks[] = parts.flatMap(([, part]) => part.written);
+    const holders = Object.fromEntries(parts.map(([writer, part]) => [writer, part.holders]));
+    await this.writeManifest(merged, encodeManifest({ ...mergedManifest(checkpoint.manifest, written), holders }));
+    return merged;
+  }
+
+  async #mergeOf(name: CheckpointName, writer: string, { layers }: OpenCheckpoint, sources: CheckpointSources) {
+    const { place, stores, copyTo } = this.#options;
+    const ids = layers.flatMap((layer) => this.#holdersOf(layer.name, writer));
+    const address = ids.map((id) => sources.stores[id]).find((each) => each !== undefined);
+    if (address === undefined) throw unreachable(ids[0] === undefined ? "a store" : stores.whereabouts(ids[0]));
+    return await stores.ask(address, { kind: "merge", place, name, writer, sources, copyTo: copyTo(address) });
+  }
+
+  async #readBlock(wanted: BlockPlace): Promise<Uint8Array | undefined> {
+    const { place, stores } = this.#options;
+    let missing: StoreId | undefined;
+    for (const store of this.#holdersOf(wanted.checkpoint, wanted.worker)) {
+      const address = await stores.find(store);
+      if (address === undefined) missing = store;
+      else {
+        const [block] = (await stores.ask(address, { kind: "readBlocks", place, places: [wanted] })).blocks;
+        if (block !== undefined) return block;
+      }
+    }
+    if (missing !== undefined) throw unreachable(stores.whereabouts(missing));
+    return undefined;
+  }
+
+  #lists() {
+    const { place, stores } = this.#options;
+    return stores.askAll({ kind: "list", place });
+  }
+
+  #remember(name: CheckpointName, bytes: Uint8Array): void {
+    let manifest: CheckpointManifest;
+    try {
+      manifest = decodeManifest(bytes, name);
+    } catch {
+      // Whoever reads it says what is wrong with it.
+      return;
+    }
+    for (const [writer, holders] of Object.entries(manifest.holders ?? {}))
+      this.#holders.set(`${name}/${writer}`, holders as readonly StoreId[]);
+  }
+
+  #holdersOf(checkpoint: CheckpointName, writer: string): readonly StoreId[] {
+    return this.#holders.get(`${checkpoint}/${writer}`) ?? [];
+  }
+}
+
+/** Which of the workers keep copies of what a worker writes: of other hosts, each of another one, spread evenly. */
+export function copiesOf(
+  { workers }: Pick<ClusterStores, "workers">,
+  writer: WorkerId,
+  copies: number,
+): readonly StoreAddress[] {
+  const at = workers.findIndex(({ description }) => description.worker === writer);
+  const own = workers[at]?.description.host;
+  const chosen: StoreAddress[] = [];
+  const hosts = new Set([own]);
+  // Each begins behind itself: neighbours keep each other's.
+  for (let step = 1; step < workers.length && chosen.length < copies - 1; step++) {
+    const worker = workers[(at + step) % workers.length];
+    if (worker === undefined || hosts.has(worker.description.host)) continue;
+    hosts.add(worker.description.host);
+    chosen.push(addressOf(worker));
+  }
+  return chosen;
+}
+
+function writersOf({ layers }: OpenCheckpoint): readonly string[] {
+  return [...new Set(expectedBlocks({ layers }).map(({ record }) => record.worker))];
+}
+
+function unique(addresses: readonly StoreAddress[]): readonly StoreAddress[] {
+  return [...new Map(addresses.map((address) => [address.worker, address])).values()];
+}
+
+function joined(lists: readonly (readonly CheckpointName[])[]): readonly CheckpointName[] {
+  return [...new Set(lists.flat())].sort();
+}
+
+function unreachable(store: string): MillraceError {
+  return new MillraceError(
+    "CHECKPOINT_STORE",
+    `${store} has blocks of the checkpoint, and no worker of the cluster has it open. Start a worker with its data folder`,
+  );
+}
