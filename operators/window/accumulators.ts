@@ -18,8 +18,13 @@ export interface Places {
 
 export interface Accumulators {
   readonly table: TableDescriptor;
-  /** Adds a record to a slot; `fresh` says that the slot was made for it. */
-  readonly add: (pane: StatePane, slot: number, fresh: boolean, value: unknown) => void;
+  /** Whether adding looks at the records: counting does not. */
+  readonly readsValues: boolean;
+  /**
+   * Adds the first `count` records to their slots. A slot that was made for them is fresh for the first record that has
+   * it; slots are given out in order, and the first fresh one is `fresh`.
+   */
+  readonly add: (pane: StatePane, slots: Int32Array, count: number, fresh: number, values: readonly unknown[]) => void;
   /** The aggregate over all places. */
   readonly result: (places: Places) => unknown;
 }
@@ -37,6 +42,7 @@ function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, contex
   const sums = columns.map(() => 0);
   return {
     table: { numbers: columns.length, values: false },
+    readsValues: columns.some((column) => column.op !== "count"),
     add: columnAdder(columns, context),
     result: (places) => {
       columns.forEach((column, c) => {
@@ -47,19 +53,26 @@ function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, contex
   };
 }
 
-/** Generated: for counting it is `(pane, slot) => { pane.numbers[0][slot] += 1; }`. */
+/** Generated: for counting it is `for (let i = 0; i < count; i++) pane.numbers[0][slots[i]] += 1`, with its loads outside. */
 function columnAdder(columns: readonly AggregateColumn<unknown>[], context: OperatorContext): Accumulators["add"] {
+  const readsValues = columns.some((column) => column.op !== "count");
   const lines = columns.map((column, c) => {
-    const place = `numbers[${c}][slot]`;
+    const place = `numbers${c}[slot]`;
     if (column.op === "count") return `${place} += 1;`;
     const read = `x = of${c}(value); if (typeof x !== "number") refuse(${c}, x);`;
     if (column.op === "sum") return `${read} ${place} += x;`;
     const better = column.op === "min" ? "<" : ">";
     return `${read} if (fresh || x ${better} ${place} || x !== x) ${place} = x;`; // NaN stays, as with Math.min
   });
-  const body = `"use strict"; return function (pane, slot, fresh, value) {
-    const numbers = pane.numbers; let x;
-    try { ${lines.join("\n")} } catch (error) { fail(error, value); }
+  const body = `"use strict"; return function (pane, slots, count, nextFresh, values) {
+    ${columns.map((_, c) => `const numbers${c} = pane.numbers[${c}];`).join(" ")}
+    let i = 0, x;
+    try {
+      for (; i < count; i++) {
+        const slot = slots[i]${readsValues ? ", value = values[i], fresh = slot === nextFresh; if (fresh) nextFresh++" : ""};
+        ${lines.join("\n")}
+      }
+    } catch (error) { fail(error, values[i]); }
   };`;
   const refuse = (column: number, came: unknown): never => {
     throw new MillraceError(
@@ -100,12 +113,19 @@ function valueAccumulators(
 ): Accumulators {
   return {
     table: { numbers: 0, values: true },
-    add: (pane, slot, fresh, value) => {
+    readsValues: true,
+    add: (pane, slots, count, fresh, values) => {
+      let nextFresh = fresh;
+      let i = 0;
       try {
-        const accumulator = fresh ? aggregate.create() : pane.values[slot];
-        pane.values[slot] = synchronous(aggregate.add(accumulator, value), context, "add");
+        for (; i < count; i++) {
+          const slot = slots[i] as number;
+          const accumulator = slot === nextFresh ? aggregate.create() : pane.values[slot];
+          if (slot === nextFresh) nextFresh++;
+          pane.values[slot] = synchronous(aggregate.add(accumulator, values[i]), context, "add");
+        }
       } catch (error) {
-        throw context.failure(error, value);
+        throw context.failure(error, values[i]);
       }
     },
     result: (places) => {

@@ -16,6 +16,7 @@
 import type { Aggregate } from "../../core/aggregate.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { hashKey, type Key, type KeySelector } from "../../core/key.ts";
+import { KeyBatch } from "../../core/key-batch.ts";
 import { keyGroupOf } from "../../core/key-group.ts";
 import type { Operator, OperatorContext } from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
@@ -73,10 +74,10 @@ export class WindowOperator implements Operator {
   /** The watermark at which the next window fires. */
   #nextFiring = Number.POSITIVE_INFINITY;
   // Records of the pane of the latest record that have not been added yet.
-  readonly #keys: unknown[] = new Array(GATHERED_MAX).fill(undefined);
+  readonly #keys = new KeyBatch(GATHERED_MAX);
+  /** The records, if adding looks at them; those whose keys may be refused are there always. */
   readonly #values: unknown[] = new Array(GATHERED_MAX).fill(undefined);
   readonly #slots = new Int32Array(GATHERED_MAX);
-  #gathered = 0;
   // The pane of the latest record, as consecutive records mostly share it.
   #paneStart = Number.NaN;
   /** Instants from here to before there belong to that pane; where clocks are set back, others may too. */
@@ -109,14 +110,15 @@ export class WindowOperator implements Operator {
       this.#dropLate(value, timestamp);
       return;
     }
-    const at = this.#gathered;
-    this.#keys[at] = this.#keyOf(value);
-    this.#values[at] = value;
-    this.#gathered = at + 1;
+    const keys = this.#keys;
+    const at = keys.count;
+    keys.add(this.#keyOf(value));
+    // An array that is old by now would tell the garbage collector of every young record that it takes.
+    if (this.#accumulators.readsValues || !keys.allInts) this.#values[at] = value;
     if (this.#paneFiresAt <= this.#watermark) {
       this.#addGathered();
       this.#fireAgain(this.#paneStart, this.#pane as StatePane, this.#slots[at] as number);
-    } else if (this.#gathered === GATHERED_MAX) this.#addGathered();
+    } else if (keys.count === GATHERED_MAX) this.#addGathered();
   }
 
   batchEnd(): void {
@@ -144,28 +146,30 @@ export class WindowOperator implements Operator {
 
   /** Adds the gathered records to their pane: looks all of them up first, then updates all. */
   #addGathered(): void {
-    const count = this.#gathered;
+    const keys = this.#keys;
+    const { count } = keys;
     if (count === 0) return;
-    this.#gathered = 0;
     const pane = this.#pane ?? this.#openPane(this.#paneStart);
-    const firstFresh = pane.size;
-    for (let i = 0; i < count; i++) this.#slots[i] = this.#slotOf(pane, i);
-    // A slot is fresh for the first record that has it; slots are given out in order.
-    let nextFresh = firstFresh;
-    for (let i = 0; i < count; i++) {
-      const slot = this.#slots[i] as number;
-      const fresh = slot === nextFresh;
-      if (fresh) nextFresh++;
-      this.#accumulators.add(pane, slot, fresh, this.#values[i]);
+    const fresh = pane.size;
+    try {
+      pane.slotsOf(keys, this.#slots);
+    } catch (error) {
+      throw this.#context.failure(error, this.#valueOfRefusedKey(pane));
     }
+    keys.clear();
+    this.#accumulators.add(pane, this.#slots, count, fresh, this.#values);
   }
 
-  #slotOf(pane: StatePane, gathered: number): number {
-    try {
-      return pane.slotOf(this.#keys[gathered] as Key);
-    } catch (error) {
-      throw this.#context.failure(error, this.#values[gathered]);
+  /** The record whose key a pane has refused. */
+  #valueOfRefusedKey(pane: StatePane): unknown {
+    for (let i = 0; i < this.#keys.count; i++) {
+      try {
+        pane.slotOf(this.#keys.keyAt(i));
+      } catch {
+        return this.#values[i];
+      }
     }
+    return undefined;
   }
 
   #keyOf(value: unknown): Key {

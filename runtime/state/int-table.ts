@@ -16,6 +16,17 @@ export class IntTable extends CellTable<Int32Array> {
     }
   }
 
+  /** The slots of many keys, -1 for those that are absent. */
+  findAll(keys: Int32Array, count: number, slots: Int32Array): void {
+    const { cells, mask } = this;
+    for (let i = 0; i < count; i++) {
+      const key = keys[i] as number;
+      let cell = scatter(key) & mask;
+      while (cells[cell << 1] !== key && cells[(cell << 1) + 1] !== 0) cell = (cell + 1) & mask;
+      slots[i] = (cells[(cell << 1) + 1] as number) - 1;
+    }
+  }
+
   protected newCells(length: number): Int32Array {
     return new Int32Array(length);
   }

@@ -61,6 +61,11 @@ export class KeyIndex {
     return this.#encodings === undefined ? -1 : this.#encodings.find(encoding);
   }
 
+  /** The slots of many keys that are 32-bit integers, -1 for those that are absent. */
+  findInts(keys: Int32Array, count: number, slots: Int32Array): void {
+    this.#ints.findAll(keys, count, slots);
+  }
+
   has(slot: number): boolean {
     return this.#keys[slot] !== undefined;
   }

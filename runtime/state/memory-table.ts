@@ -1,6 +1,6 @@
 /**
  * The tables of the memory backend: panes by namespace, each with a key index, float64 columns and a values array of its own.
- * The engine's accumulators live here; `pane.slotOf(key)` and `pane.numbers[0][slot] += 1` are the hottest lines there are.
+ * The engine's accumulators live here; `pane.slotsOf(keys)` and `pane.numbers[0][slot] += 1` are the hottest lines there are.
  *
  * As entries are changed in place, asking for a slot counts as changing it: `slotOf` marks it with the epoch, and keeps a
  * copy for a running capture that has not come to it. Of a table whose keys are key groups' numbers, whose operators keep
@@ -9,6 +9,7 @@
 
 import { assert } from "../../core/assert.ts";
 import type { Key } from "../../core/key.ts";
+import type { KeyBatch } from "../../core/key-batch.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { StatePane, StateTable, TableDescriptor } from "../../core/state-backend.ts";
 import { type Capturing, type Epochs, RESTORED } from "./epochs.ts";
@@ -178,6 +179,22 @@ export class MemoryPane implements StatePane {
     if (this.#capture !== undefined) this.#keep(this.#capture, slot);
     this.#marks[slot] = this.#epochs.current;
     return slot;
+  }
+
+  slotsOf(keys: KeyBatch, slots: Int32Array): void {
+    const { count } = keys;
+    if (!keys.allInts || this.#lately !== undefined || this.#capture !== undefined) {
+      for (let i = 0; i < count; i++) slots[i] = this.slotOf(keys.keyAt(i));
+      return;
+    }
+    this.#index.findInts(keys.ints, count, slots);
+    const epoch = this.#epochs.current;
+    for (let i = 0; i < count; i++) {
+      const slot = slots[i] as number;
+      // One that was absent may have come with a key before it.
+      if (slot < 0) slots[i] = this.slotOf(keys.ints[i] as number);
+      else this.#marks[slot] = epoch;
+    }
   }
 
   find(key: Key): number {

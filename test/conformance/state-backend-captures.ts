@@ -73,6 +73,10 @@ class Job {
       for (const backend of this.#backends) apply(step, backend);
       return;
     }
+    if (step.do === "countMany") {
+      for (const [owner, keys] of Map.groupBy(step.keys, (key) => this.#ownerOf(key))) apply({ ...step, keys }, owner);
+      return;
+    }
     const owner = this.#ownerOf(step.do === "count" ? step.key : this.#current);
     owner.setCurrentKey(this.#current);
     apply(step, owner);

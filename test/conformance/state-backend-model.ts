@@ -5,8 +5,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { encodeKey, type Key } from "../../core/key.ts";
+import { KeyBatch } from "../../core/key-batch.ts";
 import { listState, mapState, valueState } from "../../core/state.ts";
-import type { KeyedStateBackend } from "../../core/state-backend.ts";
+import type { KeyedStateBackend, StatePane } from "../../core/state-backend.ts";
 import { type BackendFactory, open, restored, sum } from "./state-backend-subject.ts";
 
 export const key: fc.Arbitrary<Key> = fc.constantFrom<Key[]>(
@@ -28,6 +29,12 @@ export const key: fc.Arbitrary<Key> = fc.constantFrom<Key[]>(
 );
 export const number = fc.integer({ min: 0, max: 9 });
 
+/** As many as are looked up together; nearly always all of them are whole numbers. */
+const keys = fc.oneof(
+  { weight: 3, arbitrary: fc.array(fc.integer({ min: -3, max: 40 }), { minLength: 1, maxLength: 12 }) },
+  { weight: 1, arbitrary: fc.array(key, { minLength: 1, maxLength: 6 }) },
+);
+
 export const operation = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("select" as const), key }) },
   {
@@ -44,6 +51,7 @@ export const operation = fc.oneof(
     arbitrary: fc.record({ do: fc.constant("clear" as const), state: fc.constantFrom("value", "list", "map", "sum") }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("count" as const), namespace: number, key, number }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("countMany" as const), namespace: number, keys, number }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("drop" as const), namespace: number }) },
   {
     weight: 1,
@@ -116,6 +124,9 @@ export class Model {
         this.table.set(step.namespace, pane.set(encoding, (pane.get(encoding) ?? 0) + step.number));
         return;
       }
+      case "countMany":
+        for (const each of step.keys) this.apply({ ...step, do: "count", key: each });
+        return;
       case "drop":
         this.table.delete(step.namespace);
         return;
@@ -169,11 +180,26 @@ export function apply(step: Operation, backend: KeyedStateBackend): void {
       pane.values[slot] = (pane.numbers[0] as Float64Array)[slot];
       return;
     }
+    case "countMany":
+      countMany(table.pane(step.namespace), step.keys, step.number);
+      return;
     case "drop":
       table.drop(step.namespace);
       return;
     case "restart":
       return;
+  }
+}
+
+function countMany(pane: StatePane, counted: readonly Key[], by: number): void {
+  const batch = new KeyBatch(counted.length);
+  for (const each of counted) batch.add(each);
+  const slots = new Int32Array(counted.length);
+  pane.slotsOf(batch, slots);
+  const counts = pane.numbers[0] as Float64Array;
+  for (const slot of slots) {
+    counts[slot]! += by;
+    pane.values[slot] = counts[slot];
   }
 }
 

@@ -4,6 +4,7 @@
 
 import { expect, test } from "vitest";
 import type { Key } from "../../core/key.ts";
+import { KeyBatch } from "../../core/key-batch.ts";
 import type { StateTable } from "../../core/state-backend.ts";
 import { type BackendFactory, KEY_GROUPS, misuse, open, restored } from "./state-backend-subject.ts";
 
@@ -34,6 +35,32 @@ export function tableSuite(factory: BackendFactory): void {
       [0, 0, 0, 0, 0, 0],
     ]);
     expect(pane.values).toEqual(new Array(6).fill(undefined));
+  });
+
+  test("the slots of many keys are those of each in turn, also of those that come twice", () => {
+    const pane = open(factory).table("t", { numbers: 1, values: true }).pane(0);
+    const slotsOf = (...keys: readonly Key[]): number[] => {
+      const batch = new KeyBatch(keys.length);
+      for (const key of keys) batch.add(key);
+      const slots = new Int32Array(keys.length);
+      pane.slotsOf(batch, slots);
+      return [...slots];
+    };
+    expect(slotsOf(7, 0, 7, -1, 0)).toEqual([0, 1, 0, 2, 1]);
+    expect(slotsOf(2 ** 31 - 1, 7, "7", 2 ** 31, 0.5, "7", 7)).toEqual([3, 0, 4, 5, 6, 4, 0]);
+    expect(slotsOf(-0, 8)).toEqual([1, 7]);
+    expect(Array.from({ length: pane.size }, (_, slot) => pane.keyAt(slot))).toEqual([
+      7,
+      0,
+      -1,
+      2 ** 31 - 1,
+      "7",
+      2 ** 31,
+      0.5,
+      8,
+    ]);
+    expect(() => slotsOf(9, Number.NaN, 10)).toThrow(expect.objectContaining({ code: "BAD_KEY" }));
+    expect([pane.size, pane.find(9), pane.find(10)]).toEqual([9, 8, -1]);
   });
 
   test("columns keep their numbers while they grow", () => {

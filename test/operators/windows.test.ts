@@ -1,12 +1,26 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { counting, type DataStream, outputTag, sliding, summing, tumbling, type WindowResult } from "../../index.ts";
+import {
+  counting,
+  type DataStream,
+  type Key,
+  outputTag,
+  sliding,
+  summing,
+  tumbling,
+  type WindowResult,
+} from "../../index.ts";
 import { openHarness } from "../../runtime/testing/index.ts";
 import { driveInEveryWay, type Step } from "./drive.ts";
 import { type Reading, type ReferenceWindows, referenceWindows } from "./window-reference.ts";
 
 const late = outputTag<Reading>("late");
 const at = (timestamp: number, key = "a", value = 1): Step<Reading> => [{ key, value }, timestamp];
+
+interface Keyed {
+  readonly key: Key;
+  readonly value: number;
+}
 
 const values = {
   create: () => [] as number[],
@@ -99,6 +113,57 @@ test("the end of the input fires what is open", async () => {
   harness.push({ key: "a", value: 1 }, 5);
   harness.finish();
   expect(harness.records).toEqual([{ key: "a", windowStart: 0, windowEnd: 3_600_000, value: 1 }]);
+});
+
+test.each([
+  ["an aggregate that does not read records", counting<Keyed>()],
+  ["an aggregate that reads them", summing<Keyed>("value")],
+])("keys of all kinds are counted apart, by %s", async (_, aggregate) => {
+  const keys = [
+    1,
+    "1",
+    -0,
+    0,
+    1,
+    2 ** 40,
+    7,
+    "1",
+    0.5,
+    7,
+    true,
+    0.5,
+    ...Array.from({ length: 300 }, (__, i) => i % 10),
+  ];
+  const harness = await openHarness<Keyed, WindowResult<Key, number>>((input) =>
+    input
+      .keyBy(({ key }) => key)
+      .window(tumbling("10ms"))
+      .aggregate("count", aggregate),
+  );
+  for (const key of keys) harness.push({ key, value: 1 }, 5);
+  harness.finish();
+  const expected = new Map<Key, number>();
+  for (const key of keys) expected.set(key, (expected.get(key) ?? 0) + 1);
+  expect(new Map(harness.records.map(({ key, value }) => [key, value]))).toEqual(expected);
+});
+
+test.each([
+  ["counts", counting<Keyed>()],
+  ["sums", summing<Keyed>("value")],
+])("a window that %s names the record of a bad key among good ones", async (_, aggregate) => {
+  const harness = await openHarness<Keyed, WindowResult<Key, number>>(
+    (input) =>
+      input
+        .keyBy(({ key }) => key)
+        .window(tumbling("10ms"))
+        .aggregate("count", aggregate),
+    { showRecordsInErrors: true },
+  );
+  const keys = [1, 2, "c", 4, Number.NaN, 6];
+  expect(() => {
+    for (const [value, key] of keys.entries()) harness.push({ key, value }, 5);
+    harness.finish();
+  }).toThrow(expect.objectContaining({ code: "BAD_KEY", message: expect.stringContaining("{ key: NaN, value: 4 }") }));
 });
 
 test("reduce combines the records of a window", async () => {

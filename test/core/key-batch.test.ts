@@ -1,0 +1,32 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Key } from "../../core/key.ts";
+import { KeyBatch } from "../../core/key-batch.ts";
+
+const key = fc.oneof(
+  { weight: 8, arbitrary: fc.integer() as fc.Arbitrary<Key> },
+  { weight: 1, arbitrary: fc.constantFrom<Key>("a", 0.5, 2 ** 31, -(2 ** 31) - 1, 1n, true, [1, "a"], Number.NaN) },
+);
+
+test("a batch gives back the keys that were added, whatever they are", () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(key, { maxLength: 20 }), { maxLength: 3 }), (batches) => {
+      const batch = new KeyBatch(20);
+      for (const keys of batches) {
+        for (const each of keys) batch.add(each);
+        expect(batch.count).toBe(keys.length);
+        expect(keys.map((_, at) => batch.keyAt(at))).toEqual(keys);
+        const allInts = keys.every((each) => typeof each === "number" && (each | 0) === each);
+        expect(batch.allInts).toBe(allInts);
+        if (allInts) expect([...batch.ints.subarray(0, keys.length)]).toEqual(keys);
+        batch.clear();
+      }
+    }),
+  );
+});
+
+test("-0 is the integer 0", () => {
+  const batch = new KeyBatch(1);
+  batch.add(-0);
+  expect([batch.allInts, batch.keyAt(0)]).toEqual([true, 0]);
+});
