@@ -75,6 +75,9 @@ export class RingProducer {
 
   /** Publishes the frame in the first `length` bytes of a taken segment; `watermark` is the one behind it, NaN if none. */
   publish(segment: number, length: number, watermark: number): void {
+    // Whoever takes segments ahead of their frames may have done so long ago: the descriptor that is written over may not
+    // have been looked at since it was released, and its segment has to be given back first.
+    this.#reclaim();
     this.#segments[descriptorIndex(this.#head)] = segment;
     this.#write(descriptorKinds.segment, segment, length, watermark);
   }

@@ -129,3 +129,15 @@ test("a release rings the producer only when it may have waited", () => {
   }
   expect(rung).toEqual([CHANNEL_CREDIT, CHANNEL_FLOOR_SEGMENTS]);
 });
+
+test("segments that were taken ahead are published one after the other, and none is dealt out while its frame waits", () => {
+  const { producer, consumer } = openRing();
+  const ahead = Array.from({ length: CHANNEL_CREDIT + 1 }, () => producer.takeSegment());
+  for (const [at, segment] of ahead.entries()) {
+    producer.publish(segment, 24, Number.NaN);
+    expect(consumer.take()).toBe("frame");
+    if (at < CHANNEL_CREDIT) consumer.release();
+  }
+  const free = Array.from({ length: CHANNEL_CREDIT }, () => producer.takeSegment());
+  expect(free).not.toContain(ahead.at(-1));
+});
