@@ -16,8 +16,6 @@ import type { Subtask } from "./subtask.ts";
 export interface SubtaskCut {
   readonly checkpoint: number;
   readonly operators: readonly OperatorCut[];
-  /** What gathers what was in flight. */
-  readonly inFlight: readonly OperatorCapture[];
   readonly source: SourceSnapshot | undefined;
   readonly finished: boolean;
 }
@@ -39,8 +37,7 @@ export type OwnSnapshot = Omit<SubtaskSnapshot, "vertex" | "subtask">;
 
 export interface OperatorCapture {
   readonly operator: OperatorId;
-  /** `waits`: there is nothing to do for it at the moment. */
-  readonly capture: StateCapture & { readonly waits?: boolean };
+  readonly capture: StateCapture;
 }
 
 /** REQUIRES: what the barrier waited for is over. */
@@ -58,8 +55,7 @@ export function snapshotOf(cut: SubtaskCut, chain: Chain): OwnSnapshot {
 }
 
 export function capturesOf(cut: SubtaskCut): readonly OperatorCapture[] {
-  const state = cut.operators.flatMap(({ operator, captures }) =>
+  return cut.operators.flatMap(({ operator, captures }) =>
     captures.map((capture) => ({ operator: operator as OperatorId, capture })),
   );
-  return [...state, ...cut.inFlight];
 }
