@@ -28,11 +28,17 @@ export interface Capturing {
 }
 
 export class Epochs {
+  /** Whether anything will ever be captured, so that changes have to be marked. */
+  readonly capturing: boolean;
   /** What changes are marked with now. */
   current = RESTORED + 1;
   #confirmed = NOTHING;
   #base: number | undefined;
   readonly #inFlight = new Map<number, number>();
+
+  constructor(capturing = true) {
+    this.capturing = capturing;
+  }
 
   /** What is marked with this or less is in the confirmed checkpoint. */
   get confirmed(): number {
@@ -46,6 +52,7 @@ export class Epochs {
 
   /** REQUIRES: an id above all before. */
   begin(checkpoint: number, full: boolean): Capturing {
+    assert(this.capturing, `checkpoint ${checkpoint} is taken of state whose changes nobody has marked`);
     assert(!this.#inFlight.has(checkpoint), `checkpoint ${checkpoint} was begun twice`);
     const upTo = this.current++;
     this.#inFlight.set(checkpoint, upTo);

@@ -53,6 +53,8 @@ export interface MemoryBackendOptions {
   readonly freezeValues?: boolean;
   /** For states with a time to live. */
   readonly clock?: StateClock;
+  /** False: no checkpoint will be taken of it, so that not all changes have to be marked. */
+  readonly capturing?: boolean;
 }
 
 const plans = {
@@ -78,7 +80,7 @@ class MemoryBackend implements KeyedStateBackend {
   readonly #operator: string;
   readonly #clock: StateClock;
   readonly #record: RecordTime = { timestamp: NO_TIMESTAMP };
-  readonly #epochs = new Epochs();
+  readonly #epochs: Epochs;
   readonly #owned: KeyGroups;
   readonly #entries: KeyedEntries;
   readonly #handles = new Map<string, Handle>();
@@ -88,7 +90,8 @@ class MemoryBackend implements KeyedStateBackend {
   readonly #spill: Spill | undefined;
 
   constructor(options: MemoryBackendOptions, spill: Spill | undefined) {
-    const { operator, keyGroups, keyGroupCount, freezeValues = false, clock } = options;
+    const { operator, keyGroups, keyGroupCount, freezeValues = false, clock, capturing } = options;
+    this.#epochs = new Epochs(capturing);
     this.#spill = spill;
     this.keyGroups = keyGroups;
     this.#operator = operator;

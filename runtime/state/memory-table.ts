@@ -3,8 +3,9 @@
  * The engine's accumulators live here; `pane.slotsOf(keys)` and `pane.numbers[0][slot] += 1` are the hottest lines there are.
  *
  * As entries are changed in place, asking for a slot counts as changing it: `slotOf` marks it with the epoch, and keeps a
- * copy for a running capture that has not come to it. Of a table whose keys are key groups' numbers, whose operators keep
- * slots and change them unasked, every entry counts as changed always, and a capture takes it at once.
+ * copy for a running capture that has not come to it. Where nothing will be captured, `slotsOf` leaves the marks alone. Of a
+ * table whose keys are key groups' numbers, whose operators keep slots and change them unasked, every entry counts as
+ * changed always, and a capture takes it at once.
  */
 
 import { assert } from "../../core/assert.ts";
@@ -188,12 +189,12 @@ export class MemoryPane implements StatePane {
       return;
     }
     this.#index.findInts(keys.ints, count, slots);
-    const epoch = this.#epochs.current;
+    const { capturing, current } = this.#epochs;
     for (let i = 0; i < count; i++) {
       const slot = slots[i] as number;
       // One that was absent may have come with a key before it.
       if (slot < 0) slots[i] = this.slotOf(keys.ints[i] as number);
-      else this.#marks[slot] = epoch;
+      else if (capturing) this.#marks[slot] = current;
     }
   }
 

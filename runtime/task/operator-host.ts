@@ -189,6 +189,7 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
         keyGroupCount: keyGroups,
         freezeValues: freeze,
         clock: (domain) => this.#now(domain),
+        capturing: this.checkpointing,
       });
       if (this.#restored?.keyed !== undefined) this.#backend.restore(this.#restored.keyed);
     }

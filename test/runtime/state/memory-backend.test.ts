@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { KeyBatch } from "../../../core/key-batch.ts";
 import { listState, mapState, reducingState, valueState } from "../../../core/state.ts";
 import { createMemoryBackend } from "../../../runtime/state/memory-backend.ts";
 import { stateBackendSuite } from "../../conformance/state-backend.ts";
@@ -54,4 +55,26 @@ test("a closed backend has no current key", () => {
   backend.setCurrentKey("a");
   backend.close();
   expect(() => value.get()).toThrow(expect.objectContaining({ code: "STATE_MISUSE" }));
+});
+
+test("a backend of which nothing will be captured is snapshotted whole, and refuses a capture", () => {
+  const backend = createMemoryBackend({ ...whole, capturing: false });
+  const pane = backend.table("t", { numbers: 1, values: false }).pane(0);
+  const keys = new KeyBatch(3);
+  const slots = new Int32Array(3);
+  for (const [round, added] of [
+    [1, [5, 6]],
+    [2, [6, 7, 6]],
+  ] as const) {
+    keys.clear();
+    for (const key of added) keys.add(key);
+    pane.slotsOf(keys, slots);
+    const sums = pane.numbers[0] as Float64Array;
+    for (const slot of slots.subarray(0, added.length)) sums[slot] = (sums[slot] as number) + round;
+  }
+  const copy = createMemoryBackend(whole);
+  copy.restore(backend.snapshot());
+  const restored = copy.table("t", { numbers: 1, values: false }).pane(0);
+  expect([5, 6, 7].map((key) => restored.numbers[0]?.[restored.find(key)])).toEqual([1, 5, 2]);
+  expect(() => backend.capture(1)).toThrow(/nobody has marked/);
 });
