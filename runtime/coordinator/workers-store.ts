@@ -82,28 +82,30 @@ export class WorkersStore implements CheckpointStore {
 
   async damagedOf(blocks: readonly ExpectedBlock[]): Promise<readonly ExpectedBlock[]> {
     const { stores } = this.#options;
-    let left = blocks;
-    const tried = new Set<StoreId>();
-    let missing: StoreId | undefined;
-    for (;;) {
-      const wanted = Map.groupBy(left, ({ checkpoint, record }) =>
-        this.#holdersOf(checkpoint, record.worker).find((id) => !tried.has(id)),
-      );
-      const next = [...wanted].filter(([store]) => store !== undefined) as [StoreId, ExpectedBlock[]][];
-      if (next.length === 0) break;
+    const holderOf = ({ checkpoint, record }: ExpectedBlock, turn: number) =>
+      this.#holdersOf(checkpoint, record.worker)[turn];
+    const unreachable = new Set<StoreId>();
+    const lost: ExpectedBlock[] = [];
+    // In the first turn where they were written, then at the copies of those that are not whole there.
+    for (let left = blocks, turn = 0; left.length > 0; turn++) {
+      const held = Map.groupBy(left, (block) => holderOf(block, turn));
       const found = await Promise.all(
-        next.map(async ([store, own]): Promise<readonly ExpectedBlock[]> => {
+        [...held].map(async ([store, own]): Promise<readonly ExpectedBlock[]> => {
+          if (store === undefined) {
+            lost.push(...own);
+            return [];
+          }
           const damaged = await this.#damagedIn(store, own);
-          if (damaged === undefined) missing = store;
+          if (damaged === undefined) unreachable.add(store);
           return damaged ?? own;
         }),
       );
-      for (const [store] of next) tried.add(store);
-      left = [...(wanted.get(undefined) ?? []), ...found.flat()];
+      left = found.flat();
     }
     // What cannot be reached is not lost.
-    if (left.length > 0 && missing !== undefined) throw unreachable(stores.whereabouts(missing));
-    return left;
+    const [missing] = unreachable;
+    if (lost.length > 0 && missing !== undefined) throw notServed(stores.whereabouts(missing));
+    return lost;
   }
 
   /** Undefined: it cannot be reached. */
@@ -169,7 +171,7 @@ export class WorkersStore implements CheckpointStore {
     const { place, stores, copyTo } = this.#options;
     const ids = layers.flatMap((layer) => this.#holdersOf(layer.name, writer));
     const address = ids.map((id) => sources.stores[id]).find((each) => each !== undefined);
-    if (address === undefined) throw unreachable(ids[0] === undefined ? "a store" : stores.whereabouts(ids[0]));
+    if (address === undefined) throw notServed(ids[0] === undefined ? "a store" : stores.whereabouts(ids[0]));
     return await stores.ask(address, { kind: "merge", place, name, writer, sources, copyTo: copyTo(address) });
   }
 
@@ -184,7 +186,7 @@ export class WorkersStore implements CheckpointStore {
         if (block !== undefined) return block;
       }
     }
-    if (missing !== undefined) throw unreachable(stores.whereabouts(missing));
+    if (missing !== undefined) throw notServed(stores.whereabouts(missing));
     return undefined;
   }
 
@@ -242,7 +244,7 @@ function joined(lists: readonly (readonly CheckpointName[])[]): readonly Checkpo
   return [...new Set(lists.flat())].sort();
 }
 
-function unreachable(store: string): MillraceError {
+function notServed(store: string): MillraceError {
   return new MillraceError(
     "CHECKPOINT_STORE",
     `${store} has blocks of the checkpoint, and no worker of the cluster has it open. Start a worker with its data folder`,

@@ -1,16 +1,15 @@
 /** Real processes: a worker or the coordinator is killed while a window job runs, and the job goes on from a checkpoint. */
 
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bundleJob } from "../../../runtime/bundle/bundle-job.ts";
-import type { CheckpointsView, JobView, SubmitRequest } from "../../../runtime/rest/views.ts";
-import { byField, Cluster, eventually } from "../cluster/cluster.ts";
+import type { SubmitRequest } from "../../../runtime/rest/views.ts";
+import { byField, Cluster } from "../cluster/cluster.ts";
 import { endsAllProcesses, freePort, millrace, workFolder } from "../cluster/processes.ts";
+import { COUNT, completed, expectAnswer, restarted, submitCounted, sums } from "./counted-job.ts";
 
 endsAllProcesses();
 
-const COUNT = 20_000;
 const folder = await workFolder();
 const port = await freePort();
 let cluster: Cluster;
@@ -25,72 +24,29 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-async function submit(options: Partial<SubmitRequest> = {}): Promise<string> {
-  const { hash, code } = await bundleJob(resolve(import.meta.dirname, "fixtures/counted.ts"));
-  await cluster.client.putBundle(hash, code);
-  return (await cluster.client.submit({ bundle: hash, workingDirectory: folder.path, ...options })).jid;
-}
-
-/** The job's checkpoints, once so many are complete since now. */
-async function completed(jid: string, more: number): Promise<CheckpointsView> {
-  const before = (await cluster.client.checkpoints(jid)).counts.completed;
-  return eventually(`${more} more checkpoints are complete`, async () => {
-    const view = await cluster.client.checkpoints(jid);
-    return view.counts.completed >= before + more && view;
-  });
-}
-
-async function restarted(jid: string): Promise<JobView> {
-  return eventually("it runs again", async () => {
-    const now = await cluster.client.job(jid);
-    return now.restarts > 0 && now.state === "RUNNING" && now;
-  });
-}
-
-/** What the job has to have found, computed without it. */
-function sums(): readonly unknown[] {
-  const rows: { key: number; windowStart: number; windowEnd: number; value: number }[] = [];
-  for (let start = 0; start < COUNT; start += 2000) {
-    for (let key = 0; key < 8; key++) {
-      let value = 0;
-      for (let index = start + key; index < start + 2000; index += 8) value += index;
-      rows.push({ key, windowStart: start, windowEnd: start + 2000, value });
-    }
-  }
-  return rows;
-}
-
-/** @returns the attempts that have seen rows. */
-async function expectAnswer(jid: string): Promise<ReadonlySet<number>> {
-  await cluster.reaches(jid, "FINISHED");
-  const order = (rows: readonly unknown[]) => byField(byField(rows, "key"), "windowStart");
-  expect(order(await cluster.rows(jid, "sums"))).toEqual(sums());
-  const seen = byField(await cluster.rows(jid, "seen"), "index") as readonly { index: number; attempt: number }[];
-  expect(seen.map(({ index }) => index)).toEqual(Array.from({ length: COUNT / 100 }, (_, at) => at * 100));
-  return new Set(seen.map(({ attempt }) => attempt));
-}
+const submit = (options: Partial<SubmitRequest> = {}) => submitCounted(cluster, options);
 
 describe("a window job with a checkpoint every 200 ms", () => {
   test("kill -9 of a worker: it goes on from a checkpoint, and its rows are those of an undisturbed run", async () => {
     const jid = await submit();
     await cluster.reaches(jid, "RUNNING");
-    await completed(jid, 3);
+    await completed(cluster, jid, 3);
     const [victim = 0] = await cluster.placesOf(jid, "sum");
     process.kill(victim, "SIGKILL");
-    await restarted(jid);
+    await restarted(cluster, jid);
     const { latest, counts } = await cluster.client.checkpoints(jid);
     expect(counts.restored).toBe(1);
     expect(latest.restored?.id).toBeGreaterThanOrEqual(3);
     expect((await cluster.exceptions(jid)).map(({ exceptionName }) => exceptionName)).toEqual(["WORKER_LOST"]);
     // Both attempts have seen rows that count: the job did not begin anew.
-    expect(await expectAnswer(jid)).toEqual(new Set([1, 2]));
+    expect(await expectAnswer(cluster, jid)).toEqual(new Set([1, 2]));
     await cluster.worker(["--slots", "1"]);
   });
 
   test("kill -9 of the coordinator: the next one names a damaged checkpoint and goes on from the one before", async () => {
     const jid = await submit();
     await cluster.reaches(jid, "RUNNING");
-    await completed(jid, 3);
+    await completed(cluster, jid, 3);
     await cluster.main.end();
     const newest = await damageNewest(jid);
     const workers = cluster.workers.splice(0);
@@ -102,7 +58,7 @@ describe("a window job with a checkpoint every 200 ms", () => {
     expect(damage?.error.message).toContain(String(newest));
     const { latest } = await cluster.client.checkpoints(jid);
     expect(latest.restored?.id).toBeLessThan(newest);
-    expect(await expectAnswer(jid)).toEqual(new Set([1, 2]));
+    expect(await expectAnswer(cluster, jid)).toEqual(new Set([1, 2]));
   });
 
   test("a savepoint that is not there is refused before anything runs", async () => {
@@ -113,7 +69,7 @@ describe("a window job with a checkpoint every 200 ms", () => {
   test("a savepoint, and another job that goes on from it at another parallelism", async () => {
     const jid = await submit();
     await cluster.reaches(jid, "RUNNING");
-    await completed(jid, 2);
+    await completed(cluster, jid, 2);
     const target = join(folder.path, "mine");
     const first = await millrace(["savepoint", jid, "--to", "mine"], { cwd: folder.path });
     expect(first).toMatchObject({ code: 0, stdout: target });
