@@ -10,7 +10,6 @@
  */
 
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MillraceError } from "../../core/errors.ts";
 import {
@@ -26,6 +25,7 @@ import type { ClusterId, JobId } from "../cluster-ids.ts";
 import type { Planner } from "../planned-job.ts";
 import { type RestServer, startRestServer } from "../rest/rest-server.ts";
 import { DocumentStore } from "../state/document-store.ts";
+import { makeFolder, systemFiles } from "../state/files.ts";
 import type { Log } from "../telemetry/pino-log.ts";
 import { ownVersion } from "../version.ts";
 import { acceptControl, type ControlAcceptor } from "../wire/accept-control.ts";
@@ -74,7 +74,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Sta
   // Refused before anything is touched: the token would be of no use.
   checkListen(options.host, { token: tokenFile, tls: options.tls });
   checkHeartbeats(options);
-  await makeFolder(data);
+  await makeDataFolder(data);
   // The lock comes first: what follows is one coordinator's.
   const store = await StoredJobs.open(await DocumentStore.open(join(data, "store")), () => randomUUID() as ClusterId);
   let cluster: Cluster | undefined;
@@ -143,9 +143,10 @@ interface Files {
   readonly storage: CheckpointFolders;
 }
 
-async function makeFolder(path: string): Promise<void> {
+/** Together with the store's, as LevelDB does not see to it that its folder's name survives a loss of power. */
+async function makeDataFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(systemFiles, join(path, "store"), 0o700);
   } catch (cause) {
     throw new MillraceError("STORE_FAILED", `the data folder ${path} cannot be made: ${(cause as Error).message}`, {
       cause,

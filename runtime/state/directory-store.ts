@@ -25,7 +25,7 @@ import {
   checkBatch,
   storeFailed,
 } from "./checkpoint-store.ts";
-import { type Files, type OpenFile, syncFolder, systemFiles, unlessAbsent } from "./files.ts";
+import { type Files, makeFolder, type OpenFile, syncFolder, systemFiles, unlessAbsent } from "./files.ts";
 
 const MAGIC = 0x4642524d;
 
@@ -36,7 +36,7 @@ export async function openDirectoryStore(
 ): Promise<CheckpointStore & CheckpointNotes> {
   try {
     await files.mkdir(join(root, "blocks"), { recursive: true });
-    await files.mkdir(join(root, "manifests"), { recursive: true });
+    await makeFolder(files, join(root, "manifests"));
   } catch (cause) {
     throw storeFailed("be opened", root, cause);
   }

@@ -4,6 +4,7 @@
  */
 
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 
 export interface OpenFile extends AsyncDisposable {
   /** At the end of what was written by this handle so far; of a file that is open for appending at its end. */
@@ -29,6 +30,26 @@ export interface Files {
 }
 
 export const systemFiles: Files = { mkdir, open, readdir, readFile, rename, rm };
+
+/**
+ * Makes a folder with all above it, whose names survive a loss of power: those too that another process has made a moment ago
+ * and has not synced. Folders above that this process may not open were there before it.
+ */
+export async function makeFolder(files: Files, path: string, mode?: number): Promise<void> {
+  await files.mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    try {
+      await syncFolder(files, folder);
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+    }
+    if (folder === dirname(folder)) return;
+  }
+}
+
+function isForbidden(error: unknown): boolean {
+  return ["EACCES", "EPERM", "EROFS", "EINVAL"].includes((error as NodeJS.ErrnoException).code ?? "");
+}
 
 /** The folder's names survive a loss of power. */
 export async function syncFolder(files: Files, folder: string): Promise<void> {

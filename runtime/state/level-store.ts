@@ -23,6 +23,7 @@ import {
   checkBatch,
   storeFailed,
 } from "./checkpoint-store.ts";
+import { makeFolder, systemFiles } from "./files.ts";
 
 /** Blocks are compressed little and read in order: larger write buffers spare rewriting them. */
 const WRITE_BUFFER_BYTES = 32 * 1024 * 1024;
@@ -52,6 +53,8 @@ export class LevelDatabase {
   static async open(location: string): Promise<LevelDatabase> {
     const db = new Level<string, Uint8Array>(location, { ...bytes, writeBufferSize: WRITE_BUFFER_BYTES });
     try {
+      // LevelDB does not see to it that its folder's name survives a loss of power.
+      await makeFolder(systemFiles, location);
       await db.open();
     } catch (cause) {
       throw storeFailed("be opened", location, cause);
