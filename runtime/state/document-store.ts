@@ -69,14 +69,22 @@ export class DocumentStore {
 
   #decode(name: string, stored: string): unknown {
     const text = stored.slice(9);
-    if (checksum(text) === stored.slice(0, 8)) return JSON.parse(text, revive);
+    if (checksum(text) === stored.slice(0, 8)) return documentValue(text);
     throw new MillraceError("STATE_CORRUPT", `document "${name}" in ${this.#folder} is damaged: its checksum differs`);
   }
 }
 
 function encode(value: unknown): string {
-  const text = JSON.stringify(value, replace);
+  const text = documentText(value);
   return `${checksum(text)} ${text}`;
+}
+
+export function documentText(value: unknown): string {
+  return JSON.stringify(value, replace);
+}
+
+export function documentValue(text: string): unknown {
+  return JSON.parse(text, revive);
 }
 
 function checksum(text: string): string {

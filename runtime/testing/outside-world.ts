@@ -5,8 +5,11 @@
 
 import { AsyncLocalStorage, createHook } from "node:async_hooks";
 
-/** The kinds of Node's resources that call back by themselves. Open handles of files, for instance, do not. */
-const callsBack = /REQ|CONNECT|TCPWRAP|TLSWRAP|UDPWRAP|PROCESSWRAP|ZLIB|^Timeout$/;
+/**
+ * The kinds of Node's resources that call back by themselves. Open handles of files, for instance, do not, nor does the
+ * making of random bytes, which is done at once where somebody waits for it.
+ */
+const callsBack = /^(?!RANDOMBYTES).*REQ|CONNECT|TCPWRAP|TLSWRAP|UDPWRAP|PROCESSWRAP|ZLIB|^Timeout$/;
 
 const contexts = new AsyncLocalStorage<OutsideWorld>();
 
@@ -18,6 +21,8 @@ export class OutsideWorld {
     },
     after: (id) => void this.#underWay.delete(id),
     destroy: (id) => void this.#underWay.delete(id),
+    // They say nothing of the outside, and each would be told of.
+    trackPromises: false,
   });
 
   /** Runs the program; everything that it begins counts. */
