@@ -24,11 +24,10 @@ type Store = CheckpointReads & CheckpointWrites;
 /** @returns the name of the copy. @throws CHECKPOINT_STORE, with what went wrong in the thread as its cause. */
 export async function mergeInThread(store: CheckpointStore, name: CheckpointName): Promise<CheckpointName> {
   const written = await mergeBlocksInThread(store, { name, worker: MERGER, ownOnly: false });
-  faultPoint("store.merged-blocks-written");
+  faultPoint("coordinator.chain-merged");
   const { manifest } = await openCheckpoint(store, name);
   const merged = checkpointName(manifest.checkpoint, true);
   await store.writeManifest(merged, encodeManifest(mergedManifest(manifest, written)));
-  faultPoint("store.merged");
   return merged;
 }
 

@@ -388,6 +388,7 @@ export class RegionCheckpoints {
       if (newest === undefined || this.#chain.length <= CHECKPOINT_CHAIN_MAX) return;
       const slots = this.#slots;
       const copy = await merge(newest.name);
+      faultPoint("coordinator.merge-complete");
       const bytes = await (await store()).readManifest(copy);
       if (bytes === undefined || this.#slots !== slots) return;
       const later = this.#chain.filter(({ name }) => checkpointNumber(name) > checkpointNumber(copy));

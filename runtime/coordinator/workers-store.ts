@@ -10,6 +10,7 @@
 
 import { MillraceError } from "../../core/errors.ts";
 import type { StoreId, WorkerId } from "../cluster-ids.ts";
+import { faultPoint } from "../fault-point.ts";
 import { type CheckpointManifest, decodeManifest, encodeManifest } from "../state/checkpoint-manifest.ts";
 import { expectedBlocks, type OpenCheckpoint, openCheckpoint } from "../state/checkpoint-reader.ts";
 import {
@@ -49,6 +50,7 @@ export class WorkersStore implements CheckpointStore {
   async writeManifest(name: CheckpointName, manifest: Uint8Array): Promise<void> {
     const { place, stores, own, copyFailed } = this.#options;
     await own.writeManifest(name, manifest);
+    faultPoint("coordinator.manifest-kept");
     const { holders = {} } = decodeManifest(manifest, name);
     const ids = [...new Set(Object.values(holders).flat() as StoreId[])];
     const addresses = await Promise.all(ids.map((id) => stores.find(id)));
@@ -163,6 +165,7 @@ export class WorkersStore implements CheckpointStore {
     );
     const written: readonly MergedBlocks[] = parts.flatMap(([, part]) => part.written);
     const holders = Object.fromEntries(parts.map(([writer, part]) => [writer, part.holders]));
+    faultPoint("coordinator.chain-merged");
     await this.writeManifest(merged, encodeManifest({ ...mergedManifest(checkpoint.manifest, written), holders }));
     return merged;
   }

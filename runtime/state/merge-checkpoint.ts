@@ -8,7 +8,6 @@
  */
 
 import type { KeyGroupRange } from "../../core/key-group.ts";
-import { faultPoint } from "../fault-point.ts";
 import type { CheckpointManifest, OperatorRecord } from "./checkpoint-manifest.ts";
 import { encodeManifest } from "./checkpoint-manifest.ts";
 import { type OpenCheckpoint, openCheckpoint, readOperator } from "./checkpoint-reader.ts";
@@ -38,9 +37,7 @@ export async function mergeCheckpoint(
   const checkpoint = await openCheckpoint(store, name);
   const merged = checkpointName(checkpoint.manifest.checkpoint, true);
   const written = await mergeBlocks(store, checkpoint, options);
-  faultPoint("store.merged-blocks-written");
   await store.writeManifest(merged, encodeManifest(mergedManifest(checkpoint.manifest, written)));
-  faultPoint("store.merged");
   return merged;
 }
 

@@ -24,8 +24,3 @@ test("every fault point of the sources is on the page and in the run, and no oth
   expect(onPage.toSorted()).toEqual([...inSources].toSorted());
   expect(points.map(({ name }) => name).toSorted()).toEqual([...inSources].toSorted());
 });
-
-test("a step has one name: no fault point is in two places", () => {
-  const all = sources.flatMap(named);
-  expect(all.filter((name, at) => all.indexOf(name) !== at)).toEqual([]);
-});

@@ -1,6 +1,5 @@
 /**
- * The fault points of docs/fault-points.md, with what has to happen for a process to come to each of them. Those of stores
- * stand with a process that has the store of a cluster's checkpoints.
+ * The fault points of docs/fault-points.md, with what has to happen for a process to come to each of them.
  */
 
 export interface Point {
@@ -34,6 +33,8 @@ export const points: readonly Point[] = [
   { name: "sink.committing", process: "worker", when: "running" },
   { name: "sink.committed", process: "worker", when: "running" },
   { name: "slot.end-committed", process: "worker", when: "ending" },
+  { name: "worker.store-locked", process: "worker", when: "restarting" },
+  { name: "worker.store-opened", process: "worker", when: "restarting" },
   { name: "worker.restore-read", process: "worker", when: "restarting" },
   { name: "slot.restored", process: "worker", when: "restarting" },
   { name: "slot.deployed", process: "worker", when: "restarting" },
@@ -41,21 +42,22 @@ export const points: readonly Point[] = [
   { name: "coordinator.acknowledged", process: "coordinator", when: "running" },
   { name: "coordinator.enumerator-cut", process: "coordinator", when: "running" },
   { name: "coordinator.all-acknowledged", process: "coordinator", when: "running" },
+  { name: "coordinator.manifest-kept", process: "coordinator", when: "running" },
   { name: "coordinator.manifest-written", process: "coordinator", when: "running" },
   { name: "coordinator.completion-stored", process: "coordinator", when: "running" },
   { name: "coordinator.completion-told", process: "coordinator", when: "running" },
   { name: "coordinator.savepoint-written", process: "coordinator", when: "savepoint" },
   { name: "coordinator.savepoint-told", process: "coordinator", when: "savepoint" },
+  { name: "coordinator.chain-merged", process: "coordinator", when: "running" },
+  { name: "coordinator.merge-complete", process: "coordinator", when: "running" },
   { name: "coordinator.ending", process: "coordinator", when: "failing" },
   { name: "coordinator.checkpoint-chosen", process: "coordinator", when: "restarting" },
   { name: "coordinator.rows-kept", process: "coordinator", when: "restarting" },
   { name: "coordinator.attempt-stored", process: "coordinator", when: "restarting" },
   { name: "coordinator.deployed", process: "coordinator", when: "restarting" },
   { name: "coordinator.job-over", process: "coordinator", when: "ending" },
-  { name: "store.file-synced", process: "worker", when: "running" },
-  { name: "store.file-renamed", process: "worker", when: "running" },
+  { name: "store.file-synced", process: "coordinator", when: "running" },
+  { name: "store.file-renamed", process: "coordinator", when: "running" },
   { name: "store.manifest-deleted", process: "coordinator", when: "running" },
   { name: "store.blocks-deleted", process: "coordinator", when: "running" },
-  { name: "store.merged-blocks-written", process: "coordinator", when: "running" },
-  { name: "store.merged", process: "coordinator", when: "running" },
 ];

@@ -21,6 +21,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { STORE_ADOPT_AFTER_MS } from "../../../core/limits.ts";
 import type { LogLevel } from "../../../core/telemetry.ts";
 import type { ClusterId, StoreId, WorkerId } from "../../cluster-ids.ts";
+import { faultPoint } from "../../fault-point.ts";
 import type { LevelDatabase } from "../../state/level-store.ts";
 import { livingOwner, noteOwner } from "./folder-owner.ts";
 
@@ -149,11 +150,13 @@ export class StoreFolders {
 
   async #opened(id: StoreId, database: LevelDatabase): Promise<OpenStore> {
     const { worker, log, changed } = this.#options;
+    faultPoint("worker.store-locked");
     await noteOwner(join(this.#folder, id), worker);
     const store: OpenStore = { id, database };
     this.#open.set(id, store);
     log("info", "a store of checkpoints is open", { store: id });
     changed();
+    faultPoint("worker.store-opened");
     return store;
   }
 

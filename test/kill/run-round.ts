@@ -1,0 +1,147 @@
+/**
+ * One round: a job runs on a cluster of its own, whose processes are killed one after the other as the plan says, and its
+ * output has to be that of an undisturbed run.
+ *
+ *   1. The job runs and has completed a checkpoint.
+ *   2. For each strike: a process dies, another one takes its place, the job runs again. For a fault point a process is
+ *      killed at that moment, unless the last one was of its kind, and the one in its place is armed.
+ *   3. The gate opens, the job comes to its end, if need be over one more strike.
+ */
+
+import type { JobBundle } from "../../runtime/bundle/bundle-job.ts";
+import { type Armed, KillCluster, type Role } from "./kill-cluster.ts";
+import { type Output, outputOf } from "./output.ts";
+import type { Round, Strike } from "./plan.ts";
+
+export interface RoundJob {
+  readonly bundle: JobBundle;
+  readonly params: Readonly<Record<string, string | number>>;
+  /** Of the undisturbed run. */
+  readonly expected: Output;
+}
+
+export interface RoundResult {
+  /** Names of fault points, and "random worker" and "random coordinator", once for each kill. */
+  readonly kills: readonly string[];
+  /** Fault points at which nothing came by in time. */
+  readonly missed: readonly string[];
+  /** From a kill until the job ran again. */
+  readonly recoveryMs: readonly number[];
+  readonly attempts: number;
+}
+
+/** Longer than the rarest of them takes to be reached on a busy machine. */
+const REACHED_WITHIN_MS = 15_000;
+
+/** @throws when the job does not finish, or not with the output of the undisturbed run. */
+export async function runRound(folder: string, { strikes, ending }: Round, job: RoundJob): Promise<RoundResult> {
+  await using cluster = await KillCluster.start(folder);
+  const striking = new Striking(cluster);
+  try {
+    await cluster.submit(job.bundle, job.params);
+    await cluster.reaches("RUNNING");
+    await eventuallyCompleted(cluster);
+    for (const [at, strike] of strikes.entries()) await striking.strike(strike, strikes[at + 1] ?? ending);
+    if (ending !== undefined) await striking.strike(ending, undefined);
+    cluster.open();
+    await cluster.reaches("FINISHED");
+    const attempts = await cluster.attempt();
+    expectSame(await outputOf(cluster.output), job.expected);
+    return { kills: striking.kills, missed: striking.missed, recoveryMs: striking.recoveryMs, attempts };
+  } catch (error) {
+    const history = await cluster.exceptions();
+    throw new Error(`${(error as Error).message}\n  kills: ${striking.kills.join(", ")}\n  ${history.join("\n  ")}`, {
+      cause: error,
+    });
+  }
+}
+
+async function eventuallyCompleted(cluster: KillCluster): Promise<void> {
+  while ((await cluster.completedCheckpoints()) === 0) await cluster.reaches("RUNNING");
+}
+
+class Striking {
+  readonly kills: string[] = [];
+  readonly missed: string[] = [];
+  readonly recoveryMs: number[] = [];
+  readonly #cluster: KillCluster;
+  /** Which kind of process waits armed for the next strike. */
+  #armed: Role | undefined;
+
+  constructor(cluster: KillCluster) {
+    this.#cluster = cluster;
+  }
+
+  /** `next`: for which a process that takes another's place is armed, if it is of the same kind. */
+  async strike(strike: Strike, next: Strike | undefined): Promise<void> {
+    const before = await this.#cluster.attempt();
+    if (strike.kind === "random") await this.#atRandom(strike, armedFor(next, strike.process));
+    else await this.#atPoint(strike, armedFor(next, strike.point.process));
+    const from = performance.now();
+    // A process that was armed meanwhile may die before the job runs again, and one that had to end may have ended.
+    if (this.#armed !== undefined || (strike.kind === "point" && strike.point.when === "ending")) return;
+    await this.#cluster.reaches("RUNNING", before);
+    this.recoveryMs.push(performance.now() - from);
+  }
+
+  async #atRandom({ process, which, afterMs }: Strike & { kind: "random" }, armed: Armed): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    this.kills.push(`random ${process}`);
+    await this.#cluster.kill(process, which, armed);
+    this.#armed = armed === undefined ? undefined : process;
+  }
+
+  async #atPoint(strike: Strike & { kind: "point" }, armed: Armed): Promise<void> {
+    const { name, process } = strike.point;
+    if (this.#armed !== process) {
+      this.kills.push(`random ${process}`);
+      await this.#cluster.kill(process, 0, armedFor(strike, process));
+    }
+    const hit = await this.#cluster.killedItself(process, REACHED_WITHIN_MS, armed, this.#provoked(strike));
+    (hit ? this.kills : this.missed).push(name);
+    if (!hit) await this.#cluster.kill(process, 0, armed);
+    this.#armed = armed === undefined ? undefined : process;
+  }
+
+  /** What has to be done so that a process comes to the fault point at all. */
+  #provoked({ point }: Strike & { kind: "point" }): () => Promise<void> {
+    const cluster = this.#cluster;
+    let done = false;
+    return async () => {
+      const { when } = point;
+      if (when === "running" || when === "restarting" || (done && when !== "savepoint")) return;
+      if ((await cluster.job())?.state !== "RUNNING") return;
+      done = true;
+      if (when === "savepoint") await cluster.savepoint();
+      else if (when === "failing") await cluster.kill("worker", 0, undefined);
+      else cluster.open();
+    };
+  }
+}
+
+function armedFor(strike: Strike | undefined, role: Role): Armed {
+  return strike?.kind === "point" && strike.point.process === role ? `${strike.point.name}:${strike.nth}` : undefined;
+}
+
+function expectSame(found: Output, expected: Output): void {
+  for (const [name, rows] of expected) {
+    const own = found.get(name) ?? [];
+    const [lost, extra] = [rowsBehind(rows, own), rowsBehind(own, rows)];
+    if (lost.length + extra.length === 0) continue;
+    throw new Error(
+      `${name} has ${own.length} rows and not ${rows.length}: ${lost.length} are lost and ${extra.length} too many, such as ${lost[0] ?? extra[0]}`,
+    );
+  }
+}
+
+/** What the first has more often than the second. Both are sorted. */
+function rowsBehind(rows: readonly string[], others: readonly string[]): readonly string[] {
+  const more: string[] = [];
+  let at = 0;
+  for (const row of rows) {
+    while (at < others.length && (others[at] as string) < row) at++;
+    if (others[at] === row) at++;
+    else more.push(row);
+  }
+  return more;
+}
