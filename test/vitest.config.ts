@@ -3,8 +3,8 @@
  * test, the worker threads that it starts and a user's `node job.ts` all load the same files in the same way.
  *
  * Projects: `unit` (pure files, operators, small clusters in this process), `types` (the public API, judged by the
- * compiler), `tidy` (the rules of the tree), `package` (the packed tarball, installed and run). What needs a server
- * stands in a project of its own, outside of `npm test`.
+ * compiler), `tidy` (the rules of the tree), `integration` (jobs on real threads and processes), `kafka` (on a real
+ * broker), `package` (the packed tarball, installed and run).
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
@@ -53,9 +53,21 @@ export default defineConfig({
           ...native,
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
+          exclude: ["test/integration/kafka/**"],
           // Jobs measure nothing here, but each wants the machine's cores for itself.
           fileParallelism: false,
           testTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          ...native,
+          name: "kafka",
+          include: ["test/integration/kafka/**/*.test.ts"],
+          globalSetup: ["test/kafka-broker/global-setup.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       { test: { ...native, name: "tidy", include: ["test/tidy/**/*.test.ts"] } },

@@ -1,0 +1,40 @@
+/** What tests on a real broker have in common: the broker's address, topics of their own, and being skipped together. */
+
+import { randomUUID } from "node:crypto";
+import { type Admin, Kafka, logLevel } from "kafkajs";
+import { describe, inject } from "vitest";
+import "../../kafka-broker/global-setup.ts";
+
+const { brokers: all, missing } = inject("kafka");
+
+export const brokers: string[] = [...all];
+
+/** `describe`, skipped where no broker can be had; the setup of the project has said so. */
+export function describeOnKafka(name: string, tests: () => void): void {
+  describe.skipIf(missing !== undefined)(name, tests);
+}
+
+export interface NewTopic {
+  readonly partitions?: number;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** Makes a topic with a name of its own, and waits until it has leaders. */
+export async function newTopic(prefix: string, { partitions = 1, settings = {} }: NewTopic = {}): Promise<string> {
+  const topic = `${prefix}-${randomUUID()}`;
+  await withAdmin((admin) => {
+    const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+    return admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions, configEntries }] });
+  });
+  return topic;
+}
+
+export async function withAdmin<T>(use: (admin: Admin) => Promise<T>, at: string[] = brokers): Promise<T> {
+  const admin = new Kafka({ brokers: at, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    return await use(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
