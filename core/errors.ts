@@ -56,6 +56,7 @@ export const errorCodes = {
   INTERNAL: internal("The coordinator failed to answer a request; its log has the cause.", "restart"),
   JOB_ENDED: user("What was asked of a job can no longer be done, as it has ended."),
   JOB_UNKNOWN: user("The coordinator has no job of that id."),
+  KAFKA_FORMAT: external("What a Kafka broker sent is damaged, or of a form that is not known."),
   LINK_LOST: external("The exchange between two workers broke."),
   MISSING_NAME: user("Something that holds state has no name."),
   NOT_A_COORDINATOR: external("What answers at an address is no coordinator of Millrace.", "never"),
