@@ -16,4 +16,4 @@ export {
 } from "./operators/index.ts";
 export { type Progress, type ProgressOptions, type ProgressStream, showProgress } from "./runtime/cli/progress.ts";
 export type { JobMetrics } from "./runtime/job-metrics.ts";
-export { type FolderCheckpoints, type JobHandle, type RunOptions, run } from "./runtime/run.ts";
+export { type FolderCheckpoints, type JobHandle, type RunOptions, run, type SavepointOptions } from "./runtime/run.ts";

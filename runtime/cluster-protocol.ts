@@ -32,6 +32,7 @@
 
 import type { Params } from "../core/job.ts";
 import type { Acknowledgement } from "./checkpoints/slot-snapshots.ts";
+import type { UpgradeOptions } from "./checkpoints/upgrade.ts";
 import type { AttemptId, BundleHash, ClusterId, JobId, StoreId, WorkerId } from "./cluster-ids.ts";
 import type { ExecutionGraph } from "./graph/execution-graph.ts";
 import type { JobGraph } from "./graph/job-graph.ts";
@@ -122,6 +123,8 @@ export interface RegionDeployment {
 export interface StoredCheckpoint {
   readonly folder: string;
   readonly checkpoint: CheckpointName;
+  /** What is allowed where it is of another program than the job's. */
+  readonly upgrade?: UpgradeOptions;
 }
 
 export interface RestoredCheckpoint extends StoredCheckpoint {

@@ -8,6 +8,7 @@ import type { ErrorCode, ErrorOrigin } from "../core/errors.ts";
 import type { OperatorId, VertexId } from "../core/ids.ts";
 import type { Params } from "../core/job.ts";
 import type { LogLevel } from "../core/telemetry.ts";
+import type { UpgradeOptions } from "./checkpoints/upgrade.ts";
 import type { ExecutionGraph } from "./graph/execution-graph.ts";
 import type { JobGraph } from "./graph/job-graph.ts";
 import type { BlockPlace, CheckpointName } from "./state/checkpoint-store.ts";
@@ -47,6 +48,8 @@ export interface SlotDeployment {
 /** The slot reads it by "readManifest" and "readBlocks". */
 export interface SlotRestore {
   readonly checkpoint: CheckpointName;
+  /** What is allowed where it is of another program. */
+  readonly upgrade?: UpgradeOptions | undefined;
 }
 
 /** A split on its way to a reader. */

@@ -7,11 +7,12 @@ import { type Job, watchdogMs } from "../core/job.ts";
 import { CHECKPOINT_INTERVAL_MS } from "../core/limits.ts";
 import { RESTART_DEFAULT } from "../core/restart.ts";
 import { systemCallAfter, systemClock } from "./clock.ts";
+import type { LocalCheckpoints, LocalRestore } from "./coordinator/local-checkpoints.ts";
 import { LocalJob, type LocalJobOptions } from "./coordinator/local-job.ts";
 import type { AttemptSlots } from "./coordinator/restarting-job.ts";
-import { planJob } from "./graph/plan.ts";
+import { type Plan, planJob } from "./graph/plan.ts";
 import { type JobMetrics, summarise } from "./job-metrics.ts";
-import type { FolderCheckpoints, JobHandle, RunOptions } from "./run.ts";
+import type { FolderCheckpoints, JobHandle, RunOptions, SavepointOptions } from "./run.ts";
 import { createLog, type Log } from "./telemetry/pino-log.ts";
 import { refuseInSlot, SlotPool } from "./worker/slot-pool.ts";
 
@@ -19,6 +20,11 @@ interface EmbeddedJob {
   readonly local: Pick<LocalJob, "run" | "cancel" | "state" | "reports" | "busyMs" | "collected">;
   /** Ends its threads, which the job does by itself where it may have to start anew. */
   readonly end: () => Promise<void>;
+}
+
+interface EmbeddedSavepoint {
+  readonly restore: LocalRestore;
+  readonly lineage: string;
 }
 
 /** All but where slots come from. */
@@ -53,8 +59,11 @@ export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHan
   };
   const openSlots = (): AttemptSlots => openPool(job, options, plan.executionGraph.slots, log);
   const { checkpoints } = options;
+  const from = options.from === undefined ? undefined : await savepointFor(plan, options.from);
   const { local, end } =
-    checkpoints === undefined ? onSlots(openSlots(), common) : await restarting(job, checkpoints, common, openSlots);
+    checkpoints === undefined
+      ? await onSlots(openSlots(), common, from)
+      : await restarting(job, checkpoints, common, openSlots, from);
   const cancel = (): void => local.cancel();
   options.signal?.addEventListener("abort", cancel, { once: true });
   const result = local
@@ -77,10 +86,30 @@ function openPool(job: Job, { slotHeapMb }: RunOptions, slots: number, log: Log)
   return { start: (deployment) => pool.start(deployment, watchdog), close: () => pool.close() };
 }
 
+/** What the job goes on from: whole, and its state fits. */
+async function savepointFor(plan: Plan, given: string | SavepointOptions): Promise<EmbeddedSavepoint> {
+  const { directory, ...upgrade } = typeof given === "string" ? { directory: given } : given;
+  const [{ savepointFolder }, { checkUpgrade }, { verifyCheckpoint }] = await Promise.all([
+    import("./checkpoints/savepoint-folder.ts"),
+    import("./checkpoints/upgrade.ts"),
+    import("./state/checkpoint-reader.ts"),
+  ]);
+  const { store, opened } = await savepointFolder(resolve(directory));
+  checkUpgrade(opened, plan.jobGraph, upgrade);
+  await verifyCheckpoint(store, opened);
+  return { restore: { checkpoint: opened.name, store, upgrade }, lineage: opened.manifest.lineage };
+}
+
 /** A job that ends with its first failure. */
-function onSlots(slots: AttemptSlots, common: Common): EmbeddedJob {
-  const local = new LocalJob({ ...common, startSlot: (deployment) => slots.start(deployment) });
-  return { local, end: () => slots.close() };
+async function onSlots(slots: AttemptSlots, common: Common, from: EmbeddedSavepoint | undefined): Promise<EmbeddedJob> {
+  const startSlot: LocalJobOptions["startSlot"] = (deployment) => slots.start(deployment);
+  const restored = from && { checkpoints: await withoutCheckpoints(common.plan, from) };
+  return { local: new LocalJob({ ...common, startSlot, ...restored }), end: () => slots.close() };
+}
+
+async function withoutCheckpoints(plan: Plan, { restore }: EmbeddedSavepoint): Promise<LocalCheckpoints> {
+  const { LocalCheckpoints } = await import("./coordinator/local-checkpoints.ts");
+  return new LocalCheckpoints({ plan, taken: undefined, restore });
 }
 
 /** Loaded by those alone that take checkpoints. */
@@ -89,22 +118,31 @@ async function restarting(
   { directory, ...given }: FolderCheckpoints,
   common: Common,
   openSlots: () => AttemptSlots,
+  from: EmbeddedSavepoint | undefined,
 ): Promise<EmbeddedJob> {
   const interval = { milliseconds: CHECKPOINT_INTERVAL_MS };
   const settings = checkpointSettings({ interval, ...job.options.checkpoints, ...given }, "checkpoints");
   const folder = resolve(directory);
-  const [{ RestartingJob }, { openDirectoryStore }, { LineageFile }, { mergeInThread }, { restartRule }] =
-    await Promise.all([
-      import("./coordinator/restarting-job.ts"),
-      import("./state/directory-store.ts"),
-      import("./checkpoints/lineage-file.ts"),
-      import("./checkpoints/merge-in-thread.ts"),
-      import("./coordinator/restart-strategy.ts"),
-    ]);
+  const [
+    { RestartingJob },
+    { openDirectoryStore },
+    { LineageFile },
+    { mergeInThread },
+    { restartRule },
+    { idOf, jobOf },
+  ] = await Promise.all([
+    import("./coordinator/restarting-job.ts"),
+    import("./state/directory-store.ts"),
+    import("./checkpoints/lineage-file.ts"),
+    import("./checkpoints/merge-in-thread.ts"),
+    import("./coordinator/restart-strategy.ts"),
+    import("./checkpoints/lineage.ts"),
+  ]);
   const store = await openDirectoryStore(folder);
+  const newId = (): string => (from && jobOf(from.lineage) === job.name ? idOf(from.lineage) : randomUUID());
   const local = new RestartingJob({
-    ...{ ...common, openSlots, callAfter: systemCallAfter, store, settings },
-    lineage: await LineageFile.open(folder, job.name, randomUUID),
+    ...{ ...common, from: from?.restore, openSlots, callAfter: systemCallAfter, store, settings },
+    lineage: await LineageFile.open(folder, job.name, newId),
     nowMs: () => systemClock.now(),
     random: () => Math.random(),
     merge: (name) => mergeInThread(store, name),

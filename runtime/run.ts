@@ -8,6 +8,7 @@ import { enableCompileCache } from "node:module";
 import type { CheckpointOptions } from "../core/checkpoints.ts";
 import type { Job, Params } from "../core/job.ts";
 import type { LogLevel } from "../core/telemetry.ts";
+import type { UpgradeOptions } from "./checkpoints/upgrade.ts";
 import type { JobMetrics } from "./job-metrics.ts";
 
 export interface RunOptions {
@@ -29,6 +30,15 @@ export interface RunOptions {
   readonly slotHeapMb?: number;
   /** Takes checkpoints into a folder, and goes on from the newest one in it; overrides what the job says of checkpoints. */
   readonly checkpoints?: FolderCheckpoints;
+  /**
+   * Goes on from the savepoint in this folder, or the newest checkpoint, unless the folder of the job's own checkpoints has
+   * one. The program may be another one than it is of: what fits is kept or converted, the rest is refused.
+   */
+  readonly from?: string | SavepointOptions;
+}
+
+export interface SavepointOptions extends UpgradeOptions {
+  readonly directory: string;
 }
 
 export interface FolderCheckpoints extends Partial<CheckpointOptions> {
@@ -50,7 +60,7 @@ export interface JobHandle {
 
 /**
  * Submits the job and resolves with its handle when it was accepted: `await (await run(job)).result` waits for the end.
- * @throws MillraceError when the program, its parameters or options are not valid.
+ * @throws MillraceError when the program, its parameters or options are not valid, or what it is to go on from does not fit.
  */
 export async function run<P extends Params>(job: Job<P>, options: RunOptions = {}): Promise<JobHandle> {
   enableCompileCache();

@@ -51,10 +51,13 @@ export function heldRows(
 
 /** Whether sinks publish something when the checkpoint is complete: rows that are collected can be taken back. */
 export function publishes(manifest: CheckpointManifest): boolean {
-  return Object.keys(manifest.markers).some((sink) =>
-    preparedIn(manifest, sink as OperatorId).some((bytes) =>
-      partsOf(bytes).some(({ prepared }) => collectedMark(prepared) === undefined),
-    ),
+  return Object.keys(manifest.markers).some((sink) => publishesBy(manifest, sink as OperatorId));
+}
+
+/** Whether this sink does. */
+export function publishesBy(manifest: CheckpointManifest, sink: OperatorId): boolean {
+  return preparedIn(manifest, sink).some((bytes) =>
+    partsOf(bytes).some(({ prepared }) => collectedMark(prepared) === undefined),
   );
 }
 

@@ -11,7 +11,14 @@
 import type { OperatorId, VertexId } from "../../core/ids.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import type { SubtaskSnapshot } from "../protocol.ts";
-import type { ChainLink, CheckpointManifest, Opaque, OperatorRecord } from "../state/checkpoint-manifest.ts";
+import type {
+  ChainLink,
+  CheckpointManifest,
+  Opaque,
+  OperatorRecord,
+  StateRecord,
+} from "../state/checkpoint-manifest.ts";
+import { joinedState, stateId } from "../state/checkpoint-writer.ts";
 import { plainBytes, plainValue } from "../state/plain-bytes.ts";
 
 /** What one worker has written of an operator. */
@@ -94,24 +101,23 @@ function operatorRecords({ jobGraph, written, subtasks }: ManifestParts): readon
   );
   const blocks = Map.groupBy(written, ({ operator }) => operator);
   return jobGraph.vertices.flatMap(({ operators, parallelism }) =>
-    operators.flatMap(({ id }) => {
+    operators.flatMap(({ id, declared }) => {
       const rest = rests.get(id)?.map((each) => opaque(each.rest)) ?? [];
       const own = blocks.get(id) ?? [];
-      return rest.length + own.length === 0 ? [] : [operatorRecord(id, parallelism, own, rest)];
+      if (rest.length + own.length === 0) return [];
+      return [{ operator: id, parallelism, ...(declared === undefined ? {} : { declared }), ...joined(own), rest }];
     }),
   );
 }
 
-function operatorRecord(
-  operator: string,
-  parallelism: number,
-  written: readonly WrittenBlocks[],
-  rest: readonly Opaque[],
-): OperatorRecord {
-  const states = new Map(
-    written.flatMap((each) => each.states).map((state) => [`${state.section} ${state.name} ${state.schema}`, state]),
-  );
-  return { operator, parallelism, states: [...states.values()], blocks: written.flatMap((each) => each.blocks), rest };
+/** What workers have written of one operator. */
+function joined(written: readonly WrittenBlocks[]): Pick<OperatorRecord, "states" | "blocks"> {
+  const states = new Map<string, StateRecord>();
+  for (const state of written.flatMap((each) => each.states)) {
+    const known = states.get(stateId(state));
+    states.set(stateId(state), known === undefined ? state : joinedState(known, state));
+  }
+  return { states: [...states.values()], blocks: written.flatMap((each) => each.blocks) };
 }
 
 function positionOf(source: VertexId, enumerator: Uint8Array, subtasks: readonly SubtaskSnapshot[]): Uint8Array {

@@ -5,7 +5,7 @@ import { MillraceError } from "../../core/errors.ts";
 export const exitCodes = {
   /** The job finished, the answer was printed, or the process was stopped as asked. */
   done: 0,
-  /** The job was started and failed; `doctor` found what has to be mended. */
+  /** The job was started and failed; `doctor` found what has to be mended, or `diff` what does not fit. */
   failed: 1,
   /** Wrong usage, a program that is not valid, or no such job: nothing was started. */
   refused: 2,

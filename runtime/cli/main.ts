@@ -10,6 +10,7 @@ import { ownVersion } from "../version.ts";
 import type { ClusterStartOptions } from "./cluster-command.ts";
 import { withConnection, withData, withTls } from "./connection.ts";
 import type { CoordinatorCommandOptions } from "./coordinator-command.ts";
+import type { DiffOptions } from "./diff-command.ts";
 import type { DoctorOptions } from "./doctor-command.ts";
 import type { EndOptions, StopOptions } from "./end-command.ts";
 import { errorText } from "./error-text.ts";
@@ -22,6 +23,7 @@ import type { ResultOptions } from "./result-command.ts";
 import type { RunCommandOptions } from "./run-command.ts";
 import type { SavepointOptions } from "./savepoint-command.ts";
 import type { SubmitOptions } from "./submit-command.ts";
+import { withUpgrade } from "./upgrade-options.ts";
 import type { WorkerCommandOptions } from "./worker-command.ts";
 import { port, withSlots } from "./worker-options.ts";
 
@@ -51,7 +53,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
 const exitCodeHelp = `
 Exit codes:
   0    done: the job finished, the answer was printed, or the process was stopped as asked
-  1    the job failed, or doctor found what has to be mended
+  1    the job failed, doctor found what has to be mended, or diff what keeps a job from going on
   2    refused: wrong usage, a program that is not valid, or no such job
   3    no coordinator answers, or it has no room: later it may work
   4    the job was cancelled by someone else
@@ -86,9 +88,12 @@ class Invocation {
 }
 
 function addLocalCommands(program: Command, invocation: Invocation): void {
-  withJobOptions(program.command("run"), "print the final metrics and the collected rows as one line of JSON")
+  withUpgrade(
+    withJobOptions(program.command("run"), "print the final metrics and the collected rows as one line of JSON"),
+  )
     .description("run a job in this process, on worker threads, until it ends")
     .option("--checkpoints <folder>", "take checkpoints into that folder, and go on from the newest one in it")
+    .option("--from <folder>", "go on from the savepoint in that folder, unless there are checkpoints of its own")
     .action(invocation.action<[string, RunCommandOptions]>(async () => (await import("./run-command.ts")).runCommand));
   withConnection(
     withJobOptions(
@@ -101,6 +106,16 @@ function addLocalCommands(program: Command, invocation: Invocation): void {
     .action(
       invocation.action<[string, SubmitOptions]>(async () => (await import("./explain-command.ts")).explainCommand),
     );
+  withUpgrade(
+    withJobOptions(
+      program.command("diff").argument("<savepoint>", "the folder of a savepoint, or of an embedded job's checkpoints"),
+      "print the decisions as one line of JSON",
+    ),
+  )
+    .description("say what becomes of each state of a savepoint if a job goes on from it; exit code 1: it cannot")
+    .action(
+      invocation.action<[string, string, DiffOptions]>(async () => (await import("./diff-command.ts")).diffCommand),
+    );
   withConnection(program.command("doctor"))
     .description("check this host, and the cluster that is configured")
     .option("--kafka <host:port>", "see whether a broker takes connections; may be repeated", list, [])
@@ -109,8 +124,10 @@ function addLocalCommands(program: Command, invocation: Invocation): void {
 }
 
 function addJobCommands(program: Command, invocation: Invocation): void {
-  withConnection(
-    withJobOptions(program.command("submit"), "print the result, or with --detach the job, as one line of JSON"),
+  withUpgrade(
+    withConnection(
+      withJobOptions(program.command("submit"), "print the result, or with --detach the job, as one line of JSON"),
+    ),
   )
     .description("bundle a job, run it on a cluster, and follow it to its end")
     .option("--detach", "leave it running and print its id", false)

@@ -13,10 +13,13 @@ import { label } from "./label.ts";
 import { loadJob } from "./load-job.ts";
 import { parseParams } from "./param-values.ts";
 import { type Progress, showProgress } from "./progress.ts";
+import { type UpgradeArguments, upgradeOptions } from "./upgrade-options.ts";
 
-export interface RunCommandOptions extends JobOptions {
+export interface RunCommandOptions extends JobOptions, UpgradeArguments {
   /** The folder for checkpoints. */
   readonly checkpoints?: string;
+  /** The folder of a savepoint. */
+  readonly from?: string;
 }
 
 /** @throws what is wrong with the program, its parameters or options; a failure of the running job is printed instead. */
@@ -33,6 +36,7 @@ export async function runCommand(path: string, options: RunCommandOptions): Prom
     logLevel: options.verbose ? "info" : "warn",
     onProgress: progress.onProgress,
     ...(options.checkpoints === undefined ? {} : { checkpoints: { directory: options.checkpoints } }),
+    ...(options.from === undefined ? {} : { from: { directory: options.from, ...upgradeOptions(options) } }),
   });
   return await untilEnded(handle, { job, plan, progress, options, interruption });
 }

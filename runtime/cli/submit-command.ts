@@ -18,8 +18,9 @@ import { print, say } from "./output.ts";
 import { exitOf } from "./result-command.ts";
 import { onStopSignal } from "./stop-signal.ts";
 import { printable } from "./table.ts";
+import { type UpgradeArguments, upgradeOptions } from "./upgrade-options.ts";
 
-export interface SubmitOptions extends JobOptions, ConnectionOptions {
+export interface SubmitOptions extends JobOptions, ConnectionOptions, UpgradeArguments {
   readonly detach: boolean;
   readonly slotHeap?: number;
   /** The folder of a savepoint. */
@@ -57,12 +58,15 @@ async function bundled(path: string): Promise<JobBundle> {
   return await bundleJob(path);
 }
 
-function requestOf({ hash }: JobBundle, { parallelism, param, slotHeap, from }: SubmitOptions): SubmitRequest {
+function requestOf({ hash }: JobBundle, options: SubmitOptions): SubmitRequest {
+  const { parallelism, param, slotHeap, from } = options;
+  const upgrade = upgradeOptions(options);
   return {
     bundle: hash,
     ...(parallelism === undefined ? {} : { parallelism }),
     ...(slotHeap === undefined ? {} : { slotHeapMb: slotHeap }),
     ...(from === undefined ? {} : { from: resolve(from) }),
+    ...(upgrade === undefined ? {} : { upgrade }),
     paramTexts: param,
     workingDirectory: process.cwd(),
   };

@@ -216,7 +216,7 @@ export class CoordinatorService implements ClusterService {
 
   async #planAndSubmit(request: SubmitRequest): Promise<JobSummaryView> {
     const { bundles, cluster, planner } = this.#options;
-    const { bundle, parallelism, params, paramTexts, workingDirectory, slotHeapMb, from: folder } = request;
+    const { bundle, parallelism, params, paramTexts, workingDirectory, slotHeapMb, from: folder, upgrade } = request;
     if (!(await bundles.has(bundle))) {
       throw new MillraceError("NOT_FOUND", `there is no bundle ${bundle}; send it first`);
     }
@@ -226,7 +226,7 @@ export class CoordinatorService implements ClusterService {
       ...(params === undefined ? {} : { params }),
       ...(paramTexts === undefined ? {} : { paramTexts }),
     });
-    const from = folder === undefined ? undefined : await savepointIn(folder, plan.jobGraph);
+    const from = folder === undefined ? undefined : await savepointIn(folder, plan.jobGraph, upgrade);
     const job = await cluster.submit(plan, { bundle, workingDirectory, slotHeapMb, from });
     return jobSummary(job, this.#now());
   }

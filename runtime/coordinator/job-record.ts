@@ -6,7 +6,7 @@
 
 import { EXCEPTIONS_RETAINED } from "../../core/limits.ts";
 import type { KnownCheckpoints } from "../checkpoints/choose-checkpoint.ts";
-import { newLineage } from "../checkpoints/lineage.ts";
+import { continuedLineage, newLineage } from "../checkpoints/lineage.ts";
 import type { BundleHash, JobId } from "../cluster-ids.ts";
 import type { StoredCheckpoint } from "../cluster-protocol.ts";
 import type { PlannedJob } from "../planned-job.ts";
@@ -115,7 +115,7 @@ export function createRecord(
     latest: undefined,
     cause: undefined,
     exceptions: { entries: [], truncated: 0 },
-    lineage: submission.from?.lineage ?? newLineage(name, id),
+    lineage: submission.from ? continuedLineage(submission.from.lineage, name, () => id) : newLineage(name, id),
     checkpoints: life.regions.map(() => ({ completed: 0, committed: 0 })),
     collected: {},
     reports: [],

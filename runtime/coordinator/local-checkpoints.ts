@@ -1,22 +1,32 @@
-/** One attempt of an embedded job that takes checkpoints: what its slots say of them, and what it tells them. */
+/** One attempt of an embedded job that takes checkpoints or goes on from one: what its slots say, and what it tells them. */
 
 import type { VertexId } from "../../core/ids.ts";
 import { SlotSnapshots } from "../checkpoints/slot-snapshots.ts";
 import { answerRead } from "../checkpoints/stored-reads.ts";
 import { dealersOf } from "../graph/dealers.ts";
 import type { Plan } from "../graph/plan.ts";
-import type { FromSlot, SlotDeployment, ToSlot } from "../protocol.ts";
-import type { CheckpointName, CheckpointStore } from "../state/checkpoint-store.ts";
+import type { FromSlot, SlotDeployment, SlotRestore, ToSlot } from "../protocol.ts";
+import type { CheckpointStore } from "../state/checkpoint-store.ts";
 import type { RegionCheckpoints } from "./region-checkpoints.ts";
 
 export interface LocalCheckpointsOptions {
   readonly plan: Pick<Plan, "jobGraph" | "executionGraph">;
+  /** Undefined: none are taken. */
+  readonly taken: TakenCheckpoints | undefined;
+  /** What it goes on from; undefined: it begins. */
+  readonly restore: LocalRestore | undefined;
+}
+
+export interface TakenCheckpoints {
   readonly checkpoints: RegionCheckpoints;
   readonly store: CheckpointStore;
-  /** What it goes on from; undefined: it begins. */
-  readonly restore: CheckpointName | undefined;
   /** The greatest number that the store knows. */
   readonly last: number;
+}
+
+export interface LocalRestore extends SlotRestore {
+  /** Where it is: of a savepoint another one than that of the job's checkpoints. */
+  readonly store: CheckpointStore;
 }
 
 /** By which name an embedded job writes: it is one process. */
@@ -33,23 +43,24 @@ export class LocalCheckpoints {
   #send: Send = () => {};
 
   constructor(options: LocalCheckpointsOptions) {
-    const { plan, checkpoints } = options;
+    const { plan, taken } = options;
     this.#options = options;
     this.#dealers = dealersOf(plan.jobGraph, plan.executionGraph);
     this.#starting = new Set(Array.from({ length: plan.executionGraph.slots }, (_, slot) => slot));
     this.#open = new Set(this.#starting);
     this.#snapshots = new SlotSnapshots({
       worker: EMBEDDED,
-      acknowledge: (acknowledgement) => checkpoints.acknowledged(acknowledgement),
-      decline: (checkpoint, cause) => checkpoints.declined(checkpoint, cause),
+      acknowledge: (acknowledgement) => taken?.checkpoints.acknowledged(acknowledgement),
+      decline: (checkpoint, cause) => taken?.checkpoints.declined(checkpoint, cause),
     });
   }
 
   /** What a slot's deployment says of it. */
   deployment(slot: number): Pick<SlotDeployment, "checkpointing" | "enumerates" | "restore"> {
-    const { restore } = this.#options;
+    const { restore, taken } = this.#options;
     const enumerates = [...this.#dealers].filter(([, dealer]) => dealer === slot).map(([vertex]) => vertex);
-    return { checkpointing: true, enumerates, ...(restore === undefined ? {} : { restore: { checkpoint: restore } }) };
+    const restored = restore && { restore: { checkpoint: restore.checkpoint, upgrade: restore.upgrade } };
+    return { checkpointing: taken !== undefined, enumerates, ...restored };
   }
 
   /** By which way slots are told. */
@@ -58,7 +69,7 @@ export class LocalCheckpoints {
   }
 
   receive(slot: number, message: FromSlot): void {
-    const { checkpoints, store } = this.#options;
+    const { restore, taken } = this.#options;
     switch (message.kind) {
       case "running":
         this.#started(slot);
@@ -78,11 +89,12 @@ export class LocalCheckpoints {
       case "declined":
       case "enumeratorCut":
       case "wantsCheckpoint":
-        checkpoints.receive(message);
+        taken?.checkpoints.receive(message);
         break;
       case "readManifest":
       case "readBlocks":
-        void answerRead(Promise.resolve(store), message).then((answer) => this.#send(slot, answer));
+        if (restore !== undefined)
+          void answerRead(Promise.resolve(restore.store), message).then((answer) => this.#send(slot, answer));
         break;
       case "printed":
       case "oversize":
@@ -97,26 +109,27 @@ export class LocalCheckpoints {
   slotEnded(slot: number): void {
     this.#open.delete(slot);
     this.#snapshots.slotEnded(slot);
-    this.#options.checkpoints.slotEnded(slot);
+    this.#options.taken?.checkpoints.slotEnded(slot);
     this.#started(slot);
   }
 
   /** Its slots are told to end. */
   close(): void {
-    this.#options.checkpoints.close();
+    this.#options.taken?.checkpoints.close();
   }
 
   #started(slot: number): void {
     if (!this.#starting.delete(slot) || this.#starting.size > 0 || this.#open.size === 0) return;
-    const { checkpoints, last } = this.#options;
+    const { taken } = this.#options;
+    if (taken === undefined) return;
     const tellAll = (message: ToSlot): void => {
       for (const open of this.#open) this.#send(open, message);
     };
-    checkpoints.open(
+    taken.checkpoints.open(
       {
         slots: [...this.#open],
         dealers: this.#dealers,
-        begin: (checkpoint) => this.#begin(checkpoint, tellAll),
+        begin: (checkpoint) => this.#begin(checkpoint, taken.store, tellAll),
         cut: (checkpoint, vertex, lastSerials) =>
           this.#send(this.#dealers.get(vertex) ?? 0, { kind: "cutEnumerator", checkpoint, vertex, lastSerials }),
         ended: (checkpoint, complete) => {
@@ -124,12 +137,12 @@ export class LocalCheckpoints {
           tellAll({ kind: "checkpointEnded", checkpoint, complete });
         },
       },
-      last,
+      taken.last,
     );
   }
 
-  #begin(checkpoint: number, tellAll: (message: ToSlot) => void): void {
-    this.#snapshots.begin(checkpoint, [...this.#open], Promise.resolve(this.#options.store));
+  #begin(checkpoint: number, store: CheckpointStore, tellAll: (message: ToSlot) => void): void {
+    this.#snapshots.begin(checkpoint, [...this.#open], Promise.resolve(store));
     tellAll({ kind: "checkpoint", checkpoint, full: false });
   }
 

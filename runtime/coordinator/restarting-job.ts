@@ -12,8 +12,8 @@ import { MillraceError } from "../../core/errors.ts";
 import type { OperatorId } from "../../core/ids.ts";
 import { chooseCheckpoint } from "../checkpoints/choose-checkpoint.ts";
 import { heldRows, publishes } from "../checkpoints/collected-rows.ts";
-import { checkFits } from "../checkpoints/lineage.ts";
 import type { LineageFile } from "../checkpoints/lineage-file.ts";
+import { checkUpgrade } from "../checkpoints/upgrade.ts";
 import { toErrorReport } from "../error-report.ts";
 import type { SlotDeployment, SubtaskReport } from "../protocol.ts";
 import type { CheckpointManifest } from "../state/checkpoint-manifest.ts";
@@ -23,7 +23,7 @@ import { CheckpointStats } from "./checkpoint-stats.ts";
 import { canRestart } from "./job-life.ts";
 import type { JobState } from "./job-state.ts";
 import { KeptRows } from "./kept-rows.ts";
-import { LocalCheckpoints } from "./local-checkpoints.ts";
+import { LocalCheckpoints, type LocalRestore } from "./local-checkpoints.ts";
 import { LocalJob, type LocalJobOptions, type StartedSlot } from "./local-job.ts";
 import { RegionCheckpoints } from "./region-checkpoints.ts";
 import { decideRestart, noFailures, type RestartHistory, type RestartRule } from "./restart-strategy.ts";
@@ -42,6 +42,8 @@ export interface RestartingJobOptions
   /** In [0, 1). */
   readonly random: () => number;
   readonly store: CheckpointStore;
+  /** What it goes on from as long as the store has nothing. */
+  readonly from: LocalRestore | undefined;
   readonly lineage: LineageFile;
   readonly settings: CheckpointSettings;
   readonly merge: (name: CheckpointName) => Promise<CheckpointName>;
@@ -144,7 +146,8 @@ export class RestartingJob {
     const { restore, last } = await this.#restore(attempt);
     const slots = openSlots();
     try {
-      const checkpoints = new LocalCheckpoints({ plan, checkpoints: this.#checkpoints, store, restore, last });
+      const taken = { checkpoints: this.#checkpoints, store, last };
+      const checkpoints = new LocalCheckpoints({ plan, taken, restore });
       const startSlot = (deployment: SlotDeployment): StartedSlot => slots.start(deployment);
       this.#local = new LocalJob({ ...this.#options, startSlot, attempt, rows: this.#rows, checkpoints });
       if (this.#isCancelled) this.#local.cancel();
@@ -155,22 +158,29 @@ export class RestartingJob {
     }
   }
 
-  async #restore(attempt: number): Promise<{ readonly restore: CheckpointName | undefined; readonly last: number }> {
-    const { store, lineage, log, jobName, plan, nowMs } = this.#options;
+  async #restore(attempt: number): Promise<{ readonly restore: LocalRestore | undefined; readonly last: number }> {
+    const { store, lineage, log, jobName, plan, from } = this.#options;
     const { name, last, damaged } = await chooseCheckpoint(store, lineage.known);
     for (const error of damaged) log("error", error.message, { job: jobName, code: error.code });
     if (name === undefined) {
       this.#rows.clear();
-      return { restore: undefined, last };
+      if (from !== undefined) this.#restored(from.checkpoint, true);
+      return { restore: from, last: Math.max(last, from === undefined ? 0 : checkpointNumber(from.checkpoint)) };
     }
     const opened = await openCheckpoint(store, name);
-    checkFits(opened, plan.jobGraph);
-    const checkpoint = checkpointNumber(name);
-    if (attempt === 1) this.#inherited = checkpoint;
+    checkUpgrade(opened, plan.jobGraph);
+    if (attempt === 1) this.#inherited = checkpointNumber(name);
     this.#keepRows(opened);
-    this.stats.wasRestored({ region: 0, checkpoint, savepoint: false, atMs: nowMs(), path: undefined });
-    log("info", `the job goes on from checkpoint ${checkpoint}`, { job: jobName, checkpoint });
-    return { restore: name, last };
+    this.#restored(name, false);
+    return { restore: { checkpoint: name, store }, last };
+  }
+
+  #restored(name: CheckpointName, savepoint: boolean): void {
+    const { log, jobName, nowMs } = this.#options;
+    const checkpoint = checkpointNumber(name);
+    this.stats.wasRestored({ region: 0, checkpoint, savepoint, atMs: nowMs(), path: undefined });
+    const what = savepoint ? "the savepoint of checkpoint" : "checkpoint";
+    log("info", `the job goes on from ${what} ${checkpoint}`, { job: jobName, checkpoint });
   }
 
   /** Rows that came behind the barrier will come again. */

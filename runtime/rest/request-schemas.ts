@@ -5,7 +5,7 @@
 
 import { REST_ROWS_MAX } from "../../core/limits.ts";
 import { count, fieldsOf, oneOf, type Schema, scalar } from "./schema.ts";
-import type { ExpectedSubmission, SavepointRequest, SubmitRequest } from "./views.ts";
+import type { ExpectedSubmission, SavepointRequest, SubmitRequest, UpgradeRequest } from "./views.ts";
 
 const id = { type: "string", pattern: "^[0-9A-Za-z_-]{1,128}$" } as const;
 const hash = { type: "string", pattern: "^[0-9a-f]{64}$" } as const;
@@ -52,6 +52,16 @@ export const savepointBody: Schema = fieldsOf<SavepointRequest>(
   ["target-directory", "cancel-job", "drain"],
 );
 
+const upgrade: Schema = fieldsOf<UpgradeRequest>(
+  {
+    allowDropped: { type: "boolean" },
+    drop: { type: "array", items: parameterName, maxItems: 1000 },
+    rename: { type: "object", propertyNames: parameterName, additionalProperties: parameterName, maxProperties: 1000 },
+    otherJob: { type: "boolean" },
+  },
+  ["allowDropped", "drop", "rename", "otherJob"],
+);
+
 export const submitBody: Schema = fieldsOf<SubmitRequest>(
   {
     bundle: hash,
@@ -60,7 +70,8 @@ export const submitBody: Schema = fieldsOf<SubmitRequest>(
     paramTexts: { type: "array", items: { type: "string", maxLength: 65_536 }, maxItems: 1000 },
     workingDirectory: absolutePath,
     from: absolutePath,
+    upgrade,
     slotHeapMb: { type: "integer", minimum: 16, maximum: 1_048_576 },
   },
-  ["parallelism", "params", "paramTexts", "slotHeapMb", "from"],
+  ["parallelism", "params", "paramTexts", "slotHeapMb", "from", "upgrade"],
 );

@@ -274,6 +274,16 @@ export interface SubmitRequest {
   readonly slotHeapMb?: number;
   /** The folder of a savepoint that it goes on from. */
   readonly from?: string;
+  /** What becomes of its state where the job is another program. */
+  readonly upgrade?: UpgradeRequest;
+}
+
+/** See `UpgradeOptions`; Flink's allowNonRestoredState is `allowDropped`. */
+export interface UpgradeRequest {
+  readonly allowDropped?: boolean;
+  readonly drop?: readonly string[];
+  readonly rename?: Readonly<Record<string, string>>;
+  readonly otherJob?: boolean;
 }
 
 /** What is known of a submission before its program is bundled. */

@@ -14,7 +14,9 @@
 
 import { crc32 } from "node:zlib";
 import { MillraceError } from "../../core/errors.ts";
+import type { KeyKind } from "../../core/key.ts";
 import type { CheckpointName } from "./checkpoint-store.ts";
+import type { OperatorDeclaration } from "./operator-declaration.ts";
 import type { Section } from "./state-block.ts";
 
 const MAGIC = 0x4d43524d;
@@ -54,6 +56,8 @@ export interface OperatorRecord {
   /** Its stable id. */
   readonly operator: string;
   readonly parallelism: number;
+  /** What the program said that it keeps; absent: nothing. */
+  readonly declared?: OperatorDeclaration;
   readonly states: readonly StateRecord[];
   /** In the order in which they have to be restored. */
   readonly blocks: readonly BlockRecord[];
@@ -67,6 +71,8 @@ export interface StateRecord {
   /** The schema id that its blocks carry, and the text that it is the checksum of. */
   readonly schema: number;
   readonly schemaText: string;
+  /** What its keys are; absent: not known, or they are numbers of key groups. */
+  readonly keys?: readonly KeyKind[];
 }
 
 export interface BlockRecord {

@@ -5,7 +5,8 @@
 
 import type { BlockRecord, OperatorRecord, StateRecord } from "./checkpoint-manifest.ts";
 import type { CheckpointName, CheckpointWrites } from "./checkpoint-store.ts";
-import { readHeader, schemaText } from "./state-block.ts";
+import { keyKindsOf } from "./key-kinds.ts";
+import { type BlockHeader, readHeader, schemaText } from "./state-block.ts";
 
 /** Blocks held before they are written: what one batch of a store may take up in memory. */
 const BATCH_BYTES = 16 * 1024 * 1024;
@@ -35,7 +36,8 @@ export class CheckpointWriter {
     const { section } = header.shape;
     const { name, schema, rows, bytes, crc, keyGroups } = header;
     const of = this.#operatorOf(operator);
-    of.states.set(`${section} ${name} ${schema}`, { name, section, schema, schemaText: schemaText(header.shape) });
+    // What was in flight is no state: no other program is compared with it.
+    if (section !== "inFlight") noteState(of.states, block, header);
     const number = this.#written + this.#pending.length;
     const { first, last } = keyGroups;
     of.blocks.push({ worker: this.#worker, number, name, section, schema, rows, bytes, crc, first, last });
@@ -73,4 +75,24 @@ export class CheckpointWriter {
     this.#operators.set(operator, made);
     return made;
   }
+}
+
+function noteState(states: Map<string, StateRecord>, block: Uint8Array, header: BlockHeader): void {
+  const { name, schema, shape } = header;
+  const id = stateId({ name, schema, section: shape.section });
+  const keys = keyKindsOf(block, header);
+  const record: StateRecord = { name, section: shape.section, schema, schemaText: schemaText(shape), keys };
+  const known = states.get(id);
+  states.set(id, known === undefined ? record : joinedState(known, record));
+}
+
+/** States with the same one are the same, whoever wrote their blocks. */
+export function stateId({ name, section, schema }: Pick<StateRecord, "name" | "section" | "schema">): string {
+  return `${section} ${name} ${schema}`;
+}
+
+/** What two workers, or two blocks, say of one state. */
+export function joinedState(one: StateRecord, other: StateRecord): StateRecord {
+  const keys = [...new Set([...(one.keys ?? []), ...(other.keys ?? [])])].sort();
+  return keys.length === one.keys?.length ? one : { ...one, keys };
 }

@@ -24,7 +24,9 @@ import { Ageing, noClock, type RecordTime, type StateClock } from "./ageing.ts";
 import { RunningCapture } from "./capture.ts";
 import { captureColumn, type Steps } from "./capture-states.ts";
 import { captureRows, dropBlocks, dropsPlan, type Panes, tablePlan } from "./capture-tables.ts";
+import { convertedBlock } from "./convert-block.ts";
 import { type Capturing, Epochs } from "./epochs.ts";
+import type { Convert } from "./evolve-type.ts";
 import { type Handle, handleOf } from "./handles.ts";
 import { KeyGroups } from "./key-groups.ts";
 import { KeyedEntries } from "./keyed-entries.ts";
@@ -218,9 +220,9 @@ class MemoryBackend implements KeyedStateBackend {
     this.#entries.deselect();
   }
 
-  restoreBlock(block: Uint8Array, where: string): void {
+  restoreBlock(block: Uint8Array, where: string, convert?: Convert): void {
     const header = readHeader(block, where, this.#operator);
-    if (intersects(header.keyGroups, this.keyGroups)) this.#restoreBlock(block, header, where, "allowed");
+    if (intersects(header.keyGroups, this.keyGroups)) this.#restoreBlock(block, header, where, "allowed", convert);
     this.#entries.deselect();
   }
 
@@ -228,10 +230,11 @@ class MemoryBackend implements KeyedStateBackend {
     this.#epochs.restored(checkpoint);
   }
 
-  #restoreBlock(block: Uint8Array, header: BlockHeader, where: string, repeats: Repeats): void {
+  #restoreBlock(block: Uint8Array, header: BlockHeader, where: string, repeats: Repeats, convert?: Convert): void {
     const { section } = header.shape;
-    if (section === "timers") return;
-    const opened = openBlock(block, plans[section], where, this.#operator);
+    if (section === "timers" || section === "inFlight") return;
+    const saved = openBlock(block, plans[section], where, this.#operator);
+    const opened = convert === undefined ? saved : convertedBlock(saved, convert, this.#operator);
     if (section === "drops") {
       const table = this.#tables.get(header.name);
       if (table !== undefined) restoreDrops(opened, table, this.keyGroups);
@@ -243,7 +246,10 @@ class MemoryBackend implements KeyedStateBackend {
     } else restoreStates(opened, this.#restoredColumn(header, section), this.#entries, this.keyGroups, repeats);
   }
 
-  #restoredColumn({ name, shape }: BlockHeader, kind: Exclude<Section, "table" | "drops" | "timers">): StateColumn {
+  #restoredColumn(
+    { name, shape }: BlockHeader,
+    kind: Exclude<Section, "table" | "drops" | "timers" | "inFlight">,
+  ): StateColumn {
     const column = this.#columnOf(name, kind);
     if (column.kind !== kind)
       throw corrupt(this.#operator, `the state "${name}" is saved both as a ${column.kind} and as a ${kind}`);

@@ -4,7 +4,7 @@
  *
  *   offset  0  u32  magic "MRSB"
  *           4  u8   format version, 2
- *           5  u8   section: 1 value, 2 list, 3 map, 4 reducing, 5 table, 6 drops, 7 timers
+ *           5  u8   section: 1 value, 2 list, 3 map, 4 reducing, 5 table, 6 drops, 7 timers, 8 in flight
  *           6  u16  flags: 1 rows have values, 2 keys are key groups' numbers, 4 keys are encoded, 8 event-time stamps,
  *                   16 processing-time stamps
  *           8  u32  length of the whole block
@@ -41,7 +41,7 @@ const VERSION = 2;
 const CRC_AT = 12;
 const HEADER_BYTES = 32;
 
-export const sections = ["value", "list", "map", "reducing", "table", "drops", "timers"] as const;
+export const sections = ["value", "list", "map", "reducing", "table", "drops", "timers", "inFlight"] as const;
 export type Section = (typeof sections)[number];
 
 const flags = { values: 1, named: 2, encodedKeys: 4, event: 8, processing: 16 } as const;
@@ -235,6 +235,12 @@ export function openBlock(block: Uint8Array, plan: ColumnPlan, where: string, op
   } catch (cause) {
     throw corrupt(operator, `${where} cannot be decoded: ${String(cause)}`, cause);
   }
+}
+
+/** Where the column of keys is, and whether they are encoded. REQUIRES: a verified block whose rows have keys. */
+export function keysAt(bytes: Buffer): { readonly at: number; readonly encoded: boolean } {
+  const at = HEADER_BYTES + 2 + bytes.readUInt16LE(HEADER_BYTES) + 6 * bytes.readUInt16LE(30);
+  return { at, encoded: (bytes.readUInt16LE(6) & flags.encodedKeys) !== 0 };
 }
 
 function readKeys(source: ByteSource, rows: number, encoded: boolean): OpenBlock["keys"] {

@@ -17,6 +17,7 @@ import { assertTransferable } from "../exchange/codec/transferable.ts";
 import type { ChainedOperator, JobVertex } from "../graph/job-graph.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import type { EdgeOutput } from "./edge-output.ts";
+import { withGuardedKeys } from "./guard-keys.ts";
 import {
   type OperatorCut,
   OperatorHost,
@@ -194,8 +195,12 @@ function createLink(
     for (const link of behind) link.host.markIdle(idle);
   };
   const targets: OutputTargets = { place: options.vertex.operators.indexOf(chained), main, sides, markIdle };
-  host = new OperatorHost(node.id, environment, targets, options.restored?.get(node.id));
-  return { host, ...entry(node, host, mains.length === 1 ? behind[0] : undefined, main.push) };
+  const restored = options.restored?.get(node.id);
+  host = new OperatorHost(node.id, environment, targets, restored);
+  return {
+    host,
+    ...entry(withGuardedKeys(node, restored?.keys), host, mains.length === 1 ? behind[0] : undefined, main.push),
+  };
 }
 
 /** What takes an operator's records: a fused run, or the operator itself. */

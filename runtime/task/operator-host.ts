@@ -5,6 +5,7 @@
 
 import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
+import type { KeyKind } from "../../core/key.ts";
 import { keyGroupsOfSubtask } from "../../core/key-group.ts";
 import type {
   ArrowAdapter,
@@ -67,6 +68,8 @@ export interface OperatorSnapshot {
   readonly sink?: RestoredSink | undefined;
   /** State and timers that were restored already, instead of as snapshots. */
   readonly live?: RestoredState | undefined;
+  /** The kinds of keys of what was restored, where the operator's key function is another one. */
+  readonly keys?: readonly KeyKind[] | undefined;
 }
 
 /** Made before the operator's host, which lends it its clock. */

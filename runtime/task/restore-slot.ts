@@ -5,15 +5,16 @@
  * Backends are not told that what they hold is that checkpoint: the first capture of an attempt takes everything.
  */
 
-import type { OperatorId } from "../../core/ids.ts";
+import type { OperatorId, VertexId } from "../../core/ids.ts";
 import { type KeyGroupRange, keyGroupsOfSubtask } from "../../core/key-group.ts";
 import type { PreparedPart, RestoredSink } from "../../core/sink.ts";
 import type { KeyedStateBackend } from "../../core/state-backend.ts";
-import { preparedIn, restsOf } from "../checkpoints/manifest-parts.ts";
+import { positionIn, preparedIn, restsOf, type SourcePosition } from "../checkpoints/manifest-parts.ts";
+import { checkUpgrade, type OperatorUpgrade, stateKey, type Upgrade } from "../checkpoints/upgrade.ts";
 import type { SubtaskPlacement } from "../graph/execution-graph.ts";
 import type { JobVertex } from "../graph/job-graph.ts";
-import type { SlotDeployment } from "../protocol.ts";
-import { type OpenCheckpoint, readOperator } from "../state/checkpoint-reader.ts";
+import type { SlotDeployment, SlotRestore } from "../protocol.ts";
+import { type OpenCheckpoint, openCheckpoint, readOperator } from "../state/checkpoint-reader.ts";
 import { type CheckpointReads, checkpointNumber } from "../state/checkpoint-store.ts";
 import { createMemoryBackend } from "../state/memory-backend.ts";
 import { plainValue } from "../state/plain-bytes.ts";
@@ -26,7 +27,7 @@ export type RestoredSubtasks = ReadonlyMap<SubtaskPlacement, ReadonlyMap<Operato
 /** @throws STATE_CORRUPT, CHECKPOINT_FORMAT, CHECKPOINT_STORE */
 export async function restoreSlot(
   deployment: SlotDeployment,
-  opened: OpenCheckpoint,
+  { opened, upgrade }: RestoredFrom,
   store: CheckpointReads,
 ): Promise<RestoredSubtasks> {
   const subtasks = new Map<SubtaskPlacement, ReadonlyMap<OperatorId, OperatorSnapshot>>();
@@ -35,7 +36,10 @@ export async function restoreSlot(
     const vertex = deployment.jobGraph.vertices.find(({ id }) => id === placement.vertex) as JobVertex;
     const operators = new Map<OperatorId, OperatorSnapshot>();
     for (const { id } of vertex.operators) {
-      const share = { operator: id, subtask: placement.subtask, parallelism: vertex.parallelism };
+      const share = {
+        ...{ operator: id, subtask: placement.subtask, parallelism: vertex.parallelism },
+        upgrade: upgrade.of(id),
+      };
       operators.set(id, await restoreOperatorOf(share, deployment, opened, store));
     }
     subtasks.set(placement, operators);
@@ -43,10 +47,36 @@ export async function restoreSlot(
   return subtasks;
 }
 
+/** A checkpoint, and what of it becomes what. */
+export interface RestoredFrom {
+  readonly opened: OpenCheckpoint;
+  readonly upgrade: Upgrade;
+}
+
+/** @throws UPGRADE_REFUSED, and what reading fails with */
+export async function openRestored(
+  { jobGraph }: Pick<SlotDeployment, "jobGraph">,
+  { checkpoint, upgrade }: SlotRestore,
+  store: CheckpointReads,
+): Promise<RestoredFrom> {
+  const opened = await openCheckpoint(store, checkpoint);
+  // Whose it is was looked at before anything was started.
+  return { opened, upgrade: checkUpgrade(opened, jobGraph, { ...upgrade, otherJob: true }) };
+}
+
+/** Where a source goes on; undefined: it begins. */
+export function restoredPosition({ opened, upgrade }: RestoredFrom, source: VertexId): SourcePosition | undefined {
+  // A source is the first operator of its vertex, which has its name.
+  const { was, dropped } = upgrade.of(source as unknown as OperatorId);
+  if (was === undefined || dropped.has(stateKey("position", "position"))) return undefined;
+  return positionIn(opened.manifest, was as VertexId);
+}
+
 interface Share {
   readonly operator: OperatorId;
   readonly subtask: number;
   readonly parallelism: number;
+  readonly upgrade: OperatorUpgrade;
 }
 
 async function restoreOperatorOf(
@@ -55,26 +85,30 @@ async function restoreOperatorOf(
   opened: OpenCheckpoint,
   store: CheckpointReads,
 ): Promise<OperatorSnapshot> {
-  const { operator, subtask, parallelism } = share;
-  const rests = restsOf(opened.manifest, operator);
+  const { subtask, parallelism, upgrade } = share;
+  const rests = upgrade.was === undefined ? [] : restsOf(opened.manifest, upgrade.was as OperatorId);
   const rest = dealtRest(rests, subtask, parallelism);
+  const lists = rest.lists.filter(({ name }) => !upgrade.dropped.has(stateKey("list of the operator", name)));
   return {
     watermark: rests.length === 0 ? Number.NEGATIVE_INFINITY : rest.watermark,
     keyed: undefined,
     timers: undefined,
-    lists: new Map(rest.lists.map(({ name, mode, elements }) => [name, { mode, elements }])),
-    sink: restoredSink(opened, operator),
+    lists: new Map(lists.map(({ name, mode, elements }) => [name, { mode, elements }])),
+    sink: restoredSink(opened, upgrade),
     live: await restoreState(share, deployment, opened, store),
+    keys: upgrade.keys,
   };
 }
 
-function restoredSink({ name, manifest }: OpenCheckpoint, operator: OperatorId): RestoredSink {
-  const parts = preparedIn(manifest, operator).flatMap((bytes) => plainValue(bytes) as readonly PreparedPart[]);
+function restoredSink({ name, manifest }: OpenCheckpoint, { was, dropped }: OperatorUpgrade): RestoredSink {
+  const left = was === undefined || dropped.has(stateKey("prepared output", "prepared output"));
+  const prepared = left ? [] : preparedIn(manifest, was as OperatorId);
+  const parts = prepared.flatMap((bytes) => plainValue(bytes) as readonly PreparedPart[]);
   return { checkpoint: checkpointNumber(name), parts: parts.toSorted((a, b) => a.checkpoint - b.checkpoint) };
 }
 
 async function restoreState(
-  { operator, subtask, parallelism }: Share,
+  { operator, subtask, parallelism, upgrade: { was, dropped, conversions } }: Share,
   { jobGraph, freeze }: SlotDeployment,
   opened: OpenCheckpoint,
   store: CheckpointReads,
@@ -84,13 +118,16 @@ async function restoreState(
   const common = { operator, keyGroups, keyGroupCount: jobGraph.keyGroups };
   let backend: KeyedStateBackend | undefined;
   let timers: TimerQueue | undefined;
-  for await (const { block, header, where } of readOperator(store, opened, operator, keyGroups)) {
+  if (was === undefined) return { backend, timers, clock };
+  for await (const { block, header, where } of readOperator(store, opened, was, keyGroups)) {
+    const key = stateKey(header.shape.section, header.name);
+    if (dropped.has(key)) continue;
     if (header.shape.section === "timers") {
       timers ??= new TimerQueue(common);
       timers.restoreBlock(block, where);
     } else {
       backend ??= createMemoryBackend({ ...common, freezeValues: freeze, clock: (domain) => clock.now(domain) });
-      backend.restoreBlock(block, where);
+      backend.restoreBlock(block, where, conversions.get(key));
     }
   }
   timers?.restored(undefined);

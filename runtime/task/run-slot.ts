@@ -9,15 +9,14 @@ import { MillraceError } from "../../core/errors.ts";
 import type { VertexId } from "../../core/ids.ts";
 import type { Job } from "../../core/job.ts";
 import type { ArrowAdapter } from "../../core/operator.ts";
-import { positionIn, type SourcePosition } from "../checkpoints/manifest-parts.ts";
+import type { SourcePosition } from "../checkpoints/manifest-parts.ts";
 import { toErrorReport } from "../error-report.ts";
 import { faultPoint } from "../fault-point.ts";
 import type { DealtSplit, FromSlot, SlotDeployment, SlotRestore, ToSlot } from "../protocol.ts";
-import { openCheckpoint } from "../state/checkpoint-reader.ts";
 import { type DeployedSlot, type DeployedSubtask, deploySlot, rebuiltGraph, type SlotServices } from "./deploy.ts";
 import { HandedOver } from "./handed-over.ts";
 import { reportSubtasks } from "./report.ts";
-import { type RestoredSubtasks, restoreSlot } from "./restore-slot.ts";
+import { openRestored, type RestoredSubtasks, restoredPosition, restoreSlot } from "./restore-slot.ts";
 import { Slot, type SlotHost } from "./slot.ts";
 import { SlotCheckpoints } from "./slot-checkpoints.ts";
 import { SlotEnumerators } from "./slot-enumerators.ts";
@@ -91,12 +90,12 @@ interface Restored {
 /** What the slot goes on from, before anything of it is made. @throws CANCELLED, and what reading failed with. */
 async function readRestored(
   deployment: SlotDeployment,
-  { checkpoint }: SlotRestore,
+  restore: SlotRestore,
   store: StoredCheckpoint,
 ): Promise<Restored> {
-  const opened = await openCheckpoint(store, checkpoint);
-  const subtasks = await restoreSlot(deployment, opened, store);
-  return { subtasks, positionOf: (source) => positionIn(opened.manifest, source) };
+  const from = await openRestored(deployment, restore, store);
+  const subtasks = await restoreSlot(deployment, from, store);
+  return { subtasks, positionOf: (source) => restoredPosition(from, source) };
 }
 
 /** A deployed slot with all that answers its mail. */

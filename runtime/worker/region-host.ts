@@ -319,7 +319,9 @@ function slotDeployment(region: RegionDeployment, slot: number, module: string, 
     printsToLog: true,
     memory,
     checkpointing: region.checkpointing,
-    ...(region.restore === undefined ? {} : { restore: { checkpoint: region.restore.checkpoint } }),
+    ...(region.restore === undefined
+      ? {}
+      : { restore: { checkpoint: region.restore.checkpoint, upgrade: region.restore.upgrade } }),
   };
 }
 

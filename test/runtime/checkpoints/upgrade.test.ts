@@ -1,0 +1,568 @@
+/** What becomes of each state when another version of a program goes on from a savepoint: a table of versions. */
+
+import { expect, test } from "vitest";
+import type { DataStream, KeyedStream } from "../../../core/data-stream.ts";
+import type { Environment } from "../../../core/environment.ts";
+import type { OperatorId } from "../../../core/ids.ts";
+import { defineJob, type Job } from "../../../core/job.ts";
+import type { Key } from "../../../core/key.ts";
+import type { ValueSchema } from "../../../core/types.ts";
+import {
+  collectTo,
+  fromArray,
+  generate,
+  listState,
+  mapState,
+  sliding,
+  summing,
+  tumbling,
+  types,
+  valueState,
+} from "../../../index.ts";
+import { checkUpgrade, decideUpgrade, stateKey, type UpgradeOptions } from "../../../runtime/checkpoints/upgrade.ts";
+import { upgradeText } from "../../../runtime/checkpoints/upgrade-text.ts";
+import { planJob } from "../../../runtime/graph/plan.ts";
+import { type SavedOptions, savedBy } from "./fixtures/saved-by.ts";
+
+interface Row {
+  readonly user: string;
+  readonly item: string;
+  readonly amount: number;
+}
+
+type Rows = DataStream<Row>;
+type Keyed = KeyedStream<Row, string>;
+
+let jobs = 0;
+
+function program(build: (rows: Rows, env: Environment) => void, source: "array" | "generate" = "array"): Job {
+  const row: Row = { user: "u", item: "i", amount: 1 };
+  // Every version is a module's own job; here their name is all that they share.
+  return defineJob({ url: `test:${jobs++}` }, "shop", (env) => {
+    const from = source === "array" ? fromArray([row]) : generate({ count: 1, record: () => row });
+    build(env.from(from as ReturnType<typeof fromArray<Row>>, { name: "rows" }), env);
+  });
+}
+
+const visit = types.object({ count: types.int32 });
+
+/** One keyed function with one state. */
+function visits(state: Record<string, ReturnType<typeof v>>, name = "visits", previously?: string[]) {
+  return program((rows) => {
+    const options = previously === undefined ? {} : { previously };
+    rows
+      .keyBy("user")
+      .process(name, { state, process: () => [] }, options)
+      .to(collectTo("out"));
+  });
+}
+
+const v = (schema?: ValueSchema<unknown>) => (schema === undefined ? valueState<unknown>() : valueState(schema));
+
+function windowed(of: (keyed: Keyed) => DataStream<unknown>): Job {
+  return program((rows) => of(rows.withTimestamps(() => 0).keyBy("user")).to(collectTo("out")));
+}
+
+function lines(from: Job, to: Job, options?: UpgradeOptions, saved?: SavedOptions): readonly string[] {
+  const { decisions } = decideUpgrade(savedBy(from, saved), planJob(to).jobGraph, options);
+  return decisions
+    .filter(({ state }) => state !== "position")
+    .map(({ operator, was, state, outcome, changes }) =>
+      [`${outcome} ${operator}/${state}`, ...(was === undefined ? [] : [`was ${was}`]), ...changes].join("; "),
+    );
+}
+
+type Case = readonly [
+  what: string,
+  from: Job,
+  to: Job,
+  lines: readonly string[],
+  options?: UpgradeOptions,
+  saved?: SavedOptions,
+];
+
+const gone = 'the program has no operator "visits"';
+const asked = "it begins anew, as was asked for";
+
+const table: readonly Case[] = [
+  ["the same program", visits({ last: v(visit) }), visits({ last: v(visit) }), ["kept visits/last"]],
+  [
+    "a field with a default",
+    visits({ last: v(visit) }),
+    visits({ last: v(types.object({ count: types.int32, at: types.withDefault(types.string, "?") })) }),
+    ['converted visits/last; its values.at is added with the default "?"'],
+  ],
+  [
+    "a widened number",
+    visits({ last: v(types.int32) }),
+    visits({ last: v(types.number) }),
+    ["converted visits/last; its values: int32 is widened to number"],
+  ],
+  [
+    "another type",
+    visits({ last: v(types.string) }),
+    visits({ last: v(types.number) }),
+    ["refused visits/last; its values: string became number"],
+  ],
+  [
+    "a required field",
+    visits({ last: v(visit) }),
+    visits({ last: v(types.object({ count: types.int32, at: types.string })) }),
+    ["refused visits/last; its values.at is added as a required string without a default"],
+  ],
+  [
+    "no schema before",
+    visits({ last: v() }),
+    visits({ last: v(visit) }),
+    ["kept visits/last; its values had no schema: they are kept as they are"],
+  ],
+  [
+    "no schema now",
+    visits({ last: v(visit) }),
+    visits({ last: v() }),
+    ["kept visits/last; it has no schema any more: its values are kept as they are"],
+  ],
+  [
+    "an older format",
+    visits({ last: v(types.string) }),
+    visits({ last: v(types.number) }),
+    ["kept visits/last; its values had no schema: they are kept as they are"],
+    {},
+    { undeclared: true },
+  ],
+  [
+    "a state of another kind",
+    visits({ last: v(visit) }),
+    program((rows) =>
+      rows
+        .keyBy("user")
+        .process("visits", { state: { last: listState(visit) }, process: () => [] })
+        .to(collectTo("out")),
+    ),
+    ["refused visits/last; it was a value state and is a list state"],
+  ],
+  [
+    "other keys of a map",
+    program((rows) =>
+      rows
+        .keyBy("user")
+        .process("visits", { state: { m: mapState(types.string, types.int32) }, process: () => [] })
+        .to(collectTo("out")),
+    ),
+    program((rows) =>
+      rows
+        .keyBy("user")
+        .process("visits", { state: { m: mapState(types.int32, types.number) }, process: () => [] })
+        .to(collectTo("out")),
+    ),
+    ["refused visits/m; its keys: string became int32"],
+  ],
+  [
+    "a state more and one less",
+    visits({ a: v(visit) }),
+    visits({ b: v(visit) }),
+    [
+      "kept visits/a; the program does not declare it any more: it is carried along unread",
+      "added visits/b; it begins empty",
+    ],
+  ],
+  [
+    "an operator more",
+    visits({ a: v(visit) }),
+    program((rows) => {
+      rows
+        .keyBy("user")
+        .process("visits", { state: { a: v(visit) }, process: () => [] })
+        .to(collectTo("out"));
+      rows
+        .keyBy("item")
+        .process("items", { state: { n: v(types.int32) }, process: () => [] })
+        .to(collectTo("more"));
+    }),
+    ["kept visits/a", "added items/n; it begins empty"],
+  ],
+  [
+    "an operator less",
+    visits({ a: v(visit) }),
+    program((rows) => rows.to(collectTo("out"))),
+    [`refused visits/a; ${gone}`],
+  ],
+  [
+    "an operator less, allowed",
+    visits({ a: v(visit) }),
+    program((rows) => rows.to(collectTo("out"))),
+    [`dropped visits/a; ${gone}`],
+    { allowDropped: true },
+  ],
+  [
+    "an operator less, named",
+    visits({ a: v(visit) }),
+    program((rows) => rows.to(collectTo("out"))),
+    [`dropped visits/a; ${gone}`],
+    { drop: ["visits"] },
+  ],
+  [
+    "an operator less, of which one state is named",
+    visits({ a: v(visit), b: v(visit) }),
+    program((rows) => rows.to(collectTo("out"))),
+    [`dropped visits/a; ${gone}`, `refused visits/b; ${gone}`],
+    { drop: ["visits/a"] },
+  ],
+  [
+    "an operator without state less",
+    program((rows) => rows.map((row) => row, { name: "gone" }).to(collectTo("out"))),
+    program((rows) => rows.to(collectTo("out"))),
+    [],
+  ],
+  [
+    "another name, by option",
+    visits({ a: v(visit) }),
+    visits({ a: v(visit) }, "seen"),
+    ["kept seen/a; was visits"],
+    { rename: { visits: "seen" } },
+  ],
+  [
+    "another name, by the program",
+    visits({ a: v(types.int32) }),
+    visits({ a: v(types.bigint) }, "seen", ["x", "visits"]),
+    ["converted seen/a; was visits; its values: int32 is widened to bigint"],
+  ],
+  [
+    "a former name that nothing has",
+    visits({ a: v(visit) }),
+    visits({ a: v(visit) }, "visits", ["before"]),
+    ["kept visits/a"],
+  ],
+  [
+    "its own name comes before former ones",
+    program((rows) => {
+      for (const name of ["old", "new"])
+        rows
+          .keyBy("user")
+          .process(name, { state: { a: v(visit) }, process: () => [] })
+          .to(collectTo(`${name} out`));
+    }),
+    visits({ a: v(visit) }, "new", ["old"]),
+    ["kept new/a", 'refused old/a; the program has no operator "old"'],
+  ],
+  [
+    "names that are exchanged",
+    program((rows) => {
+      rows
+        .keyBy("user")
+        .process("a", { state: { x: v(types.int32) }, process: () => [] })
+        .to(collectTo("a out"));
+      rows
+        .keyBy("user")
+        .process("b", { state: { x: v(types.string) }, process: () => [] })
+        .to(collectTo("b out"));
+    }),
+    program((rows) => {
+      rows
+        .keyBy("user")
+        .process("a", { state: { x: v(types.string) }, process: () => [] })
+        .to(collectTo("a out"));
+      rows
+        .keyBy("user")
+        .process("b", { state: { x: v(types.int32) }, process: () => [] })
+        .to(collectTo("b out"));
+    }),
+    ["kept a/x; was b", "kept b/x; was a"],
+    { rename: { a: "b", b: "a" } },
+  ],
+  [
+    "what is refused begins anew when asked to",
+    visits({ a: v(types.string), b: v(visit) }),
+    visits({ a: v(types.number), b: v(visit) }),
+    [`dropped visits/a; ${asked}`, "kept visits/b"],
+    { drop: ["visits/a"] },
+  ],
+  [
+    "a renamed one is dropped by its new name",
+    visits({ a: v(types.string) }),
+    visits({ a: v(types.number) }, "seen", ["visits"]),
+    [`dropped seen/a; was visits; ${asked}`],
+    { drop: ["seen"] },
+  ],
+  [
+    "another kind of operator",
+    windowed((keyed) => keyed.window(tumbling("1m")).aggregate("visits", summing<Row>("amount"))),
+    visits({ a: v(visit) }),
+    [
+      "refused visits/panes; the operator was a window and is a process",
+      "refused visits/fired; the operator was a window and is a process",
+      "added visits/a; it begins empty",
+    ],
+  ],
+  [
+    "other windows",
+    windowed((keyed) => keyed.window(tumbling("1m")).aggregate("sum", summing<Row>("amount"))),
+    windowed((keyed) => keyed.window(sliding("1m", "10s")).aggregate("sum", summing<Row>("amount"))),
+    [
+      "refused sum/panes; windows were tumbling by 60000 ms and are sliding by 60000 ms every 10000 ms",
+      "kept sum/fired",
+    ],
+  ],
+  [
+    "windows of another time zone",
+    windowed((keyed) => keyed.window(tumbling("1d")).aggregate("sum", summing<Row>("amount"))),
+    windowed((keyed) =>
+      keyed.window(tumbling("1d", { timeZone: "Asia/Tokyo" })).aggregate("sum", summing<Row>("amount")),
+    ),
+    [
+      "refused sum/panes; windows were tumbling by 86400000 ms and are tumbling by 86400000 ms in Asia/Tokyo",
+      "kept sum/fired",
+    ],
+  ],
+  [
+    "the lateness alone",
+    windowed((keyed) => keyed.window(tumbling("1m")).aggregate("sum", summing<Row>("amount"))),
+    windowed((keyed) =>
+      keyed.window(tumbling("1m"), { allowedLateness: "1h" }).aggregate("sum", summing<Row>("amount")),
+    ),
+    ["kept sum/panes", "kept sum/fired"],
+  ],
+  [
+    "another column aggregate",
+    windowed((keyed) => keyed.window(tumbling("1m")).aggregate("sum", summing<Row>("amount"))),
+    windowed((keyed) =>
+      keyed
+        .window(tumbling("1m"))
+        .aggregate("sum", { columns: [{ op: "max", of: () => 1 }], result: () => 1, fields: undefined }),
+    ),
+    ["refused sum/panes; it kept sum and keeps max", "kept sum/fired"],
+  ],
+  [
+    "an accumulator with a field more",
+    windowed((keyed) => keyed.window(tumbling("1m")).aggregate("sum", list, { schema: visit as never })),
+    windowed((keyed) =>
+      keyed.window(tumbling("1m")).aggregate("sum", list, {
+        schema: types.object({ count: types.int32, x: types.optional(types.string) }) as never,
+      }),
+    ),
+    ["converted sum/panes; its values.x is added, optional", "kept sum/fired"],
+  ],
+  [
+    "another accumulator",
+    windowed((keyed) => keyed.reduce("sum", (sum) => sum, { schema: types.object({ a: types.int32 }) as never })),
+    windowed((keyed) => keyed.reduce("sum", (sum) => sum, { schema: types.object({ a: types.string }) as never })),
+    ["refused sum/reduce; its values.a: int32 became string"],
+  ],
+  [
+    "a table of another size, of an older format",
+    windowed((keyed) => keyed.window(tumbling("1m")).aggregate("sum", summing<Row>("amount"))),
+    windowed((keyed) => keyed.window(tumbling("1m")).aggregate("sum", list)),
+    ["refused sum/panes; it kept 1 numbers and keeps 0 numbers and a value", "kept sum/fired"],
+    {},
+    { undeclared: true },
+  ],
+  [
+    "keys of another field",
+    keyedBy("user"),
+    keyedBy("item"),
+    [
+      "refused visits/a; keys were made of user and are made of item; if it is the same key under another name, say so by its type: keyBy(…, { type })",
+      "refused visits/timers; keys were made of user and are made of item; if it is the same key under another name, say so by its type: keyBy(…, { type })",
+    ],
+    {},
+    { timers: ["visits"] },
+  ],
+  [
+    "keys of another field, of a type that says they are the same",
+    keyedBy("user"),
+    keyedBy("item", types.string),
+    ["kept visits/a"],
+  ],
+  [
+    "keys of more fields",
+    keyedBy(["user"]),
+    keyedBy(["user", "item"]),
+    ["refused visits/a; keys were made of user and are made of user, item"],
+  ],
+  [
+    "keys of another declared type",
+    keyedBy("user", types.string),
+    keyedBy("user", types.int32),
+    ["refused visits/a; keys were string and are int32"],
+  ],
+  [
+    "a declared type that saved keys are not of",
+    keyedBy("user"),
+    keyedBy("user", types.union(types.int32, types.bigint)),
+    ["refused visits/a; keys are string in the checkpoint and (bigint|int32) now"],
+  ],
+  [
+    "a declared type that saved keys are of",
+    keyedBy("user"),
+    keyedBy("user", types.union(types.int32, types.string)),
+    ["kept visits/a"],
+  ],
+  [
+    "output that was prepared, of a sink that is gone",
+    program((rows) => rows.to(collectTo("a"))),
+    program((rows) => rows.to(collectTo("b"))),
+    ['refused a/prepared output; the program has no operator "a"'],
+    {},
+    { prepared: ["a"] },
+  ],
+  [
+    "lists of an operator",
+    custom("keeps"),
+    custom("keeps"),
+    ["kept keeps/list"],
+    {},
+    { lists: { keeps: { list: [1], empty: [] } } },
+  ],
+  [
+    "lists of an operator that is gone",
+    custom("keeps"),
+    custom("other"),
+    ['refused keeps/list; the program has no operator "keeps"'],
+    {},
+    { lists: { keeps: { list: [1] } } },
+  ],
+];
+
+const list = {
+  create: (): unknown => ({}),
+  add: (sum: unknown): unknown => sum,
+  merge: (sum: unknown): unknown => sum,
+  result: (): number => 1,
+};
+
+function keyedBy(by: "user" | "item" | ("user" | "item")[], type?: ValueSchema<Key>): Job {
+  return program((rows) => {
+    const keyed = rows.keyBy(by as "user", type === undefined ? {} : { type });
+    keyed.process("visits", { state: { a: v(visit) }, process: () => [] }).to(collectTo("out"));
+  });
+}
+
+function custom(name: string): Job {
+  return program((rows) => rows.transform(name, () => ({ process: () => undefined }) as never).to(collectTo("out")));
+}
+
+const cases = table.map(([what, from, to, expected, options = {}, saved = {}]) => ({
+  ...{ what, from, to, expected, options, saved },
+}));
+
+test.each(cases)("$what", ({ from, to, expected, options, saved }) => {
+  expect(lines(from, to, options, saved)).toEqual(expected);
+});
+
+test("positions are kept by sources of the same kind only", () => {
+  const build = (rows: Rows) => rows.to(collectTo("out"));
+  const decide = (to: Job) => decideUpgrade(savedBy(program(build)), planJob(to).jobGraph).decisions;
+  expect(decide(program(build))).toMatchObject([{ operator: "rows", state: "position", outcome: "kept" }]);
+  expect(decide(program(build, "generate"))).toMatchObject([
+    { outcome: "refused", changes: ['the source was "array" and is "generate", which does not know its positions'] },
+  ]);
+});
+
+test("a slot hears of each operator where its state is, what is left behind, and what values become", () => {
+  const from = savedBy(visits({ a: v(types.int32), b: v(types.string) }));
+  const to = planJob(visits({ a: v(types.bigint), b: v(types.string) }, "seen", ["visits"])).jobGraph;
+  const { was, dropped, conversions, keys } = decideUpgrade(from, to, { drop: ["seen/b"] }).of("seen" as OperatorId);
+  expect(was).toBe("visits");
+  expect([...dropped]).toEqual([stateKey("value", "b")]);
+  expect(conversions.get(stateKey("value", "a"))?.(7)).toBe(7n);
+  expect(keys).toBeUndefined();
+  expect(decideUpgrade(from, to).of("out" as OperatorId)).toMatchObject({ was: "out" });
+});
+
+test("keys are held to those that were saved where another function makes them and nobody says what it gives", () => {
+  const of = (key: (row: Row) => string) =>
+    program((rows) =>
+      rows
+        .keyBy(key)
+        .process("visits", { state: { a: v(visit) }, process: () => [] })
+        .to(collectTo("out")),
+    );
+  const saved = savedBy(of((row) => row.user));
+  const keysOf = (to: Job) => decideUpgrade(saved, planJob(to).jobGraph).of("visits" as OperatorId).keys;
+  expect(keysOf(of((row) => row.user))).toBeUndefined();
+  expect(keysOf(of((row) => row.item))).toEqual(["string"]);
+  expect(keysOf(keyedBy("user", types.string))).toBeUndefined();
+});
+
+const refusals: readonly (readonly [what: string, to: Job, options: UpgradeOptions, code: string, message: string])[] =
+  [
+    [
+      "another job's savepoint",
+      defineJob({ url: "test:other" }, "other", (env) =>
+        env.from(fromArray([1]), { name: "rows" }).to(collectTo("out")),
+      ),
+      {},
+      "CHECKPOINT_FOREIGN",
+      'is of job "shop", not of "other"',
+    ],
+    [
+      "other key groups",
+      defineJob(
+        { url: "test:groups" },
+        "shop",
+        (env) => env.from(fromArray([1]), { name: "rows" }).to(collectTo("out")),
+        { keyGroups: 7 },
+      ),
+      {},
+      "CHECKPOINT_FOREIGN",
+      'has 128 key groups, job "shop" has 7',
+    ],
+    [
+      "a renaming of what is not there",
+      visits({ a: v(visit) }),
+      { rename: { gone: "visits" } },
+      "BAD_OPTION",
+      'has no operator "gone" to be renamed; it has: rows, visits, out',
+    ],
+    [
+      "a renaming to what is not there",
+      visits({ a: v(visit) }),
+      { rename: { visits: "gone" } },
+      "BAD_OPTION",
+      'the program has no operator "gone"',
+    ],
+    [
+      "two renamings to one",
+      visits({ a: v(visit) }),
+      { rename: { visits: "out", rows: "out" } },
+      "BAD_OPTION",
+      '"visits" and "rows" are both renamed to "out"',
+    ],
+    [
+      "dropping what is not there",
+      visits({ a: v(visit) }),
+      { drop: ["gone"] },
+      "BAD_OPTION",
+      'has no "gone" to be dropped',
+    ],
+    ["a state that does not fit", visits({ a: v(types.string) }), {}, "UPGRADE_REFUSED", "1 of 2 states does not fit"],
+  ];
+
+test.each(refusals)("is refused by name: %s", (_, to, options, code, message) => {
+  const check = (): unknown => checkUpgrade(savedBy(visits({ a: v(visit) })), planJob(to).jobGraph, options);
+  expect(check).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
+});
+
+test("another job's savepoint is taken when that is asked for", () => {
+  const other = defineJob({ url: "test:asked" }, "asked", (env) =>
+    env.from(fromArray([1]), { name: "rows" }).to(collectTo("out")),
+  );
+  const { decisions } = checkUpgrade(savedBy(program((rows) => rows.to(collectTo("out")))), planJob(other).jobGraph, {
+    otherJob: true,
+  });
+  expect(decisions).toMatchObject([{ operator: "rows", outcome: "kept" }]);
+});
+
+test("a refusal says of every state what becomes of it, what has changed and what to do", () => {
+  const to = planJob(visits({ a: v(types.string), b: v(visit) })).jobGraph;
+  const saved = savedBy(visits({ a: v(types.int32) }));
+  const { decisions } = decideUpgrade(saved, to);
+  const text = upgradeText(decisions);
+  expect(text).toBe(`  kept       rows/position  position
+  refused    visits/a       value state
+      its values: int32 became string
+      → declare it as it was, bring the savepoint to the new form with the state processor, or let it begin anew (--drop visits/a)
+  added      visits/b       value state
+      it begins empty`);
+  expect(() => checkUpgrade(saved, to)).toThrow(text);
+});
