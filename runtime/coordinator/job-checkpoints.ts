@@ -254,7 +254,7 @@ export class JobCheckpoints {
   }
 
   #create(index: number): CheckpointedRegion {
-    const { plan, storage, record, nowMs, callAfter, log, completed, fail } = this.#surroundings;
+    const { plan, regions, storage, results, record, nowMs, callAfter, log, completed, fail } = this.#surroundings;
     const { checkpoints: settings } = plan;
     const folder = storage.folderOf(record().id, index);
     let opened: Promise<CheckpointStore> | undefined;
@@ -275,6 +275,7 @@ export class JobCheckpoints {
         tolerated: settings?.tolerated ?? CHECKPOINTS_TOLERATED,
       },
       merge: (name) => storage.merge(folder, name, settings?.copies),
+      keepOutput: () => results.sync(record().id, operatorsOf(regions[index], plan.jobGraph)),
       completed: (manifest) => completed(index, manifest.checkpoint, publishes(manifest)),
       fail: (error) => fail(index, error),
     });

@@ -423,11 +423,10 @@ export class JobManager {
     this.#record = { ...this.record, reports: this.reports.all() };
     this.close();
     faultPoint("coordinator.job-over");
-    // What a store did not take is not shown: another coordinator would know nothing of it.
-    this.#saved().then(
-      () => this.#show(),
-      (cause: Error) => this.#surroundings.storeFailed(cause),
-    );
+    const { results, storeFailed } = this.#surroundings;
+    // What a store did not take is not shown: another coordinator would know nothing of it. Rows come before the end.
+    const rowsSafe = results.sync(this.id, Object.keys(this.#record.collected));
+    rowsSafe.then(() => this.#saved()).then(() => this.#show(), storeFailed);
   }
 
   #show(): void {

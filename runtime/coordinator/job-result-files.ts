@@ -12,10 +12,10 @@ import { MillraceError } from "../../core/errors.ts";
 import { COLLECT_ROWS_MAX, JOB_RESULT_BYTES_MAX } from "../../core/limits.ts";
 import type { HeldRows } from "../checkpoints/collected-rows.ts";
 import type { JobId } from "../cluster-ids.ts";
-import { type Files, type OpenFile, systemFiles, unlessAbsent } from "../state/files.ts";
+import { type Files, makeFolder, type OpenFile, syncFolder, systemFiles, unlessAbsent } from "../state/files.ts";
 import { jobFolder, sinkFile } from "./job-paths.ts";
 import type { JobResults, RowsOrigin } from "./job-store.ts";
-import { appendLot, keepLots, removeLots } from "./result-lots.ts";
+import { appendLot, keepLots, removeLots, syncLots } from "./result-lots.ts";
 
 export interface JobResultFilesOptions {
   readonly folder: string;
@@ -31,6 +31,8 @@ interface SinkFile {
   readonly path: string;
   rows: number;
   bytes: number;
+  /** Whether all of it survives a loss of power. */
+  synced: boolean;
   /** Where every `markEvery`th row begins. */
   readonly marks: number[];
 }
@@ -81,6 +83,21 @@ export class JobResultFiles implements JobResults {
       return scan(this.#files, path);
     });
     return file.rows;
+  }
+
+  async sync(job: JobId, sinks: readonly string[]): Promise<void> {
+    await Promise.all(
+      sinks.map((sink) =>
+        this.#then(job, sink, async (file) => {
+          if (file.bytes === 0 || file.synced) return file;
+          await syncLots(this.#files, file.path);
+          await makeFolder(this.#files, dirname(file.path));
+          await syncFolder(this.#files, dirname(file.path));
+          file.synced = true;
+          return file;
+        }),
+      ),
+    );
   }
 
   /** At most `max` rows from a row on. */
@@ -134,6 +151,7 @@ export class JobResultFiles implements JobResults {
       );
     }
     if (file.bytes === 0) await this.#files.mkdir(dirname(file.path), { recursive: true });
+    file.synced = false;
     await using target = await this.#files.open(file.path, "a");
     await target.writeFile(Buffer.concat(lines));
     for (const line of lines) {
@@ -145,7 +163,7 @@ export class JobResultFiles implements JobResults {
 }
 
 function emptyFile(path: string): SinkFile {
-  return { path, rows: 0, bytes: 0, marks: [] };
+  return { path, rows: 0, bytes: 0, synced: false, marks: [] };
 }
 
 /** What is in a file, which may not exist. */

@@ -43,6 +43,8 @@ export interface JobResults {
    * @param held undefined: it holds all that the sink has.
    */
   keep(job: JobId, sink: string, held: HeldRows | undefined): Promise<number>;
+  /** Resolves when what the sinks have survives a loss of power. Sinks that have nothing are no mistake. */
+  sync(job: JobId, sinks: readonly string[]): Promise<void>;
 }
 
 /** Whence rows come: needed where a restart may have to take some back. */

@@ -3,7 +3,8 @@
  * what the slots say, and keeps the store tidy. Serves the embedded runtime and the cluster alike.
  *
  *   1. All slots are told; what they say is gathered.
- *   2. When all have acknowledged, the enumerators are asked; when these have answered, the manifest is written.
+ *   2. When all have acknowledged, the enumerators are asked; when these have answered, the rows that are kept here are made
+ *      safe and the manifest is written.
  *   3. What is complete is made known (`completed`) before sinks hear of it: from then on nothing older may be restored.
  *   4. Old checkpoints are discarded, long chains merged, one after the other and beside the job.
  */
@@ -60,6 +61,8 @@ export interface RegionCheckpointsOptions {
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Writes a chain again as one: the name of the copy. */
   merge(name: CheckpointName): Promise<CheckpointName>;
+  /** Resolves when what is kept here of the region's output is safe: a checkpoint counts on it. */
+  keepOutput(): Promise<void>;
   /** Resolves when it is safe that this one was complete; the sinks hear of it after that. */
   completed(manifest: CheckpointManifest): Promise<void>;
   /** The region cannot go on, as its checkpoints fail. */
@@ -299,11 +302,12 @@ export class RegionCheckpoints {
   }
 
   async #write(manifest: CheckpointManifest): Promise<void> {
-    const { store, completed } = this.#options;
+    const { store, keepOutput, completed } = this.#options;
     const slots = this.#slots;
     const name = checkpointName(manifest.checkpoint);
     const bytes = encodeManifest(manifest);
     faultPoint("coordinator.all-acknowledged");
+    await keepOutput();
     await (await store()).writeManifest(name, bytes);
     faultPoint("coordinator.manifest-written");
     await completed(manifest);

@@ -67,6 +67,8 @@ export class RestartingJob {
     this.#checkpoints = new RegionCheckpoints({
       ...{ region: 0, lineage: lineage.lineage, jobGraph: plan.jobGraph, rules: settings, retained: settings.retained },
       ...{ stats: this.stats, store: async () => store, nowMs, callAfter, log, merge },
+      // Rows are kept in memory, and are gone with the process anyway.
+      keepOutput: async () => {},
       completed: (manifest) => this.#completed(manifest),
       fail: (error) => this.#local?.fail(error),
     });

@@ -27,6 +27,14 @@ export async function appendLot(
   await file.writeFile(`${JSON.stringify(line)}\n`);
 }
 
+/** The rows survive a loss of power, and whence they came. */
+export async function syncLots(files: Files, rowsFile: string): Promise<void> {
+  for (const path of [rowsFile, lotsFile(rowsFile)]) {
+    await using file = await unlessAbsent(files.open(path));
+    await file?.sync();
+  }
+}
+
 export async function removeLots(files: Files, rowsFile: string): Promise<void> {
   await Promise.all([lotsFile(rowsFile), nextFile(rowsFile)].map((path) => files.rm(path, { force: true })));
 }

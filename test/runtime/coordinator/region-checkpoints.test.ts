@@ -58,6 +58,7 @@ class Region {
       },
       log: () => {},
       merge: (name) => mergeCheckpoint(this.store, name, { worker: "merger" }),
+      keepOutput: async () => {},
       completed: async (manifest) => void this.completed.push(manifest),
       fail: (error) => {
         this.failure = error;
@@ -162,6 +163,25 @@ describe("the checkpoints of a region", () => {
     expect(manifest.operators.map(({ operator }) => operator)).toEqual([counted]);
     expect(positionIn(manifest, source)).toEqual({ enumerator: Uint8Array.of(101), current: [Uint8Array.of(1)] });
     expect(region.stats.latest.completed).toMatchObject({ checkpoint: 1, acknowledged: 1, status: "COMPLETED" });
+  });
+
+  test("are complete when what is kept of the output is safe, and come to nothing where it is not", async () => {
+    const kept = Promise.withResolvers<void>();
+    let isFull = false;
+    const region = new Region({
+      keepOutput: () => (isFull ? Promise.reject(new Error("the disk is full")) : kept.promise),
+      rules: { intervalMs: 100, minPauseMs: 0, timeoutMs: 1000, tolerated: 1 },
+    });
+    region.open();
+    const taken = region.take(1);
+    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect([await region.store.manifests(), region.told.at(-1)]).toEqual([[], "cut 1 of items behind 10"]);
+    kept.resolve();
+    await taken;
+    expect([await region.store.manifests(), region.told.at(-1)]).toEqual([[checkpointName(1)], "1 complete"]);
+    isFull = true;
+    await region.take(2);
+    expect([await region.store.manifests(), region.told.at(-1)]).toEqual([[checkpointName(1)], "2 nothing"]);
   });
 
   test("build on the one before within an attempt, and on none in the next", async () => {

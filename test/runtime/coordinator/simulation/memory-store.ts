@@ -59,6 +59,7 @@ export class MemoryDisk {
             this.rows.set(key, kept);
             return kept.length;
           }),
+        sync: async () => {},
         keep: (job, sink, held) => inOrder(() => this.#keep(`${job}/${sink}`, held)),
         clear: (job, sinks) =>
           inOrder(() => {
