@@ -12,4 +12,10 @@ export {
 } from "./operator-harness.ts";
 export type { OutputElement } from "./recorded-output.ts";
 export { SeededRandom } from "./seeded-random.ts";
+export {
+  type SeedResult,
+  type SimulatedFaults,
+  type SimulateOptions,
+  simulate,
+} from "./simulation/simulate.ts";
 export { VirtualClock } from "./virtual-clock.ts";

@@ -1,0 +1,279 @@
+/**
+ * A simulated cluster with one job: its hosts and processes, who starts them again, and who submits the job and waits for it.
+ * One seed, one run.
+ */
+
+import type { Job } from "../../../core/job.ts";
+import type { BundleHash, JobId } from "../../cluster-ids.ts";
+import { isFinalStatus } from "../../coordinator/job-life.ts";
+import type { JobManager } from "../../coordinator/job-manager.ts";
+import { JobResultFiles } from "../../coordinator/job-result-files.ts";
+import { watchFaultPoints } from "../../fault-point.ts";
+import type { PlannedJob } from "../../planned-job.ts";
+import { openDirectoryStore } from "../../state/directory-store.ts";
+import { ControlNetwork } from "./control-network.ts";
+import { Disk } from "./disk.ts";
+import { FaultInjector } from "./fault-injector.ts";
+import type { PlannedFault, Undisturbed } from "./faults.ts";
+import { finalState } from "./final-state.ts";
+import { Ledger, textOf } from "./ledger.ts";
+import { LinkSockets } from "./link-network.ts";
+import { Network } from "./network.ts";
+import { Host, SimulatedProcess } from "./process.ts";
+import { type ProgramOptions, simulatedProgram } from "./program.ts";
+import { quietFiles } from "./quiet-files.ts";
+import { checkpointFolder, DATA_FOLDER, SimulatedCoordinator } from "./simulated-coordinator.ts";
+import { SimulatedWorker } from "./simulated-worker.ts";
+import { World } from "./world.ts";
+
+export interface SimulatedRun {
+  readonly seed: number;
+  readonly job: Job;
+  readonly plan: PlannedJob;
+  readonly workers: number;
+  readonly slotsPerWorker: number;
+  readonly program: Omit<ProgramOptions, "ledger">;
+  /** Drawn when the world has begun. */
+  readonly faults: (world: World) => readonly PlannedFault[];
+  readonly log: ((line: string) => void) | undefined;
+}
+
+export interface RunOutcome extends Undisturbed {
+  /** Beside what its output and state tell. */
+  readonly problems: readonly string[];
+  /** Of each sink, sorted. */
+  readonly rows: ReadonlyMap<string, readonly string[]>;
+  readonly state: readonly string[];
+  readonly trace: string;
+  readonly events: number;
+  /** How often each fault has struck, and what came of the job. */
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+const VERSION = "simulated";
+const CLIENT_EVERY_MS = 20;
+/** How long a coordinator may take to be ready, before who watches it starts another one. */
+const UNREADY_MS_MAX = 4000;
+/** From then on nothing goes wrong any more. */
+const CALM_AFTER_MS = 300_000;
+/** Within so long of calm every job comes to its end. */
+const END_WITHIN_MS = 1_800_000;
+/** What is still under way when the job is over arrives, and changes nothing. */
+const AFTERWARDS_MS = 15_000;
+
+export class SimulatedCluster {
+  readonly world: World;
+  readonly network: Network;
+  readonly disk: Disk;
+  readonly hosts: readonly Host[];
+  readonly coordinatorHost = new Host("host-c");
+  readonly #run: SimulatedRun;
+  readonly #control: ControlNetwork;
+  readonly #links: LinkSockets;
+  readonly #ledger = new Ledger();
+  readonly #steps = new Map<string, number>();
+  readonly #problems: string[] = [];
+  readonly #workers: SimulatedWorker[] = [];
+  readonly #injector: FaultInjector;
+  #coordinator: SimulatedCoordinator | undefined;
+  #coordinators = 0;
+  #jobs = 0;
+  #submitting = false;
+  #jobId: JobId | undefined;
+  #unreadySinceMs = 0;
+  #overMs = Number.POSITIVE_INFINITY;
+
+  constructor(run: SimulatedRun) {
+    this.#run = run;
+    this.world = new World(run.seed);
+    this.network = new Network(this.world);
+    this.disk = new Disk(this.world);
+    this.#control = new ControlNetwork(this.network);
+    this.#links = new LinkSockets(this.network);
+    this.hosts = Array.from({ length: run.workers }, (_, at) => new Host(`host-${at}`));
+    this.#injector = new FaultInjector(this, run.faults(this.world));
+  }
+
+  async run(): Promise<RunOutcome> {
+    const { world } = this;
+    watchFaultPoints((step) => this.#stepReached(step));
+    try {
+      const begin = (): void => {
+        this.startCoordinator(0);
+        for (const host of this.hosts) this.startWorker(host, 0);
+        this.#attend();
+        this.#injector.begin();
+        world.after(CALM_AFTER_MS, "calm", () => this.#injector.end());
+      };
+      await world.run(begin, CALM_AFTER_MS + END_WITHIN_MS, () => world.nowMs > this.#overMs + AFTERWARDS_MS);
+    } finally {
+      watchFaultPoints(undefined);
+    }
+    return await this.#outcome();
+  }
+
+  /** Those that live. */
+  get workers(): readonly SimulatedWorker[] {
+    return this.#workers.filter(({ process }) => process.alive);
+  }
+
+  get coordinator(): SimulatedProcess | undefined {
+    return this.#coordinator?.process.alive === true ? this.#coordinator.process : undefined;
+  }
+
+  startWorker(host: Host, afterMs: number): void {
+    this.world.after(afterMs, "a worker starts", () => {
+      if (this.workers.some(({ process }) => process.host === host)) return;
+      const process = new SimulatedProcess(`worker-${this.#workers.length}`, host, this.world);
+      const { job, slotsPerWorker: slots, program } = this.#run;
+      const worker = new SimulatedWorker({
+        ...{ process, slots, disk: this.disk, control: this.#control, links: this.#links, version: VERSION },
+        job: simulatedProgram(job, { ...program, ledger: this.#ledger }, process),
+        ended: (why) => {
+          if (why !== undefined) this.#problems.push(`${process.name} ended: ${why.stack}`);
+          process.die();
+          this.startWorker(host, 500);
+        },
+      });
+      this.#workers.push(worker);
+    });
+  }
+
+  startCoordinator(afterMs: number): void {
+    this.world.after(afterMs, "a coordinator starts", () => {
+      if (this.coordinator !== undefined) return;
+      const process = new SimulatedProcess(`coordinator-${++this.#coordinators}`, this.coordinatorHost, this.world);
+      this.#unreadySinceMs = this.world.nowMs;
+      this.#coordinator = new SimulatedCoordinator({
+        ...{ process, disk: this.disk, control: this.#control, version: VERSION },
+        newJobId: () => `job-${++this.#jobs}` as JobId,
+        log: (line) => this.#run.log?.(`${this.world.nowMs.toFixed(1)} ${process.name}: ${line}`),
+        failed: (cause) => {
+          this.#run.log?.(`${this.world.nowMs.toFixed(1)} ${process.name} could not start: ${cause.message}`);
+          this.kill(process);
+        },
+      });
+    });
+  }
+
+  /** It dies, and whoever watches it starts another one after a while. */
+  kill(process: SimulatedProcess, restartMs = 500): void {
+    process.die();
+    if (process.host === this.coordinatorHost) this.startCoordinator(restartMs);
+    else this.startWorker(process.host, restartMs);
+  }
+
+  /** Its process dies, and what nobody has synced is lost. */
+  losePower(host: Host, restartMs: number): void {
+    for (const process of [this.coordinator, ...this.workers.map((worker) => worker.process)])
+      if (process?.host === host) this.kill(process, restartMs);
+    this.disk.losePower(host);
+  }
+
+  note(what: string): void {
+    this.#run.log?.(`${this.world.nowMs.toFixed(1)} fault: ${what}`);
+  }
+
+  #stepReached(step: string): void {
+    const { current } = this.world;
+    if (current?.alive !== true) return;
+    const nth = (this.#steps.get(step) ?? 0) + 1;
+    this.#steps.set(step, nth);
+    this.#injector.stepReached(step, nth, current);
+  }
+
+  /** Submits the job, looks how it goes, and has a coordinator replaced that is not ready for long. */
+  #attend(): void {
+    this.world.after(CLIENT_EVERY_MS, "client", () => {
+      this.#attend();
+      const { cluster, process } = this.#coordinator ?? {};
+      if (process?.alive !== true) return;
+      if (cluster?.ready !== true || !this.#isReachable(process)) {
+        if (this.world.nowMs - this.#unreadySinceMs > UNREADY_MS_MAX) this.kill(process);
+        return;
+      }
+      this.#unreadySinceMs = this.world.nowMs;
+      const [job] = cluster.jobs;
+      if (job !== undefined) this.#look(job);
+      else if (!this.#submitting) this.#submit();
+    });
+  }
+
+  #isReachable(process: SimulatedProcess): boolean {
+    return this.#control.door?.process === process;
+  }
+
+  #submit(): void {
+    const { cluster, process } = this.#coordinator ?? {};
+    if (cluster === undefined || process === undefined) return;
+    if (this.#jobId !== undefined) this.#problems.push(`job ${this.#jobId} was accepted and is unknown`);
+    this.#submitting = true;
+    const over = (): void => {
+      this.#submitting = false;
+    };
+    // What a coordinator that dies meanwhile would have said never comes.
+    process.onDeath.push(over);
+    process.after(1, "a submission", () => {
+      const submission = { bundle: "bundle" as BundleHash, workingDirectory: "/", slotHeapMb: undefined };
+      cluster.submit(this.#run.plan, submission).then((job) => {
+        this.#jobId = job.id;
+        over();
+      }, over);
+    });
+  }
+
+  #look(job: JobManager): void {
+    if (!isFinalStatus(job.status)) {
+      this.#overMs = Number.POSITIVE_INFINITY;
+      return;
+    }
+    if (this.#overMs < Number.POSITIVE_INFINITY) return;
+    this.#overMs = this.world.nowMs;
+    this.#injector.end();
+  }
+
+  async #outcome(): Promise<RunOutcome> {
+    const { trace } = this.world;
+    const job = this.#coordinator?.cluster?.jobs[0];
+    const counts = new Map(this.#injector.counts);
+    counts.set(job?.status ?? "unknown", 1);
+    this.#judge(job);
+    const problems = [...this.#problems, ...this.#ledger.problems];
+    const files = quietFiles(this.disk);
+    const rows = this.#run.program.ownSinks && job !== undefined ? await this.#collected(job) : this.#ledger.rows;
+    const folders = job?.regions.map(({ index }) => checkpointFolder(job.id, index)) ?? [];
+    const states = await Promise.all(
+      folders
+        .filter((folder) => this.disk.find(folder) !== undefined)
+        .map(async (folder) => finalState(await openDirectoryStore(folder, files))),
+    );
+    // What user code has open outside of the world.
+    for (const slot of this.#workers.flatMap(({ slots }) => slots)) void slot.abandon();
+    const durationMs = Math.min(this.#overMs, this.world.nowMs);
+    return {
+      ...{ problems, rows, counts, durationMs, state: states.flat().sort(), steps: this.#steps },
+      ...{ trace: trace.hash, events: trace.events },
+    };
+  }
+
+  #judge(job: JobManager | undefined): void {
+    if (job === undefined) this.#problems.push("the job is unknown in the end");
+    else if (job.status !== "FINISHED")
+      this.#problems.push(`the job is ${job.status}: ${job.record.cause?.code} ${job.record.cause?.message ?? ""}`);
+    const { cluster } = this.#coordinator ?? {};
+    if (job?.status !== "FINISHED" || cluster === undefined) return;
+    if (cluster.openAttempts > 0) this.#problems.push(`${cluster.openAttempts} attempts are left`);
+    for (const { worker, attempt } of cluster.slots.taken())
+      this.#problems.push(`${worker} is still taken by ${attempt}`);
+  }
+
+  async #collected(job: JobManager): Promise<ReadonlyMap<string, readonly string[]>> {
+    const results = new JobResultFiles({ folder: `${DATA_FOLDER}/results`, files: quietFiles(this.disk) });
+    const sinks = Object.entries(job.record.collected);
+    const rows = sinks.map(async ([sink, count]) => {
+      const all = await results.read(job.id, sink, 0, count);
+      return [sink, all.map(textOf).sort()] as const;
+    });
+    return new Map(await Promise.all(rows));
+  }
+}

@@ -1,0 +1,137 @@
+/** The jobs that are run on simulated clusters. What each gives follows from its input alone, in whatever order that comes. */
+
+import {
+  collectTo,
+  counting,
+  defineJob,
+  type Environment,
+  generate,
+  type Job,
+  listState,
+  mapState,
+  NO_TIMESTAMP,
+  type OperatorFactory,
+  tumbling,
+  valueState,
+} from "millrace";
+import type { SimulateOptions } from "millrace/testing";
+
+export interface SimulatedJob {
+  readonly job: Job;
+  readonly options?: SimulateOptions;
+}
+
+interface Item {
+  readonly key: string;
+  readonly i: number;
+}
+
+const RECORDS = 1000;
+const itemOf = (i: number): Item => ({ key: `k${i % 7}`, i });
+
+/** Counts by windows of event time: panes as state, their ends as timers. */
+function windows(env: Environment): void {
+  env
+    .from(generate({ count: RECORDS, splits: 12, record: itemOf }))
+    .withTimestamps(({ i }) => i, { outOfOrderness: "1s" })
+    .keyBy("key")
+    .window(tumbling("50ms"))
+    .aggregate("counts", counting())
+    .to(collectTo("counted"));
+}
+
+interface Side {
+  readonly side: "order" | "payment";
+  readonly id: number;
+}
+
+/** Two sources meet by key: each order waits for its payment, and what stays alone is told when all input has come. */
+function join(env: Environment): void {
+  const orders = generate({ count: RECORDS / 2, splits: 7, record: (id): Side => ({ side: "order", id }) });
+  const payments = generate({ count: RECORDS / 2, splits: 5, record: (i): Side => ({ side: "payment", id: i * 2 }) });
+  env
+    .from(orders, { name: "orders" })
+    .union(env.from(payments, { name: "payments" }))
+    .keyBy("id")
+    .process("join", {
+      state: { waiting: valueState<Side["side"]>() },
+      process({ side, id }, { state: { waiting }, timers }) {
+        if (waiting.get() === undefined) {
+          waiting.set(side);
+          timers.register("event", Number.POSITIVE_INFINITY);
+          return [];
+        }
+        waiting.clear();
+        return [{ id: String(id), paid: true }];
+      },
+      onTimer({ key }, { state: { waiting } }) {
+        const side = waiting.get();
+        return side === undefined ? [] : [{ id: `${String(key)}, ${side} only`, paid: false }];
+      },
+    })
+    .to(collectTo("joined"));
+}
+
+/** Maps and lists by key, and timers that come due while records still do. */
+function timers(env: Environment): void {
+  env
+    .from(generate({ count: RECORDS, splits: 9, record: itemOf }))
+    .withTimestamps(({ i }) => i, { outOfOrderness: "1s" })
+    .keyBy("key")
+    .process("sums", {
+      state: { sums: mapState<number, number>(), seen: listState<number>() },
+      process({ i }, { state: { sums, seen }, timers: due }) {
+        const end = Math.ceil((i + 1) / 100) * 100;
+        sums.put(end, (sums.get(end) ?? 0) + i);
+        if (i % 50 === 0) seen.add(i);
+        due.register("event", end);
+        return [];
+      },
+      onTimer({ timestamp, key }, { state: { sums } }) {
+        const sum = sums.get(timestamp);
+        sums.remove(timestamp);
+        return [{ key, timestamp, sum }];
+      },
+    })
+    .to(collectTo("summed"));
+}
+
+/** Operator state that is dealt out anew at a restart, and two shuffles one behind the other. */
+const counted: OperatorFactory<Item, { readonly count: number }> = ({ operatorState, output }) => {
+  const parts: number[] = [...operatorState.list<number>("count", "split", () => parts)];
+  return {
+    process() {
+      parts[0] = (parts[0] ?? 0) + 1;
+    },
+    finish() {
+      for (const count of parts.splice(0)) output.push({ count }, NO_TIMESTAMP);
+    },
+  };
+};
+
+function shuffles(env: Environment): void {
+  env
+    .from(generate({ count: RECORDS, splits: 10, record: itemOf }))
+    .rebalance()
+    .transform("counted", counted)
+    .keyBy(() => 0)
+    .process("total", {
+      state: { total: valueState<number>(0) },
+      process({ count }, { state: { total } }) {
+        total.update((sum) => sum + count);
+        return total.get() === RECORDS ? [{ total: RECORDS }] : [];
+      },
+    })
+    .to(collectTo("totals"));
+}
+
+const parallelism = 3;
+
+export const jobs: Readonly<Record<string, SimulatedJob>> = {
+  window: { job: defineJob(import.meta, "window", windows, { parallelism }) },
+  join: { job: defineJob(import.meta, "join", join, { parallelism }) },
+  timers: { job: defineJob(import.meta, "timers", timers, { parallelism }) },
+  shuffle: { job: defineJob(import.meta, "shuffle", shuffles, { parallelism }) },
+  // Its rows are kept by the coordinator, which takes back those that come again.
+  collected: { job: defineJob(import.meta, "collected", windows, { parallelism }), options: { sinks: "own" } },
+};
