@@ -29,6 +29,7 @@ export type {
 } from "./operator.ts";
 export type { ProcessContext, ProcessFunction } from "./process.ts";
 export type { Requirements } from "./requirements.ts";
+export type { ByteSize, StateOptions } from "./state-options.ts";
 export { RESTART_DEFAULT, type RestartStrategy } from "./restart.ts";
 export type { ArrowBatch, ArrowColumn, Schema } from "./schema.ts";
 export { type OutputTag, outputTag } from "./side-output.ts";

@@ -10,6 +10,7 @@ import { Environment } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import { WATCHDOG_MS_DEFAULT, WATCHDOG_MS_MIN } from "./limits.ts";
 import { checkRestartStrategy, type RestartStrategy } from "./restart.ts";
+import { type StateOptions, stateSettings } from "./state-options.ts";
 import type { StreamGraph } from "./stream-graph.ts";
 import { type Duration, durationMs } from "./time.ts";
 
@@ -29,6 +30,8 @@ export interface JobOptions<P extends Params> {
   readonly restart?: RestartStrategy;
   /** Whether and how often the job's state is saved; absent: not at all. */
   readonly checkpoints?: CheckpointOptions;
+  /** Where the job's state is while it runs; absent: on the heap. */
+  readonly state?: StateOptions;
   /** A slot that stays in one call of the job's functions for so long is taken for stuck and ended. Default "60s". */
   readonly watchdog?: Duration;
 }
@@ -53,6 +56,7 @@ export function defineJob<const P extends Params = Params>(
   if (name === "") throw new MillraceError("MISSING_NAME", 'a job needs a name: defineJob(import.meta, "my-job", …)');
   if (options.restart !== undefined) checkRestartStrategy(options.restart, `restart of job "${name}"`);
   if (options.checkpoints !== undefined) checkpointSettings(options.checkpoints, `checkpoints of job "${name}"`);
+  if (options.state !== undefined) stateSettings(options.state, `state of job "${name}"`);
   watchdogMs(name, options);
   const job: Job<P> = Object.freeze({
     name,

@@ -259,6 +259,9 @@ export const CHECKPOINTS_SHOWN = 100;
 /** Deltas that a checkpoint may build on before they are merged: restoring reads one after the other. */
 export const CHECKPOINT_CHAIN_MAX = 10;
 
+/** What values of state may take in memory in each slot that spills, when the job does not say: a slot's heap has room for that. */
+export const STATE_MEMORY_BYTES = 256 * 1024 * 1024;
+
 /** One answer with blocks of another worker's store: some megabytes keep a connection busy, and few wait in memory. */
 export const STORE_ANSWER_BYTES = 8 * 1024 * 1024;
 

@@ -31,6 +31,7 @@
  */
 
 import type { Params } from "../core/job.ts";
+import type { StateSettings } from "../core/state-options.ts";
 import type { Acknowledgement } from "./checkpoints/slot-snapshots.ts";
 import type { UpgradeOptions } from "./checkpoints/upgrade.ts";
 import type { AttemptId, BundleHash, ClusterId, JobId, StoreId, WorkerId } from "./cluster-ids.ts";
@@ -115,6 +116,8 @@ export interface RegionDeployment {
   readonly placement: readonly SlotPlacement[];
   /** Whether checkpoints are taken while it runs. */
   readonly checkpointing: boolean;
+  /** Where its state is while it runs; undefined: on the heap. */
+  readonly state?: StateSettings | undefined;
   /** What it goes on from; undefined: it begins. */
   readonly restore: RestoredCheckpoint | undefined;
 }

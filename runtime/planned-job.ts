@@ -3,6 +3,7 @@
 import type { CheckpointSettings } from "../core/checkpoints.ts";
 import type { Params } from "../core/job.ts";
 import type { RestartStrategy } from "../core/restart.ts";
+import type { StateSettings } from "../core/state-options.ts";
 import type { Labels } from "./cluster-protocol.ts";
 import type { ExecutionGraph } from "./graph/execution-graph.ts";
 import type { JobGraph } from "./graph/job-graph.ts";
@@ -27,6 +28,8 @@ export interface PlannedJob {
   readonly showRecordsInErrors: boolean;
   readonly restart: RestartStrategy | undefined;
   readonly watchdogMs: number;
+  /** Where its state is while it runs; undefined: on the heap. */
+  readonly state?: StateSettings | undefined;
   /** Undefined: no checkpoints are taken but savepoints. */
   readonly checkpoints: CheckpointSettings | undefined;
   /** As `millrace explain` prints it. */

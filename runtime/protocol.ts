@@ -7,6 +7,7 @@
 import type { ErrorCode, ErrorOrigin } from "../core/errors.ts";
 import type { OperatorId, VertexId } from "../core/ids.ts";
 import type { Params } from "../core/job.ts";
+import type { StateSettings } from "../core/state-options.ts";
 import type { LogLevel } from "../core/telemetry.ts";
 import type { UpgradeOptions } from "./checkpoints/upgrade.ts";
 import type { ExecutionGraph } from "./graph/execution-graph.ts";
@@ -41,8 +42,15 @@ export interface SlotDeployment {
    * "wantsCheckpoint", and its last "snapshotted" counts for all later checkpoints.
    */
   readonly checkpointing?: boolean;
+  /** Where its state is beyond a budget of memory; absent: all of it is on the heap. */
+  readonly state?: SlotStateDeployment | undefined;
   /** What the job goes on from; absent: it begins. */
   readonly restore?: SlotRestore;
+}
+
+/** The slot's own folder for what exceeds the budget; it goes with the slot. */
+export interface SlotStateDeployment extends StateSettings {
+  readonly folder: string;
 }
 
 /** The slot reads it by "readManifest" and "readBlocks". */

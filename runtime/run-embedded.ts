@@ -1,11 +1,13 @@
 /** What `run` does: plans the job, starts a thread a slot, and follows the job to its end. */
 
 import { randomUUID } from "node:crypto";
-import { resolve } from "node:path";
+import { tmpdir, userInfo } from "node:os";
+import { join, resolve } from "node:path";
 import { checkpointSettings } from "../core/checkpoints.ts";
 import { type Job, watchdogMs } from "../core/job.ts";
 import { CHECKPOINT_INTERVAL_MS } from "../core/limits.ts";
 import { RESTART_DEFAULT } from "../core/restart.ts";
+import { stateSettings } from "../core/state-options.ts";
 import { systemCallAfter, systemClock } from "./clock.ts";
 import type { LocalCheckpoints, LocalRestore } from "./coordinator/local-checkpoints.ts";
 import { LocalJob, type LocalJobOptions } from "./coordinator/local-job.ts";
@@ -45,6 +47,7 @@ export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHan
       busyMs: local.busyMs,
       elapsedMs: Date.now() - startedAt,
     });
+  const spilling = await spillingOf(job, options, jobId);
   const common: Common = {
     jobId,
     jobName: job.name,
@@ -56,6 +59,7 @@ export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHan
     log,
     onReport: () => options.onProgress?.(metrics()),
     callAfter: systemCallAfter,
+    state: spilling?.state,
   };
   const openSlots = (): AttemptSlots => openPool(job, options, plan.executionGraph.slots, log);
   const { checkpoints } = options;
@@ -69,6 +73,7 @@ export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHan
   const result = local
     .run()
     .finally(end)
+    .finally(() => spilling?.folder.close())
     .then(metrics)
     .finally(() => options.signal?.removeEventListener("abort", cancel));
   if (options.signal?.aborted === true) cancel();
@@ -98,6 +103,17 @@ async function savepointFor(plan: Plan, given: string | SavepointOptions): Promi
   checkUpgrade(opened, plan.jobGraph, upgrade);
   await verifyCheckpoint(store, opened);
   return { restore: { checkpoint: opened.name, store, upgrade }, lineage: opened.manifest.lineage };
+}
+
+/** Where its slots put what exceeds their memory; undefined: all state is on the heap. */
+async function spillingOf(job: Job, { state: given }: RunOptions, jobId: string) {
+  const options = given ?? job.options.state;
+  const settings = options && stateSettings(options, `state of job "${job.name}"`);
+  if (settings?.backend !== "level") return undefined;
+  const { SpillFolder } = await import("./worker/spill-folder.ts");
+  const root = given?.directory ?? join(tmpdir(), `millrace-state-${userInfo().uid}`);
+  const folder = new SpillFolder(resolve(root), jobId);
+  return { folder, state: { ...settings, folder: await folder.of("slots") } };
 }
 
 /** A job that ends with its first failure. */

@@ -7,6 +7,7 @@
 import { enableCompileCache } from "node:module";
 import type { CheckpointOptions } from "../core/checkpoints.ts";
 import type { Job, Params } from "../core/job.ts";
+import type { StateOptions } from "../core/state-options.ts";
 import type { LogLevel } from "../core/telemetry.ts";
 import type { UpgradeOptions } from "./checkpoints/upgrade.ts";
 import type { JobMetrics } from "./job-metrics.ts";
@@ -28,6 +29,11 @@ export interface RunOptions {
   readonly freeze?: boolean;
   /** How large the JavaScript heap of each slot's thread may grow. A slot that needs more fails the job. */
   readonly slotHeapMb?: number;
+  /** Where the job's state is while it runs; overrides what the job says. */
+  readonly state?: StateOptions & {
+    /** The folder for what exceeds the memory; default: one in the system's folder for temporary files. */
+    readonly directory?: string;
+  };
   /** Takes checkpoints into a folder, and goes on from the newest one in it; overrides what the job says of checkpoints. */
   readonly checkpoints?: FolderCheckpoints;
   /**

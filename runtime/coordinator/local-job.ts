@@ -10,7 +10,15 @@ import type { LogLevel } from "../../core/telemetry.ts";
 import { fromErrorReport } from "../error-report.ts";
 import { createSharedMemory } from "../exchange/shared-memory.ts";
 import type { Plan } from "../graph/plan.ts";
-import type { FromSlot, SharedMemory, SlotDeployment, SlotPort, SubtaskReport, ToSlot } from "../protocol.ts";
+import type {
+  FromSlot,
+  SharedMemory,
+  SlotDeployment,
+  SlotPort,
+  SlotStateDeployment,
+  SubtaskReport,
+  ToSlot,
+} from "../protocol.ts";
 import { slotLost } from "../slot-errors.ts";
 import { SplitDealer } from "../splits/split-dealer.ts";
 import { isFinal, type JobEvent, type JobState, nextJobState } from "./job-state.ts";
@@ -45,6 +53,8 @@ export interface LocalJobOptions {
   readonly rows?: KeptRows;
   /** Absent: none are taken. */
   readonly checkpoints?: LocalCheckpoints;
+  /** Where its state is while it runs, and the folder for what exceeds the memory; absent: on the heap. */
+  readonly state?: SlotStateDeployment | undefined;
   /** Calls back after a time unless the returned function is called first. Absent: slots may take as long to stop as they like. */
   readonly callAfter?: (ms: number, callback: () => void) => () => void;
 }
@@ -155,6 +165,7 @@ export class LocalJob {
       workingDirectory,
       enumerates: [],
       printsToLog: false,
+      ...stateOf(this.#options, slot),
       memory,
       ...this.#options.checkpoints?.deployment(slot),
     });
@@ -296,4 +307,9 @@ export class LocalJob {
 
 function outOfPlace({ kind }: FromSlot): AssertionFailure {
   return new AssertionFailure(`a slot of an embedded job has no enumerator and no log, but sent "${kind}"`);
+}
+
+/** Each slot has a folder of its own, in each attempt another. */
+function stateOf({ state, attempt = 1 }: LocalJobOptions, slot: number): Pick<SlotDeployment, "state"> {
+  return state === undefined ? {} : { state: { ...state, folder: `${state.folder}/${attempt}-${slot}` } };
 }

@@ -156,6 +156,7 @@ export function deploymentOf({ id, submission }: JobRecord, plan: PlannedJob, ru
     slotHeapMb: submission.slotHeapMb,
     placement: run.placements,
     checkpointing: plan.checkpoints !== undefined,
+    state: plan.state,
     restore: run.restore,
   };
 }

@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { type CheckpointSettings, checkpointSettings } from "../../core/checkpoints.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { definedJob, type Job, watchdogMs } from "../../core/job.ts";
+import { stateSettings } from "../../core/state-options.ts";
 import { checkBundle } from "../bundle/bundle-file.ts";
 import { mapStacksOf } from "../bundle/mapped-stacks.ts";
 import { resolveImportsOf } from "../bundle-resolution.ts";
@@ -54,6 +55,7 @@ async function planBundle(request: PlanRequest): Promise<PlannedJob> {
     restart: job.options.restart,
     watchdogMs: watchdogMs(job.name, job.options),
     checkpoints: settingsOf(job),
+    state: job.options.state && stateSettings(job.options.state, `state of job "${job.name}"`),
     explained: `${explain(plan).trimEnd()}\n`,
   };
 }

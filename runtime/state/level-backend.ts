@@ -9,7 +9,7 @@
 
 import type { KeyedStateBackend } from "../../core/state-backend.ts";
 import { createSpillingBackend, type MemoryBackendOptions } from "./memory-backend.ts";
-import { Spill } from "./spill.ts";
+import { Spill, SpillBudget } from "./spill.ts";
 import type { SpillDatabase } from "./spill-database.ts";
 
 export interface LevelBackendOptions extends MemoryBackendOptions {
@@ -20,5 +20,5 @@ export interface LevelBackendOptions extends MemoryBackendOptions {
 }
 
 export function createLevelBackend({ database, budgetBytes, ...options }: LevelBackendOptions): KeyedStateBackend {
-  return createSpillingBackend(options, new Spill(database, budgetBytes));
+  return createSpillingBackend(options, new Spill(database, new SpillBudget(budgetBytes)));
 }

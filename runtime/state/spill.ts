@@ -12,25 +12,57 @@ import type { SpillDatabase } from "./spill-database.ts";
 /** Stands for a value that is on disk. */
 export const SPILLED = Symbol("spilled");
 
-export class Spill {
-  readonly database: SpillDatabase;
-  readonly #budgetBytes: number;
-  /** Spaces that have values in memory, as the next one to evict from is taken in turn. */
-  readonly #spaces = new Set<SpillSpace>();
+/** Bytes that several backends have together: each evicts its own values only, as others may hold on to theirs. */
+export class SpillBudget {
+  readonly bytes: number;
+  readonly #spills = new Set<Spill>();
   residentBytes = 0;
 
-  constructor(database: SpillDatabase, budgetBytes: number) {
+  constructor(bytes: number) {
+    this.bytes = bytes;
+  }
+
+  join(spill: Spill): void {
+    this.#spills.add(spill);
+  }
+
+  /** What each may keep when all want more than there is. */
+  get share(): number {
+    return this.bytes / this.#spills.size;
+  }
+}
+
+export class Spill {
+  readonly database: SpillDatabase;
+  readonly #budget: SpillBudget;
+  /** Spaces that have values in memory, as the next one to evict from is taken in turn. */
+  readonly #spaces = new Set<SpillSpace>();
+  #residentBytes = 0;
+
+  constructor(database: SpillDatabase, budget: SpillBudget) {
     this.database = database;
-    this.#budgetBytes = budgetBytes;
+    this.#budget = budget;
+    budget.join(this);
+  }
+
+  /** A value has become so much larger, or smaller. */
+  resized(bytes: number): void {
+    this.#residentBytes += bytes;
+    this.#budget.residentBytes += bytes;
   }
 
   /** Evicts until the budget is kept. REQUIRES: nobody holds on to a place of a value. @throws STATE_SPILL, BAD_RECORD */
   relieve(): void {
-    if (this.residentBytes <= this.#budgetBytes) return;
+    if (!this.#exceeds) return;
     for (const space of this.#spaces) {
-      while (this.residentBytes > this.#budgetBytes && space.evictNext());
-      if (this.residentBytes <= this.#budgetBytes) return;
+      while (this.#exceeds && space.evictNext());
+      if (!this.#exceeds) return;
     }
+  }
+
+  get #exceeds(): boolean {
+    const budget = this.#budget;
+    return budget.residentBytes > budget.bytes && this.#residentBytes > budget.share;
   }
 
   add(space: SpillSpace): void {
@@ -39,7 +71,7 @@ export class Spill {
 
   /** The values of a space are gone. */
   remove(space: SpillSpace): void {
-    if (this.#spaces.delete(space)) this.residentBytes -= space.bytes;
+    if (this.#spaces.delete(space)) this.resized(-space.bytes);
   }
 }
 
@@ -141,7 +173,7 @@ export class SpillSpace {
     const change = bytes - (this.#sizes[slot] as number);
     this.#sizes[slot] = bytes;
     this.bytes += change;
-    this.#spill.residentBytes += change;
+    this.#spill.resized(change);
   }
 
   #enqueue(slot: number): void {

@@ -22,6 +22,7 @@ import type { ChannelPlacement, SubtaskPlacement } from "../graph/execution-grap
 import type { JobEdge, JobVertex } from "../graph/job-graph.ts";
 import { structuralHash } from "../graph/structural-hash.ts";
 import type { DealtSplit, SlotDeployment } from "../protocol.ts";
+import type { SlotState } from "../state/slot-state.ts";
 import { Chain } from "./chain.ts";
 import { EdgeOutput } from "./edge-output.ts";
 import type { OperatorHost, SubtaskEnvironment } from "./operator-host.ts";
@@ -39,6 +40,7 @@ export interface SlotServices {
   requestSplit(vertex: VertexId, subtask: number): Promise<DealtSplit | undefined>;
   /** Absent: no checkpoints are taken. */
   readonly checkpoints: Checkpoints | undefined;
+  readonly state: SlotState;
   /** What the operators go on from; absent: they begin. */
   readonly restored: RestoredSubtasks | undefined;
   collect(operator: string, rows: readonly unknown[]): void | Promise<void>;
@@ -94,6 +96,7 @@ function deploySubtask(
     showRecordsInErrors: deployment.showRecordsInErrors,
     freeze: deployment.freeze,
     checkpointing: services.checkpoints !== undefined,
+    createBackend: (options) => services.state.createBackend(options),
     log: (level, message, fields) => services.log(level, message, { subtask: placement.subtask, ...fields }),
     callAt: (timeMs, callback) => slot.callAt(timeMs, callback),
     collect: (operator, rows) => services.collect(operator, rows),

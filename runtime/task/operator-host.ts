@@ -26,7 +26,7 @@ import type { Logger, LogLevel } from "../../core/telemetry.ts";
 import type { Clock } from "../../core/time.ts";
 import { faultPoint } from "../fault-point.ts";
 import type { StateClock } from "../state/ageing.ts";
-import { createMemoryBackend } from "../state/memory-backend.ts";
+import type { MemoryBackendOptions } from "../state/memory-backend.ts";
 import { describeRecord } from "./describe-record.ts";
 import { OperatorMetricGroup } from "./metrics.ts";
 import { restBytes } from "./operator-rest.ts";
@@ -49,6 +49,7 @@ export interface SubtaskEnvironment {
   /** Freezes what is put into state and out of it, for tests. */
   readonly freeze: boolean;
   readonly checkpointing: boolean;
+  createBackend(options: MemoryBackendOptions): KeyedStateBackend;
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Runs the callback in the slot's mailbox at or after the time. */
   callAt(timeMs: number, callback: () => void): void;
@@ -186,7 +187,7 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   get state(): KeyedStateBackend {
     if (this.#backend === undefined) {
       const { subtask, keyGroups, parallelism, freeze } = this.#environment;
-      this.#backend = createMemoryBackend({
+      this.#backend = this.#environment.createBackend({
         operator: this.operator,
         keyGroups: keyGroupsOfSubtask(subtask, keyGroups, parallelism),
         keyGroupCount: keyGroups,

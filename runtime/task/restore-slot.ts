@@ -16,8 +16,8 @@ import type { JobVertex } from "../graph/job-graph.ts";
 import type { SlotDeployment, SlotRestore } from "../protocol.ts";
 import { type OpenCheckpoint, openCheckpoint, readOperator } from "../state/checkpoint-reader.ts";
 import { type CheckpointReads, checkpointNumber } from "../state/checkpoint-store.ts";
-import { createMemoryBackend } from "../state/memory-backend.ts";
 import { plainValue } from "../state/plain-bytes.ts";
+import type { SlotState } from "../state/slot-state.ts";
 import type { OperatorSnapshot, RestoredState } from "./operator-host.ts";
 import { dealtRest } from "./operator-rest.ts";
 import { TimerQueue } from "./timer-queue.ts";
@@ -29,6 +29,7 @@ export async function restoreSlot(
   deployment: SlotDeployment,
   { opened, upgrade }: RestoredFrom,
   store: CheckpointReads,
+  state: SlotState,
 ): Promise<RestoredSubtasks> {
   const subtasks = new Map<SubtaskPlacement, ReadonlyMap<OperatorId, OperatorSnapshot>>();
   for (const placement of deployment.executionGraph.subtasks) {
@@ -40,7 +41,7 @@ export async function restoreSlot(
         ...{ operator: id, subtask: placement.subtask, parallelism: vertex.parallelism },
         upgrade: upgrade.of(id),
       };
-      operators.set(id, await restoreOperatorOf(share, deployment, opened, store));
+      operators.set(id, await restoreOperatorOf(share, deployment, opened, store, state));
     }
     subtasks.set(placement, operators);
   }
@@ -84,6 +85,7 @@ async function restoreOperatorOf(
   deployment: SlotDeployment,
   opened: OpenCheckpoint,
   store: CheckpointReads,
+  state: SlotState,
 ): Promise<OperatorSnapshot> {
   const { subtask, parallelism, upgrade } = share;
   const rests = upgrade.was === undefined ? [] : restsOf(opened.manifest, upgrade.was as OperatorId);
@@ -95,7 +97,7 @@ async function restoreOperatorOf(
     timers: undefined,
     lists: new Map(lists.map(({ name, mode, elements }) => [name, { mode, elements }])),
     sink: restoredSink(opened, upgrade),
-    live: await restoreState(share, deployment, opened, store),
+    live: await restoreState(share, deployment, opened, store, state),
     keys: upgrade.keys,
   };
 }
@@ -112,6 +114,7 @@ async function restoreState(
   { jobGraph, freeze }: SlotDeployment,
   opened: OpenCheckpoint,
   store: CheckpointReads,
+  state: SlotState,
 ): Promise<RestoredState> {
   const clock: RestoredState["clock"] = { now: () => Number.NEGATIVE_INFINITY };
   const keyGroups: KeyGroupRange = keyGroupsOfSubtask(subtask, jobGraph.keyGroups, parallelism);
@@ -126,8 +129,11 @@ async function restoreState(
       timers ??= new TimerQueue(common);
       timers.restoreBlock(block, where);
     } else {
-      backend ??= createMemoryBackend({ ...common, freezeValues: freeze, clock: (domain) => clock.now(domain) });
+      backend ??= state.createBackend({ ...common, freezeValues: freeze, clock: (domain) => clock.now(domain) });
       backend.restoreBlock(block, where, conversions.get(key));
+      // What does not fit into memory is on its way to the disk, which may be slower than what it is read from.
+      const { overdue } = state;
+      if (overdue !== undefined) await overdue;
     }
   }
   timers?.restored(undefined);

@@ -13,6 +13,7 @@ import type { SourcePosition } from "../checkpoints/manifest-parts.ts";
 import { toErrorReport } from "../error-report.ts";
 import { faultPoint } from "../fault-point.ts";
 import type { DealtSplit, FromSlot, SlotDeployment, SlotRestore, ToSlot } from "../protocol.ts";
+import { memoryState, openSlotState, type SlotState } from "../state/slot-state.ts";
 import { type DeployedSlot, type DeployedSubtask, deploySlot, rebuiltGraph, type SlotServices } from "./deploy.ts";
 import { HandedOver } from "./handed-over.ts";
 import { reportSubtasks } from "./report.ts";
@@ -45,9 +46,34 @@ export async function runSlot(deployment: SlotDeployment, surroundings: SlotSurr
 async function runDeployment(job: Job, deployment: SlotDeployment, surroundings: SlotSurroundings): Promise<void> {
   const abort = new AbortController();
   const mail = new EarlyMail(surroundings);
-  const restored = deployment.restore && (await readRestored(deployment, deployment.restore, mail.store));
+  const state = await openState(deployment);
+  try {
+    await runWithState(job, deployment, surroundings, { abort, mail, state });
+  } finally {
+    await state.close();
+  }
+}
+
+/** Loaded by those only who spill. */
+async function openState({ state }: SlotDeployment): Promise<SlotState> {
+  return state === undefined ? memoryState : await openSlotState(state, state.folder);
+}
+
+interface Opened {
+  readonly abort: AbortController;
+  readonly mail: EarlyMail;
+  readonly state: SlotState;
+}
+
+async function runWithState(
+  job: Job,
+  deployment: SlotDeployment,
+  surroundings: SlotSurroundings,
+  { abort, mail, state }: Opened,
+): Promise<void> {
+  const restored = deployment.restore && (await readRestored(deployment, deployment.restore, mail.store, state));
   if (restored !== undefined) faultPoint("slot.restored");
-  const running = new RunningSlot(job, deployment, surroundings, abort, restored);
+  const running = new RunningSlot(job, deployment, surroundings, abort, state, restored);
   mail.handTo((message) => running.receive(message));
   surroundings.send({ kind: "running" });
   faultPoint("slot.deployed");
@@ -92,9 +118,10 @@ async function readRestored(
   deployment: SlotDeployment,
   restore: SlotRestore,
   store: StoredCheckpoint,
+  state: SlotState,
 ): Promise<Restored> {
   const from = await openRestored(deployment, restore, store);
-  const subtasks = await restoreSlot(deployment, from, store);
+  const subtasks = await restoreSlot(deployment, from, store, state);
   return { subtasks, positionOf: (source) => restoredPosition(from, source) };
 }
 
@@ -116,6 +143,7 @@ class RunningSlot {
     deployment: SlotDeployment,
     surroundings: SlotSurroundings,
     abort: AbortController,
+    state: SlotState,
     restored: Restored | undefined,
   ) {
     const { host, send } = surroundings;
@@ -125,9 +153,10 @@ class RunningSlot {
     this.#abort = abort;
     this.#checkpoints = deployment.checkpointing === true ? new SlotCheckpoints(send) : undefined;
     this.#slot = new Slot(host);
+    this.#slot.waitFor(() => state.overdue);
     this.#splits = new SplitRequests(send);
     this.#handedOver = new HandedOver(send);
-    this.#deployed = deploySlot(job, deployment, this.#slot, this.#services(deployment, abort.signal));
+    this.#deployed = deploySlot(job, deployment, this.#slot, this.#services(deployment, abort.signal, state));
     this.#enumerators = this.#startEnumerators(job, deployment, abort.signal);
     this.#checkpoints?.deploy(this.#deployed.subtasks);
     this.#slot.workBeside(() => this.#checkpoints?.work() === true);
@@ -178,12 +207,13 @@ class RunningSlot {
     return enumerators;
   }
 
-  #services(deployment: SlotDeployment, signal: AbortSignal): SlotServices {
+  #services(deployment: SlotDeployment, signal: AbortSignal, state: SlotState): SlotServices {
     const { host, send } = this.#surroundings;
     return {
       host,
       signal,
       checkpoints: this.#checkpoints,
+      state,
       restored: this.#restored?.subtasks,
       requestSplit: (vertex, subtask) =>
         this.#enumerators?.has(vertex) === true

@@ -40,6 +40,8 @@ export class Slot {
   #isNeeded: () => boolean = () => false;
   /** What else it works at, a step at a time; true if there is more. */
   #beside: () => boolean = () => false;
+  /** What it has to wait for before it goes on. */
+  #overdue: () => Promise<void> | undefined = () => undefined;
   #opened = false;
   #lastFlush = 0;
   /** Milliseconds spent working and sleeping, for the busy share. */
@@ -83,6 +85,11 @@ export class Slot {
     this.#beside = step;
   }
 
+  /** Waits between two slices for whatever has not kept up. */
+  waitFor(overdue: () => Promise<void> | undefined): void {
+    this.#overdue = overdue;
+  }
+
   get finished(): boolean {
     return this.#subtasks.every((subtask) => subtask.phase === "finished") && !this.#isNeeded();
   }
@@ -93,6 +100,8 @@ export class Slot {
     while (!this.#stopped && !this.finished) {
       if (this.slice()) await this.#host.yield();
       else await this.#sleep();
+      const overdue = this.#overdue();
+      if (overdue !== undefined) await overdue;
       if (this.#failure !== undefined) throw this.#failure.error;
     }
   }

@@ -3,6 +3,7 @@
  * side outputs, metrics and state are looked at. The chain, its gate and its state are those of production.
  */
 
+import { createMemoryBackend } from "../state/memory-backend.ts";
 import { assert } from "../../core/assert.ts";
 import type { DataStream } from "../../core/data-stream.ts";
 import { Environment } from "../../core/environment.ts";
@@ -278,6 +279,7 @@ export class OperatorHarness<I, O = never> {
       parallelism: options.parallelism ?? 1,
       attempt: options.attempt ?? 1,
       checkpointing: false,
+      createBackend: createMemoryBackend,
       workingDirectory: process.cwd(),
       keyGroups,
       signal: this.#abort.signal,

@@ -11,8 +11,10 @@
  * The law: for each slot exactly one "slotEnded" is sent, as its last message.
  */
 
+import { join } from "node:path";
 import { MillraceError } from "../../core/errors.ts";
 import type { VertexId } from "../../core/ids.ts";
+import type { StateSettings } from "../../core/state-options.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import { SlotSnapshots } from "../checkpoints/slot-snapshots.ts";
 import { answerRead, type StoredRead } from "../checkpoints/stored-reads.ts";
@@ -28,6 +30,7 @@ import { placeIn } from "../store-protocol.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 import type { RunningSlot, SlotRunner } from "./slot-pool.ts";
 import type { SlotThreads } from "./slot-threads.ts";
+import type { SpillFolder } from "./spill-folder.ts";
 import type { OpenedStore, StoreUse } from "./stores/worker-stores.ts";
 
 export interface RegionHostOptions {
@@ -36,6 +39,8 @@ export interface RegionHostOptions {
   readonly exchange: Pick<Exchange, "attach">;
   readonly bundles: Pick<BundleCache, "get" | "release">;
   readonly threads: Pick<SlotThreads, "take">;
+  /** Where slots put what exceeds their memory; absent: nowhere, and all state is on the heap. */
+  readonly spill?: Pick<SpillFolder, "of" | "remove"> | undefined;
   /** The checkpoints at a location. */
   readonly openStore: (location: string, use?: StoreUse) => Promise<OpenedStore>;
   readonly send: (message: FromWorker) => void;
@@ -131,6 +136,7 @@ export class RegionHost {
         await this.#runBundle(pools);
       } finally {
         await Promise.all(pools.map((pool) => pool.close()));
+        await this.#removeSpilled();
       }
     } catch (error) {
       this.#allEnded(error);
@@ -161,15 +167,35 @@ export class RegionHost {
 
   async #runSlots(pools: readonly SlotRunner[], module: string): Promise<void> {
     const { deployment } = this.#options;
+    const folder = await this.#spillFolder();
     for (const [at, pool] of pools.entries()) {
       const slot = this.#own[at] as number;
-      const running = pool.start(slotDeployment(deployment, slot, module, this.#memory), deployment.watchdogMs);
+      const state = folder === undefined ? undefined : { ...folder.settings, folder: join(folder.path, String(slot)) };
+      const own = { ...slotDeployment(deployment, slot, module, this.#memory), state };
+      const running = pool.start(own, deployment.watchdogMs);
       running.port.onMessage((message) => this.#fromSlot(slot, message));
       this.#slots.set(slot, running);
     }
     this.#started = true;
     for (const [slot, message] of this.#waiting.splice(0)) this.#toOwn(slot, message);
     await Promise.all([...this.#slots].map(([slot, running]) => this.#untilEnded(slot, running)));
+  }
+
+  /** Where its slots spill; undefined: they do not. */
+  async #spillFolder(): Promise<{ readonly settings: StateSettings; readonly path: string } | undefined> {
+    const { deployment, spill } = this.#options;
+    const settings = deployment.state;
+    if (settings?.backend !== "level" || spill === undefined) return undefined;
+    return { settings, path: await spill.of(deployment.attempt) };
+  }
+
+  /** What slots have left that were ended. */
+  async #removeSpilled(): Promise<void> {
+    const { deployment, spill, log } = this.#options;
+    if (deployment.state?.backend !== "level") return;
+    await spill?.remove(deployment.attempt).catch((cause: Error) => {
+      log("warn", `what its slots had on disk cannot be deleted: ${cause.message}`, this.#fields);
+    });
   }
 
   async #untilEnded(slot: number, running: RunningSlot): Promise<void> {

@@ -17,6 +17,7 @@ import { connectControl } from "../wire/connect-control.ts";
 import { nameFromElsewhere } from "../wire/own-name.ts";
 import type { TlsIdentity } from "../wire/tls.ts";
 import { slotEnvironment } from "./slot-environment.ts";
+import { SpillFolder } from "./spill-folder.ts";
 import { WorkerStores } from "./stores/worker-stores.ts";
 import { Worker } from "./worker.ts";
 
@@ -76,6 +77,7 @@ export async function startWorker(options: WorkerOptions): Promise<StartedWorker
     bundleFolder: join(options.data, "worker-bundles"),
     env: { ...compileCacheEnvironment(), ...slotEnvironment(process.env, options.env ?? []) },
     exchange,
+    spill: new SpillFolder(join(options.data, "spill"), id),
     stores: (announce) => {
       stores = new WorkerStores({
         ...{ folder: join(options.data, "stores"), worker: id, exchange, callAfter: systemCallAfter, announce, log },

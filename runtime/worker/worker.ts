@@ -34,6 +34,7 @@ import {
 import { RegionHost } from "./region-host.ts";
 import { SharedGarbage } from "./shared-garbage.ts";
 import { SlotThreads } from "./slot-threads.ts";
+import type { SpillFolder } from "./spill-folder.ts";
 import type { OpenedStore, WorkerStores, WorkerStoresOptions } from "./stores/worker-stores.ts";
 
 export interface WorkerParts {
@@ -43,6 +44,8 @@ export interface WorkerParts {
   /** What slots get as environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly exchange: Pick<Exchange, "attach" | "joined" | "close">;
+  /** Where slots put state that exceeds their memory; absent: all state is on the heap. */
+  readonly spill?: Pick<SpillFolder, "of" | "remove" | "close"> | undefined;
   /** The worker's own checkpoints; absent: it keeps none. */
   readonly stores?: (
     announce: WorkerStoresOptions["announce"],
@@ -309,6 +312,7 @@ export class Worker {
         exchange,
         bundles: this.#bundles,
         threads: this.#threads,
+        spill: this.#parts.spill,
         openStore: (location, use) =>
           this.#parts.machine?.openStore?.(location) ?? this.#stores?.open(location, use) ?? openStore(location),
         send,
@@ -346,6 +350,7 @@ export class Worker {
     await this.#allEnded();
     this.#garbage.close();
     await this.#stores?.close();
+    await this.#parts.spill?.close();
     await this.#parts.exchange.close();
     this.#parts.log(failed ? "error" : "info", "the worker has ended", { reason });
     if (failed) this.#ended.reject(this.#failure ?? new MillraceError("WORKER_REFUSED", reason));

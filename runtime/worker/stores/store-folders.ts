@@ -23,7 +23,7 @@ import type { LogLevel } from "../../../core/telemetry.ts";
 import type { ClusterId, StoreId, WorkerId } from "../../cluster-ids.ts";
 import { faultPoint } from "../../fault-point.ts";
 import type { LevelDatabase } from "../../state/level-store.ts";
-import { livingOwner, noteOwner } from "./folder-owner.ts";
+import { livingOwner, noteOwner } from "../folder-owner.ts";
 
 export interface OpenStore {
   readonly id: StoreId;

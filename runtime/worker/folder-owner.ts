@@ -10,29 +10,45 @@
 import { readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { WorkerId } from "../../cluster-ids.ts";
 
 export interface FolderOwner {
   readonly pid: number;
   readonly started: string;
-  readonly worker: WorkerId;
+  /** By which name the process is known. */
+  readonly worker: string;
 }
 
 const FILE = "owner.json";
 
-export async function noteOwner(folder: string, worker: WorkerId): Promise<void> {
+export async function noteOwner(folder: string, worker: string): Promise<void> {
   const owner: FolderOwner = { pid: process.pid, started: startOf(process.pid) ?? "", worker };
   await writeFile(join(folder, FILE), JSON.stringify(owner), { mode: 0o600 });
 }
 
-/** The process that has written it, if it still lives. */
+/** The process that has written it, if that certainly still lives. */
 export async function livingOwner(folder: string): Promise<FolderOwner | undefined> {
+  const owner = await ownerOf(folder);
+  return owner !== undefined && owner.started !== "" && startOf(owner.pid) === owner.started ? owner : undefined;
+}
+
+/** Whether the process that has written it is certainly gone. */
+export async function ownerIsGone(folder: string): Promise<boolean> {
+  const owner = await ownerOf(folder);
+  if (owner === undefined) return false;
+  if (owner.started !== "") return startOf(owner.pid) !== owner.started;
   try {
-    const owner = JSON.parse(await readFile(join(folder, FILE), "utf8")) as FolderOwner;
-    const { pid, started } = owner;
-    return started !== "" && startOf(pid) === started ? owner : undefined;
+    process.kill(owner.pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}
+
+/** Undefined: there is none, or it was being written when its process died. */
+async function ownerOf(folder: string): Promise<FolderOwner | undefined> {
+  try {
+    return JSON.parse(await readFile(join(folder, FILE), "utf8")) as FolderOwner;
   } catch {
-    // There is none, or it was being written when its process died.
     return undefined;
   }
 }
