@@ -20,6 +20,12 @@ export interface CheckpointOptions {
    * Default: 2 where there are as many hosts.
    */
   readonly copies?: number;
+  /**
+   * Whether barriers overtake what is on its way between subtasks, which becomes part of the checkpoint, so that slow
+   * operators cannot hold it up; `alignmentTimeout`: only when it is not complete after so long. Default false. Savepoints
+   * wait for all that was on its way, whatever is set.
+   */
+  readonly unaligned?: boolean | { readonly alignmentTimeout: Duration };
 }
 
 /** The same with every default filled in. */
@@ -31,6 +37,8 @@ export interface CheckpointSettings {
   readonly retained: number;
   /** Undefined: as many as are usual, where there can be. */
   readonly copies?: number | undefined;
+  /** From its beginning until it becomes unaligned; undefined: it does not. */
+  readonly alignMs?: number | undefined;
 }
 
 /** @throws BAD_DURATION or BAD_OPTION, beginning with `what`. */
@@ -50,7 +58,15 @@ export function checkpointSettings(options: CheckpointOptions, what: string): Ch
     tolerated: wholeNumber(tolerated, 0, `${what}: tolerated`),
     retained: wholeNumber(retained, 1, `${what}: retained`),
     copies: copies === undefined ? undefined : wholeNumber(copies, 1, `${what}: copies`),
+    alignMs: alignMs(options, what),
   };
+}
+
+function alignMs({ unaligned = false }: CheckpointOptions, what: string): number | undefined {
+  if (typeof unaligned === "boolean") return unaligned ? 0 : undefined;
+  const timeout: unknown = unaligned?.alignmentTimeout;
+  if (timeout !== undefined) return durationMs(unaligned.alignmentTimeout, `${what}: unaligned.alignmentTimeout`);
+  throw new MillraceError("BAD_OPTION", `${what}: unaligned must be true, false or { alignmentTimeout: "10s" }`);
 }
 
 function wholeNumber(value: number, least: number, what: string): number {

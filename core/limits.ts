@@ -256,6 +256,12 @@ export const CHECKPOINTS_RETAINED = 3;
 /** The newest checkpoints of a job that are shown in detail: some minutes of them at an interval of seconds. */
 export const CHECKPOINTS_SHOWN = 100;
 
+/**
+ * What a subtask holds of its channels in memory while it waits for their barriers, so that these overtake slow consumers:
+ * full credit of 64 channels.
+ */
+export const READ_AHEAD_BYTES = 64 * 1024 * 1024;
+
 /** Deltas that a checkpoint may build on before they are merged: restoring reads one after the other. */
 export const CHECKPOINT_CHAIN_MAX = 10;
 

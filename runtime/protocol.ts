@@ -180,6 +180,8 @@ export type ToSlot =
       readonly full: boolean;
       readonly ends?: JobEnd | undefined;
     }
+  /** The checkpoint is unaligned from now on: barriers overtake what is on its way, which becomes part of it. */
+  | { readonly kind: "overtake"; readonly checkpoint: number }
   /** Save the enumerator of a source: every reader has been saved, `lastSerials` by subtask. */
   | {
       readonly kind: "cutEnumerator";

@@ -8,7 +8,8 @@
  *      └── closed, from everywhere                has ended without it                          not written
  *                      └──────────────────────────────────────────────────────────────────────────────────┘
  *
- *   pending     barriers are under way; each slot that has not ended has to acknowledge
+ *   pending     barriers are under way; each slot that has not ended has to acknowledge. If the rules say so, barriers
+ *               overtake what is on its way from some time on
  *   cutting     the enumerators are asked what they have dealt out: after their readers, so that each split is in it once
  *   completing  the manifest is being written. No time ends that: once it is there, the checkpoint is complete
  *
@@ -25,6 +26,8 @@ export interface CheckpointRules {
   readonly timeoutMs: number;
   /** Failures in a row that are only logged. */
   readonly tolerated: number;
+  /** From its begin until one that is pending becomes unaligned; undefined: it does not. Savepoints do not. */
+  readonly alignMs?: number | undefined;
 }
 
 export interface CheckpointLife {
@@ -49,6 +52,8 @@ export interface CheckpointLife {
 export interface UnderWay {
   readonly checkpoint: number;
   readonly savepoint: boolean;
+  /** Its barriers overtake what is on its way. */
+  readonly unaligned: boolean;
   /** Slots that have not acknowledged. */
   readonly waitsFor: ReadonlySet<number>;
   /** Sources whose enumerators have not been cut. */
@@ -75,6 +80,8 @@ export type CheckpointEvent = { readonly nowMs: number } & (
 
 export type CheckpointEffect =
   | { readonly kind: "begin"; readonly checkpoint: number; readonly savepoint: boolean }
+  /** All slots are told that barriers are not waited for any more. */
+  | { readonly kind: "overtake"; readonly checkpoint: number }
   | { readonly kind: "cut"; readonly checkpoint: number; readonly sources: readonly string[] }
   /** Write the manifest. */
   | { readonly kind: "complete"; readonly checkpoint: number; readonly savepoint: boolean }
@@ -135,7 +142,7 @@ function step(state: CheckpointLife, event: CheckpointEvent, rules: CheckpointRu
     case "time":
       return isLate(state, event.nowMs, rules)
         ? failed(state, event.nowMs, `it was not complete after ${rules.timeoutMs} ms: ${missingText(state)}`, rules)
-        : same(state);
+        : overtaken(state, event.nowMs, rules);
     case "wanted":
       return state.phase === "closed" ? same(state) : same({ ...state, wanted: true });
     case "savepointWanted":
@@ -157,10 +164,24 @@ function step(state: CheckpointLife, event: CheckpointEvent, rules: CheckpointRu
 
 /** When it wants to be told of the time; Infinity: at none. */
 export function timeOf(state: CheckpointLife, rules: CheckpointRules): number {
-  if (state.phase === "pending" || state.phase === "cutting") return state.beganMs + rules.timeoutMs;
+  if (state.phase === "pending" || state.phase === "cutting")
+    return Math.min(state.beganMs + rules.timeoutMs, overtakesAt(state, rules));
   if (state.phase !== "idle" || state.slots.size === 0 || rules.intervalMs === undefined)
     return Number.POSITIVE_INFINITY;
   return Math.max(state.beganMs + rules.intervalMs, state.endedMs + rules.minPauseMs);
+}
+
+/** When barriers begin to overtake; Infinity: never, or they do already. */
+function overtakesAt({ phase, current, beganMs }: CheckpointLife, { alignMs }: CheckpointRules): number {
+  if (phase !== "pending" || current === undefined || alignMs === undefined) return Number.POSITIVE_INFINITY;
+  return current.savepoint || current.unaligned ? Number.POSITIVE_INFINITY : beganMs + alignMs;
+}
+
+function overtaken(state: CheckpointLife, nowMs: number, rules: CheckpointRules): CheckpointTransition {
+  const { current } = state;
+  if (current === undefined || nowMs < overtakesAt(state, rules)) return same(state);
+  const { checkpoint } = current;
+  return { state: { ...state, current: { ...current, unaligned: true } }, effects: [{ kind: "overtake", checkpoint }] };
 }
 
 function opened(state: CheckpointLife, event: Extract<CheckpointEvent, { kind: "opened" }>): CheckpointTransition {
@@ -280,15 +301,16 @@ function begun({ state, effects }: CheckpointTransition, nowMs: number, rules: C
   const current: UnderWay = {
     checkpoint: state.savepoint ?? state.last + 1,
     savepoint,
+    unaligned: false,
     waitsFor: state.slots,
     uncut: new Set(),
   };
   const { checkpoint } = current;
-  return {
-    // A savepoint is none that a sink can wait for: it does not commit.
-    state: { ...state, phase: "pending", last: checkpoint, current, wanted: state.wanted && savepoint, beganMs: nowMs },
-    effects: [...effects, { kind: "begin", checkpoint, savepoint }],
-  };
+  // A savepoint is none that a sink can wait for: it does not commit.
+  const wanted = state.wanted && savepoint;
+  const next: CheckpointLife = { ...state, phase: "pending", last: checkpoint, current, wanted, beganMs: nowMs };
+  const at = overtaken(next, nowMs, rules);
+  return { state: at.state, effects: [...effects, { kind: "begin", checkpoint, savepoint }, ...at.effects] };
 }
 
 function over(state: CheckpointLife, nowMs: number): CheckpointLife {
@@ -309,7 +331,7 @@ function isBeingWritten({ phase, current }: CheckpointLife, checkpoint: number):
 }
 
 function isLate(state: CheckpointLife, nowMs: number, rules: CheckpointRules): boolean {
-  return (state.phase === "pending" || state.phase === "cutting") && nowMs >= timeOf(state, rules);
+  return (state.phase === "pending" || state.phase === "cutting") && nowMs >= state.beganMs + rules.timeoutMs;
 }
 
 function missingText({ phase, current }: CheckpointLife): string {

@@ -6,12 +6,16 @@ export interface CheckpointEntry {
   readonly region: number;
   readonly checkpoint: number;
   readonly savepoint: boolean;
+  /** Its barriers overtook what was on its way. */
+  readonly unaligned: boolean;
   readonly status: "IN_PROGRESS" | "COMPLETED" | "FAILED";
   readonly beganMs: number;
   /** When it was complete or came to nothing. */
   readonly endedMs: number | undefined;
   /** What it has written, which of a delta is what had changed. */
   readonly bytes: number;
+  /** Of these, what was on its way between subtasks. */
+  readonly inFlightBytes: number;
   readonly slots: number;
   readonly acknowledged: number;
   readonly failure: string | undefined;
@@ -58,17 +62,23 @@ export class CheckpointStats {
 
   began(entry: Pick<CheckpointEntry, "region" | "checkpoint" | "savepoint" | "beganMs" | "slots" | "path">): void {
     const { region, checkpoint } = entry;
-    const open = { endedMs: undefined, bytes: 0, acknowledged: 0, failure: undefined };
+    const nothing = { bytes: 0, inFlightBytes: 0, acknowledged: 0 };
+    const open = { endedMs: undefined, unaligned: false, failure: undefined, ...nothing };
     // Of one that was being written when its region failed, nobody has said what became of it.
     const others = this.#entries.filter((each) => !(each.region === region && each.checkpoint === checkpoint));
     this.#entries = [...others, { ...entry, ...open, status: "IN_PROGRESS" as const }].slice(-CHECKPOINTS_SHOWN);
   }
 
-  acknowledged(key: Key, slots: number, bytes: number): void {
+  overtakes(key: Key): void {
+    this.#change(key, (entry) => ({ ...entry, unaligned: true }));
+  }
+
+  acknowledged(key: Key, slots: number, bytes: number, inFlightBytes: number): void {
     this.#change(key, (entry) => ({
       ...entry,
       acknowledged: entry.acknowledged + slots,
       bytes: entry.bytes + bytes,
+      inFlightBytes: entry.inFlightBytes + inFlightBytes,
     }));
   }
 

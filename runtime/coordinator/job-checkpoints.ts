@@ -104,6 +104,9 @@ export class JobCheckpoints {
           const copyTo = storage.copyTo?.(folder, workers, plan.checkpoints?.copies);
           run.checkpoint({ checkpoint, full: savepoint !== undefined, ends, folder, copyTo });
         },
+        overtake: (checkpoint) => {
+          for (const slot of slots) run.sendToSlot(slot, { kind: "overtake", checkpoint });
+        },
         cut: (checkpoint, vertex, lastSerials) => {
           const slot = dealers.find(([source]) => source === vertex)?.[1];
           if (slot !== undefined) run.sendToSlot(slot, { kind: "cutEnumerator", checkpoint, vertex, lastSerials });
@@ -273,6 +276,7 @@ export class JobCheckpoints {
         minPauseMs: settings?.minPauseMs ?? 0,
         timeoutMs: settings?.timeoutMs ?? CHECKPOINT_TIMEOUT_MS,
         tolerated: settings?.tolerated ?? CHECKPOINTS_TOLERATED,
+        alignMs: settings?.alignMs,
       },
       merge: (name) => storage.merge(folder, name, settings?.copies),
       keepOutput: () => results.sync(record().id, operatorsOf(regions[index], plan.jobGraph)),

@@ -130,6 +130,7 @@ export class LocalCheckpoints {
         slots: [...this.#open],
         dealers: this.#dealers,
         begin: (checkpoint) => this.#begin(checkpoint, taken.store, tellAll),
+        overtake: (checkpoint) => tellAll({ kind: "overtake", checkpoint }),
         cut: (checkpoint, vertex, lastSerials) =>
           this.#send(this.#dealers.get(vertex) ?? 0, { kind: "cutEnumerator", checkpoint, vertex, lastSerials }),
         ended: (checkpoint, complete) => {

@@ -20,7 +20,13 @@ import { faultPoint } from "../fault-point.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import type { ErrorReport, FromSlot, JobEnd, SubtaskSnapshot } from "../protocol.ts";
 import { discardOld } from "../state/checkpoint-keeper.ts";
-import { type ChainLink, type CheckpointManifest, encodeManifest, manifestCrc } from "../state/checkpoint-manifest.ts";
+import {
+  type BlockRecord,
+  type ChainLink,
+  type CheckpointManifest,
+  encodeManifest,
+  manifestCrc,
+} from "../state/checkpoint-manifest.ts";
 import {
   type CheckpointName,
   type CheckpointStore,
@@ -44,6 +50,8 @@ export interface CheckpointedSlots {
   readonly dealers: ReadonlyMap<VertexId, number>;
   /** `savepoint`: where to and what comes behind it; undefined: one for the region's own store. */
   begin(checkpoint: number, savepoint: Pick<SavepointRequest, "folder" | "ends"> | undefined): void;
+  /** Barriers overtake what is on its way. */
+  overtake(checkpoint: number): void;
   cut(checkpoint: number, source: VertexId, lastSerials: readonly number[]): void;
   ended(checkpoint: number, complete: boolean): void;
 }
@@ -186,8 +194,9 @@ export class RegionCheckpoints {
     if (this.#life.phase !== "pending" || this.#life.current?.checkpoint !== checkpoint) return;
     this.#gathered.acknowledgements.push(acknowledgement);
     faultPoint("coordinator.acknowledged");
-    const bytes = written.flatMap(({ blocks }) => blocks).reduce((sum, block) => sum + block.bytes, 0);
-    this.#options.stats.acknowledged(this.#key(checkpoint), slots.length, bytes);
+    const blocks = written.flatMap((each) => each.blocks);
+    const inFlight = blocks.filter(({ section }) => section === "inFlight");
+    this.#options.stats.acknowledged(this.#key(checkpoint), slots.length, bytesOf(blocks), bytesOf(inFlight));
     for (const slot of slots) this.#apply({ kind: "acknowledged", checkpoint, slot });
   }
 
@@ -220,6 +229,10 @@ export class RegionCheckpoints {
     switch (effect.kind) {
       case "begin":
         this.#begin(effect.checkpoint, effect.savepoint);
+        break;
+      case "overtake":
+        this.#options.stats.overtakes(this.#key(effect.checkpoint));
+        this.#slots?.overtake(effect.checkpoint);
         break;
       case "cut":
         for (const source of effect.sources as VertexId[])
@@ -418,6 +431,10 @@ function holdersIn(
       : written.flatMap(({ blocks }) => blocks.map(({ worker }) => [worker, holders] as const)),
   );
   return held.length === 0 ? undefined : Object.fromEntries(held);
+}
+
+function bytesOf(blocks: readonly BlockRecord[]): number {
+  return blocks.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function savepointFailed(reason: string): MillraceError {

@@ -50,6 +50,7 @@ export interface InputChannel {
 }
 
 export interface Batch {
+  /** How many it has, whatever of them was pushed. */
   readonly rows: number;
   /** Pushes records from where it stopped; stops after the record at which the gate became blocked. True at the end. */
   deliver(push: Push<unknown>, gate: Gate): boolean;

@@ -11,7 +11,7 @@ import type { Batch, ElementKind, InputChannel } from "./channel.ts";
 import type { RingSignal } from "./ring-producer.ts";
 
 /** Records and their timestamps, the first `rows` of each. */
-interface LocalRows {
+export interface LocalRows {
   readonly values: unknown[];
   readonly timestamps: Float64Array;
   rows: number;
@@ -116,7 +116,7 @@ export class LocalChannel extends BatchedOutput<LocalElement> implements InputCh
 
 const noRows: LocalRows = { values: [], timestamps: new Float64Array(0), rows: 0 };
 
-class LocalBatch implements Batch {
+export class LocalBatch implements Batch {
   readonly frame = undefined;
   #bound = noRows;
   #next = 0;

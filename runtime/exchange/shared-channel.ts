@@ -157,7 +157,7 @@ export class SharedInputChannel implements InputChannel {
   }
 }
 
-class SharedBatch implements Batch {
+export class SharedBatch implements Batch {
   readonly #decoder: BatchDecoder;
   frame: Uint8Array | undefined;
 

@@ -197,9 +197,13 @@ export interface CheckpointView {
   readonly region: number;
   readonly status: "IN_PROGRESS" | "COMPLETED" | "FAILED";
   readonly is_savepoint: boolean;
+  /** Unaligned is one whose barriers overtook what was on its way. */
+  readonly checkpoint_type: "CHECKPOINT" | "UNALIGNED_CHECKPOINT" | "SAVEPOINT";
   readonly trigger_timestamp: number;
   /** What it has written: of a delta, what had changed. */
   readonly state_size: number;
+  /** Of that, what was on its way between subtasks. */
+  readonly persisted_data: number;
   /** -1 while it is under way. */
   readonly end_to_end_duration: number;
   readonly num_slots: number;

@@ -84,27 +84,52 @@ export interface ReadBlock {
   readonly where: string;
 }
 
-/** An operator's blocks that are about some of the key groups, verified, in the order in which they have to be applied. */
+/**
+ * An operator's state in some of the key groups: the blocks that are about these, verified, in the order in which they have
+ * to be applied.
+ */
 export async function* readOperator(
   store: CheckpointReads,
   checkpoint: OpenCheckpoint,
   operator: string,
   keyGroups: KeyGroupRange,
 ): AsyncGenerator<ReadBlock> {
-  for (const { name, manifest } of checkpoint.layers) {
-    const records = manifest.operators
-      .filter((record) => record.operator === operator)
-      .flatMap(({ blocks }) => blocks)
-      .filter(({ first, last }) => intersects({ first, last }, keyGroups));
-    const places = records.map(({ worker, number }) => ({ checkpoint: name, worker, number }));
-    let next = 0;
-    for await (const block of store.readBlocks(places)) {
-      const expected = { checkpoint: name, operator, record: records[next++] as BlockRecord };
-      const header = verified(block, expected);
-      yield { block: block as Uint8Array, header, where: whereOf(expected) }; // there, as its header is
-    }
-    if (next !== records.length) throw corrupt(operator, `${records.length - next} blocks of ${name} were not read`);
+  for (const layer of checkpoint.layers)
+    yield* readRecords(store, layer, operator, keyGroups, ({ section }) => section !== "inFlight");
+}
+
+/**
+ * What was on its way to an operator and may be for these key groups, of each of its former subtasks in order. What was in
+ * flight at checkpoints on which this one builds has been taken in since.
+ */
+export async function* readInFlight(
+  store: CheckpointReads,
+  { name, manifest }: Pick<OpenCheckpoint, "name" | "manifest">,
+  operator: string,
+  keyGroups: KeyGroupRange,
+): AsyncGenerator<ReadBlock> {
+  yield* readRecords(store, { name, manifest }, operator, keyGroups, ({ section }) => section === "inFlight");
+}
+
+async function* readRecords(
+  store: CheckpointReads,
+  { name, manifest }: Pick<OpenCheckpoint, "name" | "manifest">,
+  operator: string,
+  keyGroups: KeyGroupRange,
+  isWanted: (record: BlockRecord) => boolean,
+): AsyncGenerator<ReadBlock> {
+  const records = manifest.operators
+    .filter((record) => record.operator === operator)
+    .flatMap(({ blocks }) => blocks)
+    .filter((record) => isWanted(record) && intersects(record, keyGroups));
+  const places = records.map(({ worker, number }) => ({ checkpoint: name, worker, number }));
+  let next = 0;
+  for await (const block of store.readBlocks(places)) {
+    const expected = { checkpoint: name, operator, record: records[next++] as BlockRecord };
+    const header = verified(block, expected);
+    yield { block: block as Uint8Array, header, where: whereOf(expected) }; // there, as its header is
   }
+  if (next !== records.length) throw corrupt(operator, `${records.length - next} blocks of ${name} were not read`);
 }
 
 /** Applies an operator's state to its backend, and its timers to their queue. */
@@ -140,9 +165,11 @@ export async function verifyCheckpoint(store: CheckpointReads, checkpoint: OpenC
   const operators = new Set(
     checkpoint.layers.flatMap(({ manifest }) => manifest.operators.map(({ operator }) => operator)),
   );
+  const all = { first: 0, last: keyGroups - 1 };
   for (const operator of operators) {
-    for await (const { block } of readOperator(store, checkpoint, operator, { first: 0, last: keyGroups - 1 })) {
-      if (block.length === 0) throw corrupt(operator, "a block is empty");
+    for (const read of [readOperator, readInFlight]) {
+      for await (const { block } of read(store, checkpoint, operator, all))
+        if (block.length === 0) throw corrupt(operator, "a block is empty");
     }
   }
 }

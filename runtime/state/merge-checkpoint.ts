@@ -4,13 +4,14 @@
  *
  *   1. For each operator, its key groups are cut into ranges that fit into memory.
  *   2. Of each range the chain is restored into a backend of its own and captured as a whole, timers by themselves.
- *   3. Blocks are written as they come, the manifest last.
+ *   3. What was in flight at the newest is copied as it is.
+ *   4. Blocks are written as they come, the manifest last.
  */
 
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { CheckpointManifest, OperatorRecord } from "./checkpoint-manifest.ts";
 import { encodeManifest } from "./checkpoint-manifest.ts";
-import { type OpenCheckpoint, openCheckpoint, readOperator } from "./checkpoint-reader.ts";
+import { type OpenCheckpoint, openCheckpoint, readInFlight, readOperator } from "./checkpoint-reader.ts";
 import {
   type CheckpointName,
   type CheckpointReads,
@@ -52,6 +53,7 @@ export async function mergeBlocks(
   for (const { operator } of manifest.operators) {
     for (const range of rangesOf(checkpoint, operator, options.rangeBytes ?? RANGE_BYTES))
       await mergeRange(store, checkpoint, operator, range, writer);
+    await copyInFlight(store, checkpoint, operator, writer);
   }
   await writer.flush();
   return writer.records();
@@ -130,4 +132,17 @@ async function mergeRange(
   while (!capture.done) await put(capture.step());
   for (const block of timers.blocks()) await put(block);
   backend.close();
+}
+
+async function copyInFlight(
+  store: CheckpointReads,
+  checkpoint: OpenCheckpoint,
+  operator: string,
+  writer: CheckpointWriter,
+): Promise<void> {
+  const keyGroups = { first: 0, last: checkpoint.manifest.keyGroups - 1 };
+  for await (const { block } of readInFlight(store, checkpoint, operator, keyGroups)) {
+    writer.add(operator, block);
+    if (writer.isFull) await writer.flush();
+  }
 }

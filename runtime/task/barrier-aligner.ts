@@ -35,6 +35,11 @@ export class BarrierAligner {
     return this.#aligning !== 0 && this.#arrived[input] === 1;
   }
 
+  /** Whether the barrier of the checkpoint has come on the input, and others are waited for. */
+  hasArrived(input: number, checkpoint: number): boolean {
+    return this.#aligning === checkpoint && this.#arrived[input] === 1;
+  }
+
   /** The barrier came on an input that is not held. @returns the checkpoint whose cut is due, 0 for none. */
   barrier(input: number, checkpoint: number): number {
     if (checkpoint <= this.#over || checkpoint < this.#aligning) return 0;

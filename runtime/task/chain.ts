@@ -54,6 +54,8 @@ export class Chain {
   /** In topological order. */
   readonly hosts: readonly OperatorHost[];
   readonly #instances: readonly Operator[];
+  readonly #links: ReadonlyMap<OperatorId, Link>;
+  readonly #freeze: boolean;
   /** The operators whose `open` was called: the others are never closed. */
   readonly #opened = new Set<OperatorHost>();
 
@@ -66,12 +68,22 @@ export class Chain {
       assert(node !== undefined, `operator ${chained.id} is in the job graph but not in the program`);
       links.set(chained.id, createLink(chained, node, links, edges, options));
     }
+    this.#links = links;
+    this.#freeze = options.environment.freeze;
     this.edges = edges;
     this.hosts = vertex.operators.map((chained) => (links.get(chained.id) as Link).host);
     this.#instances = this.hosts.flatMap((host) => host.instance ?? []);
-    const head = links.get((vertex.operators[0] as ChainedOperator).id) as Link;
-    this.push = options.environment.freeze ? (value, timestamp) => head.push(deepFreeze(value), timestamp) : head.push;
-    this.pushFrame = framePush(head.host.instance);
+    this.push = this.entryOf((vertex.operators[0] as ChainedOperator).id).push;
+    this.pushFrame = framePush(this.head.instance);
+  }
+
+  /** The place in the chain where an operator takes records and watermarks. */
+  entryOf(operator: OperatorId): Output {
+    const { push, host } = this.#links.get(operator) as Link;
+    return {
+      push: this.#freeze ? (value, timestamp) => push(deepFreeze(value), timestamp) : push,
+      watermark: (timestamp) => host.watermark(timestamp),
+    };
   }
 
   get head(): OperatorHost {

@@ -8,6 +8,7 @@ import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { VertexId } from "../../core/ids.ts";
 import { buildGraph, type Job } from "../../core/job.ts";
+import type { EdgeSpec, StreamNode } from "../../core/node.ts";
 import type { ArrowAdapter } from "../../core/operator.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
 import type { TextOutput } from "../../core/sink.ts";
@@ -19,13 +20,15 @@ import { LocalChannel } from "../exchange/local-channel.ts";
 import { SegmentPool } from "../exchange/segment-pool.ts";
 import { SharedInputChannel, SharedOutputChannel } from "../exchange/shared-channel.ts";
 import type { ChannelPlacement, SubtaskPlacement } from "../graph/execution-graph.ts";
-import type { JobEdge, JobVertex } from "../graph/job-graph.ts";
+import type { JobEdge, JobGraph, JobVertex } from "../graph/job-graph.ts";
 import { structuralHash } from "../graph/structural-hash.ts";
 import type { DealtSplit, SlotDeployment } from "../protocol.ts";
 import type { SlotState } from "../state/slot-state.ts";
 import { Chain } from "./chain.ts";
 import { EdgeOutput } from "./edge-output.ts";
 import type { OperatorHost, SubtaskEnvironment } from "./operator-host.ts";
+import type { ChannelOrigin } from "./overtaken-inputs.ts";
+import { behindInFlight, inFlightAbout } from "./restore-in-flight.ts";
 import type { RestoredSubtasks } from "./restore-slot.ts";
 import type { Slot, SlotHost } from "./slot.ts";
 import { Subtask } from "./subtask.ts";
@@ -120,7 +123,10 @@ function deploySubtask(
         host,
       ),
   });
-  const input = createInput(graph, vertex, placement, chain, gate, channels, services);
+  const own = createInput(graph, vertex, placement, chain, gate, channels, services, deployment.jobGraph);
+  const { jobGraph } = deployment;
+  const parts = { jobGraph, graph, vertex, placement, chain, gate };
+  const input = restored === undefined ? own : behindInFlight({ ...parts, operators: restored }, own);
   return new Subtask({
     name: `${vertex.id} ${placement.subtask + 1}/${vertex.parallelism}`,
     chain,
@@ -150,12 +156,20 @@ function createInput(
   gate: SubtaskGate,
   channels: SlotChannels,
   services: SlotServices,
+  jobGraph: JobGraph,
 ): SubtaskInput {
   const head = graph.nodes.find((node) => node.id === chain.head.operator);
   if (head?.spec.kind === "source") {
     return new SourceInput(head.spec.source, chain, gate, () => services.requestSplit(vertex.id, placement.subtask));
   }
-  return new ChannelInput(channels.inputsOf(vertex.id, placement.subtask), chain, gate);
+  assert(head !== undefined, `operator ${chain.head.operator} is in the job graph but not in the program`);
+  const { subtask } = placement;
+  const about = inFlightAbout(head, subtask, vertex.parallelism, jobGraph.keyGroups);
+  return new ChannelInput(channels.inputsOf(vertex.id, subtask, head), chain, gate, {
+    operator: head.id,
+    subtask,
+    about,
+  });
 }
 
 function createEdgeOutput(
@@ -205,11 +219,16 @@ class SlotChannels {
       .map((channel) => this.#output(channel, edge));
   }
 
-  inputsOf(vertex: VertexId, subtask: number): InputChannel[] {
+  /** `head`: the operator that reads them. */
+  inputsOf(vertex: VertexId, subtask: number, head: StreamNode): ChannelOrigin[] {
     const { executionGraph, jobGraph } = this.#deployment;
     return executionGraph.channels
       .filter((channel) => (jobGraph.edges[channel.edge] as JobEdge).to === vertex && channel.toSubtask === subtask)
-      .map((channel) => this.#input(channel));
+      .map((channel) => {
+        const { input, partitioning: settled, fields } = jobGraph.edges[channel.edge] as JobEdge;
+        const wanted = (head.inputs[input] as EdgeSpec).partitioning.kind;
+        return { channel: this.#input(channel), input, wanted, settled, fields };
+      });
   }
 
   receiveOversize(channel: number, serial: number, frame: SharedArrayBuffer): void {

@@ -28,6 +28,7 @@ import { faultPoint } from "../fault-point.ts";
 import type { StateClock } from "../state/ageing.ts";
 import type { MemoryBackendOptions } from "../state/memory-backend.ts";
 import { describeRecord } from "./describe-record.ts";
+import type { RestoredLog } from "./in-flight-replay.ts";
 import { OperatorMetricGroup } from "./metrics.ts";
 import { restBytes } from "./operator-rest.ts";
 import { PendingWaits } from "./pending-waits.ts";
@@ -69,6 +70,8 @@ export interface OperatorSnapshot {
   readonly sink?: RestoredSink | undefined;
   /** State and timers that were restored already, instead of as snapshots. */
   readonly live?: RestoredState | undefined;
+  /** What was on its way to it. */
+  readonly inFlight?: readonly RestoredLog[];
   /** The kinds of keys of what was restored, where the operator's key function is another one. */
   readonly keys?: readonly KeyKind[] | undefined;
 }

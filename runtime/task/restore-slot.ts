@@ -20,6 +20,7 @@ import { plainValue } from "../state/plain-bytes.ts";
 import type { SlotState } from "../state/slot-state.ts";
 import type { OperatorSnapshot, RestoredState } from "./operator-host.ts";
 import { dealtRest } from "./operator-rest.ts";
+import { restoreInFlight } from "./restore-in-flight.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
 export type RestoredSubtasks = ReadonlyMap<SubtaskPlacement, ReadonlyMap<OperatorId, OperatorSnapshot>>;
@@ -98,6 +99,7 @@ async function restoreOperatorOf(
     lists: new Map(lists.map(({ name, mode, elements }) => [name, { mode, elements }])),
     sink: restoredSink(opened, upgrade),
     live: await restoreState(share, deployment, opened, store, state),
+    inFlight: upgrade.was === undefined ? [] : await restoreInFlight({ ...share, was: upgrade.was }, opened, store),
     keys: upgrade.keys,
   };
 }

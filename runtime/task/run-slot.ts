@@ -251,6 +251,9 @@ class RunningSlot {
       case "checkpoint":
         this.#takingCheckpoints(message.kind)?.begin(message.checkpoint, message.full, message.ends);
         break;
+      case "overtake":
+        this.#takingCheckpoints(message.kind)?.overtake(message.checkpoint);
+        break;
       case "checkpointEnded":
         this.#takingCheckpoints(message.kind)?.ended(message.checkpoint, message.complete);
         break;

@@ -8,7 +8,8 @@
  *     └──── ended ──────┴──────────────────────────────────────────────────────┘
  *
  * A barrier that overtakes its message waits for it: so whatever was said of earlier checkpoints is known before the cut,
- * and all slots' captures build on the same one.
+ * and all slots' captures build on the same one. In an unaligned checkpoint the message overtakes the barriers: it comes by
+ * the slot's mail, which never waits behind data.
  */
 
 import type { OperatorId } from "../../core/ids.ts";
@@ -65,6 +66,12 @@ export class SlotCheckpoints implements Checkpoints {
     for (const { subtask } of this.#subtasks) if (subtask.takesPart) subtask.endCheckpoint(checkpoint, complete, full);
   }
 
+  /** The checkpoint does not wait for barriers any more. */
+  overtake(checkpoint: number): void {
+    if (this.#begun?.checkpoint !== checkpoint) return;
+    for (const subtask of this.#begun.waitsFor) subtask.overtakeBy(checkpoint);
+  }
+
   stateOf(checkpoint: number): "unknown" | "begun" | "over" {
     if (checkpoint <= this.#over || checkpoint < (this.#begun?.checkpoint ?? 0)) return "over";
     return this.#begun?.checkpoint === checkpoint ? "begun" : "unknown";
@@ -92,7 +99,7 @@ export class SlotCheckpoints implements Checkpoints {
     const begun = this.#begun;
     this.#wantIfDone();
     if (begun === undefined || begun.told) return false;
-    const next = begun.captures[0];
+    const next = begun.captures.find(({ capture }) => capture.waits !== true);
     if (next === undefined) return false;
     try {
       const block = next.capture.step();
@@ -102,7 +109,7 @@ export class SlotCheckpoints implements Checkpoints {
       this.#send({ kind: "declined", checkpoint: begun.checkpoint, error: toErrorReport(error) });
       return false;
     }
-    if (next.capture.done) begun.captures.shift();
+    if (next.capture.done) begun.captures.splice(begun.captures.indexOf(next), 1);
     this.#tellIfDone(begun);
     return !begun.told;
   }

@@ -16,6 +16,8 @@ import type { Subtask } from "./subtask.ts";
 export interface SubtaskCut {
   readonly checkpoint: number;
   readonly operators: readonly OperatorCut[];
+  /** What gathers what was in flight. */
+  readonly inFlight: readonly OperatorCapture[];
   readonly source: SourceSnapshot | undefined;
   readonly finished: boolean;
 }
@@ -37,7 +39,8 @@ export type OwnSnapshot = Omit<SubtaskSnapshot, "vertex" | "subtask">;
 
 export interface OperatorCapture {
   readonly operator: OperatorId;
-  readonly capture: StateCapture;
+  /** `waits`: there is nothing to do for it at the moment. */
+  readonly capture: StateCapture & { readonly waits?: boolean };
 }
 
 /** REQUIRES: what the barrier waited for is over. */
@@ -55,7 +58,8 @@ export function snapshotOf(cut: SubtaskCut, chain: Chain): OwnSnapshot {
 }
 
 export function capturesOf(cut: SubtaskCut): readonly OperatorCapture[] {
-  return cut.operators.flatMap(({ operator, captures }) =>
+  const state = cut.operators.flatMap(({ operator, captures }) =>
     captures.map((capture) => ({ operator: operator as OperatorId, capture })),
   );
+  return [...state, ...cut.inFlight];
 }

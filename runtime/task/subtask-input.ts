@@ -11,6 +11,8 @@ import type { DealtSplit, SourceSnapshot } from "../protocol.ts";
 import { plainBytes } from "../state/plain-bytes.ts";
 import { BarrierAligner } from "./barrier-aligner.ts";
 import type { Chain } from "./chain.ts";
+import { type ChannelOrigin, type OvertakenBy, OvertakenInputs } from "./overtaken-inputs.ts";
+import type { OperatorCapture } from "./subtask-cut.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
 import { WatermarkValve } from "./watermark-valve.ts";
 
@@ -33,6 +35,12 @@ export interface SubtaskInput {
   readonly barrier: number;
   /** Asks for a cut. Sources make it; what reads from others waits for their barriers. */
   cut(checkpoint: number): void;
+  /** Whether the cut may be taken before the barriers have come: they have where they cannot be overtaken. */
+  mayOvertake(checkpoint: number): boolean;
+  /** That cut is being taken: what gathers what is in flight. REQUIRES: it may be */
+  overtake(checkpoint: number): readonly OperatorCapture[];
+  /** Takes what is in flight off the channels, though the gate may be closed; true when there may be more. */
+  readAhead(): boolean;
   /** The checkpoint is over: nothing is held for it any more. */
   abandon(checkpoint: number): void;
   /** Where a source goes on. REQUIRES: at a barrier, or ended. */
@@ -42,12 +50,13 @@ export interface SubtaskInput {
 
 /** Reads channels in turn, one batch from each that has one. */
 export class ChannelInput implements SubtaskInput {
-  readonly #channels: readonly InputChannel[];
+  readonly #channels: InputChannel[];
   readonly #chain: Chain;
   readonly #gate: SubtaskGate;
   readonly #valve: WatermarkValve;
   readonly #aligner: BarrierAligner;
   readonly #ended: boolean[];
+  readonly #overtaking: OvertakenInputs;
   /** The channel whose batch is being delivered, or the one that was polled last. */
   #current = -1;
   #delivering = false;
@@ -59,8 +68,10 @@ export class ChannelInput implements SubtaskInput {
   /** The checkpoint whose cut is due, 0 for none. */
   #due = 0;
 
-  constructor(channels: readonly InputChannel[], chain: Chain, gate: SubtaskGate) {
+  constructor(inputs: readonly ChannelOrigin[], chain: Chain, gate: SubtaskGate, overtaken: OvertakenBy) {
+    const channels = inputs.map(({ channel }) => channel);
     this.#channels = channels;
+    this.#overtaking = new OvertakenInputs(channels, inputs, overtaken);
     this.#chain = chain;
     this.#gate = gate;
     this.#valve = new WatermarkValve(channels.length);
@@ -76,6 +87,7 @@ export class ChannelInput implements SubtaskInput {
     for (let turn = 0; turn < this.#channels.length; turn++) {
       this.#current = this.#current + 1 === this.#channels.length ? 0 : this.#current + 1;
       if (this.#ended[this.#current] === true || this.#aligner.isHeld(this.#current)) continue;
+      this.#overtaking.giveBack(this.#current);
       if (!this.#takeFrom(this.#channels[this.#current] as InputChannel)) continue;
       if (this.#due === 0) return "worked";
       this.barrier = this.#due;
@@ -89,8 +101,32 @@ export class ChannelInput implements SubtaskInput {
 
   cut(): void {}
 
+  mayOvertake(checkpoint: number): boolean {
+    return this.#channels.every(
+      (_, input) =>
+        this.#ended[input] === true || this.#overtaking.canBe(input) || this.#aligner.hasArrived(input, checkpoint),
+    );
+  }
+
+  overtake(checkpoint: number): readonly OperatorCapture[] {
+    if (this.#delivering && this.#isWhole) this.#endBatch();
+    const midBatch = this.#delivering ? this.#current : -1;
+    const captures = this.#overtaking.record(checkpoint, midBatch, (input) => ({
+      ...this.#valve.said(input),
+      ended: this.#ended[input] === true,
+      arrived: this.#aligner.hasArrived(input, checkpoint),
+    }));
+    this.#aligner.abandon(checkpoint);
+    return captures;
+  }
+
+  readAhead(): boolean {
+    return this.#overtaking.readAhead();
+  }
+
   abandon(checkpoint: number): void {
     this.#aligner.abandon(checkpoint);
+    this.#overtaking.abandon(checkpoint);
   }
 
   position(): undefined {}
@@ -143,8 +179,13 @@ export class ChannelInput implements SubtaskInput {
   #deliver(): void {
     const { batch } = this.#channels[this.#current] as InputChannel;
     // A frame that was pushed whole is done as soon as its operator lets input in again.
-    const whole = batch.frame !== undefined && this.#chain.pushFrame !== undefined;
-    if (whole || batch.deliver(this.#chain.push, this.#gate)) this.#endBatch();
+    if (this.#isWhole || batch.deliver(this.#chain.push, this.#gate)) this.#endBatch();
+  }
+
+  /** Whether the batch was pushed as a frame. */
+  get #isWhole(): boolean {
+    const { batch } = this.#channels[this.#current] as InputChannel;
+    return batch.frame !== undefined && this.#chain.pushFrame !== undefined;
   }
 
   #endBatch(): void {
@@ -240,6 +281,19 @@ export class SourceInput implements SubtaskInput {
 
   cut(checkpoint: number): void {
     this.#cutAsked = checkpoint;
+  }
+
+  mayOvertake(): boolean {
+    return this.#atRest && !this.#stopped;
+  }
+
+  overtake(): readonly OperatorCapture[] {
+    this.#cutAsked = 0;
+    return [];
+  }
+
+  readAhead(): boolean {
+    return false;
   }
 
   abandon(checkpoint: number): void {

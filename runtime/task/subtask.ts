@@ -15,6 +15,10 @@
  * A checkpoint cuts it while it is running, at the barrier, which it then passes on; or while it is committing, when all
  * that it has sent is before its consumers' cuts, as these count an input that has ended for aligned.
  *
+ * An unaligned one cuts it as soon as it is in the midst of nothing, though barriers have not come and there is no credit:
+ * what is in flight to it is recorded until they come (`overtaken-inputs.ts`), and its own barrier waits behind what it has
+ * sent. While it is draining, its consumers record what it has sent up to its end.
+ *
  * Where the job ends with the checkpoint, it takes and sends nothing behind its cut, unless that comes to nothing.
  */
 
@@ -24,7 +28,7 @@ import type { StreamGraph } from "../../core/stream-graph.ts";
 import { END_OF_TIME } from "../../core/time.ts";
 import { faultPoint } from "../fault-point.ts";
 import type { Chain } from "./chain.ts";
-import { type Checkpoints, capturesOf, type SubtaskCut, snapshotOf } from "./subtask-cut.ts";
+import { type Checkpoints, capturesOf, type OperatorCapture, type SubtaskCut, snapshotOf } from "./subtask-cut.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
 import type { SubtaskInput } from "./subtask-input.ts";
 import { SubtaskTimes, type SubtaskWait } from "./subtask-times.ts";
@@ -56,6 +60,8 @@ export class Subtask {
   #due = 0;
   /** The checkpoint that the slot has begun and in which it was not cut, 0 for none. */
   #asked = 0;
+  /** The one that overtakes what is in flight and in which it was not cut, 0 for none. */
+  #overtakes = 0;
   /** It was cut, and its sinks prepare what they have. */
   #cut: SubtaskCut | undefined;
   /** The checkpoint that holds its end, 0 before it was cut; and whether it is complete. */
@@ -158,13 +164,13 @@ export class Subtask {
       case "finished":
         return false;
       case "running":
-        if (!this.#letThrough()) return false;
-        if (this.#cut !== undefined) this.#cutDone(this.#cut);
-        return this.#due === 0 ? this.#takeInput() : this.#tryCut();
+        return this.#run();
       case "finishing":
         return this.#letThrough() && this.#finishNext();
       case "draining":
-        return this.#drain() && this.#beginCommitting();
+        if (this.#drain()) return this.#beginCommitting();
+        if (this.#overtakes !== 0 && !this.#gate.waiting) this.#cutAtEnd();
+        return false;
       case "committing":
         return this.#letThrough() && this.#commit();
       default:
@@ -199,6 +205,16 @@ export class Subtask {
     let empty = true;
     for (const edge of this.chain.edges) if (!edge.drain()) empty = false;
     return empty;
+  }
+
+  #run(): boolean {
+    const ahead = this.#input.readAhead();
+    const open = this.#letThrough();
+    if (!open && (this.#gate.suspended || this.#gate.waiting)) return ahead;
+    if (this.#cut !== undefined) this.#cutDone(this.#cut);
+    if (this.#overtakes !== 0 && this.#overtake()) return true;
+    if (!open) return ahead;
+    return (this.#due === 0 ? this.#takeInput() : this.#tryCut()) || ahead;
   }
 
   #takeInput(): boolean {
@@ -257,10 +273,16 @@ export class Subtask {
     this.#input.cut(checkpoint);
   }
 
+  /** The checkpoint does not wait for barriers any more. REQUIRES: it was begun, and nobody has heard of this cut in it. */
+  overtakeBy(checkpoint: number): void {
+    if (this.#cut?.checkpoint !== checkpoint && this.#lastCut !== checkpoint) this.#overtakes = checkpoint;
+  }
+
   /** The checkpoint is over. `full`: no later one builds on it. */
   endCheckpoint(checkpoint: number, complete: boolean, full: boolean): void {
     this.#input.abandon(checkpoint);
     if (this.#asked <= checkpoint) this.#asked = 0;
+    if (this.#overtakes <= checkpoint) this.#overtakes = 0;
     if (this.#due !== 0 && this.#due <= checkpoint) this.#due = 0;
     if (this.#cut !== undefined && this.#cut.checkpoint <= checkpoint) this.#cut = undefined;
     if (!complete && this.#held?.checkpoint === checkpoint) this.#held.release();
@@ -284,7 +306,6 @@ export class Subtask {
         return true;
       case "begun":
         if (this.#drains(this.#due)) return true;
-        this.#asked = 0;
         this.#takeCut(this.#due);
         this.#due = 0;
         return true;
@@ -300,12 +321,27 @@ export class Subtask {
     return true;
   }
 
-  #takeCut(checkpoint: number): void {
+  /** The cut of an unaligned checkpoint, unless something is in the midst of its work or has to be aligned. */
+  #overtake(): boolean {
+    const checkpoint = this.#overtakes;
+    const aligned = this.#due === checkpoint;
+    if (!aligned && !this.#input.mayOvertake(checkpoint)) return false;
+    // What gathers records has to hand them on, though the batch goes on behind the cut.
+    this.chain.batchEnd();
+    if (this.#gate.suspended || this.#gate.waiting) return false;
+    this.#takeCut(checkpoint, aligned ? [] : this.#input.overtake(checkpoint));
+    this.#due = 0;
+    return true;
+  }
+
+  #takeCut(checkpoint: number, inFlight: readonly OperatorCapture[] = []): void {
     const checkpoints = this.#checkpoints as Checkpoints;
-    const finished = this.#phase === "committing";
+    const finished = this.#phase !== "running";
+    this.#asked = 0;
+    this.#overtakes = 0;
     const source = this.#input.position();
     const operators = this.chain.cut(checkpoint, checkpoints.isFull(checkpoint), finished);
-    this.#cut = { checkpoint, operators, source, finished };
+    this.#cut = { checkpoint, operators, inFlight, source, finished };
     faultPoint("slot.cut");
     if (!this.#gate.waiting) this.#cutDone(this.#cut);
   }
@@ -339,10 +375,15 @@ export class Subtask {
       faultPoint("slot.end-committed");
       return this.#beginClosing();
     }
+    return this.#cutAtEnd();
+  }
+
+  /** All that it had to say is sent or waits in the outputs. */
+  #cutAtEnd(): boolean {
+    if (this.#cut !== undefined) this.#cutDone(this.#cut);
     const due = this.#due === 0 ? this.#asked : this.#due;
     this.#due = 0;
     if (due === 0 || this.#lastCut === due || this.#checkpoints?.stateOf(due) !== "begun") return false;
-    this.#asked = 0;
     this.#takeCut(due);
     return true;
   }

@@ -40,6 +40,11 @@ export class WatermarkValve {
     return this.#idle.every((idle, input) => idle === 1 || this.#ended[input] === 1);
   }
 
+  /** What an input has said: its latest watermark, and whether it is idle. */
+  said(input: number): { readonly watermark: number; readonly idle: boolean } {
+    return { watermark: this.#watermarks[input] as number, idle: this.#idle[input] === 1 };
+  }
+
   /** Each returns true when the watermark has risen. */
   watermark(input: number, timestamp: number): boolean {
     if (timestamp === END_OF_TIME) this.#timeless[input] = 1;

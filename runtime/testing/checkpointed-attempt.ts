@@ -37,6 +37,7 @@ interface UnderWay {
   acknowledgement: Acknowledgement | undefined;
   readonly cuts: Map<VertexId, Uint8Array>;
   writing: boolean;
+  overtakes: boolean;
 }
 
 export class CheckpointedAttempt {
@@ -84,9 +85,16 @@ export class CheckpointedAttempt {
     if (this.#current !== undefined || this.#open.size === 0 || this.failure !== undefined) return;
     this.#wanted = false;
     const checkpoint = ++this.last;
-    this.#current = { checkpoint, acknowledgement: undefined, cuts: new Map(), writing: false };
+    this.#current = { checkpoint, acknowledgement: undefined, cuts: new Map(), writing: false, overtakes: false };
     this.#snapshots.begin(checkpoint, [...this.#open], Promise.resolve(this.#options.store));
     this.#tellAll({ kind: "checkpoint", checkpoint, full: false });
+  }
+
+  /** The checkpoint under way does not wait for barriers any more. */
+  overtake(): void {
+    if (this.#current === undefined || this.#current.overtakes) return;
+    this.#current.overtakes = true;
+    this.#tellAll({ kind: "overtake", checkpoint: this.#current.checkpoint });
   }
 
   /** The checkpoint under way comes to nothing, unless its manifest is being written. */
@@ -110,7 +118,9 @@ export class CheckpointedAttempt {
     this.#open.delete(at);
     this.#snapshots.slotEnded(at);
     const current = this.#current;
-    if (current !== undefined && current.acknowledgement === undefined) this.#over(current.checkpoint, false);
+    if (current === undefined || current.writing) return;
+    // The first slot had to say what it has dealt out, too.
+    if (current.acknowledgement === undefined || at === 0) this.#over(current.checkpoint, false);
   }
 
   #receive(slot: number, message: FromSlot): void {

@@ -27,6 +27,8 @@ export interface InThreadCheckpoints {
   readonly everySteps: number;
   /** Every so many-th checkpoint is given up at a random moment, unless it is complete by then. Default: none. */
   readonly giveUpEvery?: number;
+  /** Checkpoints are unaligned, from so many steps after their begin on: 0 from the beginning. Absent: they are aligned. */
+  readonly overtakeAfterSteps?: number;
 }
 
 /** How many steps of a checkpoint are waited for at the most before it is given up. */
@@ -86,8 +88,10 @@ async function runAttempt(
   });
   const everySteps = options.checkpoints?.everySteps ?? Number.POSITIVE_INFINITY;
   const giveUpEvery = options.checkpoints?.giveUpEvery ?? Number.POSITIVE_INFINITY;
+  const overtakeAfter = options.checkpoints?.overtakeAfterSteps ?? Number.POSITIVE_INFINITY;
   let takeAt = everySteps;
   let giveUpAt = Number.POSITIVE_INFINITY;
+  let begunAt = 0;
   let crashed = false;
   let ended = false;
   let outcome: Promise<void> = Promise.resolve();
@@ -109,11 +113,13 @@ async function runAttempt(
     crashed = crash !== undefined && !ended && (scheduler.steps >= crash.afterSteps || running.crashed);
     if (running.underWay) {
       takeAt = scheduler.steps + everySteps;
+      if (scheduler.steps >= begunAt + overtakeAfter) running.overtake();
       if (scheduler.steps < giveUpAt) return ended || crashed;
       giveUpAt = Number.POSITIVE_INFINITY;
       running.giveUp();
     } else if (scheduler.steps >= takeAt) {
       running.take();
+      begunAt = scheduler.steps;
       const lost = running.last % giveUpEvery === 0;
       giveUpAt = lost ? scheduler.steps + random.next() * GIVE_UP_STEPS : Number.POSITIVE_INFINITY;
     }

@@ -12,7 +12,20 @@ test("what is not said of checkpoints has its default", () => {
   });
 });
 
+test.each<[CheckpointOptions["unaligned"], number | undefined]>([
+  [true, 0],
+  [false, undefined],
+  [{ alignmentTimeout: "2s" }, 2000],
+  [{ alignmentTimeout: "0s" }, 0],
+])("unaligned: %j becomes so after %s ms", (unaligned, alignMs) => {
+  const options = unaligned === undefined ? {} : { unaligned };
+  expect(checkpointSettings({ interval: "10s", ...options }, "checkpoints").alignMs).toBe(alignMs);
+});
+
 test.each<[string, CheckpointOptions, string]>([
+  ["no alignment timeout", { interval: "1s", unaligned: {} as never }, "unaligned must be true, false or"],
+  ["an alignment of nothing", { interval: "1s", unaligned: "yes" as never }, "unaligned must be true, false or"],
+  ["no duration to align", { interval: "1s", unaligned: { alignmentTimeout: "x" as never } }, "expects a duration"],
   ["no interval at all", { interval: "0s" }, 'checkpoints of job "j": interval must be longer than zero'],
   ["an interval that is none", { interval: "soon" as never }, "expects a duration"],
   ["no timeout at all", { interval: "1s", timeout: "0s" }, "timeout must be longer than zero"],

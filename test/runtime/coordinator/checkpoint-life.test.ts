@@ -31,10 +31,14 @@ const savepoint = (checkpoint: number): Untimed => ({ kind: "savepointWanted", c
 
 /** Events, each at a time; gives the effects but those of the timer. */
 function outcome(...events: readonly (readonly [nowMs: number, event: Untimed])[]) {
+  return outcomeBy(rules, ...events);
+}
+
+function outcomeBy(by: CheckpointRules, ...events: readonly (readonly [nowMs: number, event: Untimed])[]) {
   let state = createCheckpointLife();
   const effects: CheckpointEffect[] = [];
   for (const [nowMs, event] of events) {
-    const next = nextCheckpointLife(state, { ...event, nowMs } as CheckpointEvent, rules);
+    const next = nextCheckpointLife(state, { ...event, nowMs } as CheckpointEvent, by);
     state = next.state;
     effects.push(...next.effects.filter(({ kind }) => kind !== "timer"));
   }
@@ -82,6 +86,26 @@ describe("the checkpoints of a region", () => {
     expect(outcome([0, opened], [5, wanted]).effects).toEqual([begin]);
     const { effects } = outcome(...begun, [105, wanted], [110, ack(0)], [120, ack(1)], [130, cut()], [140, written()]);
     expect(effects.at(-1)).toEqual({ kind: "begin", checkpoint: 2, savepoint: false });
+  });
+
+  test("one is unaligned from the alignment timeout on, once, unless all have acknowledged by then", () => {
+    const aligning = { ...rules, alignMs: 50 };
+    const overtake = { kind: "overtake", checkpoint: 1 };
+    const late = [...begun, [110, ack(0)], [149, time], [150, time], [151, time]] as const;
+    expect(timeOf(outcomeBy(aligning, ...begun).state, aligning)).toBe(150);
+    expect(outcomeBy(aligning, ...late).effects).toEqual([begin, overtake]);
+    expect(timeOf(outcomeBy(aligning, ...late).state, aligning)).toBe(600);
+    expect(outcomeBy(aligning, ...late, [600, time]).effects.at(-1)).toMatchObject({ kind: "aborted", failed: true });
+    expect(outcomeBy(aligning, ...acknowledged, [150, time]).effects).not.toContainEqual(overtake);
+  });
+
+  test("one is unaligned from its begin on where nothing is to be waited for, but no savepoint is", () => {
+    const never = { ...rules, alignMs: 0 };
+    const overtake = { kind: "overtake", checkpoint: 1 };
+    expect(outcomeBy(never, ...begun).effects).toEqual([begin, overtake]);
+    expect(outcomeBy(never, [0, opened], [10, savepoint(1)], [400, time]).effects).toEqual([
+      { kind: "begin", checkpoint: 1, savepoint: true },
+    ]);
   });
 
   test("one that is late is aborted, and its late acknowledgement changes nothing", () => {
@@ -217,7 +241,9 @@ class Witness {
   readonly phases = new Set<string>();
   readonly counts = new Map<string, number>();
   #last = 0;
-  #open: { checkpoint: number; missing: Set<number>; uncut: Set<string>; asked: boolean } | undefined;
+  #open:
+    | { checkpoint: number; missing: Set<number>; uncut: Set<string>; asked: boolean; mayOvertake: boolean }
+    | undefined;
   readonly #ended = new Set<number>();
 
   see(
@@ -249,11 +275,17 @@ class Witness {
           missing: new Set(after.slots),
           uncut: new Set(after.dealers.keys()),
           asked: false,
+          mayOvertake: !effect.savepoint,
         };
+        break;
+      case "overtake":
+        if (!this.#own(effect.checkpoint).mayOvertake) throw new Error("overtaken twice, late or for a savepoint");
+        this.#own(effect.checkpoint).mayOvertake = false;
         break;
       case "cut":
         if (this.#own(effect.checkpoint).missing.size > 0) throw new Error("cut before its readers");
         this.#own(effect.checkpoint).asked = true;
+        this.#own(effect.checkpoint).mayOvertake = false;
         break;
       case "complete": {
         const { missing, uncut } = this.#own(effect.checkpoint);
@@ -297,7 +329,7 @@ test("over a million random events one is complete only with all of it, and neve
   for (let at = 0; at < 1_000_000; at++) {
     nowMs += Math.floor(random.next() * 20);
     const event = randomEvent(random, state, nowMs);
-    const { state: next, effects } = nextCheckpointLife(state, event, rules);
+    const { state: next, effects } = nextCheckpointLife(state, event, { ...rules, alignMs: 30 });
     witness.see(state, event, next, effects);
     if (next.phase === "closed") witness.forget();
     state = next;
@@ -318,7 +350,7 @@ test("over a million random events one is complete only with all of it, and neve
     "pending → cutting",
     "pending → idle",
   ]);
-  for (const kind of ["completed", "aborted", "fail", "savepointRefused"]) {
+  for (const kind of ["completed", "overtake", "aborted", "fail", "savepointRefused"]) {
     expect(witness.counts.get(kind), kind).toBeGreaterThan(1000);
   }
 });

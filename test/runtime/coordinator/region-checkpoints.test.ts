@@ -11,6 +11,7 @@ import type { SubtaskSnapshot } from "../../../runtime/protocol.ts";
 import { type CheckpointManifest, decodeManifest } from "../../../runtime/state/checkpoint-manifest.ts";
 import { openCheckpoint, readOperator } from "../../../runtime/state/checkpoint-reader.ts";
 import { checkpointName } from "../../../runtime/state/checkpoint-store.ts";
+import { inFlightBlock } from "../../../runtime/state/in-flight-block.ts";
 import { createMemoryBackend } from "../../../runtime/state/memory-backend.ts";
 import { MemoryStore } from "../../../runtime/state/memory-store.ts";
 import { mergeCheckpoint } from "../../../runtime/state/merge-checkpoint.ts";
@@ -81,6 +82,7 @@ class Region {
           this.told.push(`begin ${checkpoint}${folder === undefined ? "" : ` in ${folder}`}${how}`);
           this.snapshots.begin(checkpoint, [0], Promise.resolve(this.store));
         },
+        overtake: (checkpoint) => this.told.push(`overtake ${checkpoint}`),
         cut: (checkpoint, of, lastSerials) => this.told.push(`cut ${checkpoint} of ${of} behind ${lastSerials}`),
         ended: (checkpoint, complete) => {
           this.told.push(`${checkpoint} ${complete ? "complete" : "nothing"}`);
@@ -291,7 +293,7 @@ describe("the checkpoints of a region", () => {
         source: { lastSerial: 1, current: Uint8Array.of(slot, checkpoint) },
       })),
     });
-    const slots = { begin: () => {}, cut: () => {}, ended: () => {} };
+    const slots = { begin: () => {}, overtake: () => {}, cut: () => {}, ended: () => {} };
     region.checkpoints.open({ ...slots, slots: [0, 1], dealers: new Map([[source, 0]]) }, 0);
     await region.after(100);
     region.checkpoints.acknowledged(acks(1, [0, 1]));
@@ -304,6 +306,28 @@ describe("the checkpoints of a region", () => {
       enumerator: Uint8Array.of(101),
       current: [Uint8Array.of(0, 1), Uint8Array.of(1, 2)],
     });
+  });
+
+  test("that take long become unaligned, and people see how much was in flight", async () => {
+    const rules = { intervalMs: 100, minPauseMs: 0, timeoutMs: 1000, tolerated: 0, alignMs: 20 };
+    const region = new Region({ rules });
+    region.open();
+    await region.after(100);
+    await region.after(20);
+    expect(region.told).toEqual(["begin 1", "overtake 1"]);
+    const about = { first: 0, last: 127 };
+    const element = { kind: "watermark", channel: 0, input: 0, time: 7, frame: undefined } as const;
+    const block = inFlightBlock([element], { subtask: 0, generation: 0, part: 0 }, about, counted);
+    region.count(1);
+    region.snapshots.blocks(1, counted, [block]);
+    await region.snapshot(1);
+    await region.cut(1);
+    expect(region.stats.latest.completed).toMatchObject({
+      checkpoint: 1,
+      unaligned: true,
+      inFlightBytes: block.length,
+    });
+    expect(region.stats.latest.completed?.bytes).toBeGreaterThan(block.length);
   });
 
   test("a savepoint is given to whoever wanted it, builds on nothing, and lets no sink commit", async () => {
