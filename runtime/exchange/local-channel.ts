@@ -4,7 +4,7 @@
  */
 
 import { assert } from "../../core/assert.ts";
-import { BATCH_ROWS_MAX, CHANNEL_CREDIT } from "../../core/limits.ts";
+import { CHANNEL_CREDIT, LOCAL_BATCH_ROWS } from "../../core/limits.ts";
 import type { Gate, Push } from "../../core/operator.ts";
 import { BatchedOutput } from "./batched-output.ts";
 import type { Batch, ElementKind, InputChannel } from "./channel.ts";
@@ -46,7 +46,7 @@ export class LocalChannel extends BatchedOutput<LocalElement> implements InputCh
     batch.values[row] = value;
     batch.timestamps[row] = timestamp;
     batch.rows = row + 1;
-    if (row + 1 === BATCH_ROWS_MAX) this.complete();
+    if (row + 1 === LOCAL_BATCH_ROWS) this.complete();
   }
 
   protected get rows(): number {
@@ -80,8 +80,8 @@ export class LocalChannel extends BatchedOutput<LocalElement> implements InputCh
    * its room and its kind of elements from the start, as growing costs more than the batch itself.
    */
   #newBatch(): LocalRows {
-    const values = new Array<unknown>(BATCH_ROWS_MAX).fill(undefined);
-    return { values, timestamps: this.#spareTimestamps.pop() ?? new Float64Array(BATCH_ROWS_MAX), rows: 0 };
+    const values = new Array<unknown>(LOCAL_BATCH_ROWS).fill(undefined);
+    return { values, timestamps: this.#spareTimestamps.pop() ?? new Float64Array(LOCAL_BATCH_ROWS), rows: 0 };
   }
 
   poll(): ElementKind | undefined {

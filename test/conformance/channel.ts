@@ -14,6 +14,8 @@ export interface ChannelEnds {
   readonly input: InputChannel;
   /** Lets arrive what travels beside the channel: without it, some batches cannot be polled yet. */
   arrive(): void;
+  /** How many records make a full batch, if not as many as a frame takes. */
+  readonly batchRows?: number;
 }
 
 export type ChannelFactory = () => ChannelEnds;
@@ -24,10 +26,19 @@ export interface ChannelSuiteOptions {
 }
 
 const open = { blocked: false };
-const fullBatch = Array.from({ length: BATCH_ROWS_MAX }, (_, index) => index);
 
-function writeBatches(output: OutputChannel, batches: number): void {
-  for (let batch = 0; batch < batches; batch++) for (const index of fullBatch) output.write({ batch, index }, index);
+function rowsOf({ batchRows = BATCH_ROWS_MAX }: ChannelEnds): number {
+  return batchRows;
+}
+
+function writeBatches(ends: ChannelEnds, batches: number): void {
+  for (let batch = 0; batch < batches; batch++)
+    for (let index = 0; index < rowsOf(ends); index++) ends.output.write({ batch, index }, index);
+}
+
+/** The records that `writeBatches` has written. */
+function written(ends: ChannelEnds, batches: readonly number[]): unknown[] {
+  return batches.flatMap((batch) => Array.from({ length: rowsOf(ends) }, (_, index) => ({ batch, index })));
 }
 
 /** Polls, delivers and releases until nothing comes. */
@@ -71,7 +82,7 @@ function elementSuite(factory: ChannelFactory): void {
 
   test("a full batch is sent without a flush", () => {
     const ends = factory();
-    writeBatches(ends.output, 1);
+    writeBatches(ends, 1);
     expect(takeAll(ends)).toEqual(["batch"]);
   });
 
@@ -167,19 +178,19 @@ function elementSuite(factory: ChannelFactory): void {
 
   test("records are counted as they are sent", () => {
     const ends = factory();
-    writeBatches(ends.output, 1);
+    writeBatches(ends, 1);
     ends.output.write("last", 0);
     ends.output.end();
-    expect(ends.output.records).toBe(BATCH_ROWS_MAX + 1);
+    expect(ends.output.records).toBe(rowsOf(ends) + 1);
   });
 }
 
 function creditSuite(factory: ChannelFactory): void {
   test("so many batches are under way as there is credit; the next one waits and blocks the output", () => {
     const ends = factory();
-    writeBatches(ends.output, CHANNEL_CREDIT);
+    writeBatches(ends, CHANNEL_CREDIT);
     expect(ends.output.blocked).toBe(false);
-    writeBatches(ends.output, 1);
+    writeBatches(ends, 1);
     expect(ends.output.blocked).toBe(true);
     expect(takeAll(ends)).toEqual(new Array(CHANNEL_CREDIT).fill("batch"));
     expect(ends.output.drain()).toBe(true);
@@ -189,7 +200,7 @@ function creditSuite(factory: ChannelFactory): void {
 
   test("behind an overflow, flushes and watermarks add nothing", () => {
     const ends = factory();
-    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    writeBatches(ends, CHANNEL_CREDIT + 1);
     ends.output.write("last", 0);
     for (let time = 0; time < 100; time++) {
       ends.output.watermark(time);
@@ -206,23 +217,23 @@ function creditSuite(factory: ChannelFactory): void {
 
   test("a batch never overtakes those that wait for credit", () => {
     const ends = factory();
-    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    writeBatches(ends, CHANNEL_CREDIT + 1);
     const records: unknown[] = [];
     takeAll(ends, records);
-    writeBatches(ends.output, 1);
+    writeBatches(ends, 1);
     ends.output.write("last", 0);
     ends.output.drain();
     ends.output.end();
     takeAll(ends, records);
     const batches = [...Array(CHANNEL_CREDIT + 1).keys(), 0];
-    expect(records).toEqual([...batches.flatMap((batch) => fullBatch.map((index) => ({ batch, index }))), "last"]);
+    expect(records).toEqual([...written(ends, batches), "last"]);
   });
 
   test("a watermark waits for credit behind its batch", () => {
     const ends = factory();
-    writeBatches(ends.output, CHANNEL_CREDIT);
+    writeBatches(ends, CHANNEL_CREDIT);
     ends.output.watermark(3);
-    writeBatches(ends.output, 1);
+    writeBatches(ends, 1);
     expect(takeAll(ends)).toEqual(new Array(CHANNEL_CREDIT).fill("batch"));
     ends.output.drain();
     ends.output.flush();
@@ -232,7 +243,7 @@ function creditSuite(factory: ChannelFactory): void {
 
   test("what is said while a full batch waits for credit keeps its place behind that batch", () => {
     const ends = factory();
-    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    writeBatches(ends, CHANNEL_CREDIT + 1);
     ends.output.watermark(1);
     ends.output.idle(true);
     ends.output.idle(false);
@@ -245,13 +256,13 @@ function creditSuite(factory: ChannelFactory): void {
     while (!ends.output.drain()) kinds.push(...takeAll(ends, records));
     kinds.push(...takeAll(ends, records));
     expect(kinds.slice(CHANNEL_CREDIT)).toEqual(["batch", "watermark", "idle", "active", "batch", "watermark", "end"]);
-    expect(records.length).toBe((CHANNEL_CREDIT + 1) * BATCH_ROWS_MAX + 1);
-    expect([records.at(-2), records.at(-1)]).toEqual([{ batch: CHANNEL_CREDIT, index: BATCH_ROWS_MAX - 1 }, "last"]);
+    expect(records.length).toBe((CHANNEL_CREDIT + 1) * rowsOf(ends) + 1);
+    expect([records.at(-2), records.at(-1)]).toEqual([{ batch: CHANNEL_CREDIT, index: rowsOf(ends) - 1 }, "last"]);
   });
 
   test("a barrier waits for credit behind a full batch, and is not lost behind an overflow", () => {
     const ends = factory();
-    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    writeBatches(ends, CHANNEL_CREDIT + 1);
     ends.output.watermark(1);
     ends.output.barrier(1);
     ends.output.write("between", 0);
@@ -269,7 +280,7 @@ function creditSuite(factory: ChannelFactory): void {
 
   test("a batch that waited for credit is sent with the watermark that came meanwhile", () => {
     const ends = factory();
-    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    writeBatches(ends, CHANNEL_CREDIT + 1);
     for (let time = 0; time < 10; time++) ends.output.watermark(time);
     takeAll(ends);
     expect(ends.output.drain()).toBe(true);
@@ -281,7 +292,7 @@ function creditSuite(factory: ChannelFactory): void {
   test("what one input record makes may exceed the credit many times, and drains in order", () => {
     const ends = factory();
     const batches = 3 * CHANNEL_CREDIT + 2;
-    writeBatches(ends.output, batches);
+    writeBatches(ends, batches);
     ends.output.end();
     const records: unknown[] = [];
     const kinds: ElementKind[] = [];
@@ -292,16 +303,14 @@ function creditSuite(factory: ChannelFactory): void {
       ends.output.drain();
     }
     expect(kinds.at(-1)).toBe("end");
-    expect(records).toEqual(
-      Array.from({ length: batches }, (_, batch) => fullBatch.map((index) => ({ batch, index }))).flat(),
-    );
+    expect(records).toEqual(written(ends, [...Array(batches).keys()]));
   });
 }
 
 function heldSuite(factory: ChannelFactory): void {
   test("a batch keeps its credit until it is released", () => {
     const ends = factory();
-    writeBatches(ends.output, CHANNEL_CREDIT + 1);
+    writeBatches(ends, CHANNEL_CREDIT + 1);
     ends.input.poll();
     ends.input.batch.deliver(() => {}, open);
     expect(ends.output.drain()).toBe(false);
@@ -313,16 +322,16 @@ function heldSuite(factory: ChannelFactory): void {
 function relayedSuite(factory: ChannelFactory): void {
   test("what is under way is bounded while no batch is released, and a release of all lets it go on", () => {
     const ends = factory();
-    let written = 0;
+    let sent = 0;
     for (let round = 0; round < 10 * CHANNEL_CREDIT; round++) {
       ends.arrive();
-      if (ends.output.drain()) writeBatches(ends.output, 1);
+      if (ends.output.drain()) writeBatches(ends, 1);
       else continue;
-      written++;
+      sent++;
     }
     expect(ends.output.blocked).toBe(true);
-    expect(written).toBeLessThanOrEqual(2 * CHANNEL_CREDIT + 1);
-    for (let taken = 0; taken < written; ends.output.drain()) taken += takeAll(ends).length;
+    expect(sent).toBeLessThanOrEqual(2 * CHANNEL_CREDIT + 1);
+    for (let taken = 0; taken < sent; ends.output.drain()) taken += takeAll(ends).length;
     expect(ends.output.blocked).toBe(false);
   });
 }

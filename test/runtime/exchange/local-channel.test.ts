@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
+import { LOCAL_BATCH_ROWS } from "../../../core/limits.ts";
 import { LocalChannel } from "../../../runtime/exchange/local-channel.ts";
 import { channelSuite } from "../../conformance/channel.ts";
 
 channelSuite("local", () => {
   const channel = new LocalChannel();
-  return { output: channel, input: channel, arrive: () => {} };
+  return { output: channel, input: channel, arrive: () => {}, batchRows: LOCAL_BATCH_ROWS };
 });
 
 test("records are handed over by reference and cost no bytes", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { BATCH_ROWS_MAX, CHANNEL_CREDIT, WATERMARKS_SENT_AT_ONCE } from "../../../core/limits.ts";
+import { CHANNEL_CREDIT, LOCAL_BATCH_ROWS, WATERMARKS_SENT_AT_ONCE } from "../../../core/limits.ts";
 import { LocalChannel } from "../../../runtime/exchange/local-channel.ts";
 import { EdgeOutput } from "../../../runtime/task/edge-output.ts";
 import { SubtaskGate } from "../../../runtime/task/subtask-gate.ts";
@@ -57,7 +57,7 @@ test("later ones wait until a batch is full or flushed", () => {
 test("a first watermark without credit closes the gate and comes in its place", () => {
   const { edge, channels, gate } = edgeTo(1);
   const [channel] = channels as [LocalChannel];
-  for (let row = 0; row < CHANNEL_CREDIT * BATCH_ROWS_MAX; row++) edge.push(row, 0);
+  for (let row = 0; row < CHANNEL_CREDIT * LOCAL_BATCH_ROWS; row++) edge.push(row, 0);
   expect(gate.blocked).toBe(false);
   edge.push("behind", 0);
   edge.watermark(1);
