@@ -8,3 +8,16 @@ export const BATCH_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Headers of one record: a handful in practice. */
 export const RECORD_HEADERS_MAX = 10_000;
+
+/** How long a connection to a broker may take: it is near, or not there. */
+export const CONNECT_MS = 5_000;
+
+/** How long a broker may take to answer, beyond what it was asked to wait for. */
+export const ANSWER_MS = 30_000;
+
+/** How long requests are tried again while leaders move and brokers restart, which takes seconds. */
+export const RETRY_WITHIN_MS = 120_000;
+
+/** From the first try to the last, how long is waited before the next one. */
+export const RETRY_MS_MIN = 20;
+export const RETRY_MS_MAX = 1_000;

@@ -1,0 +1,69 @@
+/** What a consumer group has committed: where a source may start, and what monitoring looks at. To the group's coordinator. */
+
+import { type ApiRequest, byTopic, type TopicPartition } from "./api.ts";
+import { type GroupOffset, type PartitionResult, readPartitionResults } from "./transactions.ts";
+
+/** Commits as nobody's member: the group must have no running consumers. */
+export function commitOffsets(group: string, offsets: readonly GroupOffset[]): ApiRequest<readonly PartitionResult[]> {
+  return {
+    name: "OffsetCommit",
+    key: 8,
+    version: 8,
+    results: (answer) => answer,
+    write: (to) => {
+      to.text(group).int32(-1).text("").text(null);
+      to.array(byTopic(offsets), ([topic, items]) => {
+        to.text(topic).array(items, ({ partition, offset, metadata }) => {
+          to.int32(partition).int64(offset).int32(-1).text(metadata).end();
+        });
+        to.end();
+      });
+      to.end();
+    },
+    read: readPartitionResults,
+  };
+}
+
+export interface CommittedOffset extends GroupOffset {
+  readonly error: number;
+}
+
+export interface CommittedOffsets {
+  readonly error: number;
+  /** An offset of -1: none was committed. */
+  readonly offsets: readonly CommittedOffset[];
+}
+
+/** Refused as unstable while a transaction is open that commits some of them. */
+export function fetchOffsets(group: string, partitions: readonly TopicPartition[]): ApiRequest<CommittedOffsets> {
+  return {
+    name: "OffsetFetch",
+    key: 9,
+    version: 7,
+    results: ({ error, offsets }) => [{ error }, ...offsets],
+    write: (to) => {
+      to.text(group).array(byTopic(partitions), ([topic, items]) => {
+        to.text(topic)
+          .array(items, ({ partition }) => to.int32(partition))
+          .end();
+      });
+      to.bool(true).end();
+    },
+    read: (from) => {
+      from.int32(); // throttle time
+      const topics = from.array(() => {
+        const topic = from.text();
+        const offsets = from.array(() => {
+          const [partition, offset] = [from.int32(), from.int64()];
+          from.int32(); // leader epoch
+          const [metadata, error] = [from.nullableText(), from.int16()];
+          from.end();
+          return { topic, partition, offset, metadata, error };
+        });
+        from.end();
+        return offsets;
+      });
+      return { error: from.int16(), offsets: topics.flat() };
+    },
+  };
+}
