@@ -30,12 +30,14 @@ export const RECORD_BYTES_MAX = 256 * 1024 * 1024;
 /** Frames larger than a segment that are under way in one channel, together; a single larger one travels alone. */
 export const OVERSIZE_BYTES_UNDER_WAY = 16 * 1024 * 1024;
 
+/** Records that a source emits at a stretch before the slot looks at its other subtasks. */
+export const SOURCE_BATCH_RECORDS = 1024;
+
 /**
- * Records of a batch within a slot, and those that a source emits at a stretch before the slot looks at its other subtasks:
- * so few that the consumer finds them in the processor's nearest caches, so many that what is done once a batch is little.
+ * Records of a batch within a slot, and of a stretch of a source that hands them to other subtasks: so few that a consumer
+ * in the slot finds them in the processor's nearest caches, so many that what is done once a batch is little.
  */
 export const LOCAL_BATCH_ROWS = 256;
-export const SOURCE_BATCH_RECORDS = 256;
 
 /** Records of one Arrow batch that a batch function gets from a chain. */
 export const ARROW_BATCH_ROWS = 1024;

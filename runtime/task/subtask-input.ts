@@ -2,7 +2,7 @@
 
 import { AssertionFailure } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
-import { ASYNC_TIMEOUT_MS, SOURCE_BATCH_RECORDS } from "../../core/limits.ts";
+import { ASYNC_TIMEOUT_MS, LOCAL_BATCH_ROWS, SOURCE_BATCH_RECORDS } from "../../core/limits.ts";
 import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
 import { positiveDurationMs } from "../../core/time.ts";
 import type { InputChannel } from "../exchange/channel.ts";
@@ -210,6 +210,8 @@ export class SourceInput implements SubtaskInput {
   readonly #gate: SubtaskGate;
   readonly #requestSplit: () => Promise<DealtSplit | undefined>;
   readonly #timeoutMs: number;
+  /** How many records it reads at a stretch. */
+  readonly #stretch: number;
   readonly #push: (value: unknown, timestamp: number) => void;
   #phase: "needs-split" | "reading" | "ended" = "needs-split";
   /** A promise of the source is pending: the operators go on meanwhile. */
@@ -244,6 +246,7 @@ export class SourceInput implements SubtaskInput {
       source.timeout === undefined
         ? ASYNC_TIMEOUT_MS
         : positiveDurationMs(source.timeout, `timeout of source "${source.name}"`);
+    this.#stretch = chain.edges.length === 0 ? SOURCE_BATCH_RECORDS : LOCAL_BATCH_ROWS;
     const { push } = chain;
     this.#push = (value, timestamp) => {
       this.records++;
@@ -324,7 +327,7 @@ export class SourceInput implements SubtaskInput {
   #read(): void {
     let step: ReadStep | Promise<ReadStep>;
     try {
-      step = this.#reader.read(this.#push, SOURCE_BATCH_RECORDS, this.#gate);
+      step = this.#reader.read(this.#push, this.#stretch, this.#gate);
     } catch (error) {
       throw error instanceof AssertionFailure ? error : this.#chain.head.failure(error, undefined);
     }
