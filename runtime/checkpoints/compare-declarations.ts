@@ -23,7 +23,7 @@ export function compareOperators(
   is: OperatorDeclaration | undefined,
   { section, name }: HeldState,
 ): readonly string[] {
-  if (was === undefined) return [];
+  if (was?.kind === undefined) return [];
   if (is === undefined) return [`the operator was a ${was.kind} and keeps nothing now`];
   if (was.kind !== is.kind) return [`the operator was a ${was.kind} and is a ${is.kind}`];
   if (section === "position") return compareConnectors(was, is);

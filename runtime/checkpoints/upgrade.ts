@@ -72,7 +72,7 @@ export interface Upgrade {
   of(operator: OperatorId): OperatorUpgrade;
 }
 
-export { type HeldKind, stateKey } from "./held-state.ts";
+export { stateKey } from "./held-state.ts";
 
 /**
  * Pure: the same checkpoint, program and options give the same decisions everywhere.

@@ -7,8 +7,8 @@ import type { TypeDescription } from "../../core/types.ts";
 import type { Section } from "./state-block.ts";
 
 export interface OperatorDeclaration {
-  /** The kind of its node. */
-  readonly kind: string;
+  /** The kind of its node; absent: not known, as no program has written it. */
+  readonly kind?: string;
   /** Of a keyed operator. */
   readonly key?: KeyDeclaration;
   readonly window?: WindowDeclaration;

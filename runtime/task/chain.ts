@@ -18,13 +18,8 @@ import type { ChainedOperator, JobVertex } from "../graph/job-graph.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import type { EdgeOutput } from "./edge-output.ts";
 import { withGuardedKeys } from "./guard-keys.ts";
-import {
-  type OperatorCut,
-  OperatorHost,
-  type OperatorSnapshot,
-  type OutputTargets,
-  type SubtaskEnvironment,
-} from "./operator-host.ts";
+import { OperatorHost, type OutputTargets, type SubtaskEnvironment } from "./operator-host.ts";
+import type { OperatorCut, OperatorSnapshot } from "./operator-snapshot.ts";
 
 export interface ChainOptions {
   readonly vertex: JobVertex;

@@ -5,7 +5,6 @@
 
 import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
-import type { KeyKind } from "../../core/key.ts";
 import { keyGroupsOfSubtask } from "../../core/key-group.ts";
 import type {
   ArrowAdapter,
@@ -21,16 +20,15 @@ import type {
 } from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
 import type { RestoredSink, SinkContext, TextOutput } from "../../core/sink.ts";
-import type { KeyedStateBackend, StateCapture, StateSnapshot } from "../../core/state-backend.ts";
+import type { KeyedStateBackend } from "../../core/state-backend.ts";
 import type { Logger, LogLevel } from "../../core/telemetry.ts";
 import type { Clock } from "../../core/time.ts";
 import { faultPoint } from "../fault-point.ts";
-import type { StateClock } from "../state/ageing.ts";
 import type { MemoryBackendOptions } from "../state/memory-backend.ts";
 import { describeRecord } from "./describe-record.ts";
-import type { RestoredLog } from "./in-flight-replay.ts";
 import { OperatorMetricGroup } from "./metrics.ts";
 import { restBytes } from "./operator-rest.ts";
+import type { OperatorCut, OperatorSnapshot } from "./operator-snapshot.ts";
 import { PendingWaits } from "./pending-waits.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
 import { TimerQueue } from "./timer-queue.ts";
@@ -57,38 +55,6 @@ export interface SubtaskEnvironment {
   collect(name: string, rows: readonly unknown[]): void | Promise<void>;
   standardStream(name: "stdout" | "stderr"): TextOutput;
   arrow(): Promise<ArrowAdapter>;
-}
-
-/** What an operator has to keep over a restart. */
-export interface OperatorSnapshot {
-  /** The operator's watermark: a restored operator judges lateness as the one that was saved would have. */
-  readonly watermark: number;
-  readonly keyed: StateSnapshot | undefined;
-  readonly timers: StateSnapshot | undefined;
-  readonly lists: ReadonlyMap<string, { readonly mode: OperatorStateMode; readonly elements: readonly unknown[] }>;
-  /** Of a sink that is restored: what it goes on from. */
-  readonly sink?: RestoredSink | undefined;
-  /** State and timers that were restored already, instead of as snapshots. */
-  readonly live?: RestoredState | undefined;
-  /** What was on its way to it. */
-  readonly inFlight?: readonly RestoredLog[];
-  /** The kinds of keys of what was restored, where the operator's key function is another one. */
-  readonly keys?: readonly KeyKind[] | undefined;
-}
-
-/** Made before the operator's host, which lends it its clock. */
-export interface RestoredState {
-  readonly backend: KeyedStateBackend | undefined;
-  readonly timers: TimerQueue | undefined;
-  readonly clock: { now: StateClock };
-}
-
-/** What a checkpoint takes of an operator at the barrier. */
-export interface OperatorCut {
-  readonly operator: string;
-  readonly captures: readonly StateCapture[];
-  /** Watermark and lists, as `operatorRest` reads them. */
-  readonly rest: Uint8Array;
 }
 
 export interface OutputTargets {

@@ -17,7 +17,7 @@ import type { CheckpointReads } from "../state/checkpoint-store.ts";
 import { type InFlightElement, inFlightName, readInFlightBlock } from "../state/in-flight-block.ts";
 import type { Chain } from "./chain.ts";
 import { everything, InFlightReplay, type ReplayTarget, type RestoredLog } from "./in-flight-replay.ts";
-import type { OperatorSnapshot } from "./operator-host.ts";
+import type { OperatorSnapshot } from "./operator-snapshot.ts";
 import { RestoredInput } from "./restored-input.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
 import type { SubtaskInput } from "./subtask-input.ts";

@@ -18,8 +18,8 @@ import { type OpenCheckpoint, openCheckpoint, readOperator } from "../state/chec
 import { type CheckpointReads, checkpointNumber } from "../state/checkpoint-store.ts";
 import { plainValue } from "../state/plain-bytes.ts";
 import type { SlotState } from "../state/slot-state.ts";
-import type { OperatorSnapshot, RestoredState } from "./operator-host.ts";
 import { dealtRest } from "./operator-rest.ts";
+import type { OperatorSnapshot, RestoredState } from "./operator-snapshot.ts";
 import { restoreInFlight } from "./restore-in-flight.ts";
 import { TimerQueue } from "./timer-queue.ts";
 

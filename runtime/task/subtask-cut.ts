@@ -10,7 +10,7 @@ import type { StateCapture } from "../../core/state-backend.ts";
 import type { JobEnd, SourceSnapshot, SubtaskSnapshot } from "../protocol.ts";
 import { plainBytes } from "../state/plain-bytes.ts";
 import type { Chain } from "./chain.ts";
-import type { OperatorCut } from "./operator-host.ts";
+import type { OperatorCut } from "./operator-snapshot.ts";
 import type { Subtask } from "./subtask.ts";
 
 export interface SubtaskCut {

@@ -1,7 +1,7 @@
 /** The snapshots of an operator's subtasks as one subtask of another parallelism is restored from them. */
 
 import type { StateSnapshot } from "../../core/state-backend.ts";
-import type { OperatorSnapshot } from "../task/operator-host.ts";
+import type { OperatorSnapshot } from "../task/operator-snapshot.ts";
 
 /**
  * Keyed state and timers whole, as a subtask takes the key groups that are its own; "split" lists dealt out in turn,

@@ -3,7 +3,6 @@
  * side outputs, metrics and state are looked at. The chain, its gate and its state are those of production.
  */
 
-import { createMemoryBackend } from "../state/memory-backend.ts";
 import { assert } from "../../core/assert.ts";
 import type { DataStream } from "../../core/data-stream.ts";
 import { Environment } from "../../core/environment.ts";
@@ -19,11 +18,13 @@ import type { StreamGraph } from "../../core/stream-graph.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import { END_OF_TIME, NO_TIMESTAMP } from "../../core/time.ts";
 import { createJobGraph, type JobVertex } from "../graph/job-graph.ts";
+import { createMemoryBackend } from "../state/memory-backend.ts";
 import { CallbackQueue } from "../task/callback-queue.ts";
 import { Chain } from "../task/chain.ts";
 import { EdgeOutput } from "../task/edge-output.ts";
 import type { OperatorMetrics } from "../task/metrics.ts";
-import type { OperatorHost, OperatorSnapshot, SubtaskEnvironment } from "../task/operator-host.ts";
+import type { OperatorHost, SubtaskEnvironment } from "../task/operator-host.ts";
+import type { OperatorSnapshot } from "../task/operator-snapshot.ts";
 import { standardStream } from "../task/standard-stream.ts";
 import { SubtaskGate } from "../task/subtask-gate.ts";
 import { mergeSnapshots } from "./merge-snapshots.ts";

@@ -63,7 +63,7 @@ function refusal(path: string, room: Room, specifier: string): string | undefine
 
 function publicImport(path: string, specifier: string): string | undefined {
   if (isProduct(path)) return "the product names its own files, or two copies of it can be loaded";
-  return specifier === "millrace" || specifier === "millrace/testing" ? undefined : "there is no such entry";
+  return ["millrace", "millrace/state", "millrace/testing"].includes(specifier) ? undefined : "there is no such entry";
 }
 
 function packageImport(path: string, specifier: string): string | undefined {
