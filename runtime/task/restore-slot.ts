@@ -36,11 +36,13 @@ export async function restoreSlot(
   for (const placement of deployment.executionGraph.subtasks) {
     if (placement.slot !== deployment.slot) continue;
     const vertex = deployment.jobGraph.vertices.find(({ id }) => id === placement.vertex) as JobVertex;
+    const edges = deployment.jobGraph.edges.filter(({ to }) => to === vertex.id);
     const operators = new Map<OperatorId, OperatorSnapshot>();
     for (const { id } of vertex.operators) {
       const share = {
         ...{ operator: id, subtask: placement.subtask, parallelism: vertex.parallelism },
         upgrade: upgrade.of(id),
+        keyed: edges.length > 0 && edges.every(({ partitioning }) => partitioning === "hash"),
       };
       operators.set(id, await restoreOperatorOf(share, deployment, opened, store, state));
     }
@@ -79,6 +81,8 @@ interface Share {
   readonly subtask: number;
   readonly parallelism: number;
   readonly upgrade: OperatorUpgrade;
+  /** Its input comes by key. */
+  readonly keyed: boolean;
 }
 
 async function restoreOperatorOf(
@@ -88,9 +92,9 @@ async function restoreOperatorOf(
   store: CheckpointReads,
   state: SlotState,
 ): Promise<OperatorSnapshot> {
-  const { subtask, parallelism, upgrade } = share;
+  const { subtask, parallelism, upgrade, keyed } = share;
   const rests = upgrade.was === undefined ? [] : restsOf(opened.manifest, upgrade.was as OperatorId);
-  const rest = dealtRest(rests, subtask, parallelism);
+  const rest = dealtRest(rests, subtask, parallelism, keyed ? deployment.jobGraph.keyGroups : undefined);
   const lists = rest.lists.filter(({ name }) => !upgrade.dropped.has(stateKey("list of the operator", name)));
   return {
     watermark: rests.length === 0 ? Number.NEGATIVE_INFINITY : rest.watermark,

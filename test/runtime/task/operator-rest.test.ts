@@ -29,3 +29,13 @@ test("the watermark is the least that any subtask had", () => {
   expect(dealtRest(parts, 0, 2).watermark).toBe(5);
   expect(dealtRest(parts.slice(2), 0, 1).watermark).toBe(Number.POSITIVE_INFINITY);
 });
+
+test("where input comes by key, it is the least of those that had some of the subtask's key groups", () => {
+  const three = [30, 10, 20].map((watermark) => restBytes({ watermark, lists: [] }));
+  const watermarks = (count: number) =>
+    Array.from({ length: count }, (_, subtask) => dealtRest(three, subtask, count, 12).watermark);
+  expect(watermarks(3)).toEqual([30, 10, 20]);
+  expect(watermarks(2)).toEqual([10, 10]);
+  expect(watermarks(6)).toEqual([30, 30, 10, 10, 20, 20]);
+  expect(watermarks(1)).toEqual([10]);
+});

@@ -6,12 +6,13 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { CHANNEL_CREDIT, LOCAL_BATCH_ROWS } from "../../../core/limits.ts";
 import { type DataStream, defineJob, generate, type OperatorFactory, type Sink, valueState } from "../../../index.ts";
 import { runInThread } from "../../../runtime/testing/index.ts";
-import { type Build, disturbance, type Item, items, jobs, outputOf, timed } from "./disturbed.ts";
+import { type Build, disturbance, type Item, items, jobs, outputOf } from "./disturbed.ts";
 
 /** Waits after every so many records until time has passed, which it does not before everyone waits for something. */
-function slowly<T>(every: number): OperatorFactory<T, T> {
+function slowly<T>(every: number, ms = 10): OperatorFactory<T, T> {
   return (context) => {
     let taken = 0;
     return {
@@ -19,7 +20,7 @@ function slowly<T>(every: number): OperatorFactory<T, T> {
         context.output.push(value as T, timestamp);
         if (++taken % every !== 0) return;
         const moment = Promise.withResolvers<void>();
-        context.callAt(context.clock.now() + 10, () => moment.resolve());
+        context.callAt(context.clock.now() + ms, () => moment.resolve());
         context.wait(moment.promise, 10_000, "a moment");
       },
     };
@@ -40,8 +41,9 @@ function followed(stream: DataStream<Item>, name: string): DataStream<Item & { r
 
 const slowJobs: Readonly<Record<string, Build>> = {
   "each key's records in their order, through two shuffles": (env, ledger) => {
-    const first = followed(items(env, 900, "items"), "first").transform("slow", slowly(40));
-    followed(first, "second").to(ledger.sink("out"));
+    // Far more than channels hold, so that both are in flight.
+    const both = followed(followed(items(env, 6000, "items"), "first"), "second");
+    both.transform("slow", slowly(200)).to(ledger.sink("out"));
   },
   "records that are dealt out in turn, and some of them to one": (env, ledger) => {
     const dealt = items(env, 600, "items").rebalance().transform("slow", slowly<Item>(30));
@@ -69,32 +71,62 @@ const slowJobs: Readonly<Record<string, Build>> = {
       .partitionBy(({ i }, subtasks) => i % subtasks)
       .transform("chosen", slowly(25))
       .to(ledger.sink("from chosen"));
-    all
-      .keyBy("key")
-      .process("kept", { process: (item) => [item] })
-      .broadcast()
-      .transform("heard", slowly<Item>(25), { parallelism: 1 })
+    // Everyone hears everything, and one of them says it.
+    const heard = all
+      .rebalance()
+      .map((item) => item)
+      .broadcast();
+    heard
+      .transform<Item>("heard", ({ output, subtask, parallelism }) => ({
+        process(item, timestamp) {
+          if (item.i % parallelism === subtask) output.push(item, timestamp);
+        },
+      }))
+      .transform("slow", slowly(8))
       .to(ledger.sink("from heard"));
   },
   "a batch that was gathered and not run": (env, ledger) => {
-    const doubled = items(env, 500, "items")
+    const pairs = items(env, 1500, "items")
       .rebalance()
-      .flatMap(({ i }) => [{ i }, { i: -i }])
-      .mapBatches<{ readonly double: number }>("double", {
-        schema: { i: "float64" },
-        process: (batch) => Array.from(batch.getChild("i")?.toArray() ?? [], (i) => ({ double: 2 * (i as number) })),
-      });
-    doubled.rebalance().transform("slow", slowly(40)).to(ledger.sink("doubles", true));
+      .flatMap(({ i }) => [
+        { i, text: "many bytes".repeat(200) },
+        { i: -i, text: "" },
+      ]);
+    // Large records, so that it is this one that closes the gate in the midst of a batch.
+    pairs
+      .rebalance()
+      .transform("slow", slowly<{ readonly i: number }>(100))
+      .map(({ i }) => i)
+      .to(ledger.sink("pairs"));
+    const doubled = pairs.mapBatches<{ readonly double: number }>("double", {
+      schema: { i: "float64" },
+      process: (batch) => Array.from(batch.getChild("i")?.toArray() ?? [], (i) => ({ double: 2 * (i as number) })),
+    });
+    doubled.to(ledger.sink("doubles", true));
+  },
+  "records that come out of one by thousands": (env, ledger) => {
+    items(env, 4, "items")
+      .rebalance()
+      .flatMap(function* ({ i }) {
+        for (let part = 0; part < 3000; part++) yield { i, part };
+      })
+      .rebalance()
+      .transform("slow", slowly(500))
+      .to(ledger.sink("out"));
   },
   "late records behind slow ones": (env, ledger) => {
-    timed(items(env, 200, "items", 400), "timed")
+    // Late by no more than the watermark of the record before says, which is sent while the next one is waited for.
+    const timeOf = ({ i }: Item): number => (i % 3 === 2 ? i - 2 : i);
+    items(env, 150, "items")
+      .transform("paced", slowly<Item>(1), { parallelism: 1 })
+      .withTimestamps(timeOf, { punctuated: (_, time) => time - 1, name: "timed", parallelism: 1 })
       .keyBy("key")
       .transform<Item & { readonly late: boolean }>("lateness", (context) => ({
         process(value, timestamp) {
           context.output.push({ ...value, late: timestamp <= context.currentWatermark }, timestamp);
         },
       }))
-      .transform("slow", slowly(10))
+      .transform("slow", slowly(4, 40))
       .to(ledger.sink("out"));
   },
 };
@@ -144,6 +176,6 @@ async function takenByFirstCheckpoint(overtakeAfterSteps: number | undefined): P
 test("a barrier behind a slow operator's records waits for them; one that overtakes them does not", async () => {
   const [aligned, unaligned] = await Promise.all([takenByFirstCheckpoint(undefined), takenByFirstCheckpoint(0)]);
   // What channels and the operator's batch hold: thousands of records, of which it takes one at a time.
-  expect(aligned).toBeGreaterThan(8 * 1024);
+  expect(aligned).toBeGreaterThan(CHANNEL_CREDIT * LOCAL_BATCH_ROWS);
   expect(unaligned).toBeLessThan(aligned / 4);
 });
