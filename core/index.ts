@@ -29,7 +29,6 @@ export type {
 } from "./operator.ts";
 export type { ProcessContext, ProcessFunction } from "./process.ts";
 export type { Requirements } from "./requirements.ts";
-export type { ByteSize, StateOptions } from "./state-options.ts";
 export { RESTART_DEFAULT, type RestartStrategy } from "./restart.ts";
 export type { ArrowBatch, ArrowColumn, Schema } from "./schema.ts";
 export { type OutputTag, outputTag } from "./side-output.ts";
@@ -48,6 +47,7 @@ export {
   valueState,
   withTtl,
 } from "./state.ts";
+export type { ByteSize, StateOptions } from "./state-options.ts";
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
 export { type Clock, type Duration, END_OF_TIME, NO_TIMESTAMP } from "./time.ts";
 export { type Type, types, type ValueSchema } from "./types.ts";

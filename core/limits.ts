@@ -271,6 +271,12 @@ export const READ_AHEAD_BYTES = 64 * 1024 * 1024;
 /** Deltas that a checkpoint may build on before they are merged: restoring reads one after the other. */
 export const CHECKPOINT_CHAIN_MAX = 10;
 
+/** How long an object store may take to answer: to take or give some megabytes over a slow line. */
+export const S3_ANSWER_MS = 60_000;
+
+/** How often a request to it is sent again, later each time, where it says that it is busy: for some seconds together. */
+export const S3_RETRIES = 6;
+
 /** What values of state may take in memory in each slot that spills, when the job does not say: a slot's heap has room for that. */
 export const STATE_MEMORY_BYTES = 256 * 1024 * 1024;
 

@@ -138,31 +138,31 @@ async function restarting(
 ): Promise<EmbeddedJob> {
   const interval = { milliseconds: CHECKPOINT_INTERVAL_MS };
   const settings = checkpointSettings({ interval, ...job.options.checkpoints, ...given }, "checkpoints");
-  const folder = resolve(directory);
   const [
     { RestartingJob },
-    { openDirectoryStore },
+    { absoluteLocation, openCheckpointStore },
     { LineageFile },
     { mergeInThread },
     { restartRule },
     { idOf, jobOf },
   ] = await Promise.all([
     import("./coordinator/restarting-job.ts"),
-    import("./state/directory-store.ts"),
+    import("./checkpoints/open-store.ts"),
     import("./checkpoints/lineage-file.ts"),
     import("./checkpoints/merge-in-thread.ts"),
     import("./coordinator/restart-strategy.ts"),
     import("./checkpoints/lineage.ts"),
   ]);
-  const store = await openDirectoryStore(folder);
+  const location = absoluteLocation(directory);
+  const store = await openCheckpointStore(location);
   const newId = (): string => (from && jobOf(from.lineage) === job.name ? idOf(from.lineage) : randomUUID());
   const local = new RestartingJob({
     ...{ ...common, from: from?.restore, openSlots, callAfter: systemCallAfter, store, settings },
-    lineage: await LineageFile.open(folder, job.name, newId),
+    lineage: await LineageFile.open(store, location, job.name, newId),
     nowMs: () => systemClock.now(),
     random: () => Math.random(),
     merge: (name) => mergeInThread(store, name),
     restart: restartRule(job.options.restart ?? RESTART_DEFAULT),
   });
-  return { local, end: () => Promise.resolve() };
+  return { local, end: () => store.close() };
 }

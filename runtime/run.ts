@@ -48,7 +48,10 @@ export interface SavepointOptions extends UpgradeOptions {
 }
 
 export interface FolderCheckpoints extends Partial<CheckpointOptions> {
-  /** Made when it is not there. One job's, and of one process at a time. */
+  /**
+   * A folder, which is made when it is not there; `level:FOLDER`, a LevelDB there; or `s3://bucket/prefix`. One job's, and
+   * of one process at a time.
+   */
   readonly directory: string;
 }
 

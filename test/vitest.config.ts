@@ -4,7 +4,7 @@
  *
  * Projects: `unit` (pure files, operators, small clusters in this process), `types` (the public API, judged by the
  * compiler), `tidy` (the rules of the tree), `integration` (jobs on real threads and processes), `kafka` (on a real
- * broker), `package` (the packed tarball, installed and run).
+ * broker), `s3` (on a real S3-compatible server), `package` (the packed tarball, installed and run).
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
@@ -53,7 +53,7 @@ export default defineConfig({
           ...native,
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          exclude: ["test/integration/kafka/**"],
+          exclude: ["test/integration/kafka/**", "test/integration/s3/**"],
           // Jobs measure nothing here, but each wants the machine's cores for itself.
           fileParallelism: false,
           testTimeout: 120_000,
@@ -68,6 +68,16 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          ...native,
+          name: "s3",
+          include: ["test/integration/s3/**/*.test.ts"],
+          globalSetup: ["test/s3-server/global-setup.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
         },
       },
       { test: { ...native, name: "tidy", include: ["test/tidy/**/*.test.ts"] } },

@@ -71,7 +71,7 @@ export async function startedCoordinator(options: CoordinatorCommandOptions): Pr
 /** Undefined: the workers keep checkpoints themselves. */
 function sharedPlace(place: string | undefined): string | undefined {
   if (place === undefined || place === "workers") return undefined;
-  return place.includes("://") ? place : resolve(place);
+  return place.startsWith("s3://") ? place : resolve(place);
 }
 
 export function placeOf({ address, tokenFile }: StartedCoordinator, options: TlsOptions): Whereabouts {

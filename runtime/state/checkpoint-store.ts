@@ -114,7 +114,7 @@ export function storeFailed(what: string, place: string, cause: unknown): Millra
   for (let error = cause; error instanceof Error; error = error.cause) answers.push(error.message);
   return new MillraceError(
     code,
-    `the checkpoint store ${place} could not ${what}: ${answers.join(": ") || String(cause)}. ` +
+    `the checkpoint store ${place} could not ${what}: ${(answers.join(": ") || String(cause)).replace(/\.$/, "")}. ` +
       "Check its disk, space and permissions; checkpoints that are complete are untouched",
     { cause },
   );

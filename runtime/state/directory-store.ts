@@ -6,16 +6,13 @@
  *   <root>/<name>                                        a note
  *
  * Each file is written beside its place under a name that starts with a dot, synced, renamed, and its folder is synced: it
- * is there whole or not at all. A file of blocks, numbers little-endian:
- *
- *   u32 magic "MRBF", u32 count, count × u32 lengths, u32 crc32 of these, the blocks
+ * is there whole or not at all. What is in a file of blocks is told by `block-file.ts`.
  */
 
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import { faultPoint } from "../fault-point.ts";
-import { ByteSink, ByteSource } from "./byte-sink.ts";
+import { HEAD_START_BYTES, headBytes, headOf, startsIn } from "./block-file.ts";
 import {
   type BlockBatch,
   type BlockPlace,
@@ -26,8 +23,6 @@ import {
   storeFailed,
 } from "./checkpoint-store.ts";
 import { type Files, makeFolder, type OpenFile, syncFolder, systemFiles, unlessAbsent } from "./files.ts";
-
-const MAGIC = 0x4642524d;
 
 /** @throws CHECKPOINT_STORE when the folder cannot be made. */
 export async function openDirectoryStore(
@@ -164,33 +159,14 @@ class DirectoryStore implements CheckpointStore, CheckpointNotes {
   }
 }
 
-function headOf(blocks: readonly Uint8Array[]): Uint8Array {
-  const out = new ByteSink();
-  out.u32(MAGIC);
-  out.u32(blocks.length);
-  for (const block of blocks) out.u32(block.length);
-  out.u32(crc32(out.view()));
-  return out.finish();
-}
-
 /** A file whose head is damaged has no blocks: whoever looks for them finds them missing. */
 async function readHead(files: Files, path: string, first: number): Promise<BlockFile> {
   const handle = await files.open(path);
   try {
-    const source = new ByteSource(await readAt(handle, 0, 8));
-    const magic = source.u32();
-    const count = source.u32();
+    const bytes = headBytes(await readAt(handle, 0, HEAD_START_BYTES));
     const { size } = await handle.stat();
-    const headBytes = 12 + 4 * count;
-    if (magic !== MAGIC || headBytes > size) return { path, first, starts: [] };
-    const head = await readAt(handle, 0, headBytes);
-    const lengths = new ByteSource(head.subarray(8));
-    const starts = [headBytes];
-    for (let i = 0; i < count; i++) starts.push((starts[i] as number) + lengths.u32());
-    return { path, first, starts: lengths.u32() === crc32(head.subarray(0, headBytes - 4)) ? starts : [] };
-  } catch (error) {
-    if (error instanceof RangeError) return { path, first, starts: [] };
-    throw error;
+    const whole = bytes !== undefined && bytes <= size;
+    return { path, first, starts: whole ? startsIn(await readAt(handle, 0, bytes)) : [] };
   } finally {
     await handle.close();
   }

@@ -112,6 +112,7 @@ export const dependencyReasons: Rule = {
 
 const projects: readonly (readonly [string, RegExp])[] = [
   ["unit", /^test\/(?!tidy|package|types|integration|browser).*\.test\.ts$/],
+  ["s3", /^test\/integration\/s3\/.*\.test\.ts$/],
   ["kafka", /^test\/integration\/kafka\/.*\.test\.ts$/],
   ["types", /^test\/types\/.*\.test-d\.ts$/],
   ["package", /^test\/package\/.*\.test\.ts$/],

@@ -24,6 +24,7 @@ const rooms: Readonly<Record<string, Room>> = {
 const homes: Readonly<Record<string, readonly string[]>> = {
   "@fastify/swagger": ["runtime/rest"],
   "apache-arrow": ["runtime/exchange", "operators/ml"],
+  aws4fetch: ["runtime/state"],
   commander: ["runtime/cli"],
   esbuild: ["runtime/bundle"],
   fastify: ["runtime/rest"],

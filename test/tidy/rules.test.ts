@@ -302,9 +302,15 @@ describe("documents", () => {
   });
 
   test("an empty test project is found", () => {
-    const folders = ["core/a.test.ts", "types/a.test-d.ts", "package/a.test.ts", "integration/kafka/a.test.ts"];
+    const folders = [
+      "core/a.test.ts",
+      "types/a.test-d.ts",
+      "package/a.test.ts",
+      "integration/kafka/a.test.ts",
+      "integration/s3/a.test.ts",
+    ];
     const full = Object.fromEntries(folders.map((path) => [`test/${path}`, ""]));
     expect(check(noEmptyProject, full)).toEqual([]);
-    expect(check(noEmptyProject, { "test/tidy/a.test.ts": "", "test/integration/a.test.ts": "" })).toHaveLength(4);
+    expect(check(noEmptyProject, { "test/tidy/a.test.ts": "", "test/integration/a.test.ts": "" })).toHaveLength(5);
   });
 });

@@ -16,6 +16,7 @@ import type { JobId } from "../../../runtime/cluster-ids.ts";
 import { JobResultFiles } from "../../../runtime/coordinator/job-result-files.ts";
 import { KeptRows } from "../../../runtime/coordinator/kept-rows.ts";
 import type { CheckpointManifest } from "../../../runtime/state/checkpoint-manifest.ts";
+import { openDirectoryStore } from "../../../runtime/state/directory-store.ts";
 import { plainBytes } from "../../../runtime/state/plain-bytes.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "rows-"));
@@ -136,10 +137,10 @@ test("a crash between the two files of a result is finished at the next time", a
 });
 
 describe("the lineage file of a folder", () => {
-  const open = (name: string, job = "job@home") => LineageFile.open(join(folder, name), job, () => "id");
+  const open = async (name: string, job = "job@home") =>
+    LineageFile.open(await openDirectoryStore(join(folder, name)), name, job, () => "id");
 
   test("keeps what is known for the next process", async () => {
-    await mkdir(join(folder, "known"));
     const first = await open("known");
     expect(first.lineage).toBe("job@home@id");
     await first.save({ completed: 4, committed: 3 });
@@ -147,13 +148,13 @@ describe("the lineage file of a folder", () => {
   });
 
   test("refuses another job, another format and damage by name", async () => {
-    await mkdir(join(folder, "taken"));
     await open("taken");
     await expect(open("taken", "other")).rejects.toMatchObject({ code: "CHECKPOINT_FOREIGN" });
     await writeFile(join(folder, "taken", "lineage.json"), JSON.stringify({ format: 2 }));
     await expect(open("taken")).rejects.toThrow("it has format 2");
     await writeFile(join(folder, "taken", "lineage.json"), "{");
     await expect(open("taken")).rejects.toMatchObject({ code: "STATE_CORRUPT" });
-    await expect(open("nowhere")).rejects.toMatchObject({ code: "CHECKPOINT_STORE" });
+    await mkdir(join(folder, "in-the-way", "lineage.json"), { recursive: true });
+    await expect(open("in-the-way")).rejects.toMatchObject({ code: "CHECKPOINT_STORE" });
   });
 });
