@@ -1,6 +1,5 @@
 /** A slot of the link benchmark: a thread that produces bids for the consuming slots, or consumes them. */
 
-import { setFlagsFromString } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import type { InputChannel } from "../runtime/exchange/channel.ts";
 import { Doorbell } from "../runtime/exchange/doorbell.ts";
@@ -8,10 +7,11 @@ import { SegmentPool } from "../runtime/exchange/segment-pool.ts";
 import { SharedInputChannel, SharedOutputChannel } from "../runtime/exchange/shared-channel.ts";
 import type { ExecutionGraph } from "../runtime/graph/execution-graph.ts";
 import type { SharedMemory } from "../runtime/protocol.ts";
+import { setSlotFlags } from "../runtime/v8-flags.ts";
 import { type Bid, bidMaker } from "./jobs/bids.ts";
 
-// As in a worker's slots (`runtime/worker/slot-entry.ts`).
-setFlagsFromString("--no-allocation-site-pretenuring");
+// As in a worker's slots.
+setSlotFlags();
 
 export interface LinkSlot {
   readonly slot: number;

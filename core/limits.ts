@@ -39,6 +39,9 @@ export const SOURCE_BATCH_RECORDS = 1024;
  */
 export const LOCAL_BATCH_ROWS = 256;
 
+/** Records of a source's first stretch, which whoever starts a job waits for; the next ones are twice as long each. */
+export const SOURCE_FIRST_RECORDS = 64;
+
 /** Records of one Arrow batch that a batch function gets from a chain. */
 export const ARROW_BATCH_ROWS = 1024;
 

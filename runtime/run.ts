@@ -11,6 +11,7 @@ import type { StateOptions } from "../core/state-options.ts";
 import type { LogLevel } from "../core/telemetry.ts";
 import type { UpgradeOptions } from "./checkpoints/upgrade.ts";
 import type { JobMetrics } from "./job-metrics.ts";
+import { setSlotFlags } from "./v8-flags.ts";
 
 export interface RunOptions {
   /** Overrides the job's own parallelism. */
@@ -72,6 +73,7 @@ export interface JobHandle {
  * @throws MillraceError when the program, its parameters or options are not valid, or what it is to go on from does not fit.
  */
 export async function run<P extends Params>(job: Job<P>, options: RunOptions = {}): Promise<JobHandle> {
+  setSlotFlags();
   enableCompileCache();
   const { runEmbedded } = await import("./run-embedded.ts");
   return await runEmbedded(job as unknown as Job, options);

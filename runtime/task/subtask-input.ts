@@ -2,7 +2,7 @@
 
 import { AssertionFailure } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
-import { ASYNC_TIMEOUT_MS, LOCAL_BATCH_ROWS, SOURCE_BATCH_RECORDS } from "../../core/limits.ts";
+import { ASYNC_TIMEOUT_MS, LOCAL_BATCH_ROWS, SOURCE_BATCH_RECORDS, SOURCE_FIRST_RECORDS } from "../../core/limits.ts";
 import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
 import { positiveDurationMs } from "../../core/time.ts";
 import type { InputChannel } from "../exchange/channel.ts";
@@ -210,8 +210,9 @@ export class SourceInput implements SubtaskInput {
   readonly #gate: SubtaskGate;
   readonly #requestSplit: () => Promise<DealtSplit | undefined>;
   readonly #timeoutMs: number;
-  /** How many records it reads at a stretch. */
-  readonly #stretch: number;
+  /** How many records it reads at a stretch: few at first, so that the first results need not wait for many. */
+  #stretch = SOURCE_FIRST_RECORDS;
+  readonly #stretchMax: number;
   readonly #push: (value: unknown, timestamp: number) => void;
   #phase: "needs-split" | "reading" | "ended" = "needs-split";
   /** A promise of the source is pending: the operators go on meanwhile. */
@@ -246,7 +247,7 @@ export class SourceInput implements SubtaskInput {
       source.timeout === undefined
         ? ASYNC_TIMEOUT_MS
         : positiveDurationMs(source.timeout, `timeout of source "${source.name}"`);
-    this.#stretch = chain.edges.length === 0 ? SOURCE_BATCH_RECORDS : LOCAL_BATCH_ROWS;
+    this.#stretchMax = chain.edges.length === 0 ? SOURCE_BATCH_RECORDS : LOCAL_BATCH_ROWS;
     const { push } = chain;
     this.#push = (value, timestamp) => {
       this.records++;
@@ -343,6 +344,7 @@ export class SourceInput implements SubtaskInput {
 
   #afterStep(step: ReadStep): void {
     this.#chain.batchEnd();
+    if (this.records >= this.#stretch) this.#stretch = Math.min(this.#stretchMax, 2 * this.#stretch);
     if (step === "more") return;
     const { head } = this.#chain;
     if (step === "end") {

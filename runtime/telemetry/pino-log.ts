@@ -1,6 +1,11 @@
-/** Logs by pino: JSON lines for machines, one readable line for people on a terminal. Always to standard error. */
+/**
+ * Logs by pino: JSON lines for machines, one readable line for people on a terminal. Always to standard error.
+ *
+ * pino is loaded with the first line that is written: most embedded runs write none, and need not wait for it.
+ */
 
-import { type Logger as PinoLogger, pino } from "pino";
+import { createRequire } from "node:module";
+import type { Logger as PinoLogger } from "pino";
 import type { LogLevel } from "../../core/telemetry.ts";
 
 export type Log = (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -11,21 +16,31 @@ export interface LogOptions {
   readonly pretty?: boolean;
 }
 
+const severities = { debug: 1, info: 2, warn: 3, error: 4, silent: 5 } satisfies Record<LogLevel | "silent", number>;
+
 export function createLog(options: LogOptions): Log {
-  const pretty = options.pretty ?? process.stderr.isTTY === true;
+  let logger: PinoLogger | undefined;
+  return (level, message, fields) => {
+    if (severities[level] < severities[options.level]) return;
+    logger ??= createLogger(options);
+    logger[level](fields, message);
+  };
+}
+
+function createLogger({ level, pretty = process.stderr.isTTY === true }: LogOptions): PinoLogger {
+  const { pino } = createRequire(import.meta.url)("pino") as typeof import("pino");
   const destination = pretty
     ? { write: (line: string) => process.stderr.write(readable(line)) }
     : pino.destination({ fd: 2, sync: true });
-  const logger: PinoLogger = pino(
+  return pino(
     {
-      level: options.level,
+      level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (level) => ({ level }) },
+      formatters: { level: (name) => ({ level: name }) },
     },
     destination,
   );
-  return (level, message, fields) => logger[level](fields, message);
 }
 
 /** "12:00:01.234 info  job running job=clicks" from pino's JSON line. */

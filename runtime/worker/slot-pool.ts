@@ -8,6 +8,7 @@ import { Piscina } from "piscina";
 import { MillraceError } from "../../core/errors.ts";
 import type { FromSlot, SlotDeployment, SlotPort, ToSlot } from "../protocol.ts";
 import { slotLost } from "../slot-errors.ts";
+import { setSlotFlags } from "../v8-flags.ts";
 import type { SlotTask } from "./slot-task.ts";
 import { watchSlot } from "./watched-slot.ts";
 
@@ -58,6 +59,7 @@ export class SlotPool {
   readonly #gone = new Map<Worker, Promise<unknown>>();
 
   constructor({ slots, slotHeapMb, loadsAhead = false, env, onStrayError }: SlotPoolOptions) {
+    setSlotFlags();
     const data: ThreadData = { millraceSlot: true, loadsAhead };
     this.#pool = new Piscina<SlotTask, void>({
       filename: new URL(`./slot-entry${extname(import.meta.filename)}`, import.meta.url).href,

@@ -109,6 +109,30 @@ describe("a source", () => {
     }
   });
 
+  test("is asked for few records at first, and for ever more", async () => {
+    const asked: number[] = [];
+    const counting: Source<number> = {
+      name: "counting",
+      bounded: true,
+      enumerate: () => {
+        let splits = 1;
+        return { next: () => (splits-- > 0 ? 0 : undefined) };
+      },
+      reader: () => ({
+        begin() {},
+        read(push, max) {
+          asked.push(max);
+          for (let n = 0; n < max; n++) push(n, 0);
+          return asked.length === 7 ? "end" : "more";
+        },
+        position: () => 0,
+      }),
+    };
+    const job = defineJob(import.meta, "counted", (env) => env.from(counting).to(collectTo("out")));
+    await (await runInThread(job)).result;
+    expect(asked).toEqual([64, 128, 256, 512, 1024, 1024, 1024]);
+  });
+
   test("that pauses makes what it has read visible before", async () => {
     const seen: unknown[] = [];
     const job = defineJob(import.meta, "pausing", (env) => {
