@@ -9,6 +9,13 @@
  *
  * One process opens a database, and LevelDB's lock keeps others out. LevelDB recovers in silence what it can when its log
  * is damaged; that something is missing is found by the manifest, which knows its blocks.
+ *
+ * The law: a write that failed, as on a full disk, may have left a part of itself at the end of LevelDB's log, and what is
+ * written behind that is lost at the next start, synced or not. So nothing is: the database is opened anew first.
+ *
+ *   open ──a write fails──► suspect ──next use: closed, opened──► open
+ *                              ▲                      │ cannot be opened
+ *                              └──────────────────────┘
  */
 
 import { Level } from "level";
@@ -43,6 +50,8 @@ export async function openLevelStore(location: string): Promise<CheckpointStore 
 export class LevelDatabase {
   readonly location: string;
   readonly db: Level<string, Uint8Array>;
+  #suspect = false;
+  #reopening: Promise<void> | undefined;
 
   private constructor(db: Level<string, Uint8Array>, location: string) {
     this.db = db;
@@ -82,7 +91,7 @@ export class LevelDatabase {
 
   /** Removes all of a place, or of all places that begin so and with a slash behind it. */
   async remove(place: string): Promise<void> {
-    await this.attempt("delete a place", () => this.db.clear({ gte: `p/${place}/`, lt: `p/${place}/${END}` }));
+    await this.write("delete a place", () => this.db.clear({ gte: `p/${place}/`, lt: `p/${place}/${END}` }));
   }
 
   close(): Promise<void> {
@@ -92,10 +101,37 @@ export class LevelDatabase {
   /** @throws CHECKPOINT_STORE, with what it failed at. */
   async attempt<T>(what: string, act: () => Promise<T>): Promise<T> {
     try {
+      if (this.#suspect) await this.#reopened();
       return await act();
     } catch (cause) {
       throw storeFailed(what, this.location, cause);
     }
+  }
+
+  /** The same for what writes. */
+  write<T>(what: string, act: () => Promise<T>): Promise<T> {
+    return this.attempt(what, async () => {
+      try {
+        return await act();
+      } catch (cause) {
+        this.#suspect = true;
+        throw cause;
+      }
+    });
+  }
+
+  /** One after the other: who uses it meanwhile waits. */
+  #reopened(): Promise<void> {
+    this.#reopening ??= this.#reopen().finally(() => {
+      this.#reopening = undefined;
+    });
+    return this.#reopening;
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.db.status === "open") await this.db.close();
+    await this.db.open();
+    this.#suspect = false;
   }
 }
 
@@ -123,11 +159,13 @@ class LevelStore implements CheckpointStore, CheckpointNotes {
     const puts = blocks.map((value, i) => {
       return { type: "put" as const, key: this.#blockKey({ checkpoint, worker, number: first + i }), value };
     });
-    await this.#do("write blocks", () => this.#database.db.batch(puts, { sync: true }));
+    await this.#database.write("write blocks", () => this.#database.db.batch(puts, { sync: true }));
   }
 
   async writeManifest(name: CheckpointName, manifest: Uint8Array): Promise<void> {
-    await this.#do("write a manifest", () => this.#database.db.put(this.#manifestKey(name), manifest, { sync: true }));
+    await this.#database.write("write a manifest", () =>
+      this.#database.db.put(this.#manifestKey(name), manifest, { sync: true }),
+    );
   }
 
   readManifest(name: CheckpointName): Promise<Uint8Array | undefined> {
@@ -176,11 +214,13 @@ class LevelStore implements CheckpointStore, CheckpointNotes {
   }
 
   async deleteManifest(name: CheckpointName): Promise<void> {
-    await this.#do("delete a manifest", () => this.#database.db.del(this.#manifestKey(name), { sync: true }));
+    await this.#database.write("delete a manifest", () =>
+      this.#database.db.del(this.#manifestKey(name), { sync: true }),
+    );
   }
 
   async deleteBlocks(name: CheckpointName): Promise<void> {
-    await this.#do("delete blocks", () => this.#database.db.clear(this.#range(`b/${name}/`)));
+    await this.#database.write("delete blocks", () => this.#database.db.clear(this.#range(`b/${name}/`)));
   }
 
   readNote(name: string): Promise<Uint8Array | undefined> {
@@ -188,7 +228,9 @@ class LevelStore implements CheckpointStore, CheckpointNotes {
   }
 
   async writeNote(name: string, note: Uint8Array): Promise<void> {
-    await this.#do("write a note", () => this.#database.db.put(`${this.#prefix}n/${name}`, note, { sync: true }));
+    await this.#database.write("write a note", () =>
+      this.#database.db.put(`${this.#prefix}n/${name}`, note, { sync: true }),
+    );
   }
 
   close(): Promise<void> {

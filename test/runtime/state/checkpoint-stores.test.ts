@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -117,6 +118,29 @@ test("a LevelDB store is open once at a time", async () => {
   expect([elsewhere, isLocked(elsewhere)]).toEqual([failed, false]);
   await store.close();
   await (await openLevelStore(location)).close();
+});
+
+test("what LevelDB has taken after a write failed on a full disk survives the end of its process", async () => {
+  const location = await folder();
+  const fixture = join(import.meta.dirname, "fixtures/fill-store.ts");
+  // A soft limit, in blocks of 1 KiB; without the signal a write fails as on a full disk.
+  const script = 'trap "" XFSZ; ulimit -S -f 400; exec "$0" "$1" "$2"';
+  const process_ = spawnSync("bash", ["-c", script, process.execPath, fixture, location], { encoding: "utf8" });
+  expect(process_.signal, process_.stderr).toBe("SIGKILL");
+  const lines = process_.stdout.trim().split("\n");
+  const failures = lines.filter((line) => line.startsWith("failed: "));
+  expect(failures[0]).toContain(`the checkpoint store ${location} could not write blocks`);
+  const written = lines.filter((line) => !line.startsWith("failed: ")).map(Number);
+  expect(written.at(-1)).toBe(written.length + failures.length - 1);
+  const store = await openLevelStore(location);
+  const places = written.flatMap((batch) =>
+    [0, 1, 2].map((part) => ({ checkpoint: name, worker: "a", number: 3 * batch + part })),
+  );
+  const found: (number | undefined)[] = [];
+  for await (const block of store.readBlocks(places.map((place) => ({ ...place, worker: "w" }))))
+    found.push(block?.[0]);
+  expect(found).toEqual(written.flatMap((batch) => [batch, batch + 1, batch + 2]));
+  await store.close();
 });
 
 test("a directory store that may not be written says so, and what it holds can be read", async () => {
