@@ -21,3 +21,18 @@ export const RETRY_WITHIN_MS = 120_000;
 /** From the first try to the last, how long is waited before the next one. */
 export const RETRY_MS_MIN = 20;
 export const RETRY_MS_MAX = 1_000;
+
+/** How long a broker waits for records to come before it answers that there are none. */
+export const FETCH_WAIT_MS = 500;
+
+/** Bytes of one fetch: enough for full speed, and few enough that some of them may wait in memory. */
+export const FETCH_BYTES = 16 * 1024 * 1024;
+
+/** Bytes of one partition in a fetch: several batches of the usual size. */
+export const FETCH_PARTITION_BYTES = 2 * 1024 * 1024;
+
+/** One answer: a fetch, and a single batch that is larger than a fetch may be. */
+export const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
+
+/** What a socket reads at once: some hundred kilobytes are there when records flow. */
+export const READ_BYTES = 256 * 1024;

@@ -5,12 +5,17 @@
  */
 
 import { createRequire } from "node:module";
-import type { ConnectionOptions } from "node:tls";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { ANSWER_BYTES_MAX, READ_BYTES } from "../limits.ts";
+import { AnswerFrames } from "./answer-frames.ts";
 
 /** The part of kafkajs's `Connection` that is used: one socket to one broker. */
 export interface RawConnection {
-  readonly socket: { cork(): void; uncork(): void; write(bytes: Uint8Array): boolean } | undefined;
+  readonly socket: Socket | undefined;
   readonly requestQueue: RawQueue;
+  /** Called with each chunk that comes. */
+  processData: (chunk: Buffer) => void;
   isConnected(): boolean;
   connect(): Promise<unknown>;
   /** Does nothing without SASL, or when it was done and holds. */
@@ -33,6 +38,7 @@ interface RawQueue {
     readonly requestTimeout: number;
     readonly sendRequest: () => void;
   }): void;
+  fulfillRequest(answer: { readonly correlationId: number; readonly payload: Buffer; readonly size: number }): void;
   rejectAll(error: Error): void;
   scheduleCheckPendingRequests(): void;
 }
@@ -59,8 +65,9 @@ export interface RawBrokerOptions {
 interface Internals {
   readonly Broker: new (options: object) => RawBroker;
   readonly ConnectionPool: new (options: object) => RawBroker["connectionPool"];
-  readonly socketFactory: () => unknown;
 }
+
+const KEEP_ALIVE_MS = 60_000;
 
 const noop = (): void => {};
 const silent = { info: noop, error: noop, warn: noop, debug: noop, namespace: () => silent };
@@ -79,10 +86,13 @@ export function makeBroker(options: RawBrokerOptions): RawBroker {
     requestTimeout: options.answerMs,
     enforceRequestTimeout: true,
     reauthenticationThreshold: 10_000,
-    socketFactory: loaded.socketFactory(),
+    socketFactory: makeSocket,
     logger: silent, // failures reach us as rejections
   });
-  for (const { requestQueue } of connectionPool.pool) scheduleOnlyWhatWaits(requestQueue);
+  for (const connection of connectionPool.pool) {
+    scheduleOnlyWhatWaits(connection.requestQueue);
+    readFrames(connection);
+  }
   return new loaded.Broker({ connectionPool, logger: silent, authenticationTimeout: options.answerMs });
 }
 
@@ -91,7 +101,6 @@ function load(): Internals {
   return {
     Broker: require("kafkajs/src/broker"),
     ConnectionPool: require("kafkajs/src/network/connectionPool"),
-    socketFactory: require("kafkajs/src/network/socketFactory"),
   };
 }
 
@@ -101,4 +110,49 @@ function scheduleOnlyWhatWaits(queue: RawQueue): void {
   queue.scheduleCheckPendingRequests = () => {
     if (queue.pending.length > 0) schedule();
   };
+}
+
+/** kafkajs believes any length of an answer, and keeps all its chunks until it is whole. */
+function readFrames(connection: RawConnection): void {
+  const take = (correlationId: number, payload: Buffer): void => {
+    connection.requestQueue.fulfillRequest({ correlationId, payload, size: payload.length });
+  };
+  let of: Socket | undefined;
+  let frames = new AnswerFrames(take, ANSWER_BYTES_MAX);
+  connection.processData = (chunk) => {
+    const { socket } = connection;
+    if (socket !== of) frames = new AnswerFrames(take, ANSWER_BYTES_MAX);
+    of = socket;
+    try {
+      frames.push(chunk);
+    } catch (error) {
+      socket?.destroy(error as Error); // KAFKA_FORMAT; its "error" event fails all that wait
+    }
+  };
+}
+
+interface SocketOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly ssl: ConnectionOptions | null;
+  readonly onConnect: () => void;
+}
+
+/** A socket that reads into one buffer again and again. TLS has memory of its own. */
+function makeSocket({ host, port, ssl, onConnect }: SocketOptions): Socket {
+  const socket = ssl === null ? plainSocket(host, port, onConnect) : tlsSocket(host, port, ssl, onConnect);
+  socket.setNoDelay(true);
+  return socket.setKeepAlive(true, KEEP_ALIVE_MS);
+}
+
+function plainSocket(host: string, port: number, onConnect: () => void): Socket {
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  const callback = (size: number): boolean => socket.emit("data", buffer.subarray(0, size));
+  const socket: Socket = connectTcp({ host, port, onread: { buffer, callback } }, onConnect);
+  return socket;
+}
+
+function tlsSocket(host: string, port: number, ssl: ConnectionOptions, onConnect: () => void): Socket {
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  return connectTls({ host, port, ...name, ...ssl }, onConnect);
 }

@@ -75,6 +75,22 @@ export function readBatchHeader(bytes: Buffer, start: number, end: number): Batc
   return parse(bytes, start, batchEnd);
 }
 
+/**
+ * The offset behind the last whole batch between `start` and `end`, by the heads alone: where the next fetch begins while
+ * this one's records are still being read. `from` when there is none.
+ */
+export function offsetBehind(bytes: Buffer, start: number, end: number, from: number): number {
+  let offset = from;
+  for (let at = start; end - at >= HEADER_BYTES; ) {
+    const next = at + LENGTH_END + bytes.readInt32BE(at + 8);
+    if (next > end || next < at + HEADER_BYTES) break; // what is damaged is named when its records are read
+    const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER_BYTES);
+    offset = Math.max(offset, readInt64(view, 0) + view.getInt32(23) + 1);
+    at = next;
+  }
+  return offset;
+}
+
 function parse(bytes: Buffer, start: number, end: number): BatchHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset + start, HEADER_BYTES);
   const attributes = view.getInt16(21);

@@ -1,11 +1,14 @@
 /** A broker that answers as a test says: to see how the client meets answers that no real broker gives when asked to. */
 
 import { createServer, type Server, type Socket } from "node:net";
+import { Reader } from "../../../../connectors/kafka/protocol/reader.ts";
 import { Writer } from "../../../../connectors/kafka/protocol/writer.ts";
 
 export interface ReceivedRequest {
   readonly key: number;
   readonly version: number;
+  /** What stands behind its head. */
+  readonly body: Reader;
 }
 
 /** What becomes of a request: an answer's content, silence, or the end of the connection. */
@@ -60,7 +63,9 @@ export class FakeBroker implements AsyncDisposable {
   }
 
   #answer(socket: Socket, request: Buffer): void {
-    const received = { key: request.readInt16BE(0), version: request.readInt16BE(2) };
+    const bodyAt = 10 + request.readInt16BE(8) + 1; // behind the client's id, and no tagged fields
+    const head = { key: request.readInt16BE(0), version: request.readInt16BE(2) };
+    const received = { ...head, body: new Reader(request, Math.min(bodyAt, request.length)) };
     const number = request.subarray(4, 8);
     if (received.key === API_VERSIONS) send(socket, [number, this.#versions()]);
     else if (received.key === METADATA) send(socket, [number, Buffer.from([0]), this.#metadata()]);

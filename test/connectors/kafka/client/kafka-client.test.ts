@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { BatchProducer } from "../../../../connectors/kafka/client/batch-producer.ts";
@@ -89,7 +90,7 @@ describe("a producer", () => {
     await using broker = await new FakeBroker(() => "silence").listen();
     await using client = new KafkaClient({ brokers: broker.address });
     await new BatchProducer(client, { acknowledgement: "none" }).send(both);
-    await expect.poll(() => broker.received).toEqual([{ key: PRODUCE, version: 9 }]);
+    await expect.poll(() => broker.received).toMatchObject([{ key: PRODUCE, version: 9 }]);
   });
 });
 
@@ -174,6 +175,17 @@ describe("a client", () => {
     await using _second = await second.listen();
     await sleep(10);
     expect(await again.toNode(1, endTransaction(producer, true))).toEqual({ error: 0 });
+  });
+
+  test("fails when what answers is no Kafka, without believing its lengths", async () => {
+    const web = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", () => resolve()));
+    const { port } = web.address() as { port: number }; // a TCP server's address
+    await using client = new KafkaClient({ brokers: `127.0.0.1:${port}` });
+    const failure = await failureOf(client.partitionsOf("t", { withinMs: 0 }));
+    expect(failure.code).toBe("KAFKA_UNREACHABLE");
+    expect(failure.message).toContain("an answer of 1213486160 bytes");
+    web.close();
   });
 
   test("uses one connection for requests that come at the same time before it stands", async () => {

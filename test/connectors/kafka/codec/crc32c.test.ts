@@ -30,3 +30,8 @@ test("is that of the definition, for every part of every length", () => {
     }),
   );
 });
+
+test.each([48 * 1024 - 1, 48 * 1024, 48 * 1024 + 1, 200_001])("of %i bytes, which are taken in portions", (size) => {
+  const bytes = Uint8Array.from({ length: size }, (_, at) => Math.imul(at, 0x9e3779b1) >>> 24);
+  expect(crc32c(bytes)).toBe(reference(bytes));
+});

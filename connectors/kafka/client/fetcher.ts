@@ -1,0 +1,244 @@
+/**
+ * Keeps records of several partitions coming: asks each leader for those of its partitions of which nothing waits here, one
+ * request to a leader at a time, and hands out what came, a partition's fetch at a time.
+ *
+ * A partition is asked for again when its last fetch was taken, so the next one comes while that is being read, and at most
+ * one fetch of each partition waits in memory. A partition that nobody takes from is not asked for: that is the
+ * backpressure. `pause` does the same on purpose.
+ *
+ *   idle ──asked──► asked ──records──► ready ──taken──► idle
+ *                     └──none, or a failure that passes──► idle, after a pause
+ */
+
+import { offsetBehind } from "../codec/batch-header.ts";
+import { RecordSet } from "../codec/record-set.ts";
+import {
+  FETCH_BYTES,
+  FETCH_PARTITION_BYTES,
+  FETCH_WAIT_MS,
+  RETRY_MS_MAX,
+  RETRY_MS_MIN,
+  RETRY_WITHIN_MS,
+} from "../limits.ts";
+import type { TopicPartition } from "../protocol/api.ts";
+import { type FetchedPartition, type FetchOptions, fetchRecords } from "../protocol/fetch.ts";
+import type { KafkaClient, Leader } from "./kafka-client.ts";
+import { accepted, KafkaFailure, refusal } from "./kafka-failure.ts";
+
+export interface FetcherOptions extends Partial<FetchOptions> {
+  /** How long a partition may fail in ways that pass; default 2 min. */
+  readonly withinMs?: number;
+}
+
+export interface FetchedRecords extends TopicPartition {
+  readonly records: RecordSet;
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
+}
+
+interface Followed extends TopicPartition {
+  /** Where its next fetch begins. */
+  offset: number;
+  state: "idle" | "asked" | "ready";
+  paused: boolean;
+  /** When it may be asked for again, after a failure. */
+  notBefore: number;
+  failures: number;
+  failingSince: number;
+}
+
+export class Fetcher {
+  readonly #client: KafkaClient;
+  readonly #options: FetchOptions;
+  readonly #withinMs: number;
+  readonly #followed = new Map<string, Followed>();
+  readonly #asked = new Set<number>();
+  readonly #ready: { readonly of: Followed; readonly fetched: FetchedPartition; readonly from: number }[] = [];
+  #waiting: PromiseWithResolvers<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #failure: { readonly cause: unknown } | undefined;
+  #pumping = false;
+  #closed = false;
+  /** Requests that failed in a way that passes, and partitions that were refused so. */
+  retries = 0;
+
+  constructor(client: KafkaClient, options: FetcherOptions) {
+    this.#client = client;
+    this.#withinMs = options.withinMs ?? RETRY_WITHIN_MS;
+    this.#options = {
+      committedOnly: options.committedOnly ?? true,
+      waitMs: options.waitMs ?? FETCH_WAIT_MS,
+      bytesMin: options.bytesMin ?? 1,
+      bytesMax: options.bytesMax ?? FETCH_BYTES,
+      partitionBytesMax: options.partitionBytesMax ?? FETCH_PARTITION_BYTES,
+    };
+  }
+
+  /** Begins to follow a partition at an offset. */
+  follow({ topic, partition }: TopicPartition, offset: number): void {
+    const fresh = { topic, partition, offset, paused: false, notBefore: 0, failures: 0, failingSince: 0 };
+    this.#followed.set(keyOf({ topic, partition }), { ...fresh, state: "idle" });
+    this.#pump();
+  }
+
+  /** What waits of it is dropped. */
+  unfollow(partition: TopicPartition): void {
+    this.#followed.delete(keyOf(partition));
+  }
+
+  /** While it is paused a partition is not asked for; what has come already is still given out. */
+  pause(partition: TopicPartition, paused: boolean): void {
+    const followed = this.#followed.get(keyOf(partition));
+    if (followed === undefined) return;
+    followed.paused = paused;
+    this.#pump();
+  }
+
+  /**
+   * The next fetch with records, if one is there.
+   * @throws KafkaFailure of a partition or broker that failed for good
+   */
+  take(): FetchedRecords | undefined {
+    if (this.#failure !== undefined) throw this.#failure.cause;
+    for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift()) {
+      const { of, fetched, from } = next;
+      if (this.#followed.get(keyOf(of)) !== of) continue;
+      of.state = "idle";
+      this.#pump();
+      return { ...given(fetched), records: this.#recordSet(fetched, from) };
+    }
+    return undefined;
+  }
+
+  /** Resolves when `take` has something to give or to throw. */
+  async wait(): Promise<void> {
+    if (this.#ready.length > 0 || this.#failure !== undefined || this.#closed) return;
+    this.#waiting ??= Promise.withResolvers();
+    await this.#waiting.promise;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#followed.clear();
+    clearTimeout(this.#timer);
+    this.#wake();
+  }
+
+  #recordSet({ buffer, records, aborted }: FetchedPartition, from: number): RecordSet {
+    return new RecordSet(buffer, records.start, records.end, { from, ...(this.#options.committedOnly && { aborted }) });
+  }
+
+  /** Asks for all that may be asked for, soon: what else changes in this turn is taken along. */
+  #pump(): void {
+    if (this.#pumping || this.#closed) return;
+    this.#pumping = true;
+    queueMicrotask(() => {
+      this.#pumping = false;
+      this.#ask().catch((cause: unknown) => this.#fail(cause));
+    });
+  }
+
+  async #ask(): Promise<void> {
+    const now = performance.now();
+    const idle = [...this.#followed.values()].filter(({ state, paused }) => state === "idle" && !paused);
+    const due = idle.filter(({ notBefore }) => notBefore <= now);
+    this.#askLater(Math.min(...idle.filter((each) => !due.includes(each)).map(({ notBefore }) => notBefore)) - now);
+    for (const each of due) each.state = "asked";
+    const led = await Promise.all(due.map((each) => this.#leaderOf(each)));
+    const byNode = Map.groupBy(
+      led.flatMap((each) => each ?? []),
+      ({ leader }) => leader.node,
+    );
+    for (const [node, partitions] of byNode) {
+      if (!this.#asked.has(node)) this.#fetch(node, partitions).catch((cause: unknown) => this.#fail(cause));
+      else for (const { of } of partitions) of.state = "idle"; // taken along when that leader has answered
+    }
+  }
+
+  async #leaderOf(of: Followed): Promise<{ of: Followed; leader: Leader } | undefined> {
+    try {
+      return { of, leader: await this.#client.leader(of) };
+    } catch (cause) {
+      this.#failed(of, cause);
+      return undefined;
+    }
+  }
+
+  async #fetch(node: number, partitions: readonly { of: Followed; leader: Leader }[]): Promise<void> {
+    this.#asked.add(node);
+    try {
+      const positions = partitions.map(({ of, leader }) => ({ ...of, leaderEpoch: leader.epoch }));
+      const request = fetchRecords(positions, this.#options);
+      const answer = accepted(await this.#client.toNode(node, request), request);
+      for (const fetched of answer.partitions) this.#take(fetched, partitions);
+      for (const { of } of partitions) if (of.state === "asked") of.state = "idle"; // not in the answer
+    } catch (cause) {
+      for (const { of } of partitions) this.#failed(of, cause);
+    } finally {
+      this.#asked.delete(node);
+      this.#pump();
+    }
+  }
+
+  #take(fetched: FetchedPartition, partitions: readonly { of: Followed }[]): void {
+    const { topic, partition, error, buffer, records } = fetched;
+    const of = partitions.find((each) => each.of.topic === topic && each.of.partition === partition)?.of;
+    if (of === undefined || this.#followed.get(keyOf(of)) !== of) return;
+    if (error !== 0) {
+      this.#failed(of, refusal(error, `reading partition ${partition} of "${topic}" at offset ${of.offset}`));
+      return;
+    }
+    of.failures = 0;
+    of.state = "idle";
+    if (records.end === records.start) return;
+    of.state = "ready";
+    this.#ready.push({ of, fetched, from: of.offset });
+    of.offset = offsetBehind(buffer, records.start, records.end, of.offset);
+    this.#wake();
+  }
+
+  /** A failure that passes is waited for, longer each time; another one, or one that does not pass, ends all. */
+  #failed(of: Followed, cause: unknown): void {
+    if (this.#closed || this.#followed.get(keyOf(of)) !== of) return;
+    const now = performance.now();
+    of.failingSince = of.failures === 0 ? now : of.failingSince;
+    if (!(cause instanceof KafkaFailure) || cause.remedy === "none" || now - of.failingSince > this.#withinMs) {
+      this.#fail(cause);
+      return;
+    }
+    this.retries++;
+    this.#client.forget(of.topic);
+    of.notBefore = now + Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** of.failures++);
+    of.state = "idle";
+    this.#pump();
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#closed) return;
+    this.#failure ??= { cause };
+    this.#wake();
+  }
+
+  #askLater(inMs: number): void {
+    clearTimeout(this.#timer);
+    if (Number.isFinite(inMs)) this.#timer = setTimeout(() => this.#pump(), inMs);
+  }
+
+  #wake(): void {
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
+  }
+}
+
+function given({
+  topic,
+  partition,
+  highWatermark,
+  lastStableOffset,
+}: FetchedPartition): Omit<FetchedRecords, "records"> {
+  return { topic, partition, highWatermark, lastStableOffset };
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`;
+}
