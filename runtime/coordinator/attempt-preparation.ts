@@ -48,7 +48,12 @@ export class AttemptPreparation {
   async #prepare(region: number, run: RegionRun): Promise<void> {
     const { checkpoints, from, saved } = this.#surroundings;
     if (run.closed) return;
-    run.restore = await checkpoints.restore(region, () => run.closed);
+    try {
+      run.restore = await checkpoints.restore(region, () => run.closed);
+    } catch (error) {
+      // The next attempt looks for itself.
+      if (!run.closed) throw error;
+    }
     if (run.closed) return;
     const { folder } = run.restore ?? {};
     if (folder === undefined || folder === from?.folder) await this.#begin(region, run);

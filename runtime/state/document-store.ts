@@ -19,6 +19,9 @@ export type DocumentChange =
 export class DocumentStore {
   readonly #level: Level<string, string>;
   readonly #folder: string;
+  /** Whether a write has failed since it was opened: what came behind it could be lost (`level-store.ts`). */
+  #suspect = false;
+  #reopening: Promise<void> | undefined;
 
   private constructor(level: Level<string, string>, folder: string) {
     this.#level = level;
@@ -60,7 +63,27 @@ export class DocumentStore {
         ? ({ type: "put", key: change.name, value: encode(change.value) } as const)
         : ({ type: "del", key: change.name } as const),
     );
-    await this.#level.batch(batch, { sync: true });
+    if (this.#suspect) await this.#reopened();
+    try {
+      await this.#level.batch(batch, { sync: true });
+    } catch (cause) {
+      this.#suspect = true;
+      throw cause;
+    }
+  }
+
+  /** Once, whoever waits for it. */
+  #reopened(): Promise<void> {
+    this.#reopening ??= this.#reopen().finally(() => {
+      this.#reopening = undefined;
+    });
+    return this.#reopening;
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.#level.status === "open") await this.#level.close();
+    await this.#level.open();
+    this.#suspect = false;
   }
 
   async close(): Promise<void> {
