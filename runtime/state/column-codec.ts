@@ -13,7 +13,7 @@
  * Only encoding 6 costs more than the values' own bytes. Which one is taken depends on the values alone.
  */
 
-import { CompiledCache } from "../exchange/codec/compiled.ts";
+import { CompiledCache, literalKey } from "../exchange/codec/compiled.ts";
 import type { ByteSink, ByteSource } from "./byte-sink.ts";
 import { plainBytes, plainValue } from "./plain-bytes.ts";
 
@@ -166,10 +166,26 @@ function readText(from: ByteSource, length: number, rows: number): readonly stri
 }
 
 function readRecords(from: ByteSource, rows: number): readonly Fields[] {
-  const columns = Array.from({ length: from.u16() }, () => [from.name(), readColumn(from, rows)] as const);
-  return Array.from({ length: rows }, (_, row) => {
-    const record: Record<string, unknown> = {};
-    for (const [field, column] of columns) record[field] = column[row];
-    return record;
+  const fields: string[] = [];
+  const columns = Array.from({ length: from.u16() }, () => {
+    fields.push(from.name());
+    return readColumn(from, rows);
+  });
+  return builderOf(fields)(columns, rows);
+}
+
+/** Makes records of columns. */
+type Builder = (columns: readonly Column[], rows: number) => readonly Fields[];
+
+const builders = new CompiledCache<Builder>();
+
+/** Records of a literal: V8 makes them at once and keeps their fields within, as those that a function has written so. */
+function builderOf(fields: readonly string[]): Builder {
+  return builders.get(fields.map((field) => JSON.stringify(field)).join(), ["columns", "rows"], () => {
+    const literal = fields.map((field, at) => `${literalKey(field)}: c${at}[i]`).join();
+    return `const [${fields.map((_, at) => `c${at}`).join()}] = columns;
+const records = new Array(rows);
+for (let i = 0; i < rows; i++) records[i] = { ${literal} };
+return records;`;
   });
 }
