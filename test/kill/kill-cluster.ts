@@ -56,7 +56,7 @@ export class KillCluster implements AsyncDisposable {
     this.#jid = (await this.#client.submit({ bundle: hash, workingDirectory: this.folder, params: all })).jid;
   }
 
-  /** Kills one of these processes and starts another in its place. */
+  /** Kills one of these processes and starts another in its place. The worker that was started last is the last of them. */
   async kill(role: Role, which: number, armed: Armed): Promise<void> {
     const victim = role === "worker" ? (this.#workers[which % WORKERS] as Process) : this.#coordinator;
     await victim.end();

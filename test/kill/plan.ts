@@ -62,6 +62,20 @@ export function roundsOf(options: PlanOptions): readonly Round[] {
   });
 }
 
+/** Each fault point once, in so many rounds. A process that takes another's place is armed, so few die for nothing. */
+export function everyPointOnce(job: JobName, rounds: number): readonly Round[] {
+  const once = (point: Point): Strike => ({ kind: "point", point, nth: 1 });
+  const byProcess = (process: Point["process"]) =>
+    points.filter((point) => point.process === process && point.when !== "ending").map(once);
+  const ending = points.filter(({ when }) => when === "ending").map(once);
+  return Array.from({ length: rounds }, (_, at) => {
+    const strikes = [...byProcess("worker"), ...byProcess("coordinator")].filter(
+      (_strike, turn) => turn % rounds === at,
+    );
+    return { number: at + 1, job, strikes, ending: ending[at] };
+  });
+}
+
 function atPoint(point: Point, random: SeededRandom): Strike {
   const often = point.when === "running";
   return { kind: "point", point, nth: often ? 1 + Math.floor(random.next() * NTH_MAX) : 1 };

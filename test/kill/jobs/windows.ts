@@ -32,7 +32,7 @@ const job = defineJob(
       .to(toJsonl(`${output}/counts`, { exactlyOnce: true }), { name: "counts-out" });
   },
   {
-    params: { output: "", gate: "", count: 200_000, records: 100 },
+    params: { output: "", gate: "", count: 100_000, records: 40 },
     parallelism: 2,
     checkpoints: { interval: "150ms", retained: 2, tolerated: 1000 },
     restart: { kind: "fixedDelay", attempts: 10_000, delay: "20ms" },
