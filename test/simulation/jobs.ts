@@ -1,6 +1,7 @@
 /** The jobs that are run on simulated clusters. What each gives follows from its input alone, in whatever order that comes. */
 
 import {
+  type CheckpointOptions,
   collectTo,
   counting,
   defineJob,
@@ -11,6 +12,7 @@ import {
   mapState,
   NO_TIMESTAMP,
   type OperatorFactory,
+  outputTag,
   tumbling,
   valueState,
 } from "millrace";
@@ -125,13 +127,42 @@ function shuffles(env: Environment): void {
     .to(collectTo("totals"));
 }
 
+/** Every third record is too late for its window, once so many have come that a watermark has passed it. */
+function late(env: Environment): void {
+  const tooLate = outputTag<Item>("late");
+  const timeOf = ({ i }: Item): number => (i > 30 && i % 3 === 2 ? i - 1_000_000 : i);
+  const counts = env
+    .from(generate({ count: RECORDS, splits: 9, record: itemOf }))
+    .withTimestamps(timeOf, { punctuated: (_, time) => time - 1 })
+    .keyBy("key")
+    .window(tumbling("20ms"), { late: tooLate })
+    .aggregate("counts", counting());
+  counts.to(collectTo("counted"));
+  counts.sideOutput(tooLate).to(collectTo("late"));
+}
+
 const parallelism = 3;
+
+/** The simulation sets the interval. */
+function unaligned(how: NonNullable<CheckpointOptions["unaligned"]>): CheckpointOptions {
+  return { interval: "1s", unaligned: how };
+}
 
 export const jobs: Readonly<Record<string, SimulatedJob>> = {
   window: { job: defineJob(import.meta, "window", windows, { parallelism }) },
   join: { job: defineJob(import.meta, "join", join, { parallelism }) },
   timers: { job: defineJob(import.meta, "timers", timers, { parallelism }) },
   shuffle: { job: defineJob(import.meta, "shuffle", shuffles, { parallelism }) },
+  // Barriers overtake what is on its way, which goes into the checkpoint.
+  unaligned: { job: defineJob(import.meta, "unaligned", join, { parallelism, checkpoints: unaligned(true) }) },
+  overtaking: {
+    job: defineJob(import.meta, "overtaking", windows, {
+      parallelism,
+      checkpoints: unaligned({ alignmentTimeout: "5ms" }),
+    }),
+  },
+  // One subtask, as what is late depends on the order.
+  late: { job: defineJob(import.meta, "late", late, { parallelism: 1 }) },
   // Its rows are kept by the coordinator, which takes back those that come again.
   collected: { job: defineJob(import.meta, "collected", windows, { parallelism }), options: { sinks: "own" } },
 };

@@ -8,9 +8,11 @@
 
 import { AssertionFailure } from "../../../core/assert.ts";
 import { checkpointSettings } from "../../../core/checkpoints.ts";
+import { MillraceError } from "../../../core/errors.ts";
 import { type Job, type Params, watchdogMs } from "../../../core/job.ts";
 import type { RestartStrategy } from "../../../core/restart.ts";
 import type { Source } from "../../../core/source.ts";
+import type { StreamGraph } from "../../../core/stream-graph.ts";
 import { planJob } from "../../graph/plan.ts";
 import { slotLabels } from "../../graph/regions.ts";
 import type { PlannedJob } from "../../planned-job.ts";
@@ -158,6 +160,7 @@ export class Simulation {
     const program = { sources, ownSinks: sinks === "own", recordsAtOnce: RECORDS_AT_ONCE, ledger: new Ledger() };
     const job = simulatedProgram(this.#job, program, undefined);
     const plan = planJob(job, { parallelism, ...(params === undefined ? {} : { params }) });
+    this.#checkSources(plan.graph);
     const { jobGraph, executionGraph } = plan;
     const interval = `${20 + (seed % 7) * 15}ms` as const;
     return {
@@ -172,6 +175,16 @@ export class Simulation {
       ),
       explained: "",
     };
+  }
+
+  #checkSources({ nodes }: StreamGraph): void {
+    const names = nodes.filter(({ spec }) => spec.kind === "source").map(({ id }) => id as string);
+    const unknown = Object.keys(this.#options.sources ?? {}).find((name) => !names.includes(name));
+    if (unknown === undefined) return;
+    throw new MillraceError(
+      "BAD_OPTION",
+      `simulate shall replace the source "${unknown}", which job "${this.#job.name}" does not have; it has ${names.map((name) => `"${name}"`).join(", ")}`,
+    );
   }
 
   #compare({ problems, rows, state }: RunOutcome, expected: RunOutcome): readonly string[] {

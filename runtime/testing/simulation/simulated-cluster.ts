@@ -55,9 +55,9 @@ const CLIENT_EVERY_MS = 20;
 /** How long a coordinator may take to be ready, before who watches it starts another one. */
 const UNREADY_MS_MAX = 4000;
 /** From then on nothing goes wrong any more. */
-const CALM_AFTER_MS = 300_000;
+const CALM_AFTER_MS = 120_000;
 /** Within so long of calm every job comes to its end. */
-const END_WITHIN_MS = 1_800_000;
+const END_WITHIN_MS = 300_000;
 /** What is still under way when the job is over arrives, and changes nothing. */
 const AFTERWARDS_MS = 15_000;
 
@@ -97,6 +97,10 @@ export class SimulatedCluster {
   async run(): Promise<RunOutcome> {
     const { world } = this;
     watchFaultPoints((step) => this.#stepReached(step));
+    // A real process would die of it.
+    const unhandled = (cause: unknown): void =>
+      void this.#problems.push(`a failure that nobody handles: ${textOfError(cause)}`);
+    process.on("unhandledRejection", unhandled);
     try {
       const begin = (): void => {
         this.startCoordinator(0);
@@ -105,9 +109,13 @@ export class SimulatedCluster {
         this.#injector.begin();
         world.after(CALM_AFTER_MS, "calm", () => this.#injector.end());
       };
-      await world.run(begin, CALM_AFTER_MS + END_WITHIN_MS, () => world.nowMs > this.#overMs + AFTERWARDS_MS);
+      const enough = (): boolean => world.nowMs > this.#overMs + AFTERWARDS_MS || this.#problems.length > 0;
+      await world.run(begin, CALM_AFTER_MS + END_WITHIN_MS, enough);
+    } catch (cause) {
+      this.#problems.push(textOfError(cause));
     } finally {
       watchFaultPoints(undefined);
+      process.off("unhandledRejection", unhandled);
     }
     return await this.#outcome();
   }
@@ -239,21 +247,31 @@ export class SimulatedCluster {
     counts.set(job?.status ?? "unknown", 1);
     this.#judge(job);
     const problems = [...this.#problems, ...this.#ledger.problems];
-    const files = quietFiles(this.disk);
-    const rows = this.#run.program.ownSinks && job !== undefined ? await this.#collected(job) : this.#ledger.rows;
-    const folders = job?.regions.map(({ index }) => checkpointFolder(job.id, index)) ?? [];
-    const states = await Promise.all(
-      folders
-        .filter((folder) => this.disk.find(folder) !== undefined)
-        .map(async (folder) => finalState(await openDirectoryStore(folder, files))),
-    );
+    const nothing = { rows: new Map<string, readonly string[]>(), state: [] };
+    const { rows, state } =
+      job === undefined || problems.length > 0
+        ? nothing
+        : await this.#result(job).catch((cause) => {
+            problems.push(`what is left cannot be read: ${textOfError(cause)}`);
+            return nothing;
+          });
     // What user code has open outside of the world.
     for (const slot of this.#workers.flatMap(({ slots }) => slots)) void slot.abandon();
     const durationMs = Math.min(this.#overMs, this.world.nowMs);
     return {
-      ...{ problems, rows, counts, durationMs, state: states.flat().sort(), steps: this.#steps },
+      ...{ problems, rows, counts, durationMs, state, steps: this.#steps },
       ...{ trace: trace.hash, events: trace.events },
     };
+  }
+
+  async #result(job: JobManager): Promise<Pick<RunOutcome, "rows" | "state">> {
+    const files = quietFiles(this.disk);
+    const rows = this.#run.program.ownSinks ? await this.#collected(job) : this.#ledger.rows;
+    const folders = job.regions.map(({ index }) => checkpointFolder(job.id, index));
+    const states = folders
+      .filter((folder) => this.disk.find(folder) !== undefined)
+      .map(async (folder) => finalState(await openDirectoryStore(folder, files)));
+    return { rows, state: (await Promise.all(states)).flat().sort() };
   }
 
   #judge(job: JobManager | undefined): void {
@@ -276,4 +294,8 @@ export class SimulatedCluster {
     });
     return new Map(await Promise.all(rows));
   }
+}
+
+function textOfError(cause: unknown): string {
+  return cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
 }

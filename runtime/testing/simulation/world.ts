@@ -27,7 +27,7 @@ interface WorldEvent extends Planned {
 }
 
 /** A run has so many events at the most: far more than any run takes that comes to an end. */
-const EVENTS_MAX = 3_000_000;
+const EVENTS_MAX = 500_000;
 
 export class World {
   readonly random: SeededRandom;

@@ -1,0 +1,48 @@
+/**
+ * `npm run test:simulation:teeth [-- --bug N] [--seeds 500]`: plants one bug after the other, each in a process of its own,
+ * and runs the simulation until it has found it.
+ */
+
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { plantedBugs } from "./bugs.ts";
+
+const { values } = parseArgs({
+  options: { bug: { type: "string" }, seeds: { type: "string", default: "500" } },
+});
+
+const plant = new URL("./plant.ts", import.meta.url).href;
+const run = fileURLToPath(new URL("../run.ts", import.meta.url));
+/** A run that hangs on a bug has found it too. */
+const TIMEOUT_MS = 600_000;
+
+let missed = 0;
+for (const [number, { name, job }] of plantedBugs.entries()) {
+  if (values.bug !== undefined && Number(values.bug) !== number) continue;
+  const jobArguments = job === undefined ? [] : ["--job", job];
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ["--import", plant, run, "--first", "--seeds", values.seeds, ...jobArguments],
+    { env: { ...process.env, MILLRACE_PLANTED_BUG: String(number) }, encoding: "utf8", timeout: TIMEOUT_MS },
+  );
+  const found = /seed (\d+) of job "([^"]+)" fails:\n\s*- ([^\n]*)/.exec(stdout);
+  if (found !== null)
+    console.log(`${number}. ${name}\n   found by seed ${found[1]} of ${found[2]}: ${found[3]?.slice(0, 200)}`);
+  else if (status !== 0)
+    console.log(`${number}. ${name}\n   found, as not even the undisturbed run is right: ${lastLineOf(stderr)}`);
+  else {
+    missed++;
+    console.log(`${number}. ${name}\n   NOT FOUND in ${values.seeds} seeds`);
+  }
+}
+process.exitCode = missed > 0 ? 1 : 0;
+
+function lastLineOf(text: string): string {
+  return (
+    text
+      .split("\n")
+      .findLast((line) => /Error|problems/.test(line))
+      ?.slice(0, 200) ?? text.slice(-200)
+  );
+}
