@@ -1,31 +1,44 @@
-/** `millrace info JOB`: how a job is doing, vertex by vertex, and why it waits or failed. */
+/** `millrace info JOB`: how a job is doing, vertex by vertex, its last checkpoint, and why it waits or failed. */
 
 import { fromErrorReport } from "../error-report.ts";
-import type { JobView, VertexView } from "../rest/views.ts";
+import type { CheckpointView, JobView, VertexView } from "../rest/views.ts";
 import { type ConnectionOptions, withClient } from "./connection.ts";
 import { errorText } from "./error-text.ts";
 import { type ExitCode, exitCodes } from "./exit-code.ts";
 import { findJob } from "./find-job.ts";
 import { type OutputOptions, print, terminalWidth } from "./output.ts";
-import { duration, moment, whole } from "./quantity.ts";
+import { bytes, duration, moment, whole } from "./quantity.ts";
 import { type Column, printable, table } from "./table.ts";
 
 export async function infoCommand(text: string, options: ConnectionOptions & OutputOptions): Promise<ExitCode> {
-  const job = await withClient(options, async (client) => await client.job((await findJob(client, text)).jid));
-  print(options, job, () => `${headText(job)}\n${table(columns, job.vertices, terminalWidth())}${failureText(job)}`);
+  const { job, latest } = await withClient(options, async (client) => {
+    const { jid } = await findJob(client, text);
+    return { job: await client.job(jid), latest: (await client.checkpoints(jid)).latest.completed };
+  });
+  print(options, job, () => {
+    const head = headText(job, latest);
+    return `${head}\n${table(columns, job.vertices, terminalWidth())}${failureText(job)}`;
+  });
   return exitCodes.done;
 }
 
-function headText(job: JobView): string {
-  const lines: [name: string, value: string][] = [
+function headText(job: JobView, latest: CheckpointView | null): string {
+  const lines: readonly (readonly [name: string, value: string])[] = [
     ["job", job.jid],
     ["name", printable(job.name)],
     ["state", job.state],
     ["parallelism", String(job.parallelism)],
     ["started", `${moment(job["start-time"])} UTC, ${duration(job.duration)} ${job["end-time"] < 0 ? "ago" : "long"}`],
     ["restarts", String(job.restarts)],
+    ...(latest === null ? [] : [["checkpoint", checkpointText(latest)] as const]),
   ];
   return lines.map(([name, value]) => `${name.padEnd(12)}${value}\n`).join("");
+}
+
+function checkpointText(view: CheckpointView): string {
+  const { id, state_size, persisted_data, end_to_end_duration } = view;
+  const kind = view.checkpoint_type === "UNALIGNED_CHECKPOINT" ? `, ${bytes(persisted_data)} of it in flight` : "";
+  return `${id}: ${bytes(state_size)}${kind}, in ${duration(end_to_end_duration)}`;
 }
 
 const columns: readonly Column<VertexView>[] = [

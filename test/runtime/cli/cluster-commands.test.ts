@@ -4,7 +4,14 @@ import { once } from "node:events";
 import { chmodSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { JobResultView, JobSummaryView, JobView, WorkerView } from "../../../runtime/rest/views.ts";
+import type {
+  CheckpointsView,
+  CheckpointView,
+  JobResultView,
+  JobSummaryView,
+  JobView,
+  WorkerView,
+} from "../../../runtime/rest/views.ts";
 import { ownVersion } from "../../../runtime/version.ts";
 import { tempFolder } from "../../connectors/temp-folder.ts";
 import { type Asked, fakeCoordinator, Refusal, token } from "./fake-coordinator.ts";
@@ -111,6 +118,15 @@ describe("millrace list", () => {
   });
 });
 
+function checkpointsOf(completed: CheckpointView | null): CheckpointsView {
+  const total = completed === null ? 0 : 1;
+  return {
+    counts: { restored: 0, total, in_progress: 0, completed: total, failed: 0 },
+    latest: { completed, savepoint: null, failed: null, restored: null },
+    history: completed === null ? [] : [completed],
+  };
+}
+
 describe("a job is named by its id, the beginning of it, or its name", () => {
   const view: JobView = {
     ...words,
@@ -123,7 +139,11 @@ describe("a job is named by its id, the beginning of it, or its name", () => {
   };
 
   test.each([words.jid, "11aa22bb3", "word-count"])("%s", async (text) => {
-    coordinator.answer({ "GET /jobs/overview": { jobs }, [`GET /jobs/${words.jid}`]: view });
+    coordinator.answer({
+      "GET /jobs/overview": { jobs },
+      [`GET /jobs/${words.jid}`]: view,
+      [`GET /jobs/${words.jid}/checkpoints`]: checkpointsOf(null),
+    });
     const { status, stdout } = await millrace(["info", text, "--json"]);
     expect(JSON.parse(stdout)).toEqual(view);
     expect(status).toBe(0);
@@ -182,6 +202,11 @@ test("millrace info shows the vertices, and what a job failed with", async () =>
       ],
       failure,
     },
+    [`GET /jobs/${old.jid}/checkpoints`]: checkpointsOf({
+      ...{ id: 12, region: 0, status: "COMPLETED", is_savepoint: false, checkpoint_type: "UNALIGNED_CHECKPOINT" },
+      ...{ trigger_timestamp: 0, state_size: 3000, persisted_data: 1024, end_to_end_duration: 40 },
+      ...{ num_slots: 2, num_acknowledged_slots: 2, external_path: null, failure_message: null },
+    }),
   });
   const { stdout, status } = await millrace(["info", "ffee"]);
   expect(stdout.split("\n")).toEqual([
@@ -191,6 +216,7 @@ test("millrace info shows the vertices, and what a job failed with", async () =>
     "parallelism 2",
     "started     2026-03-01 10:00:05 UTC, 1 min 5 s ago",
     "restarts    0",
+    "checkpoint  12: 2.9 KB, 1.0 KB of it in flight, in 40 ms",
     "",
     "VERTEX  PAR  STATUS         IN  OUT  LATE  BUSY",
     "count     2  FAILED  1,234,567   99     7   2 s",
