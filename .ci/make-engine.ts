@@ -9,16 +9,7 @@
  * `import.meta` keeps its meaning file by file, so paths beside a source still lead there.
  */
 
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
@@ -83,7 +74,9 @@ async function makeEngine(): Promise<void> {
   );
   const engine = { root, inputs, hash: hashOf(inputs), entries: substitutes };
   mkdirSync(enginesFolder, { recursive: true });
-  const made = mkdtempSync(`${enginesFolder}-`);
+  // As readable as everything that an installation leaves.
+  const made = `${enginesFolder}-${process.pid}`;
+  mkdirSync(made);
   for (const { path, text } of outputFiles) writeFileSync(join(made, basename(path)), withSourcePaths(text, root));
   writeFileSync(join(made, "engine.json"), JSON.stringify(engine));
   publish(made, engine.hash);
