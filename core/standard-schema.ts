@@ -60,6 +60,7 @@ function describeKnown(schema: JsonSchema, said: readonly string[]): TypeDescrip
   if (schema["const"] !== undefined && only("const", "type")) return literal([schema["const"]]);
   if (Array.isArray(schema["enum"]) && only("enum", "type")) return literal(schema["enum"]);
   if (Array.isArray(schema["anyOf"]) && only("anyOf")) return union(schema["anyOf"] as readonly JsonSchema[]);
+  if (Array.isArray(schema["type"]) && only("type")) return union(schema["type"].map((type: unknown) => ({ type })));
   switch (schema["type"]) {
     case "object":
       return describeObject(schema, only);

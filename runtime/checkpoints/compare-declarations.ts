@@ -124,7 +124,7 @@ export function guardedKeys(
   const is = declared?.key;
   const was = held?.declared?.key;
   if (is === undefined || was === undefined || is.type !== undefined || is.code === was.code) return undefined;
-  const kinds = [...new Set(held?.states.flatMap(({ keys }) => keys))];
+  const kinds = [...new Set(held?.inBlocks.flatMap(({ keys }) => keys))];
   return kinds.length === 0 ? undefined : kinds;
 }
 

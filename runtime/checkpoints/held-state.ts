@@ -30,7 +30,16 @@ export interface HeldState {
 export interface HeldOperator {
   readonly operator: string;
   readonly declared: OperatorDeclaration | undefined;
+  /** What is in blocks. */
+  readonly inBlocks: readonly HeldState[];
+  /** All that it has: looked at when it is asked for, as lists have to be decoded for that. */
   readonly states: readonly HeldState[];
+}
+
+/** By what name a state is asked for, which of some sections is the only one. */
+export function stateName(section: HeldKind, name: string): string {
+  if (section === "timers") return "timers";
+  return section === "inFlight" ? "records in flight" : name;
 }
 
 /** What blocks of a section and name belong to: what a table has dropped belongs to the table. */
@@ -51,7 +60,13 @@ export function heldOperators(opened: OpenCheckpoint): readonly HeldOperator[] {
   return [...names].map((operator) => {
     const own = records.filter((record) => record.operator === operator);
     const declared = own.at(-1)?.declared;
-    return { operator, declared, states: [...blockStates(own, declared), ...besides(opened, operator)] };
+    const inBlocks = blockStates(own, declared);
+    return {
+      ...{ operator, declared, inBlocks },
+      get states() {
+        return [...inBlocks, ...besides(opened, operator)];
+      },
+    };
   });
 }
 
@@ -64,7 +79,8 @@ function blockStates(records: readonly OperatorRecord[], declared: OperatorDecla
   }
   const inFlight = records.some(({ blocks }) => blocks.some(({ section }) => section === "inFlight"));
   const key = stateKey("inFlight", "");
-  if (inFlight) states.set(key, { name: "records in flight", section: "inFlight", key, kind: "records", keys: [] });
+  if (inFlight)
+    states.set(key, { name: stateName("inFlight", ""), section: "inFlight", key, kind: "records", keys: [] });
   return [...states.values()];
 }
 
@@ -73,7 +89,7 @@ function heldState(
   of: OperatorDeclaration | undefined,
 ): HeldState {
   const key = stateKey(section, name);
-  if (section === "timers") return { name: "timers", section, key, kind: "timers", keys };
+  if (section === "timers") return { name: stateName(section, name), section, key, kind: "timers", keys };
   const table = section === "table" || section === "drops";
   const declared = of?.states?.find((state) => state.name === name && stateKey(state.section, name) === key);
   return {

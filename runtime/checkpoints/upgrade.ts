@@ -20,7 +20,7 @@ import type { OpenCheckpoint } from "../state/checkpoint-reader.ts";
 import type { Convert } from "../state/evolve-type.ts";
 import type { DeclaredState } from "../state/operator-declaration.ts";
 import { compareKeys, compareOperators, compareStates, guardedKeys } from "./compare-declarations.ts";
-import { type HeldOperator, type HeldState, heldOperators } from "./held-state.ts";
+import { type HeldKind, type HeldOperator, type HeldState, heldOperators, stateName } from "./held-state.ts";
 import { jobOf } from "./lineage.ts";
 import { upgradeText } from "./upgrade-text.ts";
 
@@ -53,12 +53,12 @@ export interface StateDecision {
   readonly advice?: string;
 }
 
-/** How one operator is restored. */
+/** How one operator is restored, once the upgrade is not refused. */
 export interface OperatorUpgrade {
   /** Its name in the checkpoint; undefined: that has nothing for it. */
   readonly was: string | undefined;
-  /** What of its state is left behind, by `stateKey`. */
-  readonly dropped: ReadonlySet<string>;
+  /** Whether that is left behind of its state. */
+  isDropped(section: HeldKind, name: string): boolean;
   /** What values become, by `stateKey`. */
   readonly conversions: ReadonlyMap<string, Convert>;
   /** Its key function is another one: the kinds of keys that it has to give. */
@@ -66,7 +66,7 @@ export interface OperatorUpgrade {
 }
 
 export interface Upgrade {
-  /** In the order of the program's operators, those that it does not have last. */
+  /** In the order of the program's operators, those that it does not have last. Made when it is asked for. */
   readonly decisions: readonly StateDecision[];
   readonly refused: boolean;
   of(operator: OperatorId): OperatorUpgrade;
@@ -84,20 +84,24 @@ export function decideUpgrade(opened: OpenCheckpoint, jobGraph: JobGraph, option
   const operators = jobGraph.vertices.flatMap((vertex) => vertex.operators);
   const targets = targetsOf(held, operators, options);
   checkDrops(held, operators, options);
-  const upgrades = new Map<string, OperatorUpgrade>();
-  const decisions: StateDecision[] = [];
-  for (const operator of operators) {
+  const upgrades = operators.map((operator) => {
     const source = held.find(({ operator: was }) => targets.get(was) === operator.id);
-    const restored = new OperatorDecision(operator, source, options);
-    decisions.push(...restored.decisions);
-    upgrades.set(operator.id, restored);
-  }
-  for (const lost of held.filter(({ operator }) => !targets.has(operator)))
-    decisions.push(...lost.states.map((state) => decideLost(lost, state, options)));
+    return new OperatorDecision(operator, source, options);
+  });
+  const lost = held.filter(({ operator }) => !targets.has(operator));
+  let decisions: readonly StateDecision[] | undefined;
   return {
-    decisions,
-    refused: decisions.some(({ outcome }) => outcome === "refused"),
-    of: (operator) => upgrades.get(operator) ?? NOTHING,
+    get decisions() {
+      decisions ??= [
+        ...upgrades.flatMap((upgrade) => upgrade.decisions),
+        ...lost.flatMap((from) => from.states.map((state) => decideLost(from, state, options))),
+      ];
+      return decisions;
+    },
+    get refused() {
+      return this.decisions.some(({ outcome }) => outcome === "refused");
+    },
+    of: (operator) => upgrades.find(({ id }) => id === operator) ?? NOTHING,
   };
 }
 
@@ -113,7 +117,7 @@ export function checkUpgrade(opened: OpenCheckpoint, jobGraph: JobGraph, options
   );
 }
 
-const NOTHING: OperatorUpgrade = { was: undefined, dropped: new Set(), conversions: new Map(), keys: undefined };
+const NOTHING: OperatorUpgrade = { was: undefined, isDropped: () => false, conversions: new Map(), keys: undefined };
 
 function checkJob({ name, manifest }: OpenCheckpoint, jobGraph: JobGraph, { otherJob = false }: UpgradeOptions): void {
   const { jobName, keyGroups } = jobGraph;
@@ -213,10 +217,8 @@ function decideLost(
 /** What becomes of the state of one operator of the program. */
 class OperatorDecision implements OperatorUpgrade {
   readonly was: string | undefined;
-  readonly dropped = new Set<string>();
   readonly conversions = new Map<string, Convert>();
   readonly keys: readonly KeyKind[] | undefined;
-  readonly decisions: readonly StateDecision[];
   readonly #operator: ChainedOperator;
   readonly #held: HeldOperator | undefined;
   readonly #drop: readonly string[];
@@ -227,29 +229,38 @@ class OperatorDecision implements OperatorUpgrade {
     this.#drop = drop;
     this.was = held?.operator;
     this.keys = guardedKeys(held, operator.declared);
-    this.decisions = [...(held?.states.map((state) => this.#decide(state)) ?? []), ...this.#added()];
+    for (const state of held?.inBlocks ?? []) {
+      const { convert } = compareStates(state, operator.declared?.states);
+      if (convert !== undefined) this.conversions.set(state.key, convert);
+    }
+  }
+
+  get id(): OperatorId {
+    return this.#operator.id;
+  }
+
+  get decisions(): readonly StateDecision[] {
+    return [...(this.#held?.states.map((state) => this.#decide(state)) ?? []), ...this.#added()];
+  }
+
+  isDropped(section: HeldKind, name: string): boolean {
+    const state = stateName(section, name);
+    return [this.id as string, this.was ?? this.id].some(
+      (owner) => this.#drop.includes(owner) || this.#drop.includes(`${owner}/${state}`),
+    );
   }
 
   #decide(state: HeldState): StateDecision {
-    if (this.#isDropped(state)) {
-      this.dropped.add(state.key);
+    if (this.isDropped(state.section, state.name))
       return this.#decision(state, "dropped", ["it begins anew, as was asked for"]);
-    }
     const { declared } = this.#operator;
     const faults = [
       ...compareOperators(this.#held?.declared, declared, state),
       ...compareKeys(this.#held, declared, state),
     ];
     if (faults.length > 0) return this.#refused(state, faults);
-    const { kind, changes, convert } = compareStates(state, declared?.states);
-    if (kind === "refused") return this.#refused(state, changes);
-    if (convert !== undefined) this.conversions.set(state.key, convert);
-    return this.#decision(state, kind, changes);
-  }
-
-  #isDropped({ name }: HeldState): boolean {
-    const owners = [this.#operator.id as string, this.was as string];
-    return owners.some((owner) => this.#drop.includes(owner) || this.#drop.includes(`${owner}/${name}`));
+    const { kind, changes } = compareStates(state, declared?.states);
+    return kind === "refused" ? this.#refused(state, changes) : this.#decision(state, kind, changes);
   }
 
   #refused(state: HeldState, changes: readonly string[]): StateDecision {

@@ -10,7 +10,7 @@ import { type KeyGroupRange, keyGroupsOfSubtask } from "../../core/key-group.ts"
 import type { PreparedPart, RestoredSink } from "../../core/sink.ts";
 import type { KeyedStateBackend } from "../../core/state-backend.ts";
 import { positionIn, preparedIn, restsOf, type SourcePosition } from "../checkpoints/manifest-parts.ts";
-import { checkUpgrade, type OperatorUpgrade, stateKey, type Upgrade } from "../checkpoints/upgrade.ts";
+import { decideUpgrade, type OperatorUpgrade, stateKey, type Upgrade } from "../checkpoints/upgrade.ts";
 import type { SubtaskPlacement } from "../graph/execution-graph.ts";
 import type { JobVertex } from "../graph/job-graph.ts";
 import type { SlotDeployment, SlotRestore } from "../protocol.ts";
@@ -57,22 +57,23 @@ export interface RestoredFrom {
   readonly upgrade: Upgrade;
 }
 
-/** @throws UPGRADE_REFUSED, and what reading fails with */
+/** @throws what reading fails with */
 export async function openRestored(
   { jobGraph }: Pick<SlotDeployment, "jobGraph">,
   { checkpoint, upgrade }: SlotRestore,
   store: CheckpointReads,
 ): Promise<RestoredFrom> {
   const opened = await openCheckpoint(store, checkpoint);
-  // Whose it is was looked at before anything was started.
-  return { opened, upgrade: checkUpgrade(opened, jobGraph, { ...upgrade, otherJob: true }) };
+  // That nothing is refused, and whose it is, was looked at before anything was started.
+  return { opened, upgrade: decideUpgrade(opened, jobGraph, { ...upgrade, otherJob: true }) };
 }
 
 /** Where a source goes on; undefined: it begins. */
 export function restoredPosition({ opened, upgrade }: RestoredFrom, source: VertexId): SourcePosition | undefined {
   // A source is the first operator of its vertex, which has its name.
-  const { was, dropped } = upgrade.of(source as unknown as OperatorId);
-  if (was === undefined || dropped.has(stateKey("position", "position"))) return undefined;
+  const from = upgrade.of(source as unknown as OperatorId);
+  const { was } = from;
+  if (was === undefined || from.isDropped("position", "position")) return undefined;
   return positionIn(opened.manifest, was as VertexId);
 }
 
@@ -95,7 +96,7 @@ async function restoreOperatorOf(
   const { subtask, parallelism, upgrade, keyed } = share;
   const rests = upgrade.was === undefined ? [] : restsOf(opened.manifest, upgrade.was as OperatorId);
   const rest = dealtRest(rests, subtask, parallelism, keyed ? deployment.jobGraph.keyGroups : undefined);
-  const lists = rest.lists.filter(({ name }) => !upgrade.dropped.has(stateKey("list of the operator", name)));
+  const lists = rest.lists.filter(({ name }) => !upgrade.isDropped("list of the operator", name));
   return {
     watermark: rests.length === 0 ? Number.NEGATIVE_INFINITY : rest.watermark,
     keyed: undefined,
@@ -103,20 +104,31 @@ async function restoreOperatorOf(
     lists: new Map(lists.map(({ name, mode, elements }) => [name, { mode, elements }])),
     sink: restoredSink(opened, upgrade),
     live: await restoreState(share, deployment, opened, store, state),
-    inFlight: upgrade.was === undefined ? [] : await restoreInFlight({ ...share, was: upgrade.was }, opened, store),
+    inFlight: await restoreInFlightOf(share, opened, store),
     keys: upgrade.keys,
   };
 }
 
-function restoredSink({ name, manifest }: OpenCheckpoint, { was, dropped }: OperatorUpgrade): RestoredSink {
-  const left = was === undefined || dropped.has(stateKey("prepared output", "prepared output"));
+function restoredSink({ name, manifest }: OpenCheckpoint, upgrade: OperatorUpgrade): RestoredSink {
+  const { was } = upgrade;
+  const left = was === undefined || upgrade.isDropped("prepared output", "prepared output");
   const prepared = left ? [] : preparedIn(manifest, was as OperatorId);
   const parts = prepared.flatMap((bytes) => plainValue(bytes) as readonly PreparedPart[]);
   return { checkpoint: checkpointNumber(name), parts: parts.toSorted((a, b) => a.checkpoint - b.checkpoint) };
 }
 
+async function restoreInFlightOf(
+  share: Share,
+  opened: OpenCheckpoint,
+  store: CheckpointReads,
+): Promise<OperatorSnapshot["inFlight"] & {}> {
+  const { was } = share.upgrade;
+  if (was === undefined || share.upgrade.isDropped("inFlight", "")) return [];
+  return await restoreInFlight({ ...share, was }, opened, store);
+}
+
 async function restoreState(
-  { operator, subtask, parallelism, upgrade: { was, dropped, conversions } }: Share,
+  { operator, subtask, parallelism, upgrade }: Share,
   { jobGraph, freeze }: SlotDeployment,
   opened: OpenCheckpoint,
   store: CheckpointReads,
@@ -127,16 +139,17 @@ async function restoreState(
   const common = { operator, keyGroups, keyGroupCount: jobGraph.keyGroups };
   let backend: KeyedStateBackend | undefined;
   let timers: TimerQueue | undefined;
+  const { was, conversions } = upgrade;
   if (was === undefined) return { backend, timers, clock };
   for await (const { block, header, where } of readOperator(store, opened, was, keyGroups)) {
-    const key = stateKey(header.shape.section, header.name);
-    if (dropped.has(key)) continue;
-    if (header.shape.section === "timers") {
+    const { section } = header.shape;
+    if (upgrade.isDropped(section, header.name)) continue;
+    if (section === "timers") {
       timers ??= new TimerQueue(common);
       timers.restoreBlock(block, where);
     } else {
       backend ??= state.createBackend({ ...common, freezeValues: freeze, clock: (domain) => clock.now(domain) });
-      backend.restoreBlock(block, where, conversions.get(key));
+      backend.restoreBlock(block, where, conversions.get(stateKey(section, header.name)));
       // What does not fit into memory is on its way to the disk, which may be slower than what it is read from.
       const { overdue } = state;
       if (overdue !== undefined) await overdue;

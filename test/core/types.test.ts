@@ -61,6 +61,7 @@ const described: readonly (readonly [what: string, json: object, type: unknown])
   ["one of 32 bits", { type: "integer", minimum: -2147483648, maximum: 2147483647 }, { kind: "int32" }],
   ["an unbounded one", { type: "integer" }, { kind: "integer" }],
   ["null or a number", { anyOf: [{ type: "number" }, { type: "null" }] }, { kind: "nullable", of: { kind: "number" } }],
+  ["null or a text, as a list of types", { type: ["string", "null"] }, { kind: "nullable", of: { kind: "string" } }],
   [
     "one of two",
     { anyOf: [{ type: "number" }, { type: "string" }] },

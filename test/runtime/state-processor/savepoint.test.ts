@@ -3,6 +3,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodeKey, type Key } from "../../../core/key.ts";
@@ -299,7 +300,22 @@ test("every byte that is flipped and every length to which a file is cut is foun
   await openSavepoint(from);
 });
 
-test("values that age keep their age, and elements that age one by one are not mapped", async () => {
+test("a block's file that is gone, and a newer format, are named", async () => {
+  const from = await sample();
+  const [manifest] = await readdir(join(from, "manifests"));
+  const path = join(from, "manifests", manifest as string);
+  const bytes = await readFile(path);
+  const newer = Buffer.from(bytes);
+  newer.writeUInt8(99, 4);
+  newer.writeUInt32LE(crc32(newer.subarray(16), crc32(newer.subarray(0, 12))), 12);
+  await writeFile(path, newer);
+  await expect(openSavepoint(from)).rejects.toThrow(expect.objectContaining({ code: "CHECKPOINT_FORMAT" }));
+  await writeFile(path, bytes);
+  await rm(join(from, "blocks"), { recursive: true });
+  await expect(openSavepoint(from)).rejects.toThrow(expect.objectContaining({ code: "STATE_CORRUPT" }));
+});
+
+test("a state that ages is filled as one that does not: its life begins when a job goes on with it", async () => {
   const to = fresh();
   await newSavepoint({ job: "made" })
     .fill("op", "n", withTtl(valueState(types.int32), "1h"), [{ key: 1, value: 1 }])
