@@ -33,7 +33,15 @@ export { RESTART_DEFAULT, type RestartStrategy } from "./restart.ts";
 export type { ArrowBatch, ArrowColumn, Schema } from "./schema.ts";
 export { type OutputTag, outputTag } from "./side-output.ts";
 export type { PreparedPart, RestoredSink, Sink, SinkContext, SinkWriter, TextOutput } from "./sink.ts";
-export type { EnumeratorContext, ReadStep, Source, SourceContext, SourceReader, SplitEnumerator } from "./source.ts";
+export type {
+  EnumeratorContext,
+  ReadStep,
+  Source,
+  SourceContext,
+  SourceCut,
+  SourceReader,
+  SplitEnumerator,
+} from "./source.ts";
 export type { StandardSchema } from "./standard-schema.ts";
 export {
   type ListState,

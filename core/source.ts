@@ -20,7 +20,21 @@ export interface Source<T, Split = unknown> {
   /** How long one asynchronous step may take; default 60 s. */
   readonly timeout?: Duration;
   enumerate(context: EnumeratorContext): SplitEnumerator<Split> | Promise<SplitEnumerator<Split>>;
+  /**
+   * Divides anew what a checkpoint holds of the source, for so many subtasks; called when a job goes on from one. For
+   * sources whose splits belong to a subtask as long as it runs. Without it, splits that were being read go on as they were,
+   * each with whoever asks first.
+   */
+  redistribute?(cut: SourceCut<Split>, parallelism: number): SourceCut<Split>;
   reader(context: SourceContext): SourceReader<T, Split>;
+}
+
+/** What a checkpoint holds of a source. */
+export interface SourceCut<Split> {
+  /** Splits that were dealt out and not finished, from where they go on; absent: from their start. */
+  readonly reading: readonly { readonly split: Split; readonly position?: unknown }[];
+  /** What the enumerator's `snapshot` returned. */
+  readonly enumerator: unknown;
 }
 
 export interface EnumeratorContext {

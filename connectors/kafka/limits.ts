@@ -36,3 +36,9 @@ export const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
 
 /** What a socket reads at once: some hundred kilobytes are there when records flow. */
 export const READ_BYTES = 256 * 1024;
+
+/** How long a reader waits for records at a time: a checkpoint that is due waits with it. */
+export const READ_WAIT_MS = 20;
+
+/** How long a job that starts waits for a topic that is not there: one that is made at the same time is there by then. */
+export const TOPIC_WITHIN_MS = 10_000;

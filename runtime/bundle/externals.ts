@@ -16,6 +16,7 @@ const engine = resolve(import.meta.dirname, "../..");
 const entries = new Map(
   [
     ["index", "millrace"],
+    ["connectors/kafka/index", "millrace/kafka"],
     ["runtime/state-processor/index", "millrace/state"],
     ["runtime/testing/index", "millrace/testing"],
   ].map(([path, name]) => [join(engine, `${path}${extname(import.meta.filename)}`), name]),

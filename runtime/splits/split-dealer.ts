@@ -13,7 +13,7 @@
 
 import { MillraceError } from "../../core/errors.ts";
 import type { OperatorId, VertexId } from "../../core/ids.ts";
-import type { EnumeratorContext, Source, SplitEnumerator } from "../../core/source.ts";
+import type { EnumeratorContext, Source, SourceCut, SplitEnumerator } from "../../core/source.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import type { SourcePosition } from "../checkpoints/manifest-parts.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
@@ -64,12 +64,11 @@ export class SplitDealer {
       if (head?.spec.kind !== "source") continue;
       const { parallelism } = vertex;
       const position = options.restored?.(vertex.id);
-      const cut = position === undefined ? undefined : (plainValue(position.enumerator) as DealerCut); // of `cut`
-      const current = position?.current.map((bytes) => plainValue(bytes) as Unread) ?? [];
+      const cut = position === undefined ? undefined : redistributed(head.spec.source, position, parallelism);
       const context = { ...surroundings, parallelism, ...(cut === undefined ? {} : { restored: cut.enumerator }) };
       const started = this.#start(head.spec.source, head.id, context);
       const enumerator = options.checkpointing === true ? started.then((made) => savable(made, head.id)) : started;
-      this.#books.set(vertex.id, new DealtBook([...current, ...(cut?.again ?? [])], options.checkpointing === true));
+      this.#books.set(vertex.id, new DealtBook(cut?.reading ?? [], options.checkpointing === true));
       this.#begins.set(vertex.id, new Beginning(position === undefined ? parallelism : 0));
       // Whoever asks for a split gets the failure; nobody may ask if the job fails earlier.
       enumerator.catch(() => {});
@@ -200,6 +199,14 @@ class DealtBook {
     const unread = this.#given.map(({ dealt: { split, position } }) => ({ split, position }));
     return [...unread, ...this.#again];
   }
+}
+
+/** What a source goes on from: as it was cut, or as it wants to be divided among its subtasks now. */
+function redistributed(source: Source<unknown>, position: SourcePosition, parallelism: number): SourceCut<unknown> {
+  const { enumerator, again } = plainValue(position.enumerator) as DealerCut; // of `cut`
+  const current = position.current.map((bytes) => plainValue(bytes) as Unread);
+  const cut = { reading: [...current, ...again], enumerator };
+  return source.redistribute?.(cut, parallelism) ?? cut;
 }
 
 function savable(enumerator: SplitEnumerator<unknown>, operator: OperatorId): SplitEnumerator<unknown> {

@@ -64,7 +64,8 @@ function refusal(path: string, room: Room, specifier: string): string | undefine
 
 function publicImport(path: string, specifier: string): string | undefined {
   if (isProduct(path)) return "the product names its own files, or two copies of it can be loaded";
-  return ["millrace", "millrace/state", "millrace/testing"].includes(specifier) ? undefined : "there is no such entry";
+  const entries = ["millrace", "millrace/kafka", "millrace/state", "millrace/testing"];
+  return entries.includes(specifier) ? undefined : "there is no such entry";
 }
 
 function packageImport(path: string, specifier: string): string | undefined {

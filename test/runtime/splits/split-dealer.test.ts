@@ -125,9 +125,13 @@ function numbers(last: number): (context: EnumeratorContext) => SplitEnumerator<
   };
 }
 
-function dealerFrom(enumerate: ReturnType<typeof numbers>, position?: SourcePosition): SplitDealer {
+function dealerFrom(
+  enumerate: ReturnType<typeof numbers>,
+  position?: SourcePosition,
+  redistribute?: Source<number>["redistribute"],
+): SplitDealer {
   const { graph, jobGraph } = planOf((env) =>
-    env.from({ ...items(), enumerate } as unknown as Source<Item>).to(nothing),
+    env.from({ ...items(), enumerate, ...(redistribute && { redistribute }) } as unknown as Source<Item>).to(nothing),
   );
   const surroundings = { workingDirectory: "/work", signal: new AbortController().signal };
   return new SplitDealer(graph, jobGraph, surroundings, undefined, { checkpointing: true, restored: () => position });
@@ -170,6 +174,23 @@ test("splits that wait to be dealt out again are in the next cut too, and those 
     { split: 3, position: undefined },
     { split: 4 },
   ]);
+});
+
+test("a source that divides its splits anew gets all that was being read and all that waits, for the parallelism of now", async () => {
+  const first = dealerFrom(numbers(4));
+  await Promise.all([first.next(items0, 0), first.next(items0, 1)]);
+  const enumerator = await first.cut(items0, [1, 0]); // the second reader got 2 behind its barrier
+  const current = [plainBytes({ split: 1, position: "middle" })];
+  const redistribute: Source<number>["redistribute"] = ({ reading, enumerator: next }, parallelism) => {
+    expect(reading).toEqual([
+      { split: 1, position: "middle" },
+      { split: 2, position: undefined },
+    ]);
+    expect([next, parallelism]).toEqual([3, 2]);
+    return { reading: [{ split: 100, position: "new" }], enumerator: 4 };
+  };
+  const second = dealerFrom(numbers(4), { enumerator, current }, redistribute);
+  expect(await dealAll(second)).toEqual([{ split: 100, position: "new" }, { split: 4 }]);
 });
 
 test("a reader that was told that there is no more has everything", async () => {

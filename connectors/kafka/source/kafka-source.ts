@@ -1,0 +1,112 @@
+/** Kafka topics as a source. */
+
+import { MillraceError } from "../../../core/errors.ts";
+import type { EnumeratorContext, Source } from "../../../core/source.ts";
+import { type Duration, positiveDurationMs } from "../../../core/time.ts";
+import { inOrder } from "../../splits.ts";
+import { connectionOptions, type KafkaOptions } from "../client/connection-options.ts";
+import { KafkaClient } from "../client/kafka-client.ts";
+import { TOPIC_WITHIN_MS } from "../limits.ts";
+import type { BadRecordOptions } from "./bad-records.ts";
+import type { Deserialise } from "./deserialise.ts";
+import { endsOf, type KafkaEnd, type KafkaStart, startsOf } from "./places.ts";
+import { ShareReader } from "./share-reader.ts";
+import { type KafkaShare, redistribute, type SharePartition, sharesOf } from "./shares.ts";
+import { type KafkaTopics, partitionsOf } from "./topics.ts";
+
+export interface KafkaSourceOptions<T> extends KafkaOptions, BadRecordOptions {
+  readonly topics: KafkaTopics;
+  /** What becomes of a record: `json()`, `text()`, `bytes()`, or a function of yours. */
+  readonly value: Deserialise<T>;
+  /** Where the job begins to read when it goes on from no checkpoint. Default "earliest". */
+  readonly from?: KafkaStart;
+  /** Where it stops, which makes the stream bounded. Absent: never. */
+  readonly until?: KafkaEnd;
+  /** False: also records of transactions that are open or aborted. Default true. */
+  readonly committedOnly?: boolean;
+  /** How often it looks for new partitions and topics. Default 1 min. */
+  readonly discoverEvery?: Duration;
+  /** Names the operator. Default "kafka:" and the topics. */
+  readonly name?: string;
+}
+
+/** The options as readers need them. */
+export interface KafkaSourceSettings<T> extends BadRecordOptions {
+  readonly connection: KafkaOptions;
+  readonly topics: KafkaTopics;
+  readonly value: Deserialise<T>;
+  readonly committedOnly: boolean;
+  readonly bounded: boolean;
+  readonly discoverMs: number;
+}
+
+const DISCOVER_EVERY = "1m";
+
+/**
+ * Reads topics of Kafka, all partitions at the same time, each by one subtask. Records have Kafka's timestamps. They keep
+ * their order within a partition, and no order between partitions.
+ *
+ * The offsets live in the job's checkpoints, and no consumer group takes part. Partitions that are added while the job runs
+ * are found and read from their beginning, and so are new topics when `topics` is an expression. A job that goes on with
+ * another parallelism divides the partitions anew.
+ *
+ * Only records of committed transactions are read, unless `committedOnly` is false. Checksums are checked. A record that
+ * cannot be read fails the job, or is skipped (`onBadRecord`), counted in the metric `badRecords` and sent to `badRecords`.
+ * Records that `value` leaves out are counted in `recordsLeftOut`.
+ *
+ * @throws MillraceError BAD_OPTION; when the job runs, one of the codes that begin with KAFKA_, or INPUT_FORMAT.
+ */
+export function kafka<T>(options: KafkaSourceOptions<T>): Source<T, KafkaShare> {
+  const settings = settingsOf(options);
+  const { from = "earliest", until } = options;
+  return Object.freeze<Source<T, KafkaShare>>({
+    name: options.name ?? `kafka:${[options.topics].flat().join()}`,
+    bounded: until !== undefined,
+    async enumerate(context) {
+      if (context.restored !== undefined) return inOrder<KafkaShare>([], context.restored);
+      return inOrder(sharesOf(await partitionsAt(settings, from, until, context), context.parallelism));
+    },
+    redistribute,
+    reader: (context) => new ShareReader(settings, context),
+  });
+}
+
+function settingsOf<T>(options: KafkaSourceOptions<T>): KafkaSourceSettings<T> {
+  const { brokers, clientId, tls, sasl, topics, value, onBadRecord, badRecords } = options;
+  if (Array.isArray(topics) && topics.length === 0) throw new MillraceError("BAD_OPTION", "topics of kafka is empty");
+  const connection = {
+    brokers,
+    ...(clientId !== undefined && { clientId }),
+    ...(tls !== undefined && { tls }),
+    ...(sasl !== undefined && { sasl }),
+  };
+  connectionOptions(connection); // refuses what is no address, when the program is built
+  return {
+    connection,
+    topics,
+    value,
+    committedOnly: options.committedOnly ?? true,
+    bounded: options.until !== undefined,
+    discoverMs: positiveDurationMs(options.discoverEvery ?? DISCOVER_EVERY, "discoverEvery of kafka"),
+    ...(onBadRecord !== undefined && { onBadRecord }),
+    ...(badRecords !== undefined && { badRecords }),
+  };
+}
+
+async function partitionsAt<T>(
+  { connection, topics, committedOnly }: KafkaSourceSettings<T>,
+  from: KafkaStart,
+  until: KafkaEnd | undefined,
+  { signal }: EnumeratorContext,
+): Promise<SharePartition[]> {
+  await using client = new KafkaClient(connection);
+  const partitions = await partitionsOf(client, topics, { withinMs: TOPIC_WITHIN_MS, signal });
+  const options = { committedOnly, signal };
+  const starts = await startsOf(client, partitions, from, options);
+  const ends = until === undefined ? undefined : await endsOf(client, partitions, until, options);
+  return partitions.map((each, index) => ({
+    ...each,
+    offset: starts[index] as number, // one for each partition
+    stop: ends?.[index] ?? null,
+  }));
+}
