@@ -9,7 +9,7 @@
  *     hello            ──►
  *                      ◄──        welcome (epoch), refused
  *     heartbeat        ◄──►       heartbeat
- *                      ◄──        prepare (a submission is coming: start threads ahead)
+ *                      ◄──        prepare (slots are coming: start threads ahead)
  *                      ◄──        deploy (a region's slots on this worker)
  *     bundleWanted     ──►
  *                      ◄──        bundle
@@ -146,7 +146,7 @@ export interface SlotPlacement {
 
 export type ToWorker =
   | { readonly kind: "heartbeat"; readonly serial: number }
-  /** So many slots of a job that is about to be submitted may come to this worker. */
+  /** So many slots may come: of a job that is about to be submitted, or of an attempt that is being prepared. */
   | { readonly kind: "prepare"; readonly slots: number }
   | { readonly kind: "deploy"; readonly deployment: RegionDeployment }
   | { readonly kind: "bundle"; readonly hash: BundleHash; readonly code: Uint8Array | undefined }

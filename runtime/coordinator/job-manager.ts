@@ -148,6 +148,7 @@ export class JobManager {
       const attempt = attemptId(this.id, index, number);
       const own = slots.map((slot) => placements.find((each) => each.slot === slot) as SlotPlacement);
       this.#runs.begin(index, attempt, number, own);
+      if (this.#record.submission.slotHeapMb === undefined) this.#runs.get(index)?.prepare();
       this.#surroundings.attemptBegan(attempt, this, index);
       this.#applyToRegion(index, { kind: "placed" });
     }

@@ -58,6 +58,12 @@ export class RegionRun {
     return this.placements.filter((each) => each.worker === worker && each.epoch === epoch).map(({ slot }) => slot);
   }
 
+  /** Threads start while it is found out what the attempt goes on from. */
+  prepare(): void {
+    for (const { worker, epoch } of onePerWorker(this.placements))
+      this.#surroundings.send(worker, epoch, { kind: "prepare", slots: this.slotsOn(worker, epoch).length });
+  }
+
   deploy(deployment: RegionDeployment, tooLate: () => void): void {
     this.#tellWorkers(this.placements, { kind: "deploy", deployment });
     this.#within(this.#surroundings.times.deployTimeoutMs, tooLate);

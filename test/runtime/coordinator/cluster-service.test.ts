@@ -143,6 +143,16 @@ describe("submitting", () => {
     expect(worker.got.filter(({ kind }) => kind === "prepare")).toEqual([{ kind: "prepare", slots: 2 }]);
   });
 
+  test.each([
+    ["as threads start while it is found out what an attempt goes on from", {}, ["prepare", "deploy"]],
+    ["but for one whose threads have a heap of another size", { slotHeapMb: 64 }, ["deploy"]],
+  ])("workers are told of slots before they get them, %s", async (_, heap, told) => {
+    const worker = of.worker("w1", 2);
+    await soon(service.submit({ ...request, ...heap }));
+    await of.pass(100);
+    expect(worker.got.map(({ kind }) => kind).filter((kind) => kind === "prepare" || kind === "deploy")).toEqual(told);
+  });
+
   test("a job is planned with what was asked for, and then waits or runs", async () => {
     const params = { parallelism: 3, params: { size: 1 }, paramTexts: ["name=x"] };
     const summary = await soon(service.submit({ ...request, ...params, slotHeapMb: 64 }));
