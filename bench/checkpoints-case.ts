@@ -11,12 +11,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run } from "millrace";
-import largeState from "./jobs/large-state.ts";
+import observedState from "./jobs/observed-state.ts";
 
 const [keys = "", seconds = "", report = "", directory] = process.argv.slice(2);
 const abort = new AbortController();
 const startedMs = Date.now();
-const handle = await run(largeState, {
+const handle = await run(observedState, {
   params: { keys: Number(keys), report },
   signal: abort.signal,
   logLevel: "error",

@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Recovery, recoveryOnCluster } from "./cluster-recovery.ts";
-import type { CheckpointCost, LargeStateReport, Sample } from "./jobs/large-state.ts";
+import type { CheckpointCost, ObservedState, Sample } from "./jobs/observed-state.ts";
 
 const { values } = parseArgs({
   options: {
@@ -35,7 +35,7 @@ const seconds = Number(values.seconds);
 const repeats = Number(values.repeats);
 const script = fileURLToPath(new URL("./checkpoints-case.ts", import.meta.url));
 
-interface CaseRun extends LargeStateReport {
+interface CaseRun extends ObservedState {
   readonly startedMs: number;
   /** The newest checkpoint when all keys were there. */
   readonly filledAt: number;
