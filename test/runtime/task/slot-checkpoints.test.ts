@@ -17,6 +17,10 @@ class FakeSubtask {
     this.heard.push(`begin ${checkpoint}`);
   }
 
+  overtakeBy(checkpoint: number): void {
+    this.heard.push(`overtake ${checkpoint}`);
+  }
+
   endCheckpoint(checkpoint: number, complete: boolean, full: boolean): void {
     this.heard.push(`${complete ? "complete" : "nothing"} ${checkpoint}${full ? " full" : ""}`);
   }
@@ -91,6 +95,38 @@ test("it is told when all subtasks are cut and all captures are through, their b
       ],
     },
   ]);
+});
+
+test("a capture that waits holds up the end of it, but no other capture", () => {
+  const { checkpoints, subtasks, sent } = slotOf(1);
+  const [subtask] = subtasks as [FakeSubtask];
+  const inFlight = { ...capturing([]), waits: true };
+  const left = [7];
+  Object.defineProperty(inFlight, "done", { get: () => left.length === 0 });
+  inFlight.step = () => Uint8Array.of(left.shift() as number);
+  checkpoints.begin(1, false);
+  const captures = [
+    { operator, capture: inFlight },
+    { operator, capture: capturing([1, 2]) },
+  ];
+  checkpoints.cut(subtask.asSubtask, snapshot, captures, 1);
+  workAll(checkpoints);
+  expect(checkpoints.work()).toBe(false);
+  expect(sent).toMatchObject([{ blocks: [Uint8Array.of(1)] }, { blocks: [Uint8Array.of(2)] }]);
+  inFlight.waits = false;
+  workAll(checkpoints);
+  expect(sent.slice(2)).toMatchObject([{ blocks: [Uint8Array.of(7)] }, { kind: "snapshotted", checkpoint: 1 }]);
+});
+
+test("those that were not cut hear that barriers are not waited for, of the checkpoint that is under way only", () => {
+  const { checkpoints, subtasks } = slotOf(2);
+  const [first, second] = subtasks as [FakeSubtask, FakeSubtask];
+  checkpoints.overtake(1);
+  checkpoints.begin(1, false);
+  checkpoints.cut(first.asSubtask, snapshot, [], 1);
+  checkpoints.overtake(2);
+  checkpoints.overtake(1);
+  expect([first.heard, second.heard]).toEqual([["begin 1"], ["begin 1", "overtake 1"]]);
 });
 
 test("what cannot be captured declines the checkpoint, once, and the next one begins as if nothing had been", () => {
