@@ -99,9 +99,14 @@ async function savepointFor(plan: Plan, given: string | SavepointOptions): Promi
     import("./checkpoints/upgrade.ts"),
     import("./state/checkpoint-reader.ts"),
   ]);
-  const { store, opened } = await savepointFolder(resolve(directory));
-  checkUpgrade(opened, plan.jobGraph, upgrade);
-  await verifyCheckpoint(store, opened);
+  const { store, opened } = await savepointFolder(directory);
+  try {
+    checkUpgrade(opened, plan.jobGraph, upgrade);
+    await verifyCheckpoint(store, opened);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
   return { restore: { checkpoint: opened.name, store, upgrade }, lineage: opened.manifest.lineage };
 }
 
@@ -120,7 +125,7 @@ async function spillingOf(job: Job, { state: given }: RunOptions, jobId: string)
 async function onSlots(slots: AttemptSlots, common: Common, from: EmbeddedSavepoint | undefined): Promise<EmbeddedJob> {
   const startSlot: LocalJobOptions["startSlot"] = (deployment) => slots.start(deployment);
   const restored = from && { checkpoints: await withoutCheckpoints(common.plan, from) };
-  return { local: new LocalJob({ ...common, startSlot, ...restored }), end: () => slots.close() };
+  return { local: new LocalJob({ ...common, startSlot, ...restored }), end: () => closed(slots, from?.restore.store) };
 }
 
 async function withoutCheckpoints(plan: Plan, { restore }: EmbeddedSavepoint): Promise<LocalCheckpoints> {
@@ -164,5 +169,9 @@ async function restarting(
     merge: (name) => mergeInThread(store, name),
     restart: restartRule(job.options.restart ?? RESTART_DEFAULT),
   });
-  return { local, end: () => store.close() };
+  return { local, end: () => closed(store, from?.restore.store) };
+}
+
+async function closed(...all: readonly ({ close(): Promise<void> } | undefined)[]): Promise<void> {
+  for (const each of all) await each?.close();
 }

@@ -11,14 +11,8 @@
 import type { OperatorId, VertexId } from "../../core/ids.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import type { SubtaskSnapshot } from "../protocol.ts";
-import type {
-  ChainLink,
-  CheckpointManifest,
-  Opaque,
-  OperatorRecord,
-  StateRecord,
-} from "../state/checkpoint-manifest.ts";
-import { joinedState, stateId } from "../state/checkpoint-writer.ts";
+import type { ChainLink, CheckpointManifest, Opaque, OperatorRecord } from "../state/checkpoint-manifest.ts";
+import { joinedStates } from "../state/checkpoint-writer.ts";
 import { plainBytes, plainValue } from "../state/plain-bytes.ts";
 
 /** What one worker has written of an operator. */
@@ -112,12 +106,10 @@ function operatorRecords({ jobGraph, written, subtasks }: ManifestParts): readon
 
 /** What workers have written of one operator. */
 function joined(written: readonly WrittenBlocks[]): Pick<OperatorRecord, "states" | "blocks"> {
-  const states = new Map<string, StateRecord>();
-  for (const state of written.flatMap((each) => each.states)) {
-    const known = states.get(stateId(state));
-    states.set(stateId(state), known === undefined ? state : joinedState(known, state));
-  }
-  return { states: [...states.values()], blocks: written.flatMap((each) => each.blocks) };
+  return {
+    states: joinedStates(written.flatMap(({ states }) => states)),
+    blocks: written.flatMap(({ blocks }) => blocks),
+  };
 }
 
 function positionOf(source: VertexId, enumerator: Uint8Array, subtasks: readonly SubtaskSnapshot[]): Uint8Array {

@@ -12,6 +12,12 @@ export function isFolder(location: string): boolean {
   return !location.startsWith(LEVEL) && !location.startsWith(S3);
 }
 
+/** The folder that it is in; undefined: none of this machine. */
+export function folderOf(location: string): string | undefined {
+  if (location.startsWith(S3)) return undefined;
+  return location.startsWith(LEVEL) ? location.slice(LEVEL.length) : location;
+}
+
 /** With the folder in it as it is called from everywhere. */
 export function absoluteLocation(location: string): string {
   if (location.startsWith(S3)) return location;

@@ -26,8 +26,11 @@ export async function diffCommand(folder: string, path: string, options: DiffOpt
   const job = await loadJob(path);
   const { jobGraph } = planJob(job, { params: parseParams(job, options.param), parallelism: options.parallelism });
   const { store, opened } = await savepointFolder(folder);
-  const upgrade = decideUpgrade(opened, jobGraph, upgradeOptions(options));
-  await verifyCheckpoint(store, opened);
+  const judged = async (): Promise<Upgrade> => {
+    await verifyCheckpoint(store, opened);
+    return decideUpgrade(opened, jobGraph, upgradeOptions(options));
+  };
+  const upgrade = await judged().finally(() => store.close());
   print(options, dataOf(opened, job.name, upgrade), () => textOf(opened, job.name, upgrade));
   return upgrade.refused ? exitCodes.failed : exitCodes.done;
 }

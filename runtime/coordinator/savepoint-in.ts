@@ -13,8 +13,12 @@ export async function savepointIn(
   upgrade: UpgradeOptions | undefined,
 ): Promise<SubmittedSavepoint> {
   const { store, opened } = await savepointFolder(folder);
-  checkUpgrade(opened, jobGraph, upgrade);
-  await verifyCheckpoint(store, opened);
+  try {
+    checkUpgrade(opened, jobGraph, upgrade);
+    await verifyCheckpoint(store, opened);
+  } finally {
+    await store.close();
+  }
   const { name, manifest } = opened;
   return { folder, checkpoint: name, lineage: manifest.lineage, ...(upgrade === undefined ? {} : { upgrade }) };
 }

@@ -3,7 +3,6 @@
  * calls only note it; `write` makes it, by `write-savepoint.ts`.
  */
 
-import { resolve } from "node:path";
 import { MillraceError } from "../../core/errors.ts";
 import type { Key } from "../../core/key.ts";
 import { KEY_GROUPS_DEFAULT } from "../../core/limits.ts";
@@ -130,7 +129,7 @@ export class SavepointChanges {
    */
   async write(folder: string): Promise<void> {
     for (const fill of this.#fills) if (fill.kind === "state") this.#checkFill(fill);
-    await writeSavepoint(resolve(folder), {
+    await writeSavepoint(folder, {
       ...{ found: this.#found, job: this.#job, keyGroups: this.#keyGroups },
       kept: this.#held
         .filter(({ operator }) => !this.#gone.has(operator))

@@ -3,7 +3,6 @@
  * range by range of key groups, so that memory is bounded by the range and not by the state.
  */
 
-import { resolve } from "node:path";
 import type { Key } from "../../core/key.ts";
 import type { TimerDomain } from "../../core/operator.ts";
 import type { StateDescriptor } from "../../core/state.ts";
@@ -47,12 +46,17 @@ export interface TableRow {
  * @throws NOT_FOUND, STATE_CORRUPT, CHECKPOINT_FORMAT, CHECKPOINT_STORE
  */
 export async function openSavepoint(folder: string): Promise<Savepoint> {
-  const found = await savepointFolder(resolve(folder));
-  await verifyCheckpoint(found.store, found.opened);
-  return new Savepoint(found);
+  const found = await savepointFolder(folder);
+  try {
+    await verifyCheckpoint(found.store, found.opened);
+    return new Savepoint(found);
+  } catch (error) {
+    await found.store.close();
+    throw error;
+  }
 }
 
-export class Savepoint {
+export class Savepoint implements AsyncDisposable {
   readonly operators: readonly SavepointOperator[];
   readonly #found: FoundSavepoint;
 
@@ -88,6 +92,15 @@ export class Savepoint {
       `it has no operator "${name}"`,
       this.operators.map((operator) => operator.name),
     );
+  }
+
+  /** Only a savepoint in LevelDB keeps something open until then. */
+  async close(): Promise<void> {
+    await this.#found.store.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   /** A savepoint that is like this one but for what is changed; it is made by `write`. @param job of another job */

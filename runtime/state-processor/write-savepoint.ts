@@ -14,11 +14,11 @@ import { keyGroupOf } from "../../core/key-group.ts";
 import type { StateDescriptor } from "../../core/state.ts";
 import type { KeyedStateBackend } from "../../core/state-backend.ts";
 import { continuedLineage, newLineage } from "../checkpoints/lineage.ts";
+import { absoluteLocation, openCheckpointStore } from "../checkpoints/open-store.ts";
 import type { FoundSavepoint } from "../checkpoints/savepoint-folder.ts";
 import { encodeManifest } from "../state/checkpoint-manifest.ts";
-import { checkpointName } from "../state/checkpoint-store.ts";
+import { type CheckpointStore, checkpointName } from "../state/checkpoint-store.ts";
 import { CheckpointWriter } from "../state/checkpoint-writer.ts";
-import { openDirectoryStore } from "../state/directory-store.ts";
 import type { Convert } from "../state/evolve-type.ts";
 import { createMemoryBackend } from "../state/memory-backend.ts";
 import { TimerRows } from "../state/timer-rows.ts";
@@ -73,8 +73,16 @@ export interface SavepointPlan {
 /** @throws SAVEPOINT_FAILED, BAD_KEY, BAD_RECORD, BAD_OPTION, CHECKPOINT_STORE, and what reading the old one fails with */
 export async function writeSavepoint(folder: string, plan: SavepointPlan): Promise<void> {
   checkNames(plan);
+  const store = await openCheckpointStore(absoluteLocation(folder));
+  try {
+    await writeInto(store, folder, plan);
+  } finally {
+    await store.close();
+  }
+}
+
+async function writeInto(store: CheckpointStore, folder: string, plan: SavepointPlan): Promise<void> {
   const { found, job, keyGroups, kept, mapped, fills } = plan;
-  const store = await openDirectoryStore(folder);
   const { length } = [...(await store.manifests()), ...(await store.checkpointsWithBlocks())];
   if (length > 0)
     throw new MillraceError("SAVEPOINT_FAILED", `${folder} holds a savepoint already; name another folder`);

@@ -86,13 +86,22 @@ function noteState(states: Map<string, StateRecord>, block: Uint8Array, header: 
   states.set(id, known === undefined ? record : joinedState(known, record));
 }
 
-/** States with the same one are the same, whoever wrote their blocks. */
-export function stateId({ name, section, schema }: Pick<StateRecord, "name" | "section" | "schema">): string {
+/** What workers say of the states of one operator, each once. */
+export function joinedStates(records: readonly StateRecord[]): readonly StateRecord[] {
+  const states = new Map<string, StateRecord>();
+  for (const record of records) {
+    const known = states.get(stateId(record));
+    states.set(stateId(record), known === undefined ? record : joinedState(known, record));
+  }
+  return [...states.values()];
+}
+
+function stateId({ name, section, schema }: Pick<StateRecord, "name" | "section" | "schema">): string {
   return `${section} ${name} ${schema}`;
 }
 
 /** What two workers, or two blocks, say of one state. */
-export function joinedState(one: StateRecord, other: StateRecord): StateRecord {
+function joinedState(one: StateRecord, other: StateRecord): StateRecord {
   const keys = [...new Set([...(one.keys ?? []), ...(other.keys ?? [])])].sort();
   return keys.length === one.keys?.length ? one : { ...one, keys };
 }

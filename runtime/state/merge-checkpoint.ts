@@ -19,7 +19,7 @@ import {
   type CheckpointWrites,
   checkpointName,
 } from "./checkpoint-store.ts";
-import { CheckpointWriter } from "./checkpoint-writer.ts";
+import { CheckpointWriter, joinedStates } from "./checkpoint-writer.ts";
 import { createMemoryBackend } from "./memory-backend.ts";
 import { TimerFold } from "./timer-rows.ts";
 
@@ -79,10 +79,11 @@ export function writtenBy({ name, manifest, layers }: OpenCheckpoint, writer: st
 export function mergedManifest(manifest: CheckpointManifest, written: readonly MergedBlocks[]): CheckpointManifest {
   const operators = manifest.operators.map((record): OperatorRecord => {
     const own = written.filter(({ operator }) => operator === record.operator);
-    const states = new Map(
-      own.flatMap((each) => each.states).map((state) => [`${state.section} ${state.name} ${state.schema}`, state]),
-    );
-    return { ...record, states: [...states.values()], blocks: own.flatMap(({ blocks }) => blocks) };
+    return {
+      ...record,
+      states: joinedStates(own.flatMap(({ states }) => states)),
+      blocks: own.flatMap(({ blocks }) => blocks),
+    };
   });
   return { ...manifest, chain: [], operators };
 }

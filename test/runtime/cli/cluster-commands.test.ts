@@ -440,6 +440,21 @@ describe("millrace submit", () => {
     });
   });
 
+  test("says what may become of a savepoint's state, and refuses a renaming that is none", async () => {
+    takeBundle(running(finished));
+    const given = ["--drop", "a", "--drop", "b/c", "--rename", "old=new=er", "--allow-dropped", "--other-job"];
+    await millrace(["submit", "job.ts", "--detach", "--from", "saved", ...given]);
+    const { body } = coordinator.asked.find(({ path, method }) => method === "POST" && path === "/jobs") as Asked;
+    expect(JSON.parse(body)).toMatchObject({
+      from: join(folder.path, "saved"),
+      upgrade: { allowDropped: true, drop: ["a", "b/c"], rename: { old: "new=er" }, otherJob: true },
+    });
+    for (const none of ["old", "=new", "old="]) {
+      const { status, stderr } = await millrace(["submit", "job.ts", "--from", "saved", "--rename", none]);
+      expect([status, stderr]).toEqual([2, expect.stringContaining("It must be of the form old=new.")]);
+    }
+  });
+
   test("a bundle that the coordinator has is not sent again", async () => {
     takeBundle(running(finished));
     await millrace(["submit", "job.ts", "--detach"]);

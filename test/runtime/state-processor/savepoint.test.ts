@@ -315,6 +315,20 @@ test("a block's file that is gone, and a newer format, are named", async () => {
   await expect(openSavepoint(from)).rejects.toThrow(expect.objectContaining({ code: "STATE_CORRUPT" }));
 });
 
+test("a savepoint in LevelDB is written, read and changed as one in a folder", async () => {
+  const [from, to] = [`level:${fresh()}`, `level:${fresh()}`];
+  await newSavepoint({ job: "made" })
+    .fill("op", "n", valueState(types.int32), [{ key: "a", value: 1 }])
+    .write(from);
+  {
+    await using savepoint = await openSavepoint(from);
+    await savepoint.change().rename("op", "other").write(to);
+  }
+  await using changed = await openSavepoint(to);
+  expect(await all(changed.operator("other").read("n", valueState(types.int32)))).toEqual([{ key: "a", value: 1 }]);
+  await expect(openSavepoint(`level:${fresh()}`)).rejects.toThrow(expect.objectContaining({ code: "NOT_FOUND" }));
+});
+
 test("a state that ages is filled as one that does not: its life begins when a job goes on with it", async () => {
   const to = fresh();
   await newSavepoint({ job: "made" })
