@@ -15,7 +15,6 @@ import { mergeInThread } from "../checkpoints/merge-in-thread.ts";
 import { locationBelow, openCheckpointStore, removeCheckpoints } from "../checkpoints/open-store.ts";
 import type { JobId, WorkerId } from "../cluster-ids.ts";
 import type { CheckpointName, CheckpointStore } from "../state/checkpoint-store.ts";
-import { openDirectoryStore } from "../state/directory-store.ts";
 import { type CheckpointSources, placeIn, type StoreAddress, workersLocation } from "../store-protocol.ts";
 import type { ClusterStores } from "./cluster-stores.ts";
 import { jobFolder } from "./job-paths.ts";
@@ -29,17 +28,28 @@ export interface CheckpointFoldersOptions {
   readonly location?: string | undefined;
   readonly stores: ClusterStores;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** What stands for disks and threads in a simulation; absent: the machine's. */
+  readonly machine?: StoringMachine;
 }
+
+interface StoringMachine {
+  open(location: string): Promise<CheckpointStore>;
+  merge(store: CheckpointStore, name: CheckpointName): Promise<CheckpointName>;
+}
+
+const ownMachine: StoringMachine = { open: openCheckpointStore, merge: mergeInThread };
 
 export class CheckpointFolders implements CheckpointStorage {
   readonly stores: ClusterStores;
   readonly #options: CheckpointFoldersOptions;
+  readonly #machine: StoringMachine;
   readonly #root: string;
   readonly #savepoints: string;
 
   constructor(options: CheckpointFoldersOptions) {
     this.stores = options.stores;
     this.#options = options;
+    this.#machine = options.machine ?? ownMachine;
     this.#root = join(options.data, "checkpoints");
     this.#savepoints = join(options.data, "savepoints");
   }
@@ -56,12 +66,12 @@ export class CheckpointFolders implements CheckpointStorage {
 
   open(location: string, copies?: number): Promise<CheckpointStore> {
     const place = placeIn(location);
-    return place === undefined ? openCheckpointStore(location) : this.#openPlace(place, copies);
+    return place === undefined ? this.#machine.open(location) : this.#openPlace(place, copies);
   }
 
   async merge(location: string, name: CheckpointName, copies?: number): Promise<CheckpointName> {
     const store = await this.open(location, copies);
-    return store instanceof WorkersStore ? await store.merge(name) : await mergeInThread(store, name);
+    return store instanceof WorkersStore ? await store.merge(name) : await this.#machine.merge(store, name);
   }
 
   async sourcesOf(location: string, name: CheckpointName): Promise<CheckpointSources | undefined> {
@@ -102,7 +112,7 @@ export class CheckpointFolders implements CheckpointStorage {
     return new WorkersStore({
       place,
       stores,
-      own: await openDirectoryStore(join(this.#root, place)),
+      own: await this.#machine.open(join(this.#root, place)),
       copyTo: ({ worker }) => copiesOf(stores, worker, copies),
       copyFailed: (cause) => log("warn", `a manifest was not copied: ${cause.message}`, { place }),
     });

@@ -143,13 +143,16 @@ function late(env: Environment): void {
 
 const parallelism = 3;
 
+/** The other jobs' checkpoints are kept by the workers. */
+const inFolder: SimulateOptions = { checkpoints: "folder" };
+
 /** The simulation sets the interval. */
 function unaligned(how: NonNullable<CheckpointOptions["unaligned"]>): CheckpointOptions {
   return { interval: "1s", unaligned: how };
 }
 
 export const jobs: Readonly<Record<string, SimulatedJob>> = {
-  window: { job: defineJob(import.meta, "window", windows, { parallelism }) },
+  window: { job: defineJob(import.meta, "window", windows, { parallelism }), options: inFolder },
   join: { job: defineJob(import.meta, "join", join, { parallelism }) },
   timers: { job: defineJob(import.meta, "timers", timers, { parallelism }) },
   shuffle: { job: defineJob(import.meta, "shuffle", shuffles, { parallelism }) },
@@ -160,6 +163,7 @@ export const jobs: Readonly<Record<string, SimulatedJob>> = {
       parallelism,
       checkpoints: unaligned({ alignmentTimeout: "5ms" }),
     }),
+    options: inFolder,
   },
   // One subtask, as what is late depends on the order.
   late: { job: defineJob(import.meta, "late", late, { parallelism: 1 }) },

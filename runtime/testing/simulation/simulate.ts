@@ -51,6 +51,8 @@ export interface SimulateOptions {
   readonly sources?: Readonly<Record<string, Source<unknown>>>;
   /** "ledger", the default: every sink writes in two phases into memory. "own": they do what they do, and `collectTo` counts. */
   readonly sinks?: "ledger" | "own";
+  /** Who keeps them: the workers, as by default on clusters, or a folder that all hosts share. */
+  readonly checkpoints?: "workers" | "folder";
   readonly faults?: SimulatedFaults;
   /** Whether the state of the last checkpoint is compared too; default true. */
   readonly compareState?: boolean;
@@ -146,12 +148,13 @@ export class Simulation {
   }
 
   async #simulate(seed: number, faults: (world: World) => readonly PlannedFault[]): Promise<RunOutcome> {
-    const { workers = 3, sources = {}, sinks = "ledger", log } = this.#options;
+    const { workers = 3, sources = {}, sinks = "ledger", checkpoints = "workers", log } = this.#options;
     if (++this.#runs % COLLECT_EVERY_RUNS === 0) collectGarbage();
     const program = { sources, ownSinks: sinks === "own", recordsAtOnce: RECORDS_AT_ONCE };
     const plan = this.#plan(seed);
     const slotsPerWorker = Math.ceil(plan.executionGraph.slots / Math.max(1, workers - 1));
-    const run = { seed, job: this.#job, plan, workers, slotsPerWorker, program, faults, log };
+    const storesInWorkers = checkpoints === "workers";
+    const run = { seed, job: this.#job, plan, workers, slotsPerWorker, program, storesInWorkers, faults, log };
     return await new SimulatedCluster(run).run();
   }
 

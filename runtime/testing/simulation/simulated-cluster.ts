@@ -10,19 +10,21 @@ import type { JobManager } from "../../coordinator/job-manager.ts";
 import { JobResultFiles } from "../../coordinator/job-result-files.ts";
 import { watchFaultPoints } from "../../fault-point.ts";
 import type { PlannedJob } from "../../planned-job.ts";
+import type { CheckpointStore } from "../../state/checkpoint-store.ts";
 import { openDirectoryStore } from "../../state/directory-store.ts";
 import { ControlNetwork } from "./control-network.ts";
 import { Disk } from "./disk.ts";
 import { FaultInjector } from "./fault-injector.ts";
 import type { PlannedFault, Undisturbed } from "./faults.ts";
 import { finalState } from "./final-state.ts";
+import { HostStores } from "./host-stores.ts";
 import { Ledger, textOf } from "./ledger.ts";
 import { LinkSockets } from "./link-network.ts";
 import { Network } from "./network.ts";
 import { Host, SimulatedProcess } from "./process.ts";
 import { type ProgramOptions, simulatedProgram } from "./program.ts";
 import { quietFiles } from "./quiet-files.ts";
-import { checkpointFolder, DATA_FOLDER, SimulatedCoordinator } from "./simulated-coordinator.ts";
+import { DATA_FOLDER, SHARED_FOLDER, SimulatedCoordinator } from "./simulated-coordinator.ts";
 import { SimulatedWorker } from "./simulated-worker.ts";
 import { World } from "./world.ts";
 
@@ -33,6 +35,8 @@ export interface SimulatedRun {
   readonly workers: number;
   readonly slotsPerWorker: number;
   readonly program: Omit<ProgramOptions, "ledger">;
+  /** Whether workers keep checkpoints, or a folder that all hosts share. */
+  readonly storesInWorkers: boolean;
   /** Drawn when the world has begun. */
   readonly faults: (world: World) => readonly PlannedFault[];
   readonly log: ((line: string) => void) | undefined;
@@ -71,6 +75,7 @@ export class SimulatedCluster {
   readonly #control: ControlNetwork;
   readonly #links: LinkSockets;
   readonly #ledger = new Ledger();
+  readonly #stores: HostStores;
   readonly #steps = new Map<string, number>();
   readonly #problems: string[] = [];
   readonly #workers: SimulatedWorker[] = [];
@@ -88,6 +93,7 @@ export class SimulatedCluster {
     this.world = new World(run.seed);
     this.network = new Network(this.world);
     this.disk = new Disk(this.world);
+    this.#stores = new HostStores(this.disk);
     this.#control = new ControlNetwork(this.network);
     this.#links = new LinkSockets(this.network);
     this.hosts = Array.from({ length: run.workers }, (_, at) => new Host(`host-${at}`));
@@ -137,6 +143,12 @@ export class SimulatedCluster {
       const worker = new SimulatedWorker({
         ...{ process, slots, disk: this.disk, control: this.#control, links: this.#links, version: VERSION },
         job: simulatedProgram(job, { ...program, ledger: this.#ledger }, process),
+        stores: this.#stores,
+        fence: (id) => {
+          const fenced = this.workers.find((each) => each.process.name === id && each.process.host === host);
+          if (fenced !== undefined) this.kill(fenced.process);
+          return fenced !== undefined;
+        },
         ended: (why) => {
           if (why !== undefined) this.#problems.push(`${process.name} ended: ${why.stack}`);
           process.die();
@@ -154,6 +166,7 @@ export class SimulatedCluster {
       this.#unreadySinceMs = this.world.nowMs;
       this.#coordinator = new SimulatedCoordinator({
         ...{ process, disk: this.disk, control: this.#control, version: VERSION },
+        storesInWorkers: this.#run.storesInWorkers,
         newJobId: () => `job-${++this.#jobs}` as JobId,
         log: (line) => this.#run.log?.(`${this.world.nowMs.toFixed(1)} ${process.name}: ${line}`),
         failed: (cause) => {
@@ -265,13 +278,15 @@ export class SimulatedCluster {
   }
 
   async #result(job: JobManager): Promise<Pick<RunOutcome, "rows" | "state">> {
-    const files = quietFiles(this.disk);
     const rows = this.#run.program.ownSinks ? await this.#collected(job) : this.#ledger.rows;
-    const folders = job.regions.map(({ index }) => checkpointFolder(job.id, index));
-    const states = folders
-      .filter((folder) => this.disk.find(folder) !== undefined)
-      .map(async (folder) => finalState(await openDirectoryStore(folder, files)));
+    const states = job.regions.map(async ({ index }) => finalState(await this.#checkpointsOf(`${job.id}/${index}`)));
     return { rows, state: (await Promise.all(states)).flat().sort() };
+  }
+
+  async #checkpointsOf(place: string): Promise<CheckpointStore> {
+    const files = quietFiles(this.disk);
+    if (!this.#run.storesInWorkers) return await openDirectoryStore(`${SHARED_FOLDER}/${place}`, files);
+    return await this.#stores.left(place, await openDirectoryStore(`${DATA_FOLDER}/checkpoints/${place}`, files));
   }
 
   #judge(job: JobManager | undefined): void {

@@ -1,9 +1,10 @@
 /** A coordinator process of a simulated cluster: the cluster of production, over a simulated disk and network. */
 
 import type { BundleHash, ClusterId, JobId } from "../../cluster-ids.ts";
+import { CheckpointFolders } from "../../coordinator/checkpoint-folders.ts";
 import { Cluster } from "../../coordinator/cluster.ts";
+import { ClusterStores } from "../../coordinator/cluster-stores.ts";
 import { JobResultFiles } from "../../coordinator/job-result-files.ts";
-import type { CheckpointStorage } from "../../coordinator/job-store.ts";
 import { StoredJobs } from "../../coordinator/stored-jobs.ts";
 import { openDirectoryStore } from "../../state/directory-store.ts";
 import type { Files } from "../../state/files.ts";
@@ -18,6 +19,8 @@ export interface SimulatedCoordinatorParts {
   readonly process: SimulatedProcess;
   readonly disk: Disk;
   readonly control: ControlNetwork;
+  /** Whether workers keep checkpoints, or a folder that all hosts share. */
+  readonly storesInWorkers: boolean;
   readonly version: string;
   readonly newJobId: () => JobId;
   readonly log: (message: string) => void;
@@ -27,6 +30,7 @@ export interface SimulatedCoordinatorParts {
 
 /** Where a simulated cluster keeps everything. */
 export const DATA_FOLDER = "/data";
+export const SHARED_FOLDER = "/shared";
 
 const HEARTBEAT_EVERY_MS = 500;
 const HEARTBEAT_TIMEOUT_MS = 3000;
@@ -46,7 +50,15 @@ export class SimulatedCoordinator {
     this.#start(parts).catch(parts.failed);
   }
 
-  async #start({ process, disk, control, version, newJobId, log }: SimulatedCoordinatorParts): Promise<void> {
+  async #start({
+    process,
+    disk,
+    control,
+    storesInWorkers,
+    version,
+    newJobId,
+    log,
+  }: SimulatedCoordinatorParts): Promise<void> {
     const files = filesOf(process, disk);
     await files.mkdir(DATA_FOLDER, { recursive: true });
     const store = await StoredJobs.open(
@@ -63,7 +75,7 @@ export class SimulatedCoordinator {
       ...{
         store,
         results,
-        storage: storageOn(files),
+        storage: storageOn(files, storesInWorkers, process),
         logs: { append: (_, { level, message }) => log(`${level} ${message}`) },
       },
       readBundle: (_: BundleHash) => Promise.resolve(new Uint8Array(1)),
@@ -81,16 +93,19 @@ export class SimulatedCoordinator {
   }
 }
 
-/** A folder that all hosts share. */
-function storageOn(files: Files): CheckpointStorage {
-  return {
-    folderOf: checkpointFolder,
-    savepointFolder: (job, nowMs) => `${DATA_FOLDER}/savepoints/${job}-${nowMs}`,
-    open: (folder) => openDirectoryStore(folder, files),
-    merge: async (folder, name) => mergeCheckpoint(await openDirectoryStore(folder, files), name, { worker: "merged" }),
-  };
-}
-
-export function checkpointFolder(job: JobId, region: number): string {
-  return `${DATA_FOLDER}/checkpoints/${job}/${region}`;
+function storageOn(files: Files, inWorkers: boolean, process: SimulatedProcess): CheckpointFolders {
+  return new CheckpointFolders({
+    data: DATA_FOLDER,
+    location: inWorkers ? undefined : SHARED_FOLDER,
+    stores: new ClusterStores({
+      nowMs: () => process.clock.monotonicMs(),
+      callAfter: process.callAfter,
+      log: () => {},
+    }),
+    log: () => {},
+    machine: {
+      open: (folder) => openDirectoryStore(folder, files),
+      merge: (store, name) => mergeCheckpoint(store, name, { worker: "merged" }),
+    },
+  });
 }

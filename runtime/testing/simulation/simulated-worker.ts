@@ -3,11 +3,15 @@
 import type { Job } from "../../../core/job.ts";
 import type { BundleHash, WorkerId } from "../../cluster-ids.ts";
 import { WorkerExchange } from "../../exchange/link/worker-exchange.ts";
+import { openCheckpoint } from "../../state/checkpoint-reader.ts";
 import { openDirectoryStore } from "../../state/directory-store.ts";
+import { mergeBlocks, writtenBy } from "../../state/merge-checkpoint.ts";
+import { WorkerStores, type WorkerStoresOptions } from "../../worker/stores/worker-stores.ts";
 import { Worker, type WorkerMachine } from "../../worker/worker.ts";
 import type { ControlNetwork } from "./control-network.ts";
 import type { Disk } from "./disk.ts";
 import { filesOf } from "./disk-files.ts";
+import type { HostStores } from "./host-stores.ts";
 import type { LinkSockets } from "./link-network.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { type SimulatedSlot, SimulatedSlots } from "./slots.ts";
@@ -18,6 +22,9 @@ export interface SimulatedWorkerParts {
   /** The program as this process runs it. */
   readonly job: Job;
   readonly disk: Disk;
+  readonly stores: HostStores;
+  /** Ends the process of a worker that was fenced. */
+  readonly fence: (worker: WorkerId) => boolean;
   readonly control: ControlNetwork;
   readonly links: LinkSockets;
   readonly version: string;
@@ -41,7 +48,8 @@ export class SimulatedWorker {
     return this.#slots.flatMap(({ all }) => all);
   }
 
-  async #start({ process, slots, job, disk, control, links, version, ended }: SimulatedWorkerParts): Promise<void> {
+  async #start(parts: SimulatedWorkerParts): Promise<void> {
+    const { process, slots, job, control, links, version, ended } = parts;
     const id = process.name as WorkerId;
     const { clock, callAfter, world, host } = process;
     const exchange = new WorkerExchange({
@@ -50,6 +58,7 @@ export class SimulatedWorker {
       listen: { kind: "tcp", host: host.name },
       log: () => {},
       onLinkLost: (peer, attempts, reason) => worker.linkLost(peer, attempts, reason),
+      onStoresConnection: (connection) => stores?.serve(connection),
       callAfter,
       waits: {
         soon: (act) => void process.after(0, "exchange", act),
@@ -61,6 +70,7 @@ export class SimulatedWorker {
       },
       network: links.of(process),
     });
+    let stores: WorkerStores | undefined;
     const address = await exchange.listen();
     const description = { worker: id, host: host.name, pid: 1, slots, labels: {}, memoryBytes: MEMORY_BYTES };
     const worker: Worker = new Worker({
@@ -69,24 +79,45 @@ export class SimulatedWorker {
       bundleFolder: "",
       env: {},
       exchange,
+      stores: (announce) => {
+        stores = this.#stores(parts, id, exchange, announce);
+        return stores;
+      },
       connect: () => control.connect(process),
       clock,
       callAfter,
       random: () => world.random.next(),
       rssBytes: () => 0,
-      machine: this.#machine(job, disk),
+      machine: this.#machine(job),
       log: () => {},
     });
     worker.ended.then(() => ended(undefined), ended);
     worker.start();
   }
 
-  #machine(job: Job, disk: Disk): WorkerMachine {
+  #stores(
+    { process, disk, stores, fence }: SimulatedWorkerParts,
+    worker: WorkerId,
+    exchange: WorkerExchange,
+    announce: WorkerStoresOptions["announce"],
+  ): WorkerStores {
+    return new WorkerStores({
+      ...{ folder: "", worker, exchange, callAfter: process.callAfter, announce, log: () => {} },
+      machine: {
+        folders: (changed) => stores.of(process, changed, fence),
+        open: (location) => openDirectoryStore(location, filesOf(process, disk)),
+        merge: async (store, { name, worker: writer, ownOnly }) => {
+          const checkpoint = await openCheckpoint(store, name);
+          return await mergeBlocks(store, ownOnly ? writtenBy(checkpoint, writer) : checkpoint, { worker: writer });
+        },
+      },
+    });
+  }
+
+  #machine(job: Job): Partial<WorkerMachine> {
     const { process } = this;
-    const files = filesOf(process, disk);
     return {
       bundles: (request) => new Bundles(request),
-      openStore: (folder) => openDirectoryStore(folder, files),
       collectGarbage: () => {},
       threads: {
         take: async (count) =>

@@ -25,10 +25,16 @@ import { faultPoint } from "../../fault-point.ts";
 import type { LevelDatabase } from "../../state/level-store.ts";
 import { livingOwner, noteOwner } from "../folder-owner.ts";
 
+/** What is in a store, by the places of regions. */
+export type StoreDatabase = Pick<LevelDatabase, "store" | "places" | "remove" | "close">;
+
 export interface OpenStore {
   readonly id: StoreId;
-  readonly database: LevelDatabase;
+  readonly database: StoreDatabase;
 }
+
+/** The stores of a worker, wherever they are. */
+export type WorkerFolders = Pick<StoreFolders, "all" | "own" | "adopt" | "deleteEmpty" | "close">;
 
 export interface StoreFoldersOptions {
   /** `<data>/stores` */

@@ -4,21 +4,31 @@
  */
 
 import { STORE_ANSWER_BYTES } from "../../../core/limits.ts";
+import type { mergeBlocksInThread } from "../../checkpoints/merge-in-thread.ts";
 import type { StoreId } from "../../cluster-ids.ts";
 import type { BlockPlace, CheckpointName, CheckpointStore } from "../../state/checkpoint-store.ts";
 import { damagedAmong } from "../../state/verify-blocks.ts";
 import type { StoreAnswer, StoreRequest } from "../../store-protocol.ts";
 import { RegionStore } from "./region-store.ts";
 import type { StoreClients } from "./store-clients.ts";
-import type { StoreFolders } from "./store-folders.ts";
+import type { WorkerFolders } from "./store-folders.ts";
+
+export type MergeBlocks = typeof mergeBlocksInThread;
+
+/** Loaded with the first merge only. */
+const mergeLater: MergeBlocks = async (store, task) =>
+  (await import("../../checkpoints/merge-in-thread.ts")).mergeBlocksInThread(store, task);
 
 export class StoreService {
-  readonly #folders: StoreFolders;
+  readonly #folders: WorkerFolders;
   readonly #clients: StoreClients;
+  readonly #mergeBlocks: MergeBlocks;
 
-  constructor(folders: StoreFolders, clients: StoreClients) {
+  /** `merge` absent: in a thread of its own. */
+  constructor(folders: WorkerFolders, clients: StoreClients, merge: MergeBlocks = mergeLater) {
     this.#folders = folders;
     this.#clients = clients;
+    this.#mergeBlocks = merge;
   }
 
   /** @throws CHECKPOINT_STORE, STATE_CORRUPT, CHECKPOINT_FORMAT */
@@ -102,8 +112,7 @@ export class StoreService {
     copyTo,
   }: Extract<StoreRequest, { readonly kind: "merge" }>): Promise<StoreAnswer> {
     const store = new RegionStore({ place, folders: this.#folders, clients: this.#clients, copyTo, sources });
-    const { mergeBlocksInThread } = await import("../../checkpoints/merge-in-thread.ts");
-    const written = await mergeBlocksInThread(store, { name, worker: writer, ownOnly: true });
+    const written = await this.#mergeBlocks(store, { name, worker: writer, ownOnly: true });
     return { kind: "merged", written, holders: store.holders as readonly StoreId[] };
   }
 

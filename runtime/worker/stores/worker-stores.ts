@@ -18,8 +18,8 @@ import {
 import { RegionStore } from "./region-store.ts";
 import { StoreClients } from "./store-clients.ts";
 import { serveStores } from "./store-connection.ts";
-import { StoreFolders } from "./store-folders.ts";
-import { StoreService } from "./store-service.ts";
+import { StoreFolders, type WorkerFolders } from "./store-folders.ts";
+import { type MergeBlocks, StoreService } from "./store-service.ts";
 
 export interface WorkerStoresOptions {
   /** `<data>/stores` */
@@ -30,6 +30,13 @@ export interface WorkerStoresOptions {
   /** Which stores are open here now, and the places that they have anything of. */
   readonly announce: (stores: readonly StoreId[], places: readonly string[]) => void;
   readonly log: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** What stands for databases and threads in a simulation. */
+  readonly machine?: {
+    /** `changed` is called when other stores are open. */
+    folders(changed: () => void): WorkerFolders;
+    open(location: string): Promise<OpenedStore>;
+    readonly merge: MergeBlocks;
+  };
 }
 
 /** What a region's share of a checkpoint is written to, and what it restores from. */
@@ -41,7 +48,7 @@ export interface StoreUse {
 }
 
 interface Opened {
-  readonly folders: StoreFolders;
+  readonly folders: WorkerFolders;
   readonly service: StoreService;
 }
 
@@ -61,17 +68,18 @@ export class WorkerStores {
       void this.#announce(this.#opened.folders);
       return;
     }
-    const folders = new StoreFolders({
-      ...this.#options,
-      cluster,
-      changed: () => void this.#announce(folders),
-    });
-    this.#opened = { folders, service: new StoreService(folders, this.#clients) };
+    const { machine } = this.#options;
+    const changed = (): void => void this.#announce(folders);
+    const folders: WorkerFolders =
+      machine?.folders(changed) ?? new StoreFolders({ ...this.#options, cluster, changed });
+    this.#opened = { folders, service: new StoreService(folders, this.#clients, machine?.merge) };
   }
 
   /** Checkpoints by their location. @throws CHECKPOINT_STORE */
   async open(location: string, use: StoreUse = {}): Promise<OpenedStore> {
     const place = placeIn(location);
+    const { machine } = this.#options;
+    if (place === undefined && machine !== undefined) return await machine.open(location);
     if (place === undefined) {
       const { openCheckpointStore } = await import("../../checkpoints/open-store.ts");
       return await openCheckpointStore(location);
@@ -106,7 +114,7 @@ export class WorkerStores {
     return this.#opened;
   }
 
-  async #announce(folders: StoreFolders): Promise<void> {
+  async #announce(folders: WorkerFolders): Promise<void> {
     const stores = folders.all;
     try {
       const places = await Promise.all(stores.map(({ database }) => database.places()));

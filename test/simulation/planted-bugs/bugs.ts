@@ -98,12 +98,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "for (const { checkpoint, prepared } of parts) await",
     "for (const { checkpoint, prepared } of parts.slice(1)) await",
   ),
-  bug(
-    "timers are lost at a restart",
-    "runtime/state/checkpoint-reader.ts",
-    'header.shape.section === "timers" ? timers : state',
-    'header.shape.section === "timers" ? undefined : state',
-  ),
+  bug("timers are lost at a restart", "runtime/task/restore-slot.ts", "timers.restoreBlock(block, where);", ""),
   bug(
     "the watermark from before the restart is forgotten: late records are taken for early ones",
     "runtime/task/restore-slot.ts",
