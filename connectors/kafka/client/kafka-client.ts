@@ -123,14 +123,13 @@ export class KafkaClient implements AsyncDisposable {
   }
 
   async #findCoordinator(kind: CoordinatorKind, id: string): Promise<number> {
-    const request = findCoordinator(kind, id);
-    const found = accepted(await this.toAny(request, { withinMs: 0 }), request);
+    const found = await this.toAny(findCoordinator(kind, id), { withinMs: 0 });
     this.#brokers.set(found.node, found);
     this.#coordinators.set(`${kind} ${id}`, found.node);
     return found.node;
   }
 
-  /** Sends a request to one broker, once. */
+  /** Sends a request to one broker, once, and does not look at what it says of its success. */
   async toNode<Answer>(node: number, request: ApiRequest<Answer>): Promise<Answer> {
     const broker = this.#brokers.get(node);
     if (broker === undefined) {
@@ -140,7 +139,7 @@ export class KafkaClient implements AsyncDisposable {
     return this.#link(broker.host, broker.port).send(request);
   }
 
-  /** Sends a request to one broker after the other until one answers. */
+  /** Sends a request to one broker after the other until one grants it. */
   toAny<Answer>(request: ApiRequest<Answer>, patience: Patience = {}): Promise<Answer> {
     return this.#retrying(
       () => this.#toAnyOnce(request),
@@ -156,7 +155,7 @@ export class KafkaClient implements AsyncDisposable {
     for (let index = 0; index < candidates.length; index++) {
       const { host, port } = candidates[(start + index) % candidates.length] as BrokerAddress; // there is one
       try {
-        return await this.#link(host, port).send(request);
+        return accepted(await this.#link(host, port).send(request), request);
       } catch (error) {
         if (!(error instanceof KafkaFailure) || error.remedy === "none") throw error;
         failure = error;

@@ -6,7 +6,7 @@ import { connectionOptions } from "../../../../connectors/kafka/client/connectio
 import { KafkaClient } from "../../../../connectors/kafka/client/kafka-client.ts";
 import { KafkaFailure } from "../../../../connectors/kafka/client/kafka-failure.ts";
 import { RecordBatchBuilder } from "../../../../connectors/kafka/codec/record-batch-builder.ts";
-import { endTransaction } from "../../../../connectors/kafka/protocol/transactions.ts";
+import { endTransaction, initProducerId } from "../../../../connectors/kafka/protocol/transactions.ts";
 import { FakeBroker, produced, type Reaction } from "./fake-broker.ts";
 
 const NOT_LEADER = 6;
@@ -127,6 +127,21 @@ describe("a client", () => {
       await client.toCoordinator("transaction", "id", endTransaction(producer, true));
     }
     expect(broker.received.map(({ key }) => key)).toEqual([FIND_COORDINATOR, END, END]);
+  });
+
+  test("does not take a refusal for an answer, whichever broker it asks", async () => {
+    let turn = 0;
+    await using broker = await new FakeBroker(() => (to) => {
+      const loading = turn++ === 0;
+      to.int32(0)
+        .int16(loading ? 14 : 0)
+        .int64(loading ? -1 : 7)
+        .int16(loading ? -1 : 0)
+        .end();
+    }).listen();
+    await using client = new KafkaClient({ brokers: broker.address });
+    expect(await client.toAny(initProducerId(null, 0))).toMatchObject({ producerId: 7, producerEpoch: 0 });
+    expect(turn).toBe(2);
   });
 
   test("goes to the next address when nobody listens at the first", async () => {
