@@ -226,6 +226,7 @@ export class FakeWorker {
       case "prepare":
       case "bundle":
       case "shutdown":
+      case "store":
         break;
     }
   }
@@ -326,6 +327,7 @@ export class FakeWorker {
       case "oversize":
       case "checkpoint":
       case "checkpointEnded":
+      case "overtake":
       case "stored":
         break;
     }
