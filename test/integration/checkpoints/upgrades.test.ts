@@ -22,7 +22,10 @@ afterAll(() => folder[Symbol.asyncDispose]());
 
 const moduleOf = (version: number): string => resolve(import.meta.dirname, `fixtures/accounts-${version}.ts`);
 
-/** Runs it until it has completed so many checkpoints into the folder. */
+/** So slow that no machine is too slow to take some checkpoints before its end. */
+const slowly = { perSecond: 150 };
+
+/** Runs it, slowly, until it has completed so many checkpoints into the folder. */
 async function runUntil(
   job: typeof first,
   directory: string,
@@ -30,12 +33,20 @@ async function runUntil(
   options: RunOptions = {},
 ): Promise<JobHandle> {
   const abort = new AbortController();
-  const handle = await run(job, { ...options, checkpoints: { directory }, signal: abort.signal, logLevel: "silent" });
+  const handle = await run(job, {
+    ...options,
+    params: slowly,
+    checkpoints: { directory },
+    signal: abort.signal,
+    logLevel: "silent",
+  });
   const before = (await readdir(join(directory, "manifests"))).length;
   let ended = false;
-  handle.result.catch(() => {
-    ended = true;
-  });
+  handle.result
+    .finally(() => {
+      ended = true;
+    })
+    .catch(() => {}); // looked at below
   const newest = new Set<string>();
   await eventually(`${checkpoints} checkpoints are complete`, async () => {
     for (const name of await readdir(join(directory, "manifests"))) newest.add(name);
@@ -177,7 +188,7 @@ test("on a cluster: savepoint, refusal in the words of diff, and the next versio
   await using cluster = await Cluster.coordinator({ folder: folder.path, port });
   await Promise.all([1, 2].map(() => cluster.worker(["--slots", "4"])));
   const cli = (...args: readonly string[]) => millrace(args, { cwd: folder.path });
-  const submitted = await cli("submit", moduleOf(1), "--detach", "--param", "perSecond=800");
+  const submitted = await cli("submit", moduleOf(1), "--detach", "--param", "perSecond=150");
   const jid = submitted.stdout.trim();
   await cluster.reaches(jid, "RUNNING");
   await eventually(

@@ -22,6 +22,8 @@ import {
 import { checkUpgrade, decideUpgrade, stateKey, type UpgradeOptions } from "../../../runtime/checkpoints/upgrade.ts";
 import { upgradeText } from "../../../runtime/checkpoints/upgrade-text.ts";
 import { planJob } from "../../../runtime/graph/plan.ts";
+import { MemoryStore } from "../../../runtime/state/memory-store.ts";
+import { changesOf } from "../../../runtime/state-processor/savepoint-changes.ts";
 import { type SavedOptions, savedBy } from "./fixtures/saved-by.ts";
 
 interface Row {
@@ -447,6 +449,23 @@ const cases = table.map(([what, from, to, expected, options = {}, saved = {}]) =
 
 test.each(cases)("$what", ({ from, to, expected, options, saved }) => {
   expect(lines(from, to, options, saved)).toEqual(expected);
+});
+
+test("records on their way, of an unaligned checkpoint, go to their operator under its new name, or are refused with it", () => {
+  const from = visits({ a: v(visit) });
+  const renamed = visits({ a: v(visit) }, "seen", ["visits"]);
+  const saved = { inFlight: ["visits"] };
+  expect(lines(from, renamed, {}, saved)).toEqual([
+    "kept seen/a; was visits",
+    "kept seen/records in flight; was visits",
+  ]);
+  const without = program((rows) => rows.to(collectTo("out")));
+  expect(lines(from, without, {}, saved)).toEqual([
+    `refused visits/a; ${gone}`,
+    `refused visits/records in flight; ${gone}`,
+  ]);
+  const opened = savedBy(from, saved);
+  expect(() => changesOf({ opened, store: new MemoryStore() }, undefined)).toThrow(/as it is unaligned/);
 });
 
 test("positions are kept by sources of the same kind only", () => {
