@@ -9,7 +9,7 @@ export type ByteUnit = "KB" | "MB" | "GB";
 export type ByteSize = `${number}${ByteUnit}` | number;
 
 export interface StateOptions {
-  /** All of it on the heap, or beyond a budget in LevelDB on the worker's disk, which checkpoints do not depend on. */
+  /** All of it on the heap, or beyond a budget on the worker's disk, which checkpoints do not depend on. */
   readonly backend: "memory" | "level";
   /** Of `level`: what values of state may take in the memory of each slot, about. Default "256MB". */
   readonly memory?: ByteSize;

@@ -4,8 +4,8 @@
  * slot leaves that ring, with whatever its value has become, does the value count and may it go to disk.
  */
 
-import { plainBytes, plainValue } from "./plain-bytes.ts";
 import { SPILLED, type Spill, SpillSpace } from "./spill.ts";
+import { spilledBytes, spilledValue } from "./spilled-value.ts";
 import { notSaveable } from "./state-block.ts";
 
 /** Several times as many as operators ask for before they use them. A power of two. */
@@ -31,12 +31,12 @@ export class LatelyUsed {
       },
       encode: (value) => {
         try {
-          return plainBytes(value);
+          return spilledBytes(value);
         } catch (cause) {
           throw notSaveable("table", "values", operator, cause);
         }
       },
-      decode: plainValue,
+      decode: spilledValue,
     });
   }
 

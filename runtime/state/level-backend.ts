@@ -1,6 +1,6 @@
 /**
  * The level backend: state larger than memory. It is the memory backend, with the values of states and tables within a
- * budget of bytes; what exceeds it is in LevelDB and is read back, synchronously, when it is used.
+ * budget of bytes; what exceeds it is in files (`spill-database.ts`) and is read back, synchronously, when it is used.
  *
  * In memory stay the keys, 20 to 100 bytes each with what is known of them, and the float64 columns of tables; so it
  * pays for values that are larger than that. A list or map of one key is read and written whole, and the values of a

@@ -161,6 +161,7 @@ export class MemoryPane implements StatePane {
   readonly #epochs: Epochs;
   readonly #lately: LatelyUsed | undefined;
   #capture: RunningCapture | undefined;
+  #closed = false;
 
   constructor(descriptor: TableDescriptor, operator: string, keyGroups: KeyGroups, epochs: Epochs, spill?: Spill) {
     this.#lately = spill === undefined ? undefined : new LatelyUsed(this.values, spill, operator);
@@ -227,8 +228,10 @@ export class MemoryPane implements StatePane {
     this.#lately?.release();
   }
 
+  /** It has been dropped. A running capture still reads its values. */
   close(): void {
-    this.#lately?.close();
+    this.#closed = true;
+    if (this.#capture === undefined) this.#lately?.close();
   }
 
   beginCapture({ after }: Capturing): void {
@@ -237,6 +240,7 @@ export class MemoryPane implements StatePane {
 
   endCapture(): void {
     this.#capture = undefined;
+    if (this.#closed) this.#lately?.close();
   }
 
   /** Whether the running capture, or one of all up to now, has a row for a slot. */

@@ -71,7 +71,9 @@ export class Spill {
 
   /** The values of a space are gone. */
   remove(space: SpillSpace): void {
-    if (this.#spaces.delete(space)) this.resized(-space.bytes);
+    if (!this.#spaces.delete(space)) return;
+    this.resized(-space.bytes);
+    space.close();
   }
 }
 
@@ -121,14 +123,29 @@ export class SpillSpace {
   /** A value in memory is new, or about to be changed: what is on disk no longer holds. */
   changed(slot: number): void {
     this.#reserve(slot);
+    this.#forgetOnDisk(slot);
     this.#resize(slot, estimateBytes(this.#host.valueAt(slot)));
-    this.#flags[slot] = ((this.#flags[slot] as number) | USED) & ~ON_DISK;
+    this.#flags[slot] = (this.#flags[slot] as number) | USED;
     this.#enqueue(slot);
   }
 
   /** A value is gone. */
   cleared(slot: number): void {
-    if (slot < this.#flags.length) this.#resize(slot, 0);
+    if (slot >= this.#flags.length) return;
+    this.#resize(slot, 0);
+    this.#forgetOnDisk(slot);
+  }
+
+  /** All of its values are gone. */
+  close(): void {
+    this.#spill.database.forgetAll(this.#space);
+  }
+
+  #forgetOnDisk(slot: number): void {
+    const flags = this.#flags[slot] as number;
+    if ((flags & ON_DISK) === 0) return;
+    this.#flags[slot] = flags & ~ON_DISK;
+    this.#spill.database.forget(this.#space, slot);
   }
 
   /** Reads a value into memory and returns it. REQUIRES: it is SPILLED. */

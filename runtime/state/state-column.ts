@@ -9,8 +9,8 @@ import type { TimerDomain } from "../../core/operator.ts";
 import type { Ageing } from "./ageing.ts";
 import { ListCell, type ListChange, MapCell, type MapChange } from "./collection-cells.ts";
 import type { Capturing } from "./epochs.ts";
-import { plainBytes, plainValue } from "./plain-bytes.ts";
 import { SPILLED, type Spill, SpillSpace } from "./spill.ts";
+import { spilledBytes, spilledValue } from "./spilled-value.ts";
 import { notSaveable } from "./state-block.ts";
 
 /** What a column holds for a key that has no value in it; undefined is a value. */
@@ -165,14 +165,14 @@ function longer<A extends Uint32Array | Float64Array>(from: A, to: A): A {
 
 function encodeCell(cell: unknown, { kind, name }: StateColumn, operator: string): Uint8Array {
   try {
-    return plainBytes(cell instanceof ListCell || cell instanceof MapCell ? cell.toPlain() : cell);
+    return spilledBytes(cell instanceof ListCell || cell instanceof MapCell ? cell.toPlain() : cell);
   } catch (cause) {
     throw notSaveable(kind, name, operator, cause);
   }
 }
 
 function decodeCell(bytes: Uint8Array, kind: StateKind, keep: (value: unknown) => unknown): unknown {
-  const plain = plainValue(bytes);
+  const plain = spilledValue(bytes);
   if (kind === "list") return ListCell.fromPlain(plain as ReturnType<ListCell["toPlain"]>, keep);
   if (kind === "map") return MapCell.fromPlain(plain as ReturnType<MapCell["toPlain"]>, keep);
   return keep(plain);
