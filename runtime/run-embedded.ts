@@ -15,6 +15,7 @@ import type { AttemptSlots } from "./coordinator/restarting-job.ts";
 import { type Plan, planJob } from "./graph/plan.ts";
 import { type JobMetrics, summarise } from "./job-metrics.ts";
 import type { FolderCheckpoints, JobHandle, RunOptions, SavepointOptions } from "./run.ts";
+import type { CheckpointStore } from "./state/checkpoint-store.ts";
 import { createLog, type Log } from "./telemetry/pino-log.ts";
 import { refuseInSlot, SlotPool } from "./worker/slot-pool.ts";
 
@@ -63,10 +64,10 @@ export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHan
   };
   const openSlots = (): AttemptSlots => openPool(job, options, plan.executionGraph.slots, log);
   const { checkpoints } = options;
-  const from = options.from === undefined ? undefined : await savepointFor(plan, options.from);
+  const from = async () => (options.from === undefined ? undefined : await savepointFor(plan, options.from));
   const { local, end } =
     checkpoints === undefined
-      ? await onSlots(openSlots(), common, from)
+      ? await onSlots(openSlots, common, await from())
       : await restarting(job, checkpoints, common, openSlots, from);
   const cancel = (): void => local.cancel();
   options.signal?.addEventListener("abort", cancel, { once: true });
@@ -89,6 +90,16 @@ function openPool(job: Job, { slotHeapMb }: RunOptions, slots: number, log: Log)
   });
   const watchdog = watchdogMs(job.name, job.options);
   return { start: (deployment) => pool.start(deployment, watchdog), close: () => pool.close() };
+}
+
+/** A store that is not used is closed: others may want it. */
+async function lineageIn<T>(store: CheckpointStore, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 /** What the job goes on from: whole, and its state fits. */
@@ -122,9 +133,14 @@ async function spillingOf(job: Job, { state: given }: RunOptions, jobId: string)
 }
 
 /** A job that ends with its first failure. */
-async function onSlots(slots: AttemptSlots, common: Common, from: EmbeddedSavepoint | undefined): Promise<EmbeddedJob> {
-  const startSlot: LocalJobOptions["startSlot"] = (deployment) => slots.start(deployment);
+async function onSlots(
+  openSlots: () => AttemptSlots,
+  common: Common,
+  from: EmbeddedSavepoint | undefined,
+): Promise<EmbeddedJob> {
   const restored = from && { checkpoints: await withoutCheckpoints(common.plan, from) };
+  const slots = openSlots();
+  const startSlot: LocalJobOptions["startSlot"] = (deployment) => slots.start(deployment);
   return { local: new LocalJob({ ...common, startSlot, ...restored }), end: () => closed(slots, from?.restore.store) };
 }
 
@@ -139,7 +155,7 @@ async function restarting(
   { directory, ...given }: FolderCheckpoints,
   common: Common,
   openSlots: () => AttemptSlots,
-  from: EmbeddedSavepoint | undefined,
+  savepoint: () => Promise<EmbeddedSavepoint | undefined>,
 ): Promise<EmbeddedJob> {
   const interval = { milliseconds: CHECKPOINT_INTERVAL_MS };
   const settings = checkpointSettings({ interval, ...job.options.checkpoints, ...given }, "checkpoints");
@@ -160,16 +176,25 @@ async function restarting(
   ]);
   const location = absoluteLocation(directory);
   const store = await openCheckpointStore(location);
+  // Who starts a job again starts it by the same words, though it has come further since, and the savepoint may be gone.
+  const from =
+    (await store.manifests()).length > 0 ? undefined : await savepoint().catch((error) => closedWith(store, error));
   const newId = (): string => (from && jobOf(from.lineage) === job.name ? idOf(from.lineage) : randomUUID());
   const local = new RestartingJob({
     ...{ ...common, from: from?.restore, openSlots, callAfter: systemCallAfter, store, settings },
-    lineage: await LineageFile.open(store, location, job.name, newId),
+    lineage: await lineageIn(store, () => LineageFile.open(store, location, job.name, newId)),
     nowMs: () => systemClock.now(),
     random: () => Math.random(),
     merge: (name) => mergeInThread(store, name),
     restart: restartRule(job.options.restart ?? RESTART_DEFAULT),
   });
   return { local, end: () => closed(store, from?.restore.store) };
+}
+
+/** @throws the error */
+async function closedWith(store: CheckpointStore, error: unknown): Promise<never> {
+  await store.close();
+  throw error;
 }
 
 async function closed(...all: readonly ({ close(): Promise<void> } | undefined)[]): Promise<void> {

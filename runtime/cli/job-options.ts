@@ -1,6 +1,7 @@
 /** What every command on a program takes, and how options are read. */
 
 import { type Command, InvalidArgumentError } from "commander";
+import { type StateOptions, stateSettings } from "../../core/state-options.ts";
 import { type Duration, positiveDurationMs } from "../../core/time.ts";
 
 export interface JobOptions {
@@ -31,6 +32,18 @@ export function positiveNumber(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value > 0) return value;
   throw new InvalidArgumentError("It must be a whole number of at least 1.");
+}
+
+/** `memory`, `level` or `level:256MB`. */
+export function stateOption(text: string): StateOptions {
+  const [backend, memory] = text.split(":", 2);
+  const options = { backend, ...(memory === undefined ? {} : { memory }) } as StateOptions; // as the next line says
+  try {
+    stateSettings(options, "it");
+    return options;
+  } catch {
+    throw new InvalidArgumentError("It must be memory, level, or level with a size, such as level:256MB.");
+  }
 }
 
 /** In milliseconds. */

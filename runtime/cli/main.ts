@@ -15,7 +15,7 @@ import type { DoctorOptions } from "./doctor-command.ts";
 import type { EndOptions, StopOptions } from "./end-command.ts";
 import { errorText } from "./error-text.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exit-code.ts";
-import { list, positiveDuration, positiveNumber, withJobOptions } from "./job-options.ts";
+import { list, positiveDuration, positiveNumber, stateOption, withJobOptions } from "./job-options.ts";
 import { label } from "./label.ts";
 import type { ListOptions } from "./list-command.ts";
 import type { LogsOptions } from "./logs-command.ts";
@@ -92,7 +92,15 @@ function addLocalCommands(program: Command, invocation: Invocation): void {
     withJobOptions(program.command("run"), "print the final metrics and the collected rows as one line of JSON"),
   )
     .description("run a job in this process, on worker threads, until it ends")
-    .option("--checkpoints <folder>", "take checkpoints into that folder, and go on from the newest one in it")
+    .option(
+      "--checkpoints <place>",
+      "take checkpoints into a folder, level:FOLDER or s3://…, and go on from the newest there",
+    )
+    .option(
+      "--state <backend>",
+      "where state is: memory, or level:256MB for what exceeds that much on the disk",
+      stateOption,
+    )
     .option("--from <folder>", "go on from the savepoint in that folder, unless there are checkpoints of its own")
     .action(invocation.action<[string, RunCommandOptions]>(async () => (await import("./run-command.ts")).runCommand));
   withConnection(

@@ -1,6 +1,7 @@
 /** `millrace run`: a job embedded in this process, with its progress on standard error. */
 
 import type { Job } from "../../core/job.ts";
+import type { StateOptions } from "../../core/state-options.ts";
 import { toErrorReport } from "../error-report.ts";
 import { type Plan, planJob } from "../graph/plan.ts";
 import { type JobHandle, run } from "../run.ts";
@@ -18,6 +19,8 @@ import { type UpgradeArguments, upgradeOptions } from "./upgrade-options.ts";
 export interface RunCommandOptions extends JobOptions, UpgradeArguments {
   /** The folder for checkpoints. */
   readonly checkpoints?: string;
+  /** Instead of what the job says. */
+  readonly state?: StateOptions;
   /** The folder of a savepoint. */
   readonly from?: string;
 }
@@ -36,6 +39,7 @@ export async function runCommand(path: string, options: RunCommandOptions): Prom
     logLevel: options.verbose ? "info" : "warn",
     onProgress: progress.onProgress,
     ...(options.checkpoints === undefined ? {} : { checkpoints: { directory: options.checkpoints } }),
+    ...(options.state === undefined ? {} : { state: options.state }),
     ...(options.from === undefined ? {} : { from: { directory: options.from, ...upgradeOptions(options) } }),
   });
   return await untilEnded(handle, { job, plan, progress, options, interruption });

@@ -58,6 +58,22 @@ test.each([
   expect(byField(second.collect("profiles"), "key")).toEqual(answer);
 });
 
+test("checkpoints of an embedded job may be a LevelDB, which its next run finds as it was left", async () => {
+  const checkpoints = { directory: `level:${join(folder.path, "in-level")}`, interval: "100ms" } as const;
+  const settings = { ...quiet, checkpoints, params: { perSecond: 20_000 } };
+  const first = await run(profiles, settings);
+  await first.result;
+  expect(byField(first.collect("profiles"), "key")).toEqual(answer);
+  const second = await run(profiles, settings);
+  await second.result;
+  // It goes on from the newest checkpoint, behind which there is little or nothing left.
+  expect(second.collect("profiles").length).toBeLessThan(KEYS);
+  const other = run(Object.freeze({ ...profiles, name: "another" }), settings);
+  await expect(other).rejects.toMatchObject({ code: "CHECKPOINT_FOREIGN" });
+  // What was refused does not keep the store.
+  await (await run(profiles, settings)).result;
+});
+
 test("on a cluster, with a worker that is killed: its scratch is gone when another one comes", async () => {
   await using cluster = await Cluster.coordinator({ folder: folder.path });
   const [victim] = await Promise.all([cluster.worker(["--slots", "1"]), cluster.worker(["--slots", "1"])]);

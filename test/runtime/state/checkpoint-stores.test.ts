@@ -124,7 +124,7 @@ test("what LevelDB has taken after a write failed on a full disk survives the en
   const location = await folder();
   const fixture = join(import.meta.dirname, "fixtures/fill-store.ts");
   // A soft limit, in blocks of 1 KiB; without the signal a write fails as on a full disk.
-  const script = 'trap "" XFSZ; ulimit -S -f 400; exec "$0" "$1" "$2"';
+  const script = 'trap "" XFSZ; ulimit -S -f 400; exec "$0" "$1" "$2" "$(command -v prlimit)"';
   const process_ = spawnSync("bash", ["-c", script, process.execPath, fixture, location], { encoding: "utf8" });
   expect(process_.signal, process_.stderr).toBe("SIGKILL");
   const lines = process_.stdout.trim().split("\n");
