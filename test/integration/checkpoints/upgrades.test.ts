@@ -150,6 +150,15 @@ test("diff says what becomes of each state, as text and as JSON, and its exit co
   expect(await millrace(["diff", from, moduleOf(2), "--drop", "gone"], options)).toMatchObject({ code: 2 });
 });
 
+test("a job's own folder goes by the same rules, but without permissions, and from is not looked at there", async () => {
+  const directory = join(folder.path, "one");
+  const from = { directory: join(folder.path, "nowhere"), allowDropped: true };
+  const handle = await run(second, { from, checkpoints: { directory }, logLevel: "silent" });
+  await expect(handle.result).rejects.toMatchObject({ code: "UPGRADE_REFUSED" });
+  const elsewhere = run(second, { from, checkpoints: { directory: join(folder.path, "own") }, logLevel: "silent" });
+  await expect(elsewhere).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
 test("keys of another kind than the state's fail the job with their name", async () => {
   const from = { directory: join(folder.path, "one"), allowDropped: true };
   const handle = await run(fourth, { from, logLevel: "silent" });
