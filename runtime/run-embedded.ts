@@ -92,16 +92,6 @@ function openPool(job: Job, { slotHeapMb }: RunOptions, slots: number, log: Log)
   return { start: (deployment) => pool.start(deployment, watchdog), close: () => pool.close() };
 }
 
-/** A store that is not used is closed: others may want it. */
-async function lineageIn<T>(store: CheckpointStore, open: () => Promise<T>): Promise<T> {
-  try {
-    return await open();
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
-
 /** What the job goes on from: whole, and its state fits. */
 async function savepointFor(plan: Plan, given: string | SavepointOptions): Promise<EmbeddedSavepoint> {
   const { directory, ...upgrade } = typeof given === "string" ? { directory: given } : given;
@@ -182,7 +172,7 @@ async function restarting(
   const newId = (): string => (from && jobOf(from.lineage) === job.name ? idOf(from.lineage) : randomUUID());
   const local = new RestartingJob({
     ...{ ...common, from: from?.restore, openSlots, callAfter: systemCallAfter, store, settings },
-    lineage: await lineageIn(store, () => LineageFile.open(store, location, job.name, newId)),
+    lineage: await LineageFile.open(store, location, job.name, newId).catch((error) => closedWith(store, error)),
     nowMs: () => systemClock.now(),
     random: () => Math.random(),
     merge: (name) => mergeInThread(store, name),
