@@ -173,6 +173,7 @@ class ProcessStores implements WorkerFolders {
 class FolderDatabase implements StoreDatabase {
   readonly #folder: string;
   readonly #files: Files;
+  readonly #places = new Map<string, Promise<CheckpointStore>>();
 
   constructor(folder: string, files: Files) {
     this.#folder = folder;
@@ -180,9 +181,10 @@ class FolderDatabase implements StoreDatabase {
   }
 
   store(place: string): CheckpointStore {
-    const opened = openDirectoryStore(`${this.#folder}/${place}`, this.#files);
-    // Whoever uses it gets the failure.
-    opened.catch(() => {});
+    const opened = this.#places.get(place) ?? openDirectoryStore(`${this.#folder}/${place}`, this.#files);
+    this.#places.set(place, opened);
+    // Whoever uses it gets the failure, and the next one tries again.
+    opened.catch(() => this.#places.delete(place));
     return {
       writeBlocks: async (batch) => (await opened).writeBlocks(batch),
       writeManifest: async (name, manifest) => (await opened).writeManifest(name, manifest),
@@ -207,6 +209,7 @@ class FolderDatabase implements StoreDatabase {
   }
 
   async remove(place: string): Promise<void> {
+    this.#places.clear();
     await this.#files.rm(`${this.#folder}/${place}`, { recursive: true, force: true });
   }
 

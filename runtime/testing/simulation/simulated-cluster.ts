@@ -55,7 +55,8 @@ export interface RunOutcome extends Undisturbed {
 }
 
 const VERSION = "simulated";
-const CLIENT_EVERY_MS = 20;
+const CLIENT_EVERY_MS = 40;
+const AFTERWARDS_EVERY_MS = 500;
 /** How long a coordinator may take to be ready, before who watches it starts another one. */
 const UNREADY_MS_MAX = 4000;
 /** From then on nothing goes wrong any more. */
@@ -63,7 +64,7 @@ const CALM_AFTER_MS = 120_000;
 /** Within so long of calm every job comes to its end. */
 const END_WITHIN_MS = 300_000;
 /** What is still under way when the job is over arrives, and changes nothing. */
-const AFTERWARDS_MS = 15_000;
+const AFTERWARDS_MS = 10_000;
 
 export class SimulatedCluster {
   readonly world: World;
@@ -205,7 +206,8 @@ export class SimulatedCluster {
 
   /** Submits the job, looks how it goes, and has a coordinator replaced that is not ready for long. */
   #attend(): void {
-    this.world.after(CLIENT_EVERY_MS, "client", () => {
+    const isOver = this.#overMs < Number.POSITIVE_INFINITY;
+    this.world.after(isOver ? AFTERWARDS_EVERY_MS : CLIENT_EVERY_MS, "client", () => {
       this.#attend();
       const { cluster, process } = this.#coordinator ?? {};
       if (process?.alive !== true) return;

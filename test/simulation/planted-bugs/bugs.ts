@@ -162,21 +162,17 @@ export const plantedBugs: readonly PlantedBug[] = [
     'region.end("kill");',
     "region.sharedBytes;",
   ),
-  {
-    name: "a stale epoch is accepted, and what an older attempt says is taken for the present one's",
-    edits: [
-      {
-        file: "runtime/coordinator/membership.ts",
-        from: `if (!isMember(state) || state.epoch !== event.epoch) return { state, effects: [{ kind: "stale" }] };
-      return { state: { kind: "active"`,
-        to: `if (!isMember(state)) return { state, effects: [{ kind: "stale" }] };
-      return { state: { kind: "active"`,
-      },
-      {
-        file: "runtime/coordinator/cluster.ts",
-        from: "const found = this.#attempts.get(attempt);\n    const placements",
-        to: "const found = this.#attempts.get(attempt) ?? [...this.#attempts.values()].at(-1);\n    const placements",
-      },
-    ],
-  },
+  bug(
+    "a stale epoch counts: what a worker had before it connected anew is not taken for lost",
+    "runtime/coordinator/membership.ts",
+    'effects: [{ kind: "lost", epoch: state.epoch, reason: "it connected anew" }]',
+    "effects: []",
+  ),
+  bug(
+    "a lost batch in flight: what barriers have overtaken is not restored",
+    "runtime/task/restore-slot.ts",
+    "inFlight: await restoreInFlightOf(share, opened, store),",
+    "inFlight: [],",
+    "unaligned",
+  ),
 ];
