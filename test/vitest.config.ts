@@ -80,7 +80,7 @@ export default defineConfig({
           testTimeout: 120_000,
         },
       },
-      { test: { ...native, name: "tidy", include: ["test/tidy/**/*.test.ts"] } },
+      { test: { ...native, name: "tidy", include: ["test/tidy/**/*.test.ts"], testTimeout: 30_000 } },
       {
         test: {
           ...native,
