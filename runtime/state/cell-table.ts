@@ -25,6 +25,11 @@ export abstract class CellTable<Cells extends Int32Array | Float64Array> {
   /** The key's slot, or -1. */
   abstract find(key: number): number;
 
+  /** Makes room for so many keys, so that adding them moves nothing. */
+  reserve(keys: number): void {
+    if (2 * keys > this.mask + 1) this.#resize(2 ** Math.ceil(Math.log2(2 * keys)));
+  }
+
   /** REQUIRES: the key is absent and not NaN. */
   insert(key: number, slot: number): void {
     if (2 * (this.#size + 1) > this.mask + 1) this.#resize(2 * (this.mask + 1));

@@ -23,10 +23,16 @@ export class KeyIndex {
   /** The key of each slot, our own copy; undefined in slots that are free. */
   readonly #keys: (Key | undefined)[] = [];
   #free: number[] | undefined;
+  /** How many keys are expected, 0 once there is room for them. */
+  #expected: number;
 
-  /** @param operator names the operator in errors about keys. */
-  constructor(operator: string) {
+  /**
+   * @param operator names the operator in errors about keys.
+   * @param expected how many keys there will be, if that is known: of the first key's kind, as nearly always all are.
+   */
+  constructor(operator: string, expected = 0) {
     this.#operator = operator;
+    this.#expected = expected;
   }
 
   /** How many keys there are. */
@@ -95,8 +101,10 @@ export class KeyIndex {
   #insertNumber(key: number): number {
     if (key !== key) throw badKey(key, this.#operator);
     const slot = this.#keep(key + 0); // -0 + 0 is 0
-    if ((key | 0) === key) this.#ints.insert(key | 0, slot);
-    else {
+    if ((key | 0) === key) {
+      if (this.#expected > 0) this.#reserve(this.#ints);
+      this.#ints.insert(key | 0, slot);
+    } else {
       this.#numbers ??= new NumberTable();
       this.#numbers.insert(key, slot);
     }
@@ -114,8 +122,14 @@ export class KeyIndex {
     if (found >= 0) return found;
     const text = flatten(key);
     const slot = this.#keep(text);
+    if (this.#expected > 0) this.#reserve(this.#strings);
     this.#strings.insert(text, slot);
     return slot;
+  }
+
+  #reserve(table: IntTable | StringTable): void {
+    table.reserve(this.#expected);
+    this.#expected = 0;
   }
 
   #slotOfEncoding(encoding: string): number {

@@ -34,6 +34,8 @@ export class MemoryTable implements StateTable {
   /** Consecutive records mostly fall into the same pane, and a Map lookup by timestamp costs as much as one by key. */
   #recent: MemoryPane | undefined;
   #recentNamespace = 0;
+  /** How many entries the pane had that was dropped last: the next one is made with room for as many. */
+  #expected = 0;
   /** Namespaces that were dropped and may be in a checkpoint, with the epoch. */
   readonly #dropped = new Map<number, number>();
 
@@ -90,6 +92,7 @@ export class MemoryTable implements StateTable {
     const pane = this.#panes.get(namespace);
     if (pane === undefined) return;
     if (this.epochs.mayBeSaved(pane.madeAt)) this.#dropped.set(namespace, this.epochs.current);
+    this.#expected = pane.size;
     this.#replace(namespace, undefined);
   }
 
@@ -124,7 +127,9 @@ export class MemoryTable implements StateTable {
 
   #create(namespace: number): MemoryPane {
     assert(namespace === namespace, `NaN is no namespace of the table "${this.name}" of "${this.operator}"`);
-    const pane = new MemoryPane(this.descriptor, this.operator, this.#keyGroups, this.epochs, this.#spill);
+    const expected = this.#expected;
+    this.#expected = 0; // only once: after a large pane, many small ones may follow
+    const pane = new MemoryPane(this.descriptor, this.operator, this.#keyGroups, this.epochs, this.#spill, expected);
     this.#panes.set(namespace, pane);
     this.#namespaces = undefined;
     return pane;
@@ -153,7 +158,7 @@ export class MemoryPane implements StatePane {
   /** The epoch in which the pane was made. */
   madeAt: number;
   /** By slot: the epoch of the last change. */
-  #marks = new Uint32Array(ENTRIES_MIN);
+  #marks: Uint32Array;
   readonly #index: KeyIndex;
   readonly #descriptor: TableDescriptor;
   readonly #operator: string;
@@ -163,11 +168,21 @@ export class MemoryPane implements StatePane {
   #capture: RunningCapture | undefined;
   #closed = false;
 
-  constructor(descriptor: TableDescriptor, operator: string, keyGroups: KeyGroups, epochs: Epochs, spill?: Spill) {
+  /** @param expected how many entries there will be, if that is known: room for them is made at once. */
+  constructor(
+    descriptor: TableDescriptor,
+    operator: string,
+    keyGroups: KeyGroups,
+    epochs: Epochs,
+    spill?: Spill,
+    expected = 0,
+  ) {
+    const capacity = Math.max(ENTRIES_MIN, expected);
     this.#lately = spill === undefined ? undefined : new LatelyUsed(this.values, spill, operator);
-    this.numbers = Array.from({ length: descriptor.numbers }, () => new Float64Array(ENTRIES_MIN));
+    this.numbers = Array.from({ length: descriptor.numbers }, () => new Float64Array(capacity));
+    this.#marks = new Uint32Array(capacity);
     this.madeAt = epochs.current;
-    this.#index = new KeyIndex(operator);
+    this.#index = new KeyIndex(operator, expected);
     this.#descriptor = descriptor;
     this.#operator = operator;
     this.#keyGroups = keyGroups;

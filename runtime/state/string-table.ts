@@ -32,6 +32,11 @@ export class StringTable {
     }
   }
 
+  /** Makes room for so many strings, so that adding them moves nothing. */
+  reserve(strings: number): void {
+    if (2 * strings > this.#mask + 1) this.#resize(2 ** Math.ceil(Math.log2(2 * strings)));
+  }
+
   /** REQUIRES: the string is absent. */
   insert(text: string, slot: number): void {
     if (2 * (this.#size + 1) > this.#mask + 1) this.#resize(2 * (this.#mask + 1));

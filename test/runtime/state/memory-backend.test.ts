@@ -78,3 +78,16 @@ test("a backend of which nothing will be captured is snapshotted whole, and refu
   expect([5, 6, 7].map((key) => restored.numbers[0]?.[restored.find(key)])).toEqual([1, 5, 2]);
   expect(() => backend.capture(1)).toThrow(/nobody has marked/);
 });
+
+test("a pane has room for as many entries as the one that was dropped before it, but only the next one", () => {
+  const table = createMemoryBackend(whole).table("t", { numbers: 1, values: false });
+  const roomOf = (namespace: number): number | undefined => table.pane(namespace).numbers[0]?.length;
+  for (let key = 0; key < 100; key++) table.pane(0).slotOf(key);
+  table.drop(0);
+  expect([roomOf(1), roomOf(2)]).toEqual([100, 8]);
+  for (const namespace of [1, 2]) for (let key = 0; key < 300; key++) table.pane(namespace).slotOf(key * 7);
+  for (const namespace of [1, 2]) {
+    const pane = table.pane(namespace);
+    expect(Array.from({ length: 300 }, (_, slot) => pane.find(slot * 7))).toEqual([...Array(300).keys()]);
+  }
+});
