@@ -26,10 +26,13 @@ export interface CellRow {
 
 interface RunningCapture {
   readonly after: number;
-  /** By slot: 1 once the capture has its row. */
-  readonly done: Uint8Array;
-  readonly before: Map<number, CellRow>;
+  /** By slot: 0, DONE once the capture has its row, or the place in `kept` of the row that it will take, behind DONE. */
+  readonly places: Int32Array;
+  /** Rows of slots that have changed since the barrier, as they were. */
+  readonly kept: CellRow[];
 }
+
+const DONE = 1;
 
 export class StateColumn {
   readonly name: string;
@@ -120,20 +123,20 @@ export class StateColumn {
     this.marks[slot] = epoch;
   }
 
-  #keep({ after, done, before }: RunningCapture, slot: number): void {
-    if (slot >= done.length || done[slot] === 1) return;
-    done[slot] = 1;
-    if ((this.marks[slot] as number) > after) before.set(slot, this.rowOf(slot, after));
+  #keep({ after, places, kept }: RunningCapture, slot: number): void {
+    if (slot >= places.length || places[slot] !== 0) return;
+    const isTaken = (this.marks[slot] as number) > after;
+    places[slot] = isTaken ? DONE + kept.push(this.rowOf(slot, after)) : DONE;
   }
 
   beginCapture({ after }: Capturing): void {
-    this.#capture = { after, done: new Uint8Array(this.cells.length), before: new Map() };
+    this.#capture = { after, places: new Int32Array(this.cells.length), kept: [] };
   }
 
   /** Whether the running capture, or one of all up to now, has a row for a slot. Tombstones are for deltas only. */
   isCaptured(slot: number, { after, upTo }: Capturing): boolean {
     const mark = this.marks[slot] as number;
-    if (mark > upTo) return this.#capture?.before.has(slot) ?? false;
+    if (mark > upTo) return (this.#capture?.places[slot] ?? 0) > DONE;
     return mark > after && (after >= 0 || this.cells[slot] !== ABSENT);
   }
 
@@ -141,9 +144,9 @@ export class StateColumn {
   takeRow(slot: number, after: number): CellRow {
     const capture = this.#capture;
     if (capture === undefined) return this.rowOf(slot, after);
-    capture.done[slot] = 1;
-    // Rows that were kept stay until the capture ends: a large Map that shrinks makes a pause of it.
-    return (capture.before.size === 0 ? undefined : capture.before.get(slot)) ?? this.rowOf(slot, after);
+    const place = capture.places[slot] as number;
+    capture.places[slot] = DONE;
+    return place > DONE ? (capture.kept[place - DONE - 1] as CellRow) : this.rowOf(slot, after);
   }
 
   endCapture(): void {
