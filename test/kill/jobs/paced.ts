@@ -4,6 +4,7 @@
  */
 
 import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ReadStep, Source, SourceReader } from "millrace";
 
 export interface Pace {
@@ -18,6 +19,20 @@ const TURN_MS = 20;
 export function paced<T, Split>(source: Source<T, Split>, { gate, records }: Pace): Source<T, Split> {
   return {
     ...source,
+    async enumerate(context) {
+      const enumerator = await source.enumerate(context);
+      return {
+        async next(subtask) {
+          const split = await enumerator.next(subtask);
+          // A source that ends too soon is not there to be disturbed.
+          while (split === undefined && gate !== "" && !existsSync(gate) && !context.signal.aborted)
+            await sleep(TURN_MS);
+          return split;
+        },
+        snapshot: () => enumerator.snapshot?.(),
+        close: () => enumerator.close?.(),
+      };
+    },
     reader(context): SourceReader<T, Split> {
       const reader = source.reader(context);
       let open = gate === "";

@@ -66,7 +66,7 @@ const job = defineJob(
       .to(toJsonl(`${output}/metrics`, { exactlyOnce: true }), { name: "metrics" });
   },
   {
-    params: { input: "", output: "", gate: "", count: 25_000, records: 15 },
+    params: { input: "", output: "", gate: "", count: 25_000, records: 8 },
     parallelism: 2,
     checkpoints: { interval: "150ms", retained: 2, tolerated: 1000 },
     restart: { kind: "fixedDelay", attempts: 10_000, delay: "20ms" },
