@@ -43,8 +43,8 @@ interface CaseRun extends ObservedState {
 
 interface Speed {
   readonly perSecond: number;
-  /** Of the slot's thread. */
-  readonly perCpuSecond: number;
+  /** Of the slot's thread, in CPU time, without the steps of captures. */
+  readonly recordNs: number;
   readonly collectionMsMax: number;
 }
 
@@ -59,14 +59,16 @@ function runCase(folder: string, directory?: string): CaseRun {
 }
 
 /** While the last seconds of a run. */
-function speedOf({ samples, collections }: CaseRun): Speed {
+function speedOf(run: CaseRun): Speed {
+  const { samples, collections } = run;
   const last = samples.at(-1) as Sample;
   const first = samples.find(({ atMs }) => atMs > last.atMs - seconds * 1000) as Sample;
   const records = last.records - first.records;
+  const captured = run.checkpoints.filter(({ atMs }) => atMs >= first.atMs).reduce((sum, { cpuMs }) => sum + cpuMs, 0);
   const pauses = collections.filter(([atMs]) => atMs >= first.atMs).map(([, ms]) => ms);
   return {
     perSecond: (records / (last.atMs - first.atMs)) * 1000,
-    perCpuSecond: (records / (last.cpuMs - first.cpuMs)) * 1000,
+    recordNs: ((last.cpuMs - first.cpuMs - captured) / records) * 1e6,
     collectionMsMax: Math.max(0, ...pauses),
   };
 }
@@ -113,19 +115,23 @@ function summary({ without, beside, recovered, large, small }: Figures): Record<
   // The first of a run that goes on takes everything.
   const everything = recovered.flatMap(({ checkpoints }) => checkpoints[0] ?? []);
   const ratio = (of: (speed: Speed) => number): number => median(checkpointed.map(of)) / median(alone.map(of));
+  const deltaCpuMs = median(deltas.map(({ cpuMs }) => cpuMs));
+  const recordRatio = ratio(({ recordNs }) => recordNs);
   return {
     delta_step_ms_max: max(deltas.map(({ stepMs }) => stepMs)),
     delta_step_cpu_ms_max: max(deltas.map(({ stepCpuMs }) => stepCpuMs)),
     everything_step_ms_max: max(everything.map(({ stepMs }) => stepMs)),
     everything_step_cpu_ms_max: max(everything.map(({ stepCpuMs }) => stepCpuMs)),
     barrier_ms_max: max([...deltas, ...everything].map(({ cutMs }) => cutMs)),
-    delta_cpu_ms: median(deltas.map(({ cpuMs }) => cpuMs)),
+    delta_cpu_ms: deltaCpuMs,
     collection_ms_max_without: max(alone.map(({ collectionMsMax }) => collectionMsMax)),
     collection_ms_max_beside: max(checkpointed.map(({ collectionMsMax }) => collectionMsMax)),
     per_second_without: median(alone.map(({ perSecond }) => perSecond)),
     per_second_beside: median(checkpointed.map(({ perSecond }) => perSecond)),
     throughput_ratio: ratio(({ perSecond }) => perSecond),
-    throughput_ratio_by_cpu: ratio(({ perCpuSecond }) => perCpuSecond),
+    // Of a thread that has a core to itself: one delta a second, and records that cost what they cost beside captures.
+    record_cpu_ratio: recordRatio,
+    throughput_ratio_by_cpu: (1 - deltaCpuMs / 1000) / recordRatio,
     delta_bytes: median(deltas.map(({ bytes }) => bytes)),
     everything_bytes: median(everything.map(({ bytes }) => bytes)),
     new_process_to_first_record_ms: median(recovered.map(({ startedMs, firstRecordMs }) => firstRecordMs - startedMs)),

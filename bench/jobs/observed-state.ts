@@ -24,6 +24,8 @@ export interface Sample {
 /** What one checkpoint took of the slot's thread. */
 export interface CheckpointCost {
   readonly checkpoint: number;
+  /** When its first capture began, by the clock of samples. */
+  readonly atMs: number;
   /** At the barrier. */
   cutMs: number;
   /** Of each step of its captures, the longest: by the clock, and in CPU time of the thread. */
@@ -56,7 +58,7 @@ function cpuMs(): number {
 function costOf(checkpoint: number): CheckpointCost {
   const known = checkpoints.find((each) => each.checkpoint === checkpoint);
   if (known !== undefined) return known;
-  const cost = { checkpoint, cutMs: 0, stepMs: 0, stepCpuMs: 0, cpuMs: 0, steps: 0, bytes: 0 };
+  const cost = { checkpoint, atMs: performance.now(), cutMs: 0, stepMs: 0, stepCpuMs: 0, cpuMs: 0, steps: 0, bytes: 0 };
   checkpoints.push(cost);
   return cost;
 }
