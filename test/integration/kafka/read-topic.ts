@@ -1,6 +1,7 @@
 /** Reads a partition with our own client and codec, to its end. */
 
 import type { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
+import { accept } from "../../../connectors/kafka/client/kafka-failure.ts";
 import { RecordColumns } from "../../../connectors/kafka/codec/record-columns.ts";
 import { RecordSet } from "../../../connectors/kafka/codec/record-set.ts";
 import { fetchRecords } from "../../../connectors/kafka/protocol/fetch.ts";
@@ -34,6 +35,7 @@ export async function readPartition(
     const [fetched] = partitions;
     if (fetched === undefined) throw new Error("The broker did not answer for the partition.");
     const { buffer, records: range, aborted } = fetched;
+    accept(fetched.error, `reading "${topic}" at offset ${offset}`);
     const set = new RecordSet(buffer, range.start, range.end, { from: offset, ...(committedOnly && { aborted }) });
     const columns = new RecordColumns();
     while (set.next(columns)) records.push(...rowsOf(columns).map((row) => ({ partition, ...row })));

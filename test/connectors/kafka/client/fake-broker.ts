@@ -23,6 +23,8 @@ export class FakeBroker implements AsyncDisposable {
   readonly received: ReceivedRequest[] = [];
   readonly #react: React;
   readonly #versionMax: number;
+  /** How often it was asked who leads what. */
+  metadataAsked = 0;
   /** All that were ever made. */
   readonly #sockets = new Set<Socket>();
   readonly #server: Server = createServer((socket) => this.#serve(socket));
@@ -68,8 +70,10 @@ export class FakeBroker implements AsyncDisposable {
     const received = { ...head, body: new Reader(request, Math.min(bodyAt, request.length)) };
     const number = request.subarray(4, 8);
     if (received.key === API_VERSIONS) send(socket, [number, this.#versions()]);
-    else if (received.key === METADATA) send(socket, [number, Buffer.from([0]), this.#metadata()]);
-    else {
+    else if (received.key === METADATA) {
+      this.metadataAsked++;
+      send(socket, [number, Buffer.from([0]), this.#metadata()]);
+    } else {
       this.received.push(received);
       const reaction = this.#react(received, this.port);
       if (reaction === "close") socket.destroy();

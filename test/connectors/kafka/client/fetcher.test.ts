@@ -90,6 +90,7 @@ interface Bench extends AsyncDisposable {
   readonly fetcher: Fetcher;
   /** What each request asked for. */
   readonly asked: Asked[][];
+  readonly broker: FakeBroker;
 }
 
 /** A fetcher on a broker that answers each request as `answer` says. */
@@ -108,6 +109,7 @@ async function onBroker(
   return {
     fetcher,
     asked,
+    broker,
     async [Symbol.asyncDispose]() {
       fetcher.close();
       await client.close();
@@ -166,6 +168,7 @@ describe("a fetcher", () => {
     bench.fetcher.follow(first, 5);
     expect(await take(bench.fetcher)).toMatchObject({ values: ["5", "6"] });
     expect(bench.fetcher.retries).toBe(2);
+    expect(bench.broker.metadataAsked).toBe(3);
   });
 
   test.each([

@@ -6,6 +6,7 @@ import { connectionOptions } from "../../../../connectors/kafka/client/connectio
 import { KafkaClient } from "../../../../connectors/kafka/client/kafka-client.ts";
 import { KafkaFailure } from "../../../../connectors/kafka/client/kafka-failure.ts";
 import { RecordBatchBuilder } from "../../../../connectors/kafka/codec/record-batch-builder.ts";
+import { fetchRecords } from "../../../../connectors/kafka/protocol/fetch.ts";
 import { endTransaction, initProducerId } from "../../../../connectors/kafka/protocol/transactions.ts";
 import { FakeBroker, produced, type Reaction } from "./fake-broker.ts";
 
@@ -204,12 +205,20 @@ describe("a client", () => {
   });
 
   test("uses one connection for requests that come at the same time before it stands", async () => {
-    await using broker = await new FakeBroker(() => (to) => to.int32(0).int16(0).end()).listen();
+    await using broker = await new FakeBroker(() => (to) => {
+      to.int32(0)
+        .int16(0)
+        .int32(0)
+        .array([], () => {})
+        .end();
+    }).listen();
     await using client = new KafkaClient({ brokers: broker.address });
     await client.partitionsOf("t");
-    await Promise.all(Array.from({ length: 20 }, () => client.toNode(1, endTransaction(producer, true))));
+    const options = { committedOnly: true, waitMs: 1, bytesMin: 1, bytesMax: 1, partitionBytesMax: 1 };
+    const request = fetchRecords([{ topic: "t", partition: 0, offset: 0, leaderEpoch: -1 }], options);
+    await Promise.all(Array.from({ length: 20 }, () => client.toNode(1, request)));
     expect(broker.received).toHaveLength(20);
-    expect(broker.connections).toBe(1);
+    expect(broker.connections).toBe(2); // fetches have one of their own
   });
 });
 

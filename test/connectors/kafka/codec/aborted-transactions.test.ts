@@ -12,7 +12,12 @@ import { RecordColumns } from "../../../../connectors/kafka/codec/record-columns
 import { RecordSet } from "../../../../connectors/kafka/codec/record-set.ts";
 import { atOffset, batchOf } from "./records.ts";
 
-type Step = { readonly producer: number; readonly does: "write" | "commit" | "abort" | "write outside" };
+interface Step {
+  readonly producer: number;
+  readonly does: "write" | "commit" | "abort" | "write outside";
+  /** Of the batch that it writes. */
+  readonly records: 1 | 2;
+}
 
 interface Log {
   readonly batches: readonly { readonly bytes: Buffer; readonly first: number; readonly last: number }[];
@@ -43,25 +48,17 @@ function logOf(steps: readonly Step[]): Log {
     offset += count;
     return offset - count;
   };
-  for (const { producer, does } of steps) {
+  for (const { producer, does, records } of steps) {
     const mine = open.get(producer) ?? [];
     if (does === "write" || does === "write outside") {
       const transactional = does === "write";
       if (!transactional && mine.length > 0) continue; // a producer writes either within transactions or without
       const stamp = { producerId: producer, producerEpoch: 0, baseSequence: 0, transactional };
-      const first = put(
-        batchOf(
-          [
-            { ...value, value: "a" },
-            { ...value, value: "b" },
-          ],
-          "none",
-          stamp,
-        ),
-        2,
-      );
-      if (transactional) open.set(producer, [...mine, first, first + 1]);
-      else committed.push(first, first + 1);
+      const written = ["a", "b"].slice(0, records).map((text) => ({ ...value, value: text }));
+      const first = put(batchOf(written, "none", stamp), records);
+      const offsets = [first, first + 1].slice(0, records);
+      if (transactional) open.set(producer, [...mine, ...offsets]);
+      else committed.push(...offsets);
     } else if (mine.length > 0) {
       const lastOffset = put(marker(producer, does === "commit" ? 1 : 0), 1);
       if (does === "commit") committed.push(...mine);
@@ -101,7 +98,7 @@ function readIn(log: Log, size: number): number[] {
 const steps = (text: string): Step[] =>
   text.split(" ").map((word) => {
     const does = ({ w: "write", c: "commit", a: "abort", o: "write outside" } as const)[word[1] as "w"];
-    return { producer: Number(word[0]), does };
+    return { producer: Number(word[0]), does, records: 1 };
   });
 
 describe.each([
@@ -123,6 +120,7 @@ test("any interleaving, fetched from anywhere in any portions", () => {
   const step = fc.record({
     producer: fc.integer({ min: 1, max: 4 }),
     does: fc.constantFrom<Step["does"]>("write", "write", "commit", "abort", "write outside"),
+    records: fc.constantFrom<1 | 2>(1, 2),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 9 }), fc.nat(), (all, size, at) => {

@@ -85,6 +85,19 @@ test("a block that copies from four bytes' distance back is read", () => {
   expect(decompress("snappy", block, MB).toString()).toBe("abababab");
 });
 
+test.each([
+  ["from where it is to be written", [3, 0, 0x61, (1 << 2) | 2, 0, 0]],
+  ["from before the block", [3, 0, 0x61, (1 << 2) | 2, 2, 0]],
+])("a snappy copy %s is refused", (_name, block) => {
+  expect(() => decompress("snappy", Buffer.from(block), MB)).toThrow("from outside of its block");
+});
+
+test("an LZ4 block ends with five literal bytes, as the format asks", () => {
+  const packed = compress("lz4", Buffer.alloc(1000, "a"));
+  const block = packed.subarray(11, 11 + packed.readUInt32LE(7));
+  expect(block.subarray(-6).toString("latin1")).toBe("\x50aaaaa");
+});
+
 test("LZ4 blocks that reach into earlier ones, stored blocks, a content size and checksums are read", () => {
   const descriptor = Buffer.concat([Buffer.from([0b0101_1100, 4 << 4]), Buffer.from([12, 0, 0, 0, 0, 0, 0, 0])]);
   const stored = Buffer.from("abcdef");

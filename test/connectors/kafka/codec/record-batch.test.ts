@@ -193,6 +193,20 @@ test.each([
   expect(() => readAll(bad)).toThrow(message);
 });
 
+test("the head has the first and the highest timestamp", () => {
+  const batch = batchOf(three);
+  expect([batch.readBigInt64BE(27), batch.readBigInt64BE(35)]).toEqual([1_700_000_000_000n, 1_700_000_000_005n]);
+});
+
+test("a record with bytes behind its last field is refused", () => {
+  const batch = batchOf([{ key: null, value: "v", timestamp: 0, headers: [] }]);
+  const slack = Buffer.concat([batch, Buffer.from([0])]);
+  slack.writeInt32BE(slack.length - 12, 8);
+  slack[61] = (slack[61] ?? 0) + 2; // the record says that it is one byte longer
+  slack.writeUInt32BE(crc32c(slack, 21), 17);
+  expect(() => readAll(slack)).toThrow("whose fields do not end with it");
+});
+
 test("a small batch that makes a large one is refused", () => {
   const batch = batchOf([{ key: null, value: Buffer.alloc(2_000_000), timestamp: 0, headers: [] }], "zstd");
   expect(codeOf(() => readAll(batch, { from: 0, batchBytesMax: 1_000_000 }))).toBe("KAFKA_FORMAT");

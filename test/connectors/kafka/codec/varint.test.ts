@@ -68,3 +68,9 @@ test("behind the end of the bytes there are zeros", () => {
   expect([readVarint(Buffer.from([0x80]), 0), varintEnd]).toEqual([0, 2]);
   expect([readVarlong(Buffer.alloc(0), 0), varintEnd]).toEqual([0, 1]);
 });
+
+test("of an integer that is too long for 32 bits the lower ones are read", () => {
+  const long = Buffer.alloc(12);
+  const end = writeVarlong(long, 0, 2 ** 40 + 21);
+  expect([readVarint(long, 0), varintEnd]).toEqual([21, end]);
+});
