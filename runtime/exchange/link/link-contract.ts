@@ -124,7 +124,8 @@ export interface Exchange {
   attach(deployment: RegionDeployment, memory: SharedMemory, onOversize: DeliverOversize): AttachedRegion;
   /**
    * Connects to ask a worker for checkpoints. Calls back once: with the connection when both sides have shown who they are,
-   * or with why there is none. It ends with the epoch of either side.
+   * or with why there is none. It ends with the epoch of either side. REQUIRES: the callback says at once where its bytes
+   * go (`use`), as the place of the next ones is asked for when it returns.
    */
   dialStores(peer: PeerAddress, done: (connection: Connection | undefined, reason: string) => void): void;
   /** Of the links that are connected. */
