@@ -19,7 +19,7 @@ test("a seed always gives the same run, another one another", { timeout: 120_000
 
 test("only those faults strike that were asked for", { timeout: 120_000 }, async () => {
   const { job } = jobs["window"] as (typeof jobs)[string];
-  const faults = { crashes: false, power: true, network: false, disk: false, clock: false };
+  const faults = { crashes: false, power: true, hosts: false, network: false, disk: false, clock: false };
   const results = await simulate(job, { seeds: 6, faults });
   const struck = new Set(results.flatMap(({ counts }) => [...counts.keys()]));
   expect([...struck].sort()).toEqual(

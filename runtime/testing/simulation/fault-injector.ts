@@ -1,6 +1,7 @@
 /** Makes what was drawn (`faults.ts`) happen to a simulated cluster, and stops when it is told to. */
 
 import type { FaultKind, PlannedFault } from "./faults.ts";
+import { folderOfHost } from "./host-stores.ts";
 import type { Host, SimulatedProcess } from "./process.ts";
 import type { SimulatedCluster } from "./simulated-cluster.ts";
 
@@ -20,6 +21,7 @@ export class FaultInjector {
   readonly #faults: readonly PlannedFault[];
   readonly counts = new Map<string, number>();
   #ended = false;
+  #hostLost = false;
 
   constructor(cluster: SimulatedCluster, faults: readonly PlannedFault[]) {
     this.#cluster = cluster;
@@ -76,6 +78,9 @@ export class FaultInjector {
       case "clusterLosesPower":
         for (const host of this.#hosts) cluster.losePower(host, restartMs);
         break;
+      case "hostIsLost":
+        this.#lose(worker?.host, restartMs);
+        break;
       case "slotDies":
         pick(pick(cluster.workers, which)?.slots ?? [], amount)?.lose(new Error("simulated"));
         break;
@@ -114,6 +119,14 @@ export class FaultInjector {
 
   get #hosts(): readonly Host[] {
     return [this.#cluster.coordinatorHost, ...this.#cluster.hosts];
+  }
+
+  /** With all that its worker has stored. A second one could have the only copies that are left. */
+  #lose(host: Host | undefined, restartMs: number): void {
+    if (host === undefined || this.#hostLost || !this.#cluster.hasCopies) return;
+    this.#hostLost = true;
+    this.#cluster.losePower(host, restartMs);
+    this.#cluster.disk.remove(folderOfHost(host), host);
   }
 
   /** One way only. */

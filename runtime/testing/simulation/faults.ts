@@ -21,6 +21,7 @@ export const faultKinds = [
   "wayIsCut",
   "hostIsCutOff",
   "networkIsSlow",
+  "hostIsLost",
   "diskIsFull",
   "diskIsSlow",
   "clockJumps",

@@ -12,12 +12,16 @@ import { type Files, makeFolder, unlessAbsent } from "../../state/files.ts";
 import type { OpenStore, StoreDatabase, WorkerFolders } from "../../worker/stores/store-folders.ts";
 import type { Disk } from "./disk.ts";
 import { filesOf } from "./disk-files.ts";
-import type { SimulatedProcess } from "./process.ts";
+import type { Host, SimulatedProcess } from "./process.ts";
 import { quietFiles } from "./quiet-files.ts";
 
 const ROOT = "/hosts";
 /** As a worker waits before it takes over what nobody has. */
 const ADOPT_AFTER_MS = 10_000;
+
+export function folderOfHost({ name }: Host): string {
+  return `${ROOT}/${name}`;
+}
 
 /** Of all hosts: who has which one. */
 export class HostStores {
@@ -102,7 +106,7 @@ class ProcessStores implements WorkerFolders {
     this.#hosts = hosts;
     this.#changed = changed;
     this.#fence = fence;
-    this.#folder = `${ROOT}/${process.host.name}`;
+    this.#folder = folderOfHost(process.host);
   }
 
   get all(): readonly OpenStore[] {

@@ -29,6 +29,8 @@ export interface SimulatedFaults {
   readonly crashes?: boolean;
   /** Hosts that lose their power, and with it what was not synced. */
   readonly power?: boolean;
+  /** A worker's host that comes back with an empty disk: once a run, where checkpoints have copies on other hosts. */
+  readonly hosts?: boolean;
   /** Connections that break, ways that are cut, in one direction or both, and delays. */
   readonly network?: boolean;
   /** A disk that is full or slow. */
@@ -76,6 +78,7 @@ export interface SeedResult {
 const kindsOf: Readonly<Record<keyof SimulatedFaults, readonly FaultKind[]>> = {
   crashes: ["workerDies", "coordinatorDies", "slotDies", "workerStandsStill", "coordinatorStandsStill"],
   power: ["workerLosesPower", "coordinatorLosesPower", "clusterLosesPower"],
+  hosts: ["hostIsLost"],
   network: ["controlBreaks", "linkBreaks", "wayIsCut", "hostIsCutOff", "networkIsSlow"],
   disk: ["diskIsFull", "diskIsSlow"],
   clock: ["clockJumps"],

@@ -132,6 +132,12 @@ export class SimulatedCluster {
     return this.#workers.filter(({ process }) => process.alive);
   }
 
+  /** Whether each checkpoint is on two hosts at least: workers keep it, and one of them cannot run the job alone. */
+  get hasCopies(): boolean {
+    const { storesInWorkers, plan, slotsPerWorker } = this.#run;
+    return storesInWorkers && plan.executionGraph.slots > slotsPerWorker;
+  }
+
   get coordinator(): SimulatedProcess | undefined {
     return this.#coordinator?.process.alive === true ? this.#coordinator.process : undefined;
   }
