@@ -18,7 +18,7 @@ declare module "vitest" {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const program = motoServer() ?? (process.env["MILLRACE_S3_REQUIRED"] ? await installMotoServer() : undefined);
   if (program === undefined) {
-    const how = "pip install 'moto[server]', or set MILLRACE_S3_REQUIRED=1 to have it installed";
+    const how = "set MILLRACE_S3_REQUIRED=1 to have it installed into the cache folder, once";
     process.stderr.write(
       `\n*** There is no S3 server for the tests of checkpoints in S3: ${how}.\n*** THEY ARE SKIPPED.\n\n`,
     );

@@ -1,8 +1,8 @@
 /**
  * A real S3-compatible server for tests: moto's, of PyPI, which checks signatures and permissions when it is told to.
  *
- * It is the one of MILLRACE_MOTO_SERVER or of the PATH, else one in a virtual environment of Python in the user's cache
- * folder, which `install` makes there once.
+ * It is the one of MILLRACE_MOTO_SERVER, else one in a virtual environment of Python in the user's cache folder, which
+ * `install` makes there once. Not whatever the PATH has: earlier versions take right signatures for wrong ones.
  */
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
@@ -10,7 +10,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { AwsClient } from "aws4fetch";
@@ -37,10 +37,8 @@ function cached(): string {
 
 /** The server's program; undefined: it is not here. */
 export function motoServer(): string | undefined {
-  const given = process.env["MILLRACE_MOTO_SERVER"];
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  const places = [...folders.map((folder) => join(folder, "moto_server")), join(cached(), "bin", "moto_server")];
-  return given ?? places.find((path) => existsSync(path));
+  const installed = join(cached(), "bin", "moto_server");
+  return process.env["MILLRACE_MOTO_SERVER"] ?? (existsSync(installed) ? installed : undefined);
 }
 
 /** Takes a minute, once. @throws what Python answers. */
