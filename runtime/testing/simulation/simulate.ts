@@ -88,7 +88,7 @@ const patient: RestartStrategy = { kind: "exponentialBackoff", initial: "50ms", 
 const CHECKPOINT_TIMEOUT = "4s";
 const RECORDS_AT_ONCE = 24;
 /** Shared memory is freed by collections alone, and the collector does not know how much there is. */
-const COLLECT_EVERY_RUNS = 20;
+const COLLECT_EVERY_RUNS = 5;
 const DIFFERENCES_SHOWN = 3;
 
 /**
