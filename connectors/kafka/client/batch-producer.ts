@@ -3,8 +3,11 @@
  * answer counts for itself: a request to several would be answered by some and lost by others.
  *
  * A batch whose leader changed or did not answer is sent again as it is. With a producer's stamp brokers take it once, also
- * when they had it already; without one it may be written twice. REQUIRES: a partition's next batch is sent when the one
- * before it is acknowledged, so that none can overtake another.
+ * when they had it already; without one it may be written twice. With one too, if all of this comes together: it is in no
+ * transaction, its records' timestamps are older than a day (the broker's `producer.id.expiration.ms`), by which brokers
+ * take a producer for gone, and its broker is killed between writing and acknowledging it.
+ *
+ * REQUIRES: a partition's next batch is sent when the one before it is acknowledged, so that none can overtake another.
  */
 
 import { RETRY_WITHIN_MS } from "../limits.ts";

@@ -19,6 +19,7 @@ import {
   commitOffsetsInTransaction,
   endTransaction,
   initProducerId,
+  type ProducerIdentity,
   type TransactionalProducer,
 } from "../../../connectors/kafka/protocol/transactions.ts";
 import { KafkaCluster } from "../../kafka-broker/kafka-cluster.ts";
@@ -218,34 +219,54 @@ describeOnKafka("a client", () => {
   });
 });
 
-describe.runIf(whyNoKafkaHere() === undefined)("while the leader of all partitions is killed and comes back", () => {
-  test("each batch is written once, in order", async () => {
-    await using cluster = await KafkaCluster.start();
-    await using client = new KafkaClient({ brokers: cluster.brokers });
-    await withAdmin(
-      (admin) => admin.createTopics({ waitForLeaders: true, topics: [{ topic: "t", numPartitions: 1 }] }),
-      [...cluster.brokers],
-    );
-    const identity = await client.toAny(initProducerId(null, 0));
-    const sender = new BatchProducer(client);
-    let stop = false;
-    const sending = (async () => {
-      let sequence = 0;
-      for (; !stop; sequence++) {
-        const builder = new RecordBatchBuilder();
-        builder.append(null, String(sequence), 0);
-        const stamp = { ...identity, baseSequence: sequence, transactional: false };
-        await sender.send([{ topic: "t", partition: 0, batch: builder.finish(stamp) }]);
-      }
-      return sequence;
-    })();
-    await sleep(500);
-    await cluster.kill(1);
-    await cluster.restart(1);
-    await sleep(500);
-    stop = true;
-    const sent = await sending;
-    expect(sender.retries).toBeGreaterThan(0);
-    expect(await valuesOf(client, "t")).toEqual(Array.from({ length: sent }, (_, index) => String(index)));
-  });
+describe.runIf(whyNoKafkaHere() === undefined)("while brokers are killed and come back", () => {
+  test("each batch is written once, in order, on a single node", () => sendThrough(1, [1]));
+
+  test("each batch is written once, in order, as leaders move", { timeout: 300_000 }, () => sendThrough(3, [1, 2, 3]));
 });
+
+const PARTITIONS = [0, 1, 2, 3];
+
+/** Sends numbers into all partitions, one batch after the other, while nodes are killed in turns and come back. */
+async function sendThrough(nodes: 1 | 3, killed: readonly number[]): Promise<void> {
+  await using cluster = await KafkaCluster.start({ nodes });
+  await using client = new KafkaClient({ brokers: cluster.brokers });
+  const topic = { topic: "t", numPartitions: PARTITIONS.length, replicationFactor: nodes };
+  await withAdmin((admin) => admin.createTopics({ waitForLeaders: true, topics: [topic] }), [...cluster.brokers]);
+  const identity = await client.toAny(initProducerId(null, 0));
+  const sender = new BatchProducer(client);
+  const stop = new AbortController();
+  const sending = PARTITIONS.map((partition) => sendNumbers(sender, partition, identity, stop.signal));
+  await sleep(500);
+  for (const node of killed) {
+    await cluster.kill(node);
+    await sleep(1000);
+    await cluster.restart(node);
+    await sleep(500);
+  }
+  stop.abort();
+  const sent = await Promise.all(sending);
+  expect(sender.retries).toBeGreaterThan(0);
+  for (const partition of PARTITIONS) {
+    const records = await readPartition(client, "t", { partition });
+    const values = records.map(({ value }) => Number(Buffer.from(value ?? "", "hex").toString()));
+    expect(values).toEqual(Array.from({ length: sent[partition] ?? 0 }, (_, index) => index));
+  }
+}
+
+/** How many it has sent when it is told to stop. */
+async function sendNumbers(
+  sender: BatchProducer,
+  partition: number,
+  identity: ProducerIdentity,
+  stop: AbortSignal,
+): Promise<number> {
+  let sequence = 0;
+  for (; !stop.aborted; sequence++) {
+    const builder = new RecordBatchBuilder();
+    builder.append(null, String(sequence), Date.now()); // of records of 1970 a broker forgets the producer at once
+    const batch = builder.finish({ ...identity, baseSequence: sequence, transactional: false });
+    await sender.send([{ topic: "t", partition, batch }]);
+  }
+  return sequence;
+}
