@@ -174,6 +174,7 @@ async function restarting(
     ...{ ...common, from: from?.restore, openSlots, callAfter: systemCallAfter, store, settings },
     lineage: await LineageFile.open(store, location, job.name, newId).catch((error) => closedWith(store, error)),
     nowMs: () => systemClock.now(),
+    monotonicMs: () => systemClock.monotonicMs(),
     random: () => Math.random(),
     merge: (name) => mergeInThread(store, name),
     restart: restartRule(job.options.restart ?? RESTART_DEFAULT),

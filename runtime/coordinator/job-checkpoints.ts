@@ -40,6 +40,8 @@ export interface JobCheckpointsSurroundings {
   readonly results: JobResults;
   record(): JobRecord;
   nowMs(): number;
+  /** Does not jump. */
+  monotonicMs(): number;
   callAfter(ms: number, callback: () => void): () => void;
   log(level: Exclude<LogLevel, "silent">, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Resolves when the record says that the region had this one. */
@@ -192,14 +194,14 @@ export class JobCheckpoints {
 
   /** Workers and disks come back: nothing is given up for what lasts a moment. */
   async #patiently<T>(isOver: () => boolean, act: () => Promise<T>): Promise<T> {
-    const { nowMs, callAfter, log } = this.#surroundings;
-    const untilMs = nowMs() + STORE_WAIT_MS;
+    const { monotonicMs, callAfter, log } = this.#surroundings;
+    const untilMs = monotonicMs() + STORE_WAIT_MS;
     for (let pauseMs = STORE_RETRY_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, STORE_RETRY_MS_MAX)) {
       try {
         return await act();
       } catch (error) {
         const unreadable = error instanceof MillraceError && error.code === "CHECKPOINT_STORE";
-        if (!unreadable || isOver() || nowMs() >= untilMs) throw error;
+        if (!unreadable || isOver() || monotonicMs() >= untilMs) throw error;
         if (pauseMs === STORE_RETRY_MS_MIN) log("warn", `the newest checkpoint is waited for: ${error.message}`, {});
       }
       await new Promise<void>((resolve) => callAfter(pauseMs, resolve));
@@ -257,7 +259,8 @@ export class JobCheckpoints {
   }
 
   #create(index: number): CheckpointedRegion {
-    const { plan, regions, storage, results, record, nowMs, callAfter, log, completed, fail } = this.#surroundings;
+    const { plan, regions, storage, results, record, completed, fail } = this.#surroundings;
+    const { nowMs, monotonicMs, callAfter, log } = this.#surroundings;
     const { checkpoints: settings } = plan;
     const folder = storage.folderOf(record().id, index);
     let opened: Promise<CheckpointStore> | undefined;
@@ -270,7 +273,7 @@ export class JobCheckpoints {
     };
     const checkpoints = new RegionCheckpoints({
       ...{ region: index, lineage: record().lineage, jobGraph: plan.jobGraph, stats: this.stats },
-      ...{ store, nowMs, callAfter, log, retained: settings?.retained ?? CHECKPOINTS_RETAINED },
+      ...{ store, nowMs, monotonicMs, callAfter, log, retained: settings?.retained ?? CHECKPOINTS_RETAINED },
       rules: {
         intervalMs: settings?.intervalMs,
         minPauseMs: settings?.minPauseMs ?? 0,

@@ -333,6 +333,7 @@ export class JobManager {
       ...{ plan: this.plan, regions: this.regions, storage, results, callAfter },
       record: () => this.record,
       nowMs: () => this.#now(),
+      monotonicMs: () => this.#surroundings.clock.monotonicMs(),
       log: (level, message, fields) => this.log(level, message, fields),
       completed: (region, checkpoint, published) => this.#completed(region, checkpoint, published),
       damaged: (region, error) => this.#keepException({ kind: "exception", region, error, restarted: true }, undefined),

@@ -64,7 +64,10 @@ export interface RegionCheckpointsOptions {
   readonly retained: number;
   store(): Promise<CheckpointStore>;
   readonly stats: CheckpointStats;
+  /** Of the wall clock: for people. */
   nowMs(): number;
+  /** By which intervals and timeouts are told: the wall clock may jump. */
+  monotonicMs(): number;
   callAfter(ms: number, callback: () => void): () => void;
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Writes a chain again as one: the name of the copy. */
@@ -219,7 +222,7 @@ export class RegionCheckpoints {
   }
 
   #apply(event: Untimed<CheckpointEvent>): void {
-    const timed = { ...event, nowMs: this.#options.nowMs() } as CheckpointEvent;
+    const timed = { ...event, nowMs: this.#options.monotonicMs() } as CheckpointEvent;
     const { state, effects } = nextCheckpointLife(this.#life, timed, this.#options.rules);
     this.#life = state;
     for (const effect of effects) this.#do(effect);
@@ -270,11 +273,11 @@ export class RegionCheckpoints {
     if (atMs === Number.POSITIVE_INFINITY) return () => {};
     // A timer may come a little early, and then there is none that waits.
     const ring = (): void => {
-      const leftMs = atMs - this.#options.nowMs();
+      const leftMs = atMs - this.#options.monotonicMs();
       if (leftMs > 0) this.#cancelTimer = this.#options.callAfter(leftMs, ring);
       else this.#apply({ kind: "time" });
     };
-    return this.#options.callAfter(Math.max(0, atMs - this.#options.nowMs()), ring);
+    return this.#options.callAfter(Math.max(0, atMs - this.#options.monotonicMs()), ring);
   }
 
   #begin(checkpoint: number, savepoint: boolean): void {

@@ -39,6 +39,8 @@ export interface RestartingJobOptions
   readonly openSlots: () => AttemptSlots;
   readonly callAfter: (ms: number, callback: () => void) => () => void;
   readonly nowMs: () => number;
+  /** Does not jump. */
+  readonly monotonicMs: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   readonly store: CheckpointStore;
@@ -63,10 +65,10 @@ export class RestartingJob {
 
   constructor(options: RestartingJobOptions) {
     this.#options = options;
-    const { plan, settings, store, lineage, nowMs, callAfter, log, merge } = options;
+    const { plan, settings, store, lineage, nowMs, monotonicMs, callAfter, log, merge } = options;
     this.#checkpoints = new RegionCheckpoints({
       ...{ region: 0, lineage: lineage.lineage, jobGraph: plan.jobGraph, rules: settings, retained: settings.retained },
-      ...{ stats: this.stats, store: async () => store, nowMs, callAfter, log, merge },
+      ...{ stats: this.stats, store: async () => store, nowMs, monotonicMs, callAfter, log, merge },
       // Rows are kept in memory, and are gone with the process anyway.
       keepOutput: async () => {},
       completed: (manifest) => this.#completed(manifest),

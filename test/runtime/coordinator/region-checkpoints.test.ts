@@ -38,6 +38,7 @@ class Region {
   readonly snapshots: SlotSnapshots;
   failure: MillraceError | undefined;
   nowMs = 1000;
+  wallAheadMs = 0;
   #backend = createMemoryBackend({ operator: counted, keyGroups: { first: 0, last: 127 }, keyGroupCount: 128 });
   #ring: (() => void) | undefined;
 
@@ -50,7 +51,8 @@ class Region {
     this.checkpoints = new RegionCheckpoints({
       ...{ region: 0, lineage: "job@1", jobGraph, retained: 2, store: async () => this.store, stats: this.stats },
       rules: { intervalMs: 100, minPauseMs: 0, timeoutMs: 1000, tolerated: 0 },
-      nowMs: () => this.nowMs,
+      nowMs: () => this.nowMs + this.wallAheadMs,
+      monotonicMs: () => this.nowMs,
       callAfter: (_, callback) => {
         this.#ring = callback;
         return () => {
@@ -199,6 +201,17 @@ describe("the checkpoints of a region", () => {
     region.count(3);
     await region.take(3);
     expect((await region.manifest(3)).chain).toEqual([]);
+  });
+
+  test("are taken at their intervals when the wall clock jumps, back or ahead", async () => {
+    const region = new Region();
+    region.open();
+    for (const [at, jumpMs] of [0, -3_600_000, 7_200_000].entries()) {
+      region.wallAheadMs += jumpMs;
+      await region.take(at + 1);
+    }
+    expect(region.told.filter((told) => told.startsWith("begin"))).toEqual(["begin 1", "begin 2", "begin 3"]);
+    expect(region.told.filter((told) => told.endsWith("nothing"))).toEqual([]);
   });
 
   test("keep as many as are retained, and what these build on", async () => {
