@@ -5,6 +5,7 @@ import { BatchProducer } from "../../../connectors/kafka/client/batch-producer.t
 import { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
 import { compressions } from "../../../connectors/kafka/codec/compression.ts";
 import { RecordBatchBuilder } from "../../../connectors/kafka/codec/record-batch-builder.ts";
+import { listOffsets } from "../../../connectors/kafka/protocol/list-offsets.ts";
 import { hasJudge, javaConsumes, javaProduces, javaRecord, javaTransacts } from "./java-judge.ts";
 import { brokers, describeOnKafka, newTopic } from "./on-kafka.ts";
 import { readPartition } from "./read-topic.ts";
@@ -54,6 +55,7 @@ describeOnKafka("with the Java client", () => {
     await using client = new KafkaClient({ brokers });
     const topic = await newTopic("transactions");
     await javaTransacts(topic, steps);
+    await expect.poll(() => openRecords(client, topic)).toBe(0); // the last markers are written a moment later
     const [committed, uncommitted] = await Promise.all([
       javaConsumes(topic, "read_committed"),
       javaConsumes(topic, "read_uncommitted"),
@@ -69,6 +71,15 @@ describeOnKafka("with the Java client", () => {
     }
   });
 });
+
+/** How many records lie behind the beginning of the first open transaction. */
+async function openRecords(client: KafkaClient, topic: string): Promise<number> {
+  const where = { topic, partition: 0 };
+  const query = [{ ...where, at: "latest", leaderEpoch: -1 }] as const;
+  const [stable] = await client.toLeader(where, () => listOffsets(query, true));
+  const [last] = await client.toLeader(where, () => listOffsets(query, false));
+  return (last?.offset ?? 0) - (stable?.offset ?? 0);
+}
 
 function appendJudged(builder: RecordBatchBuilder, record: ReturnType<typeof javaRecord>): void {
   const bytes = (hex: string | null): Buffer | null => (hex === null ? null : Buffer.from(hex, "hex"));
