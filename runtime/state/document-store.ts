@@ -11,20 +11,18 @@
 import { crc32 } from "node:zlib";
 import type { Level } from "level";
 import { MillraceError } from "../../core/errors.ts";
+import { ReopenedLevel } from "./reopened-level.ts";
 
 export type DocumentChange =
   | { readonly kind: "put"; readonly name: string; readonly value: unknown }
   | { readonly kind: "delete"; readonly name: string };
 
 export class DocumentStore {
-  readonly #level: Level<string, string>;
+  readonly #level: ReopenedLevel<string>;
   readonly #folder: string;
-  /** Whether a write has failed since it was opened: what came behind it could be lost (`level-store.ts`). */
-  #suspect = false;
-  #reopening: Promise<void> | undefined;
 
   private constructor(level: Level<string, string>, folder: string) {
-    this.#level = level;
+    this.#level = new ReopenedLevel(level);
     this.#folder = folder;
   }
 
@@ -43,17 +41,14 @@ export class DocumentStore {
 
   /** @throws STATE_CORRUPT */
   async get(name: string): Promise<unknown> {
-    const text = await this.#level.get(name);
+    const text = await this.#level.read((db) => db.get(name));
     return text === undefined ? undefined : this.#decode(name, text);
   }
 
   /** Documents whose names begin so, in the order of their names. @throws STATE_CORRUPT */
   async all(prefix: string): Promise<readonly (readonly [string, unknown])[]> {
-    const found: [string, unknown][] = [];
-    for await (const [name, text] of this.#level.iterator({ gte: prefix, lt: `${prefix}\uffff` })) {
-      found.push([name, this.#decode(name, text)]);
-    }
-    return found;
+    const found = await this.#level.read((db) => db.iterator({ gte: prefix, lt: `${prefix}\uffff` }).all());
+    return found.map(([name, text]) => [name, this.#decode(name, text)]);
   }
 
   /** All of them or none. Resolves when they are on the disk. */
@@ -63,27 +58,7 @@ export class DocumentStore {
         ? ({ type: "put", key: change.name, value: encode(change.value) } as const)
         : ({ type: "del", key: change.name } as const),
     );
-    if (this.#suspect) await this.#reopened();
-    try {
-      await this.#level.batch(batch, { sync: true });
-    } catch (cause) {
-      this.#suspect = true;
-      throw cause;
-    }
-  }
-
-  /** Once, whoever waits for it. */
-  #reopened(): Promise<void> {
-    this.#reopening ??= this.#reopen().finally(() => {
-      this.#reopening = undefined;
-    });
-    return this.#reopening;
-  }
-
-  async #reopen(): Promise<void> {
-    if (this.#level.status === "open") await this.#level.close();
-    await this.#level.open();
-    this.#suspect = false;
+    await this.#level.write((db) => db.batch(batch, { sync: true }));
   }
 
   async close(): Promise<void> {

@@ -9,13 +9,6 @@
  *
  * One process opens a database, and LevelDB's lock keeps others out. LevelDB recovers in silence what it can when its log
  * is damaged; that something is missing is found by the manifest, which knows its blocks.
- *
- * The law: a write that failed, as on a full disk, may have left a part of itself at the end of LevelDB's log, and what is
- * written behind that is lost at the next start, synced or not. So nothing is: the database is opened anew first.
- *
- *   open ──a write fails──► suspect ──next use: closed, opened──► open
- *                              ▲                      │ cannot be opened
- *                              └──────────────────────┘
  */
 
 import { Level } from "level";
@@ -31,6 +24,7 @@ import {
   storeFailed,
 } from "./checkpoint-store.ts";
 import { makeFolder, systemFiles } from "./files.ts";
+import { ReopenedLevel } from "./reopened-level.ts";
 
 /** Blocks are compressed little and read in order: larger write buffers spare rewriting them. */
 const WRITE_BUFFER_BYTES = 32 * 1024 * 1024;
@@ -39,6 +33,8 @@ const WRITE_BUFFER_BYTES = 32 * 1024 * 1024;
 const END = "\uffff";
 
 const bytes = { valueEncoding: "view" } as const;
+
+type Database = Level<string, Uint8Array>;
 
 /** A store with a database of its own. @throws CHECKPOINT_STORE when it cannot be opened, or another process has it open. */
 export async function openLevelStore(location: string): Promise<CheckpointStore & CheckpointNotes> {
@@ -49,12 +45,10 @@ export async function openLevelStore(location: string): Promise<CheckpointStore 
 /** Whose stores are named by their places: letters, digits, dots, dashes and underscores, and slashes between. */
 export class LevelDatabase {
   readonly location: string;
-  readonly db: Level<string, Uint8Array>;
-  #suspect = false;
-  #reopening: Promise<void> | undefined;
+  readonly #level: ReopenedLevel<Uint8Array>;
 
-  private constructor(db: Level<string, Uint8Array>, location: string) {
-    this.db = db;
+  private constructor(db: Database, location: string) {
+    this.#level = new ReopenedLevel(db);
     this.location = location;
   }
 
@@ -79,10 +73,10 @@ export class LevelDatabase {
 
   /** Those that have anything. */
   places(): Promise<readonly string[]> {
-    return this.attempt("list places", async () => {
+    return this.read("list places", async (db) => {
       const places: string[] = [];
       for (let from = "p/"; ; from = `p/${places.at(-1)}/${END}`) {
-        const [key] = await this.db.keys({ gt: from, lt: `p/${END}`, limit: 1 }).all();
+        const [key] = await db.keys({ gt: from, lt: `p/${END}`, limit: 1 }).all();
         if (key === undefined) return places;
         places.push(key.split("/").slice(1, 3).join("/"));
       }
@@ -91,47 +85,29 @@ export class LevelDatabase {
 
   /** Removes all of a place, or of all places that begin so and with a slash behind it. */
   async remove(place: string): Promise<void> {
-    await this.write("delete a place", () => this.db.clear({ gte: `p/${place}/`, lt: `p/${place}/${END}` }));
+    await this.write("delete a place", (db) => db.clear({ gte: `p/${place}/`, lt: `p/${place}/${END}` }));
   }
 
   close(): Promise<void> {
-    return this.attempt("be closed", () => this.db.close());
+    return this.#named("be closed", this.#level.close());
   }
 
   /** @throws CHECKPOINT_STORE, with what it failed at. */
-  async attempt<T>(what: string, act: () => Promise<T>): Promise<T> {
+  async read<T>(what: string, act: (db: Database) => Promise<T>): Promise<T> {
+    return await this.#named(what, this.#level.read(act));
+  }
+
+  /** @throws CHECKPOINT_STORE, with what it failed at. */
+  async write<T>(what: string, act: (db: Database) => Promise<T>): Promise<T> {
+    return await this.#named(what, this.#level.write(act));
+  }
+
+  async #named<T>(what: string, done: Promise<T>): Promise<T> {
     try {
-      if (this.#suspect) await this.#reopened();
-      return await act();
+      return await done;
     } catch (cause) {
       throw storeFailed(what, this.location, cause);
     }
-  }
-
-  /** The same for what writes. */
-  write<T>(what: string, act: () => Promise<T>): Promise<T> {
-    return this.attempt(what, async () => {
-      try {
-        return await act();
-      } catch (cause) {
-        this.#suspect = true;
-        throw cause;
-      }
-    });
-  }
-
-  /** One after the other: who uses it meanwhile waits. */
-  #reopened(): Promise<void> {
-    this.#reopening ??= this.#reopen().finally(() => {
-      this.#reopening = undefined;
-    });
-    return this.#reopening;
-  }
-
-  async #reopen(): Promise<void> {
-    if (this.db.status === "open") await this.db.close();
-    await this.db.open();
-    this.#suspect = false;
   }
 }
 
@@ -159,22 +135,20 @@ class LevelStore implements CheckpointStore, CheckpointNotes {
     const puts = blocks.map((value, i) => {
       return { type: "put" as const, key: this.#blockKey({ checkpoint, worker, number: first + i }), value };
     });
-    await this.#database.write("write blocks", () => this.#database.db.batch(puts, { sync: true }));
+    await this.#database.write("write blocks", (db) => db.batch(puts, { sync: true }));
   }
 
   async writeManifest(name: CheckpointName, manifest: Uint8Array): Promise<void> {
-    await this.#database.write("write a manifest", () =>
-      this.#database.db.put(this.#manifestKey(name), manifest, { sync: true }),
-    );
+    await this.#database.write("write a manifest", (db) => db.put(this.#manifestKey(name), manifest, { sync: true }));
   }
 
   readManifest(name: CheckpointName): Promise<Uint8Array | undefined> {
-    return this.#do("read a manifest", () => this.#database.db.get(this.#manifestKey(name)));
+    return this.#do("read a manifest", (db) => db.get(this.#manifestKey(name)));
   }
 
   manifests(): Promise<readonly CheckpointName[]> {
-    return this.#do("list manifests", async () => {
-      const keys = await this.#database.db.keys(this.#range("m/")).all();
+    return this.#do("list manifests", async (db) => {
+      const keys = await db.keys(this.#range("m/")).all();
       return keys.map((key) => key.slice(this.#prefix.length + 2) as CheckpointName);
     });
   }
@@ -183,8 +157,8 @@ class LevelStore implements CheckpointStore, CheckpointNotes {
     const chunks: BlockPlace[][] = [];
     for (let at = 0; at < places.length; at += BLOCKS_READ_AHEAD) chunks.push(places.slice(at, at + BLOCKS_READ_AHEAD));
     const read = (chunk: readonly BlockPlace[]) =>
-      this.#do("read blocks", () =>
-        this.#database.db.getMany(
+      this.#do("read blocks", (db) =>
+        db.getMany(
           chunk.map((place) => this.#blockKey(place)),
           { fillCache: false },
         ),
@@ -201,12 +175,12 @@ class LevelStore implements CheckpointStore, CheckpointNotes {
   }
 
   checkpointsWithBlocks(): Promise<readonly CheckpointName[]> {
-    return this.#do("list blocks", async () => {
+    return this.#do("list blocks", async (db) => {
       const names: CheckpointName[] = [];
       // Each checkpoint is found by one step to the first key behind those of the one before.
       const { lt } = this.#range("b/");
       for (let gt = `${this.#prefix}b/`; ; gt = `${this.#prefix}b/${names.at(-1)}/${END}`) {
-        const [key] = await this.#database.db.keys({ gt, lt, limit: 1 }).all();
+        const [key] = await db.keys({ gt, lt, limit: 1 }).all();
         if (key === undefined) return names.sort();
         names.push(key.slice(this.#prefix.length).split("/")[1] as CheckpointName);
       }
@@ -214,31 +188,27 @@ class LevelStore implements CheckpointStore, CheckpointNotes {
   }
 
   async deleteManifest(name: CheckpointName): Promise<void> {
-    await this.#database.write("delete a manifest", () =>
-      this.#database.db.del(this.#manifestKey(name), { sync: true }),
-    );
+    await this.#database.write("delete a manifest", (db) => db.del(this.#manifestKey(name), { sync: true }));
   }
 
   async deleteBlocks(name: CheckpointName): Promise<void> {
-    await this.#database.write("delete blocks", () => this.#database.db.clear(this.#range(`b/${name}/`)));
+    await this.#database.write("delete blocks", (db) => db.clear(this.#range(`b/${name}/`)));
   }
 
   readNote(name: string): Promise<Uint8Array | undefined> {
-    return this.#do("read a note", () => this.#database.db.get(`${this.#prefix}n/${name}`));
+    return this.#do("read a note", (db) => db.get(`${this.#prefix}n/${name}`));
   }
 
   async writeNote(name: string, note: Uint8Array): Promise<void> {
-    await this.#database.write("write a note", () =>
-      this.#database.db.put(`${this.#prefix}n/${name}`, note, { sync: true }),
-    );
+    await this.#database.write("write a note", (db) => db.put(`${this.#prefix}n/${name}`, note, { sync: true }));
   }
 
   close(): Promise<void> {
     return this.#close();
   }
 
-  #do<T>(what: string, act: () => Promise<T>): Promise<T> {
-    return this.#database.attempt(what, act);
+  #do<T>(what: string, act: (db: Database) => Promise<T>): Promise<T> {
+    return this.#database.read(what, act);
   }
 
   #range(of: string): { readonly gte: string; readonly lt: string } {
