@@ -247,6 +247,8 @@ export class SimulatedCluster {
       cluster.submit(this.#run.plan, submission).then((job) => {
         this.#jobId = job.id;
         over();
+        // No step of the product's, but a moment at which all may depend on what is stored.
+        this.#stepReached("client.answered");
       }, over);
     });
   }
