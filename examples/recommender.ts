@@ -3,37 +3,22 @@
  *
  *   node examples/recommender.ts [--input FILE] [--output DIR] [--parallelism N] [--shuffle-baskets SEED]
  *
- * Purchases are read in parallel, cleaned and given their shopper's history (keyed by shopper), brought back into the
- * order of the log, and sent to every part of the model. Each purchase is first predicted, then learnt. What comes out
- * is the same at any parallelism.
+ * `recommender/pipeline.ts` is the way from a row to a list; here stand where rows come from, where lists go to, and what
+ * is shown meanwhile.
  */
 
 import { parseArgs } from "node:util";
+import { collectTo, defineJob, MillraceError, parquet, run, showProgress, toJsonl } from "millrace";
 import {
-  collectTo,
-  defineJob,
-  inOrder,
-  MillraceError,
-  mergeAnswers,
-  onlineRecommender,
-  parquet,
-  recommenderSchema,
-  run,
-  showProgress,
-  toJsonl,
-} from "millrace";
-import {
-  type Answer,
   firstListOutput,
   metricsOutput,
-  outcome,
   type Shopper,
   shoppersOutput,
   type WindowMetrics,
 } from "./recommender/outcome.ts";
+import { recommendations } from "./recommender/pipeline.ts";
 import { currentHitRate, firstListOf, summaryOf } from "./recommender/report.ts";
-import { type RetailRow, retailColumns, type ShopperEvent, withTime } from "./recommender/rows.ts";
-import { visitKey, visits } from "./recommender/visits.ts";
+import { type RetailRow, retailColumns } from "./recommender/rows.ts";
 
 const job = defineJob(
   import.meta,
@@ -41,28 +26,8 @@ const job = defineJob(
   (env, params) => {
     const shuffleSeed = params.shuffleBaskets < 0 ? null : params.shuffleBaskets;
 
-    const events = env
-      .from(parquet<RetailRow>(params.input, { columns: retailColumns, positionField: "position" }), {
-        name: "purchases-log",
-      })
-      .filter(withTime(), { name: "with-time" })
-      .withTimestamps((row) => row.timestamp)
-      .keyBy(visitKey)
-      .process("visits", visits(shuffleSeed));
-
-    const ordered = events
-      .keyBy(() => 0)
-      .transform<ShopperEvent>("in-order", inOrder({ position: (event) => event.position }), { parallelism: 1 });
-
-    const answers = ordered
-      .broadcast()
-      .transform<Answer>("model", onlineRecommender(), { reads: Object.keys(recommenderSchema) })
-      .keyBy(() => 0)
-      .transform<Answer>("merge", inOrder({ position: (answer) => answer.position, combine: mergeAnswers }), {
-        parallelism: 1,
-      });
-
-    const served = answers.keyBy(() => 0).process("outcome", outcome(), { parallelism: 1 });
+    const log = parquet<RetailRow>(params.input, { columns: retailColumns, positionField: "position" });
+    const served = recommendations(env.from(log, { name: "purchases-log" }), shuffleSeed);
 
     served.to(toJsonl(`${params.output}/recommendations.jsonl`), { name: "recommendations" });
     served

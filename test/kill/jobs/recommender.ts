@@ -1,18 +1,9 @@
 /** The recommender of the examples on a part of the shop's log, with outputs that hold each row once. */
 
-import {
-  defineJob,
-  inOrder,
-  mergeAnswers,
-  onlineRecommender,
-  parquet,
-  recommenderSchema,
-  type Source,
-  toJsonl,
-} from "millrace";
-import { type Answer, metricsOutput, outcome } from "../../../examples/recommender/outcome.ts";
-import { type RetailRow, retailColumns, type ShopperEvent, withTime } from "../../../examples/recommender/rows.ts";
-import { visitKey, visits } from "../../../examples/recommender/visits.ts";
+import { defineJob, parquet, type Source, toJsonl } from "millrace";
+import { metricsOutput } from "../../../examples/recommender/outcome.ts";
+import { recommendations } from "../../../examples/recommender/pipeline.ts";
+import { type RetailRow, retailColumns } from "../../../examples/recommender/rows.ts";
 import { paced } from "./paced.ts";
 
 /** Without the splits that begin behind so many rows. */
@@ -41,23 +32,8 @@ const job = defineJob(
   "recommender",
   (env, { input, output, gate, count, records }) => {
     const log = parquet<RetailRow>(input, { columns: retailColumns, positionField: "position", splitRows: 5000 });
-    const events = env
-      .from(paced(theFirst(count, log), { gate, records }), { name: "purchases-log" })
-      .filter(withTime(), { name: "with-time" })
-      .withTimestamps((row) => row.timestamp)
-      .keyBy(visitKey)
-      .process("visits", visits(null));
-    const ordered = events
-      .keyBy(() => 0)
-      .transform<ShopperEvent>("in-order", inOrder({ position: (event) => event.position }), { parallelism: 1 });
-    const answers = ordered
-      .broadcast()
-      .transform<Answer>("model", onlineRecommender(), { reads: Object.keys(recommenderSchema) })
-      .keyBy(() => 0)
-      .transform<Answer>("merge", inOrder({ position: (answer) => answer.position, combine: mergeAnswers }), {
-        parallelism: 1,
-      });
-    const served = answers.keyBy(() => 0).process("outcome", outcome(), { parallelism: 1 });
+    const rows = env.from(paced(theFirst(count, log), { gate, records }), { name: "purchases-log" });
+    const served = recommendations(rows, null);
     served.to(toJsonl(`${output}/recommendations`, { exactlyOnce: true }), { name: "recommendations" });
     served
       .sideOutput(metricsOutput)
