@@ -17,7 +17,7 @@ import { PerformanceObserver } from "node:perf_hooks";
 import { valueState } from "../core/state.ts";
 import type { KeyedStateBackend, StateCapture } from "../core/state-backend.ts";
 import { encodeManifest } from "../runtime/state/checkpoint-manifest.ts";
-import { openCheckpoint, restoreOperator } from "../runtime/state/checkpoint-reader.ts";
+import { openCheckpoint, readOperator } from "../runtime/state/checkpoint-reader.ts";
 import { checkpointName } from "../runtime/state/checkpoint-store.ts";
 import { CheckpointWriter } from "../runtime/state/checkpoint-writer.ts";
 import { openLevelStore } from "../runtime/state/level-store.ts";
@@ -206,7 +206,8 @@ async function measureStore(blocks: readonly Uint8Array[]): Promise<void> {
   store = await openLevelStore(folder);
   const backend = createMemoryBackend(options);
   const checkpoint = await openCheckpoint(store, name);
-  await restoreOperator(store, checkpoint, OPERATOR, options.keyGroups, backend, undefined);
+  const read = readOperator(store, checkpoint, OPERATOR, options.keyGroups);
+  for await (const { block, where } of read) backend.restoreBlock(block, where);
   const readMs = performance.now() - readAt;
   const { user, system } = process.cpuUsage(readCpuAt);
   await store.close();

@@ -35,11 +35,6 @@ export interface OpenCheckpoint {
   }[];
 }
 
-/** What restoring asks of a state backend and of a timer queue. */
-export interface RestoreTarget {
-  restoreBlock(block: Uint8Array, where: string): void;
-}
-
 /** @throws STATE_CORRUPT, CHECKPOINT_FORMAT, CHECKPOINT_STORE */
 export async function openCheckpoint(store: CheckpointReads, name: CheckpointName): Promise<OpenCheckpoint> {
   const bytes = await store.readManifest(name);
@@ -130,21 +125,6 @@ async function* readRecords(
     yield { block: block as Uint8Array, header, where: whereOf(expected) }; // there, as its header is
   }
   if (next !== records.length) throw corrupt(operator, `${records.length - next} blocks of ${name} were not read`);
-}
-
-/** Applies an operator's state to its backend, and its timers to their queue. */
-export async function restoreOperator(
-  store: CheckpointReads,
-  checkpoint: OpenCheckpoint,
-  operator: string,
-  keyGroups: KeyGroupRange,
-  state: RestoreTarget | undefined,
-  timers: RestoreTarget | undefined,
-): Promise<void> {
-  for await (const { block, header, where } of readOperator(store, checkpoint, operator, keyGroups)) {
-    const target = header.shape.section === "timers" ? timers : state;
-    target?.restoreBlock(block, where);
-  }
 }
 
 /** All blocks that a checkpoint consists of. */

@@ -12,18 +12,14 @@ import {
   encodeManifest,
   manifestCrc,
 } from "../../../runtime/state/checkpoint-manifest.ts";
-import {
-  checkpointsToTry,
-  openCheckpoint,
-  restoreOperator,
-  verifyCheckpoint,
-} from "../../../runtime/state/checkpoint-reader.ts";
+import { checkpointsToTry, openCheckpoint, verifyCheckpoint } from "../../../runtime/state/checkpoint-reader.ts";
 import { type CheckpointName, type CheckpointStore, checkpointName } from "../../../runtime/state/checkpoint-store.ts";
 import { CheckpointWriter } from "../../../runtime/state/checkpoint-writer.ts";
 import { createMemoryBackend } from "../../../runtime/state/memory-backend.ts";
 import { MemoryStore } from "../../../runtime/state/memory-store.ts";
 import { mergeCheckpoint } from "../../../runtime/state/merge-checkpoint.ts";
 import { TimerQueue } from "../../../runtime/task/timer-queue.ts";
+import { restoreOperator } from "./restore-operator.ts";
 
 const KEY_GROUPS = 16;
 const OPERATOR = "visits";

@@ -8,11 +8,12 @@ import { chooseCheckpoint } from "../../../../runtime/checkpoints/choose-checkpo
 import type { StoreId, WorkerId } from "../../../../runtime/cluster-ids.ts";
 import { copiesOf, type WorkersStore } from "../../../../runtime/coordinator/workers-store.ts";
 import type { ChainLink } from "../../../../runtime/state/checkpoint-manifest.ts";
-import { openCheckpoint, restoreOperator, verifyCheckpoint } from "../../../../runtime/state/checkpoint-reader.ts";
+import { openCheckpoint, verifyCheckpoint } from "../../../../runtime/state/checkpoint-reader.ts";
 import { type CheckpointName, checkpointName } from "../../../../runtime/state/checkpoint-store.ts";
 import { createMemoryBackend } from "../../../../runtime/state/memory-backend.ts";
 import { workersLocation } from "../../../../runtime/store-protocol.ts";
 import { StoreFolders } from "../../../../runtime/worker/stores/store-folders.ts";
+import { restoreOperator } from "../../state/restore-operator.ts";
 import { cluster, KEY_GROUPS, PLACE, Share, StoreCluster, type StoreWorker, writeCheckpoint } from "./store-cluster.ts";
 
 let folder: string;
