@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { SLOT_SPARE_MS } from "../core/limits.ts";
 
 const command = fileURLToPath(new URL("../runtime/cli/millrace.ts", import.meta.url));
 const job = fileURLToPath(new URL("./jobs/first-record.ts", import.meta.url));
@@ -21,6 +22,9 @@ const job = fileURLToPath(new URL("./jobs/first-record.ts", import.meta.url));
 const repeatsAt = process.argv.indexOf("--repeats");
 const repeats = repeatsAt < 0 ? 5 : Number(process.argv[repeatsAt + 1]);
 const rounds = process.argv.includes("--quick") ? 20 : 200;
+
+/** Threads that were started ahead of a submission end when nothing has come for a while. */
+const withoutSpares = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, SLOT_SPARE_MS + 5000));
 
 /** What `cluster start --json` prints when all is ready. */
 interface Ready {
@@ -196,11 +200,12 @@ try {
   const cluster = await start(folder, warmCache);
   await firstRecordMs(cluster);
   await submitAndCancel(cluster, 5);
+  await withoutSpares();
   const before = await holdings(cluster);
   const startedAt = performance.now();
   await submitAndCancel(cluster, rounds);
   const perRoundMs = (performance.now() - startedAt) / rounds;
-  await new Promise((resolve) => setTimeout(resolve, 5000));
+  await withoutSpares();
   const after = await holdings(cluster);
   process.stdout.write(
     [
