@@ -28,6 +28,7 @@ function region(failures: number, error = storeFailed("be opened", "the store", 
     },
     record: () => ({ id: "job", lineage: "job@1", checkpoints: [], submission: {} }) as unknown as JobRecord,
     nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
     callAfter: (ms: number, callback: () => void) => {
       nowMs += ms;
       setImmediate(callback);
