@@ -1,7 +1,7 @@
 /** What a consumer group has committed: where a source may start, and what monitoring looks at. To the group's coordinator. */
 
 import { type ApiRequest, byTopic, type TopicPartition } from "./api.ts";
-import { type GroupOffset, type PartitionResult, readPartitionResults } from "./transactions.ts";
+import { type GroupOffset, type PartitionResult, readPartitionResults, writeOffsets } from "./transactions.ts";
 
 /** Commits as nobody's member: the group must have no running consumers. */
 export function commitOffsets(group: string, offsets: readonly GroupOffset[]): ApiRequest<readonly PartitionResult[]> {
@@ -11,14 +11,8 @@ export function commitOffsets(group: string, offsets: readonly GroupOffset[]): A
     version: 8,
     results: (answer) => answer,
     write: (to) => {
-      to.text(group).int32(-1).text("").text(null);
-      to.array(byTopic(offsets), ([topic, items]) => {
-        to.text(topic).array(items, ({ partition, offset, metadata }) => {
-          to.int32(partition).int64(offset).int32(-1).text(metadata).end();
-        });
-        to.end();
-      });
-      to.end();
+      to.text(group);
+      writeOffsets(to, offsets);
     },
     read: readPartitionResults,
   };

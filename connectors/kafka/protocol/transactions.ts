@@ -7,6 +7,7 @@
 
 import { type ApiRequest, type ApiResult, byTopic, type TopicPartition } from "./api.ts";
 import type { Reader } from "./reader.ts";
+import type { Writer } from "./writer.ts";
 
 /** Who writes: brokers refuse older epochs of a producer. */
 export interface ProducerIdentity {
@@ -92,17 +93,22 @@ export function commitOffsetsInTransaction(
     results: (answer) => answer,
     write: (to) => {
       to.text(producer.transactionalId).text(group).int64(producer.producerId).int16(producer.producerEpoch);
-      to.int32(-1).text("").text(null); // no member of the group
-      to.array(byTopic(offsets), ([topic, items]) => {
-        to.text(topic).array(items, ({ partition, offset, metadata }) => {
-          to.int32(partition).int64(offset).int32(-1).text(metadata).end();
-        });
-        to.end();
-      });
-      to.end();
+      writeOffsets(to, offsets);
     },
     read: readPartitionResults,
   };
+}
+
+/** The end of a commit: as no member of the group, with no epochs of leaders. */
+export function writeOffsets(to: Writer, offsets: readonly GroupOffset[]): void {
+  to.int32(-1).text("").text(null);
+  to.array(byTopic(offsets), ([topic, items]) => {
+    to.text(topic).array(items, ({ partition, offset, metadata }) => {
+      to.int32(partition).int64(offset).int32(-1).text(metadata).end();
+    });
+    to.end();
+  });
+  to.end();
 }
 
 export function endTransaction(producer: TransactionalProducer, commit: boolean): ApiRequest<ApiResult> {
