@@ -10,13 +10,12 @@ import {
   type Job,
   listState,
   mapState,
-  NO_TIMESTAMP,
-  type OperatorFactory,
   outputTag,
   tumbling,
   valueState,
 } from "millrace";
 import type { SimulateOptions } from "millrace/testing";
+import { countedParts } from "../runtime/testing/counted-parts.ts";
 
 export interface SimulatedJob {
   readonly job: Job;
@@ -98,24 +97,11 @@ function timers(env: Environment): void {
     .to(collectTo("summed"));
 }
 
-/** Operator state that is dealt out anew at a restart, and two shuffles one behind the other. */
-const counted: OperatorFactory<Item, { readonly count: number }> = ({ operatorState, output }) => {
-  const parts: number[] = [...operatorState.list<number>("count", "split", () => parts)];
-  return {
-    process() {
-      parts[0] = (parts[0] ?? 0) + 1;
-    },
-    finish() {
-      for (const count of parts.splice(0)) output.push({ count }, NO_TIMESTAMP);
-    },
-  };
-};
-
 function shuffles(env: Environment): void {
   env
     .from(generate({ count: RECORDS, splits: 10, record: itemOf }))
     .rebalance()
-    .transform("counted", counted)
+    .transform("counted", countedParts)
     .keyBy(() => 0)
     .process("total", {
       state: { total: valueState<number>(0) },

@@ -10,13 +10,12 @@ import {
   generate,
   listState,
   mapState,
-  NO_TIMESTAMP,
-  type OperatorFactory,
   outputTag,
   tumbling,
   valueState,
 } from "../../../index.ts";
 import { type InThreadCrash, runInThread } from "../../../runtime/testing/index.ts";
+import { countedParts } from "./counted-parts.ts";
 import { Ledger } from "./ledger.ts";
 
 export interface Item {
@@ -39,19 +38,6 @@ export function items(env: Environment, count: number, name: string, perSecond?:
 export function timed(stream: DataStream<Item>, name: string): DataStream<Item> {
   return stream.withTimestamps(timeOf, { punctuated: (_, time) => time - 1, name, parallelism: 1 });
 }
-
-/** Numbers its records by subtask-independent sums kept as operator state, and says the sum of all parts at the end. */
-const counted: OperatorFactory<Item, { readonly count: number }> = ({ operatorState, output }) => {
-  const parts: number[] = [...operatorState.list<number>("count", "split", () => parts)];
-  return {
-    process() {
-      parts[0] = (parts[0] ?? 0) + 1;
-    },
-    finish() {
-      for (const count of parts.splice(0)) output.push({ count }, NO_TIMESTAMP);
-    },
-  };
-};
 
 export type Build = (env: Environment, ledger: Ledger) => void;
 
@@ -120,7 +106,7 @@ export const jobs: Readonly<Record<string, Build>> = {
       .to(ledger.sink("doubles", true));
     all
       .rebalance()
-      .transform("counted", counted)
+      .transform("counted", countedParts)
       .global()
       .keyBy(() => 0)
       .process(
