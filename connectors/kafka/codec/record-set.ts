@@ -56,10 +56,11 @@ export class RecordSet {
       const header = readBatchHeader(this.#bytes, this.#at, this.#end);
       if (header === undefined) return false;
       this.#at = header.end;
-      if (header.lastOffset < this.nextOffset) continue; // a fetch may begin with batches that lie before it
       const from = this.nextOffset;
+      const wanted = this.#isWanted(header, columns);
+      if (header.lastOffset < from) continue; // lies before what was asked for, and its marker counts all the same
       this.nextOffset = header.lastOffset + 1;
-      if (!this.#isWanted(header, columns)) continue;
+      if (!wanted) continue;
       this.#decode(header, columns, from);
       if (columns.count > 0) return true;
     }
@@ -69,7 +70,7 @@ export class RecordSet {
     const marker = header.control ? this.#marker(header, columns) : undefined;
     const aborted = this.#aborted?.isAborted(header, marker === "abort") ?? false;
     if (header.control) return false;
-    if (aborted) this.abortedRecords += header.recordCount;
+    if (aborted && header.lastOffset >= this.nextOffset) this.abortedRecords += header.recordCount;
     return !aborted && header.recordCount > 0;
   }
 

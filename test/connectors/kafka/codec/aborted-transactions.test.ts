@@ -116,6 +116,11 @@ describe.each([
   });
 });
 
+test("a fetch that begins with the marker before the offset that was asked for", () => {
+  const log = logOf(steps("1w 1a 1w 1c"));
+  expect(fetched(log, 1, 4, 2)).toEqual([2]);
+});
+
 test("any interleaving, fetched from anywhere in any portions", () => {
   const step = fc.record({
     producer: fc.integer({ min: 1, max: 4 }),
