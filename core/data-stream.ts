@@ -1,26 +1,37 @@
 /**
- * The fluent API: streams, keyed streams, windowed streams. Mutually recursive, hence one file.
+ * The fluent API: streams and keyed streams. Mutually recursive, hence one file; what stands between two of their calls,
+ * such as a windowed stream, has its own and makes its node by the `AppendNode` that it is handed.
  *
  * The law: a call only makes a frozen node; nothing runs. Types of elements follow from the user's functions.
  * Whatever holds state takes its name as the first argument.
  */
 
-import type { Aggregate } from "./aggregate.ts";
 import type { Environment, OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
-import type { Key, KeySelector, ScalarKey } from "./key.ts";
+import type { Key, KeySelector } from "./key.ts";
 import { ARROW_BATCH_ROWS, ASYNC_TIMEOUT_MS } from "./limits.ts";
 import type { EdgeSpec, OperatorSpec } from "./node.ts";
-import type { OperatorFactory, RuntimeContext } from "./operator.ts";
+import type { OperatorFactory } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
 import type { ProcessFunction } from "./process.ts";
 import type { Requirements } from "./requirements.ts";
-import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
 import type { StateDeclaration } from "./state.ts";
-import { type Duration, durationMs, positiveDurationMs } from "./time.ts";
-import { describeSchema, type TypeDescription, type ValueSchema } from "./types.ts";
+import {
+  checkedMaxRows,
+  type KeptOptions,
+  type KeyField,
+  type KeyOptions,
+  keptType,
+  keySelector,
+  type MapBatchesOptions,
+  type TransformOptions,
+  type TupleOf,
+  type WindowOptions,
+} from "./stream-options.ts";
+import { positiveDurationMs } from "./time.ts";
+import { describeSchema } from "./types.ts";
 import {
   boundMethod,
   isAsyncFunction,
@@ -30,53 +41,8 @@ import {
   type WithLifecycle,
 } from "./user-function.ts";
 import { idleAfterMs, type WatermarkOptions, watermarkStrategy } from "./watermark.ts";
-import type { WindowResult, WindowSpec } from "./window.ts";
-
-/** The names of fields that can be part of a key. */
-export type KeyField<T> = { [name in keyof T]: T[name] extends ScalarKey ? name : never }[keyof T] & string;
-
-type TupleOf<T, N extends readonly (keyof T)[]> = { readonly [i in keyof N]: T[N[i]] };
-
-export interface MapBatchesOptions<O> {
-  /** The columns that the function wants, by field name. */
-  readonly schema: Schema;
-  /** Rows of a batch at the most; default 1024. */
-  readonly maxRows?: number;
-  /** Whether it returns exactly one result for each row, in order: each then keeps its row's timestamp. */
-  readonly rowWise?: boolean;
-  /** How long a promise that it returns may take; default 60 s. */
-  readonly timeout?: Duration;
-  /**
-   * Gets a batch of records as Arrow columns and returns the results: records, or again a batch. The batch is valid until
-   * the function returns or its promise settles.
-   */
-  process(batch: ArrowBatch, context: RuntimeContext): Iterable<O> | ArrowBatch | Promise<Iterable<O> | ArrowBatch>;
-  open?(context: RuntimeContext): void | Promise<void>;
-  close?(): void | Promise<void>;
-}
-
-export interface TransformOptions extends OperatorOptions {
-  /** The fields of its input that the operator reads, when they are known: only these travel to it. */
-  readonly reads?: readonly string[];
-}
-
-export interface KeyOptions {
-  /** What keys are: where the program goes on from a savepoint, state of other keys is refused. Default: not said. */
-  readonly type?: ValueSchema<Key>;
-}
-
-/** Of operators that keep one value for each key. */
-export interface KeptOptions<A> extends OperatorOptions {
-  /** What is kept; so that it can be converted when a later version of the program keeps something else. */
-  readonly schema?: ValueSchema<A>;
-}
-
-export interface WindowOptions<T> {
-  /** For how long after a window's end late records still update its result. Default "0s". */
-  readonly allowedLateness?: Duration;
-  /** Gets the records that came too late for every window of theirs; without it they are only counted. */
-  readonly late?: OutputTag<T>;
-}
+import type { WindowSpec } from "./window.ts";
+import { type AppendNode, WindowedStream } from "./windowed-stream.ts";
 
 const forward: Partitioning = Object.freeze({ kind: "forward" });
 
@@ -321,103 +287,11 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
 
   /** Groups each key's records by windows over event time. */
   window(window: WindowSpec, options: WindowOptions<T> = {}): WindowedStream<T, K> {
-    return new WindowedStream(this.env, this.origins, this.#key, window, options as WindowOptions<unknown>);
-  }
-}
-
-/** A keyed stream cut into windows: what is missing is what to make of each window. */
-export class WindowedStream<T, K extends Key> {
-  readonly #stream: WindowAppender;
-  readonly #key: KeySelector;
-  readonly #window: WindowSpec;
-  readonly #options: WindowOptions<unknown>;
-
-  constructor(
-    env: Environment,
-    origins: readonly EdgeSpec[],
-    key: KeySelector,
-    window: WindowSpec,
-    options: WindowOptions<unknown>,
-  ) {
-    this.#stream = new WindowAppender(env, origins);
-    this.#key = key;
-    this.#window = window;
-    this.#options = options;
-  }
-
-  /** One result for each key and window, when the watermark passes its end; again with each allowed late record. */
-  aggregate<A, R>(
-    name: string,
-    aggregate: Aggregate<T, A, R> & Synchronous<R>,
-    options: KeptOptions<NoInfer<A>> = {},
-  ): DataStream<WindowResult<K, R>> {
-    for (const part of ["create", "add", "merge", "result"] as const) {
-      if (isAsyncFunction((aggregate as unknown as Record<string, unknown>)[part])) throw promiseReturned(name, part);
-    }
-    const { fields } = aggregate;
-    const keyFields = this.#key.fields;
-    return this.#stream.appendWindow(
-      {
-        kind: "window",
-        key: this.#key,
-        window: this.#window,
-        aggregate,
-        allowedLatenessMs: durationMs(this.#options.allowedLateness ?? "0s", `allowedLateness of "${name}"`),
-        late: this.#options.late,
-        ...keptType(options),
-      },
-      { ...options, name },
-      fields === undefined || keyFields === undefined || this.#options.late !== undefined
-        ? undefined
-        : [...new Set([...keyFields, ...fields])],
-    );
-  }
-
-  /** The combination of each window's records. */
-  reduce(name: string, reduce: (sum: T, value: T) => T, options: KeptOptions<T> = {}): DataStream<WindowResult<K, T>> {
-    if (isAsyncFunction(reduce)) throw promiseReturned(name, "reduce");
-    const combine = (sum: T | undefined, value: T | undefined): T | undefined =>
-      sum === undefined ? value : value === undefined ? sum : reduce(sum, value);
-    const aggregate: Aggregate<T, T | undefined, T> = {
-      create: () => undefined,
-      add: combine,
-      merge: combine,
-      result: (sum) => sum as T,
-    };
-    return this.aggregate<T | undefined, T>(
-      name,
-      aggregate as Aggregate<T, T | undefined, T> & Synchronous<T>,
-      options as KeptOptions<T | undefined>,
-    );
-  }
-}
-
-function keptType({ schema }: { readonly schema?: ValueSchema<unknown> }): { readonly type?: TypeDescription } {
-  return schema === undefined ? {} : { type: describeSchema(schema) };
-}
-
-function checkedMaxRows(maxRows: number, operator: string): number {
-  if (Number.isInteger(maxRows) && maxRows >= 1) return maxRows;
-  const message = `maxRows of "${operator}" is ${maxRows}; it must be a whole number of at least 1`;
-  throw new MillraceError("BAD_OPTION", message, { operator });
-}
-
-class WindowAppender extends DataStream<unknown> {
-  appendWindow<O>(spec: OperatorSpec, options: OperatorOptions, reads: readonly string[] | undefined): DataStream<O> {
-    return this.append(spec, options, { reads });
+    const append: AppendNode = (spec, named, more) => this.append(spec, named, more);
+    return new WindowedStream(append, this.#key, window, options as WindowOptions<unknown>);
   }
 }
 
 function repartitioned(origins: readonly EdgeSpec[], partitioning: Partitioning): readonly EdgeSpec[] {
   return origins.map((origin) => ({ ...origin, partitioning: Object.freeze(partitioning) }));
-}
-
-function keySelector<T>(by: string | readonly string[] | ((value: T) => Key)): KeySelector<T> {
-  if (typeof by === "function") return Object.freeze({ select: by, fields: undefined });
-  if (typeof by === "string") return Object.freeze({ select: (value: T) => value[by as keyof T] as Key, fields: [by] });
-  const fields = Object.freeze([...by]);
-  return Object.freeze({
-    select: (value: T) => fields.map((field) => value[field as keyof T]) as unknown as Key,
-    fields,
-  });
 }

@@ -2,16 +2,7 @@
 
 export * from "./aggregate.ts";
 export type { CheckpointOptions } from "./checkpoints.ts";
-export {
-  DataStream,
-  type KeptOptions,
-  KeyedStream,
-  type KeyOptions,
-  type MapBatchesOptions,
-  type TransformOptions,
-  type WindowedStream,
-  type WindowOptions,
-} from "./data-stream.ts";
+export { DataStream, KeyedStream } from "./data-stream.ts";
 export type { Environment, OperatorOptions } from "./environment.ts";
 export { type ErrorCode, errorCodes, MillraceError } from "./errors.ts";
 export { defineJob, type Job, type JobOptions, type Params, type ParamValue } from "./job.ts";
@@ -56,8 +47,10 @@ export {
   withTtl,
 } from "./state.ts";
 export type { ByteSize, StateOptions } from "./state-options.ts";
+export type { KeptOptions, KeyOptions, MapBatchesOptions, TransformOptions, WindowOptions } from "./stream-options.ts";
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
 export { type Clock, type Duration, END_OF_TIME, NO_TIMESTAMP } from "./time.ts";
 export { type Type, types, type ValueSchema } from "./types.ts";
 export type { WatermarkGenerator, WatermarkOptions } from "./watermark.ts";
 export { sliding, tumbling, type WindowResult } from "./window.ts";
+export type { WindowedStream } from "./windowed-stream.ts";

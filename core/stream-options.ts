@@ -1,0 +1,76 @@
+/** What the calls of the fluent API take beside functions, and how it is checked. */
+
+import type { OperatorOptions } from "./environment.ts";
+import { MillraceError } from "./errors.ts";
+import type { Key, KeySelector, ScalarKey } from "./key.ts";
+import type { RuntimeContext } from "./operator.ts";
+import type { ArrowBatch, Schema } from "./schema.ts";
+import type { OutputTag } from "./side-output.ts";
+import type { Duration } from "./time.ts";
+import { describeSchema, type TypeDescription, type ValueSchema } from "./types.ts";
+
+/** The names of fields that can be part of a key. */
+export type KeyField<T> = { [name in keyof T]: T[name] extends ScalarKey ? name : never }[keyof T] & string;
+
+export type TupleOf<T, N extends readonly (keyof T)[]> = { readonly [i in keyof N]: T[N[i]] };
+
+export interface MapBatchesOptions<O> {
+  /** The columns that the function wants, by field name. */
+  readonly schema: Schema;
+  /** Rows of a batch at the most; default 1024. */
+  readonly maxRows?: number;
+  /** Whether it returns exactly one result for each row, in order: each then keeps its row's timestamp. */
+  readonly rowWise?: boolean;
+  /** How long a promise that it returns may take; default 60 s. */
+  readonly timeout?: Duration;
+  /**
+   * Gets a batch of records as Arrow columns and returns the results: records, or again a batch. The batch is valid until
+   * the function returns or its promise settles.
+   */
+  process(batch: ArrowBatch, context: RuntimeContext): Iterable<O> | ArrowBatch | Promise<Iterable<O> | ArrowBatch>;
+  open?(context: RuntimeContext): void | Promise<void>;
+  close?(): void | Promise<void>;
+}
+
+export interface TransformOptions extends OperatorOptions {
+  /** The fields of its input that the operator reads, when they are known: only these travel to it. */
+  readonly reads?: readonly string[];
+}
+
+export interface KeyOptions {
+  /** What keys are: where the program goes on from a savepoint, state of other keys is refused. Default: not said. */
+  readonly type?: ValueSchema<Key>;
+}
+
+/** Of operators that keep one value for each key. */
+export interface KeptOptions<A> extends OperatorOptions {
+  /** What is kept; so that it can be converted when a later version of the program keeps something else. */
+  readonly schema?: ValueSchema<A>;
+}
+
+export interface WindowOptions<T> {
+  /** For how long after a window's end late records still update its result. Default "0s". */
+  readonly allowedLateness?: Duration;
+  /** Gets the records that came too late for every window of theirs; without it they are only counted. */
+  readonly late?: OutputTag<T>;
+}
+
+export function keptType({ schema }: { readonly schema?: ValueSchema<unknown> }): { readonly type?: TypeDescription } {
+  return schema === undefined ? {} : { type: describeSchema(schema) };
+}
+
+export function checkedMaxRows(maxRows: number, operator: string): number {
+  if (Number.isInteger(maxRows) && maxRows >= 1) return maxRows;
+  const message = `maxRows of "${operator}" is ${maxRows}; it must be a whole number of at least 1`;
+  throw new MillraceError("BAD_OPTION", message, { operator });
+}
+
+export function keySelector<T>(by: string | readonly string[] | ((value: T) => Key)): KeySelector<T> {
+  if (typeof by === "function") return Object.freeze({ select: by, fields: undefined });
+  if (typeof by === "string") return Object.freeze({ select: (value: T) => value[by as keyof T] as Key, fields: [by] });
+  const fields = Object.freeze([...by]);
+  return Object.freeze({
+    select: (value: T) => fields.map((field) => value[field as keyof T]) as unknown as Key,
+    fields,
+  });
+}
