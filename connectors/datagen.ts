@@ -3,8 +3,9 @@
 import { MillraceError } from "../core/errors.ts";
 import type { Gate, Push } from "../core/operator.ts";
 import type { ReadStep, Source, SourceContext, SourceReader } from "../core/source.ts";
-import { type Clock, NO_TIMESTAMP } from "../core/time.ts";
+import { NO_TIMESTAMP } from "../core/time.ts";
 import { wholeNumber } from "./options.ts";
+import { Pace } from "./pace.ts";
 import { type IndexRange, rangesInOrder } from "./splits.ts";
 
 export interface GenerateOptions<T> {
@@ -117,38 +118,5 @@ class GeneratingReader<T> implements SourceReader<T, IndexRange> {
       push(value, timestamp(value, index));
     }
     return index;
-  }
-}
-
-/** When each index is due. */
-class Pace {
-  readonly #perSecond: number;
-  readonly #clock: Clock;
-  #startMs: number | undefined;
-  #startIndex = 0;
-
-  constructor(perSecond: number, clock: Clock) {
-    this.#perSecond = perSecond;
-    this.#clock = clock;
-  }
-
-  /** The first index that is asked for is due at once; later calls change nothing. */
-  startAt(index: number): void {
-    if (this.#startMs !== undefined) return;
-    this.#startMs = this.#clock.monotonicMs();
-    this.#startIndex = index;
-  }
-
-  /** All indices below this one are due. */
-  dueBefore(): number {
-    return this.#startIndex + Math.floor((this.#elapsedMs() * this.#perSecond) / 1000) + 1;
-  }
-
-  msUntil(index: number): number {
-    return Math.max(1, Math.ceil(((index - this.#startIndex) * 1000) / this.#perSecond - this.#elapsedMs()));
-  }
-
-  #elapsedMs(): number {
-    return this.#clock.monotonicMs() - (this.#startMs ?? 0);
   }
 }

@@ -1,0 +1,114 @@
+/** The generator gives the reference's events. The vectors are those of Java 17; the events are dumps of the reference. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { EventGenerator, generatorPositions } from "../../../bench/nexmark/generator/event-generator.ts";
+import { SplitMix } from "../../../bench/nexmark/generator/split-mix.ts";
+import manifest from "../../../bench/nexmark/oracle/manifest.json" with { type: "json" };
+
+const options = {
+  seed: manifest["20k"].seed,
+  baseTime: manifest["20k"].baseTime,
+  tps: manifest["20k"].tps,
+  generators: 1,
+};
+
+/** SplitMix64 as its definition says, in whole 64-bit integers. */
+class PlainSplitMix {
+  #counter: bigint;
+
+  constructor(counter: bigint) {
+    this.#counter = counter;
+  }
+
+  int(): number {
+    return Number(BigInt.asIntN(32, this.#mix(33n, 0x62a9d9ed799705f5n, 28n, 0xcb24d0a5c88c35b3n) >> 32n));
+  }
+
+  double(): number {
+    const mixed = this.#mix(30n, 0xbf58476d1ce4e5b9n, 27n, 0x94d049bb133111ebn);
+    return Number((mixed ^ (mixed >> 31n)) >> 11n) / 2 ** 53;
+  }
+
+  #mix(shift: bigint, multiplier: bigint, secondShift: bigint, secondMultiplier: bigint): bigint {
+    this.#counter = BigInt.asUintN(64, this.#counter + 0x9e3779b97f4a7c15n);
+    const once = BigInt.asUintN(64, (this.#counter ^ (this.#counter >> shift)) * multiplier);
+    return BigInt.asUintN(64, (once ^ (once >> secondShift)) * secondMultiplier);
+  }
+}
+
+describe("SplitMix is Java's SplittableRandom", () => {
+  test("the draws of seed 43", () => {
+    const random = new SplitMix(43);
+    expect([random.int(), random.int(), random.int(), random.int()]).toEqual([
+      1804206029, 1586243715, -1871838193, -381818835,
+    ]);
+    random.int(); // in the vector a nextLong, which takes one place too
+    expect([random.below(2), random.below(13), random.below(10_000)]).toEqual([0, 9, 1251]);
+    expect(random.double()).toBe(0.650401458079776);
+  });
+
+  test("ints and doubles in any order are those of its definition, from any counter", () => {
+    const draws = fc.array(fc.boolean(), { minLength: 1, maxLength: 3000 });
+    const half = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+    fc.assert(
+      fc.property(half, half, draws, (high, low, doubles) => {
+        const random = new SplitMix(0);
+        random.position = { high, low };
+        const plain = new PlainSplitMix((BigInt(high) << 32n) | BigInt(low));
+        for (const double of doubles) {
+          if (double) expect(random.double()).toBe(plain.double());
+          else expect(random.int()).toBe(plain.int());
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("it goes on from a position, wherever in a block that was taken", () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 2 ** 31 }), fc.nat({ max: 2500 }), (seed, taken) => {
+        const random = new SplitMix(seed);
+        for (let i = 0; i < taken; i++) random.int();
+        const other = new SplitMix(0);
+        other.position = random.position;
+        expect([other.int(), other.double(), other.int()]).toEqual([random.int(), random.double(), random.int()]);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("below gives each number below the bound, by powers of two and by others", () => {
+    const random = new SplitMix(1);
+    for (const bound of [1, 2, 13, 64, 10_000]) {
+      const drawn = new Set(Array.from({ length: bound * 20 }, () => random.below(bound)));
+      expect(Math.min(...drawn)).toBe(0);
+      expect(Math.max(...drawn)).toBe(bound - 1);
+    }
+  });
+});
+
+test("the first events are the reference's", () => {
+  const lines = readFileSync(new URL("../../../bench/nexmark/oracle/first-events.jsonl", import.meta.url), "utf8");
+  const generator = new EventGenerator(options, generatorPositions(20_000, 1, options.seed)[0] as never);
+  for (const line of lines.trimEnd().split("\n")) expect(generator.next()).toEqual(JSON.parse(line));
+});
+
+test.each(["20k", "100k"] as const)("the %s events are the reference's, byte for byte", (name) => {
+  const { events, tps, files } = manifest[name];
+  const [position] = generatorPositions(events, 1, options.seed);
+  const generator = new EventGenerator({ ...options, tps }, position as never);
+  const hash = createHash("sha256");
+  while (generator.left > 0) hash.update(`${JSON.stringify(generator.next())}\n`);
+  expect(hash.digest("hex")).toBe(files["events.jsonl"].sha256);
+});
+
+test("a generator goes on from its position", () => {
+  const [start] = generatorPositions(500, 1, options.seed);
+  const generator = new EventGenerator(options, start as never);
+  for (let made = 0; made < 120; made++) generator.next();
+  const other = new EventGenerator(options, JSON.parse(JSON.stringify(generator.position)));
+  while (generator.left > 0) expect(other.next()).toEqual(generator.next());
+  expect(other.left).toBe(0);
+});
