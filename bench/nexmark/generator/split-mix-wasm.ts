@@ -29,7 +29,7 @@ export const GAMMA = 0x9e3779b97f4a7c15n;
 export const DRAWS_AT = 64;
 
 export interface SplitMixExports {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: { readonly buffer: ArrayBuffer };
   /** Advances the counter once for every four bytes, and writes a draw of 32 bits for each. */
   readonly draw: (bytes: number) => void;
   /** The double that would have been drawn so many draws before the last one. */
@@ -70,12 +70,20 @@ const COUNTER = [op.i32Const, 0];
 const NO_ALIGNMENT_OR_OFFSET = [0, 0];
 const TWO_TO_MINUS_53 = [0, 0, 0, 0, 0, 0, 0xa0, 0x3c];
 
-let compiled: WebAssembly.Module | undefined;
+/** As much of WebAssembly as is used here: TypeScript declares it for browsers only. */
+interface WebAssemblyApi {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+}
+
+const { Module, Instance } = (globalThis as unknown as { readonly WebAssembly: WebAssemblyApi }).WebAssembly;
+
+let compiled: object | undefined;
 
 /** A generator's own counter and draws. */
 export function splitMixInstance(): SplitMixExports {
-  compiled ??= new WebAssembly.Module(Uint8Array.from(moduleBytes()));
-  return new WebAssembly.Instance(compiled).exports as unknown as SplitMixExports; // as written above
+  compiled ??= new Module(Uint8Array.from(moduleBytes()));
+  return new Instance(compiled).exports as SplitMixExports; // as written above
 }
 
 function moduleBytes(): number[] {

@@ -50,7 +50,7 @@ export function drawText(random: SplitMix, lengthMax: number): string {
   let start = 0;
   while (end > start && letters[end - 1] === SPACE) end--;
   while (start < end && letters[start] === SPACE) start++;
-  return letters.latin1Slice(start, end);
+  return letters.toString("latin1", start, end);
 }
 
 /**
@@ -83,11 +83,11 @@ function staticText(random: SplitMix): string {
       drawn = (drawn / 26) | 0;
     }
   }
-  return text.latin1Slice(0, text.length);
+  return text.toString("latin1");
 }
 
 function baseUrl(random: SplitMix): string {
-  const folder = (): string => letters.latin1Slice(0, drawLetters(random, 5, UNDERSCORE));
+  const folder = (): string => letters.toString("latin1", 0, drawLetters(random, 5, UNDERSCORE));
   return `https://www.nexmark.com/${folder()}/${folder()}/${folder()}/item.htm?query=1`;
 }
 
