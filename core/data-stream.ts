@@ -6,6 +6,16 @@
  * Whatever holds state takes its name as the first argument.
  */
 
+import { type Change, type ChangelogOptions, changelogSpec } from "./changelog.ts";
+import {
+  ConnectedStreams,
+  type Connection,
+  checkedKeys,
+  type KeyedAlike,
+  KeyedConnectedStreams,
+  type SameKeys,
+} from "./connected-streams.ts";
+import { type Deduplicated, type DeduplicateOptions, deduplicateSpec } from "./deduplicate.ts";
 import type { Environment, OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import type { Key, KeySelector } from "./key.ts";
@@ -31,6 +41,7 @@ import {
   type WindowOptions,
 } from "./stream-options.ts";
 import { positiveDurationMs } from "./time.ts";
+import { type TopNOptions, type TopNResult, topNSpec } from "./top-n.ts";
 import { describeSchema } from "./types.ts";
 import {
   boundMethod,
@@ -191,7 +202,22 @@ export class DataStream<T> {
       );
     }
     const { name = sink.name } = options;
-    this.append({ kind: "sink", sink }, { ...options, name, ...(parallelism === undefined ? {} : { parallelism }) });
+    const inputs = this.#inputsOf(sink);
+    this.append(
+      { kind: "sink", sink },
+      { ...options, name, ...(parallelism === undefined ? {} : { parallelism }) },
+      { inputs },
+    );
+  }
+
+  /** Upserts of a key go to one writer, unless the program has said where records go. */
+  #inputsOf({ upsertKey }: Sink<T>): readonly EdgeSpec[] {
+    if (upsertKey === undefined) return this.origins;
+    return this.origins.map((origin) =>
+      origin.partitioning.kind === "forward"
+        ? { ...origin, partitioning: Object.freeze({ kind: "hash" as const, key: upsertKey as KeySelector }) }
+        : origin,
+    );
   }
 
   /**
@@ -283,6 +309,36 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
    */
   override transform<O>(name: string, factory: OperatorFactory<T, O>, options: TransformOptions = {}): DataStream<O> {
     return this.append({ kind: "custom", factory, keyed: true }, { ...options, name }, { reads: options.reads });
+  }
+
+  /**
+   * Of the records of each key only the first, or the last as a changelog. By event time, the first of a key comes out
+   * when the watermark has passed it, and what comes later for the key is dropped. Records that are dropped are counted
+   * as "duplicateRecords". Keeps one record a key, or for the first by processing time one bit.
+   */
+  deduplicate<const Keep extends "first" | "last" = "first">(
+    name: string,
+    options: DeduplicateOptions<Keep> = {},
+  ): DataStream<Deduplicated<T, Keep>> {
+    return this.append(deduplicateSpec(name, this.#key, options), { ...options, name });
+  }
+
+  /**
+   * The best n records of each key, as a changelog of them, or of each timestamp when the watermark has passed it. A record
+   * costs the comparison with the worst of them; one that is among them copies their list.
+   */
+  topN<const Ranks extends boolean = false, const Emit extends "changes" | "watermark" = "changes">(
+    name: string,
+    options: TopNOptions<T, Ranks, Emit>,
+  ): DataStream<TopNResult<T, Ranks, Emit>> {
+    return this.append(topNSpec(name, this.#key, options), { ...options, name });
+  }
+
+  /** The changelog of a stream of upserts: a later record of a key replaces the earlier one. Keeps a record a key. */
+  toChangelog(name: string, options: ChangelogOptions<T> = {}): DataStream<Change<T>> {
+    for (const part of ["deleted", "unchanged"] as const)
+      if (isAsyncFunction(options[part])) throw promiseReturned(name, part);
+    return this.append(changelogSpec(this.#key, options), { ...options, name });
   }
 
   /** Groups each key's records by windows over event time. */

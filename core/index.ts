@@ -1,8 +1,23 @@
 /** The names of this room that user programs may use. Inner rooms import the files themselves. */
 
 export * from "./aggregate.ts";
+export {
+  addsRow,
+  type Change,
+  type ChangeKind,
+  type ChangelogOptions,
+  deleted,
+  inserted,
+  isUpsert,
+  materialise,
+  type Ranked,
+  shortKind,
+  updatedFrom,
+  updatedTo,
+} from "./changelog.ts";
 export type { CheckpointOptions } from "./checkpoints.ts";
 export { DataStream, KeyedStream } from "./data-stream.ts";
+export type { DeduplicateOptions } from "./deduplicate.ts";
 export type { Environment, OperatorOptions } from "./environment.ts";
 export { type ErrorCode, errorCodes, MillraceError } from "./errors.ts";
 export { defineJob, type Job, type JobOptions, type Params, type ParamValue } from "./job.ts";
@@ -23,7 +38,7 @@ export type { Requirements } from "./requirements.ts";
 export { RESTART_DEFAULT, type RestartStrategy } from "./restart.ts";
 export type { ArrowBatch, ArrowColumn, Schema } from "./schema.ts";
 export { type OutputTag, outputTag } from "./side-output.ts";
-export type { PreparedPart, RestoredSink, Sink, SinkContext, SinkWriter, TextOutput } from "./sink.ts";
+export type { PreparedPart, RestoredSink, Sink, SinkContext, SinkWriter, TextOutput, UpsertSink } from "./sink.ts";
 export type {
   EnumeratorContext,
   ReadStep,
@@ -50,6 +65,7 @@ export type { ByteSize, StateOptions } from "./state-options.ts";
 export type { KeptOptions, KeyOptions, MapBatchesOptions, TransformOptions, WindowOptions } from "./stream-options.ts";
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
 export { type Clock, type Duration, END_OF_TIME, NO_TIMESTAMP } from "./time.ts";
+export type { Score, ScoreOf, TopNOptions } from "./top-n.ts";
 export { type Type, types, type ValueSchema } from "./types.ts";
 export type { WatermarkGenerator, WatermarkOptions } from "./watermark.ts";
 export { sliding, tumbling, type WindowResult } from "./window.ts";

@@ -280,6 +280,9 @@ export const S3_ANSWER_MS = 60_000;
 /** How often a request to it is sent again, later each time, where it says that it is busy: for some seconds together. */
 export const S3_RETRIES = 6;
 
+/** Records that a top-N keeps of each key: they stand in one value of state, which is copied when one of them changes. */
+export const TOP_N_MAX = 10_000;
+
 /** What values of state may take in memory in each slot that spills, when the job does not say: a slot's heap has room for that. */
 export const STATE_MEMORY_BYTES = 256 * 1024 * 1024;
 

@@ -1,6 +1,9 @@
 /** The logical program as frozen data: nodes that API calls make, and the edges between them. */
 
 import type { Aggregate } from "./aggregate.ts";
+import type { ChangelogSpec } from "./changelog.ts";
+import type { CoProcessFunction } from "./co-process.ts";
+import type { DeduplicateSpec } from "./deduplicate.ts";
 import type { OperatorId } from "./ids.ts";
 import type { KeySelector } from "./key.ts";
 import type { OperatorFactory, RuntimeContext } from "./operator.ts";
@@ -11,6 +14,7 @@ import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
 import type { Source } from "./source.ts";
+import type { TopNSpec } from "./top-n.ts";
 import type { TypeDescription } from "./types.ts";
 import type { WatermarkStrategy } from "./watermark.ts";
 import type { WindowSpec } from "./window.ts";
@@ -68,6 +72,9 @@ export type OperatorSpec =
       /** What accumulators are, where the program says so. */
       readonly type?: TypeDescription;
     }
+  | ChangelogSpec
+  | DeduplicateSpec
+  | TopNSpec
   | { readonly kind: "mapBatches"; readonly fn: BatchFunction }
   | { readonly kind: "custom"; readonly factory: OperatorFactory<any, any>; readonly keyed: boolean }
   | { readonly kind: "sink"; readonly sink: Sink<any> };

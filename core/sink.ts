@@ -11,6 +11,8 @@
  * A checkpoint that comes to nothing takes nothing back: its part is committed with the next one that is complete.
  */
 
+import type { Change } from "./changelog.ts";
+import type { KeySelector } from "./key.ts";
 import type { OperatorState, RuntimeContext } from "./operator.ts";
 import type { Duration } from "./time.ts";
 
@@ -21,7 +23,21 @@ export interface Sink<T> {
   readonly parallelism?: number;
   /** How long one asynchronous step may take; default 60 s. */
   readonly timeout?: Duration;
+  /** Of an upsert sink: see `UpsertSink`. */
+  readonly upsertKey?: KeySelector<never>;
   writer(context: SinkContext): SinkWriter<T>;
+}
+
+/**
+ * A sink that keeps a table: one row for each key. `insert` and `updateAfter` put their row in the place of the key's former
+ * one, `delete` removes it, and `updateBefore` says nothing that the next change does not say; the writer leaves it out.
+ * A key that is deleted and not there is no error, nor is one that is inserted twice: a restart may repeat changes.
+ *
+ * `DataStream.to` brings all changes of a key to one writer, in the order in which one subtask made them. So the key must
+ * tell apart the rows of all subtasks: as a rule it holds what the stream's last operator was keyed by.
+ */
+export interface UpsertSink<T> extends Sink<Change<T>> {
+  readonly upsertKey: KeySelector<Change<T>>;
 }
 
 export interface SinkContext extends RuntimeContext {

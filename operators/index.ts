@@ -7,12 +7,17 @@ import type { Operator, OperatorContext } from "../core/operator.ts";
 import type { ProcessFunction } from "../core/process.ts";
 import type { SinkContext } from "../core/sink.ts";
 import type { StateDeclaration } from "../core/state.ts";
+import { ChangelogOperator } from "./changelog.ts";
+import { CoProcessOperator } from "./co-process.ts";
+import { DeduplicateOperator } from "./deduplicate.ts";
 import { FlatMapOperator } from "./flat-map.ts";
 import { MapBatchesOperator } from "./map-batches.ts";
 import { ProcessOperator } from "./process.ts";
 import { ReduceOperator } from "./reduce.ts";
 import { SinkOperator } from "./sink.ts";
 import { TimestampsOperator } from "./timestamps.ts";
+import { TopNOperator } from "./top-n.ts";
+import { TopNAtWatermark } from "./top-n-at-watermark.ts";
 import { WindowOperator } from "./window/window-operator.ts";
 
 export { type FusedStep, fuse } from "./fused.ts";
@@ -45,6 +50,12 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
       return new ReduceOperator(spec.key, spec.reduce, context);
     case "window":
       return new WindowOperator(spec, context);
+    case "changelog":
+      return new ChangelogOperator(spec, context);
+    case "deduplicate":
+      return new DeduplicateOperator(spec, context);
+    case "topN":
+      return spec.emit === "watermark" ? new TopNAtWatermark(spec, context) : new TopNOperator(spec, context);
     case "mapBatches":
       return new MapBatchesOperator(spec.fn, context);
     case "custom":

@@ -23,6 +23,12 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
       return { kind: spec.kind, connector: spec.sink.name };
     case "process":
       return spec.key && { kind: spec.kind, key: keyOf(spec.key), states: statesOf(spec.fn.state ?? {}) };
+    case "coProcess":
+      return spec.keys && { kind: spec.kind, key: keyOfPair(spec.keys), states: statesOf(spec.fn.state ?? {}) };
+    case "changelog":
+    case "deduplicate":
+    case "topN":
+      return { kind: spec.kind, key: keyOf(spec.key), states: statesOf(spec.state) };
     case "reduce":
       return { kind: spec.kind, key: keyOf(spec.key), states: [table("reduce", [], true, spec.type)] };
     case "window":

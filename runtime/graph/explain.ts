@@ -87,6 +87,12 @@ function operatorText(spec: OperatorSpec): string {
       return "reduce, keyed state";
     case "custom":
       return spec.keyed ? "custom, keyed state" : "custom";
+    case "changelog":
+      return "changelog of upserts, keyed state row";
+    case "deduplicate":
+      return `deduplicate, the ${spec.keep} by ${spec.time} time, ${stateText(Object.keys(spec.state))}`;
+    case "topN":
+      return `the ${spec.descending ? "largest" : "smallest"} ${spec.n} by ${spec.by ?? "a function"}${spec.emit === "watermark" ? " at the watermark" : ""}, ${stateText(Object.keys(spec.state))}`;
     case "mapBatches":
       return `mapBatches, columns ${Object.keys(spec.fn.schema).join(", ")}`;
     default:
