@@ -7,14 +7,6 @@
  */
 
 import { type Change, type ChangelogOptions, changelogSpec } from "./changelog.ts";
-import {
-  ConnectedStreams,
-  type Connection,
-  checkedKeys,
-  type KeyedAlike,
-  KeyedConnectedStreams,
-  type SameKeys,
-} from "./connected-streams.ts";
 import { type Deduplicated, type DeduplicateOptions, deduplicateSpec } from "./deduplicate.ts";
 import type { Environment, OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";

@@ -2,7 +2,6 @@
 
 import type { Aggregate } from "./aggregate.ts";
 import type { ChangelogSpec } from "./changelog.ts";
-import type { CoProcessFunction } from "./co-process.ts";
 import type { DeduplicateSpec } from "./deduplicate.ts";
 import type { OperatorId } from "./ids.ts";
 import type { KeySelector } from "./key.ts";

@@ -8,7 +8,6 @@ import type { ProcessFunction } from "../core/process.ts";
 import type { SinkContext } from "../core/sink.ts";
 import type { StateDeclaration } from "../core/state.ts";
 import { ChangelogOperator } from "./changelog.ts";
-import { CoProcessOperator } from "./co-process.ts";
 import { DeduplicateOperator } from "./deduplicate.ts";
 import { FlatMapOperator } from "./flat-map.ts";
 import { MapBatchesOperator } from "./map-batches.ts";
