@@ -7,6 +7,7 @@
  */
 
 import { Kafka, logLevel } from "kafkajs";
+import { json } from "../connectors/format/json/json.ts";
 import { BatchProducer } from "../connectors/kafka/client/batch-producer.ts";
 import { Fetcher } from "../connectors/kafka/client/fetcher.ts";
 import { KafkaClient } from "../connectors/kafka/client/kafka-client.ts";
@@ -17,6 +18,7 @@ import { type KafkaValue, kafkaValue, kafkaValueId, VALUE_BYTES } from "./jobs/k
 const [addresses = "", topic = "", count = "", who = "", what = ""] = process.argv.slice(2);
 const brokers = addresses.split(",");
 const messages = Number(count);
+const values = json<KafkaValue>().decoder();
 const BATCH = 2000;
 const partitions = [0, 1, 2, 3];
 const rounds = messages / (BATCH * partitions.length);
@@ -159,8 +161,7 @@ function sumIds({ bytes, count: rows, valueStarts, valueLengths }: RecordColumns
   let sum = 0;
   for (let row = 0; row < rows; row++) {
     const start = valueStarts[row] as number;
-    const text = bytes.toString("utf8", start, start + (valueLengths[row] as number));
-    sum += (JSON.parse(text) as KafkaValue).id;
+    sum += values.decode(bytes, start, start + (valueLengths[row] as number))?.id ?? Number.NaN;
   }
   return sum;
 }

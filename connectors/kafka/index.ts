@@ -1,10 +1,14 @@
 /** What programs import from "millrace/kafka". Apart from "millrace", so that kafkajs is loaded only by those who use it. */
 
+export type { Decoder, Encoder, Format } from "../format/format.ts";
+export { json } from "../format/json/json.ts";
+export { bytes, text } from "../format/plain.ts";
 export type { KafkaOptions, KafkaSasl } from "./client/connection-options.ts";
 export type { RecordHeader } from "./codec/record-columns.ts";
 export type { BadRecord, BadRecordOptions } from "./source/bad-records.ts";
-export { bytes, type Deserialise, json, type KafkaRecord, text } from "./source/deserialise.ts";
+export type { Deserialise, KafkaRecord } from "./source/deserialise.ts";
 export { type KafkaSourceOptions, kafka } from "./source/kafka-source.ts";
 export type { KafkaEnd, KafkaStart, OffsetOf } from "./source/places.ts";
 export type { KafkaShare, SharePartition } from "./source/shares.ts";
 export type { KafkaTopics } from "./source/topics.ts";
+export type { ValueOption } from "./source/values.ts";

@@ -1,4 +1,4 @@
-/** From the bytes of a record to a value. */
+/** A record as functions of the program see it. */
 
 import type { RecordColumns, RecordHeader } from "../codec/record-columns.ts";
 
@@ -18,21 +18,6 @@ export interface KafkaRecord {
 
 /** Undefined leaves the record out, which is counted; what it throws makes it a bad record. */
 export type Deserialise<T> = (record: KafkaRecord) => T | undefined;
-
-/** Values in JSON. Records without a value (tombstones) are left out. */
-export function json<T>(): Deserialise<T> {
-  return ({ text: content }) => (content === null ? undefined : (JSON.parse(content) as T)); // as the program says
-}
-
-/** Values as UTF-8. Records without a value are left out. */
-export function text(): Deserialise<string> {
-  return (record) => record.text ?? undefined;
-}
-
-/** Values as they are. Records without a value are left out. */
-export function bytes(): Deserialise<Uint8Array> {
-  return ({ value }) => (value === null ? undefined : new Uint8Array(value));
-}
 
 /** The record at a place of the columns: one object that moves on, since most deserialisers take the value only. */
 export class RecordView implements KafkaRecord {

@@ -8,16 +8,19 @@ import { connectionOptions, type KafkaOptions } from "../client/connection-optio
 import { KafkaClient } from "../client/kafka-client.ts";
 import { TOPIC_WITHIN_MS } from "../limits.ts";
 import type { BadRecordOptions } from "./bad-records.ts";
-import type { Deserialise } from "./deserialise.ts";
 import { endsOf, type KafkaEnd, type KafkaStart, startsOf } from "./places.ts";
 import { ShareReader } from "./share-reader.ts";
 import { type KafkaShare, redistribute, type SharePartition, sharesOf } from "./shares.ts";
 import { type KafkaTopics, partitionsOf } from "./topics.ts";
+import type { ValueOption } from "./values.ts";
 
 export interface KafkaSourceOptions<T> extends KafkaOptions, BadRecordOptions {
   readonly topics: KafkaTopics;
-  /** What becomes of a record: `json()`, `text()`, `bytes()`, or a function of yours. */
-  readonly value: Deserialise<T>;
+  /**
+   * What becomes of a record: a format (`json()`, `text()`, `bytes()`, …) of its value, which leaves out records without
+   * one; or a function of the whole record, which leaves out those for which it returns undefined.
+   */
+  readonly value: ValueOption<T>;
   /** Where the job begins to read when it goes on from no checkpoint. Default "earliest". */
   readonly from?: KafkaStart;
   /** Where it stops, which makes the stream bounded. Absent: never. */
@@ -34,7 +37,7 @@ export interface KafkaSourceOptions<T> extends KafkaOptions, BadRecordOptions {
 export interface KafkaSourceSettings<T> extends BadRecordOptions {
   readonly connection: KafkaOptions;
   readonly topics: KafkaTopics;
-  readonly value: Deserialise<T>;
+  readonly value: ValueOption<T>;
   readonly committedOnly: boolean;
   readonly bounded: boolean;
   readonly discoverMs: number;

@@ -20,6 +20,7 @@ import { RecordView } from "./deserialise.ts";
 import type { KafkaSourceSettings } from "./kafka-source.ts";
 import { NewPartitions } from "./new-partitions.ts";
 import type { KafkaShare, SharePartition } from "./shares.ts";
+import { type ValueReader, valueReader } from "./values.ts";
 
 /** A partition that is being read. */
 interface Reading extends TopicPartition {
@@ -39,6 +40,7 @@ export class ShareReader<T> implements SourceReader<T, KafkaShare> {
   readonly #readings = new Map<string, Reading>();
   readonly #columns = new RecordColumns();
   readonly #view = new RecordView(this.#columns);
+  readonly #values: ValueReader<T>;
   #share: Omit<KafkaShare, "partitions"> = { index: 0, count: 1 };
   #discovery: NewPartitions | undefined;
   /** Partitions that are read to their stop. */
@@ -52,6 +54,7 @@ export class ShareReader<T> implements SourceReader<T, KafkaShare> {
     this.#settings = settings;
     this.#client = new KafkaClient(settings.connection);
     this.#fetcher = new Fetcher(this.#client, { committedOnly: settings.committedOnly });
+    this.#values = valueReader(settings.value, this.#columns, this.#view);
     this.#badRecords = new BadRecords(context, settings);
     this.#leftOut = context.metrics.counter("recordsLeftOut");
     context.metrics.gauge("lagRecords", () => this.#lag());
@@ -107,10 +110,10 @@ export class ShareReader<T> implements SourceReader<T, KafkaShare> {
 
   /** Undefined for a record that is left out, or bad. */
   #valueAt(row: number): T | undefined {
-    this.#view.index = row;
     try {
-      return this.#settings.value(this.#view);
+      return this.#values.read(row);
     } catch (error) {
+      this.#view.index = row;
       this.#badRecords.report(this.#view, error);
       return undefined;
     }

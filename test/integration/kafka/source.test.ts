@@ -2,6 +2,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type JobHandle, run } from "millrace";
 import { describe, expect, test } from "vitest";
+import { json } from "../../../connectors/format/json/json.ts";
+import { text } from "../../../connectors/format/plain.ts";
 import { BatchProducer } from "../../../connectors/kafka/client/batch-producer.ts";
 import { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
 import { RecordBatchBuilder } from "../../../connectors/kafka/codec/record-batch-builder.ts";
@@ -12,7 +14,6 @@ import {
   initProducerId,
 } from "../../../connectors/kafka/protocol/transactions.ts";
 import type { BadRecord } from "../../../connectors/kafka/source/bad-records.ts";
-import { json, text } from "../../../connectors/kafka/source/deserialise.ts";
 import { type KafkaSourceOptions, kafka } from "../../../connectors/kafka/source/kafka-source.ts";
 import type { KafkaShare } from "../../../connectors/kafka/source/shares.ts";
 import { MillraceError } from "../../../core/errors.ts";

@@ -1,0 +1,60 @@
+/** From the records of a batch to values, as the program says: by a format, or by a function of the whole record. */
+
+import { type Decoder, type Format, isFormat } from "../../format/format.ts";
+import type { RecordColumns } from "../codec/record-columns.ts";
+import type { Deserialise, RecordView } from "./deserialise.ts";
+
+/** What the program says of values. */
+export type ValueOption<T> = Format<T> | Deserialise<T>;
+
+export interface ValueReader<T> {
+  /** What has to be waited for before the record at this place can be read; undefined: nothing. */
+  prepare?(row: number): Promise<void> | undefined;
+  /** Undefined: it is left out. @throws what says why it cannot be read */
+  read(row: number): T | undefined;
+}
+
+export function valueReader<T>(value: ValueOption<T>, columns: RecordColumns, view: RecordView): ValueReader<T> {
+  return isFormat(value) ? new FormatReader(value as Format<T>, columns) : new FunctionReader(value, view);
+}
+
+/** By a format: records without a value are left out. */
+class FormatReader<T> implements ValueReader<T> {
+  readonly prepare?: (row: number) => Promise<void> | undefined;
+  readonly #columns: RecordColumns;
+  readonly #decoder: Decoder<T>;
+
+  constructor(format: Format<T>, columns: RecordColumns) {
+    this.#columns = columns;
+    const decoder = format.decoder();
+    this.#decoder = decoder;
+    if (decoder.prepare === undefined) return;
+    this.prepare = (row) => {
+      const length = columns.valueLengths[row] as number; // the row is below the count
+      const start = columns.valueStarts[row] as number; // likewise
+      return length < 0 ? undefined : decoder.prepare?.(columns.bytes, start, start + length);
+    };
+  }
+
+  read(row: number): T | undefined {
+    const { valueLengths, valueStarts, bytes } = this.#columns;
+    const length = valueLengths[row] as number; // the row is below the count
+    const start = valueStarts[row] as number; // likewise
+    return length < 0 ? undefined : this.#decoder.decode(bytes, start, start + length);
+  }
+}
+
+class FunctionReader<T> implements ValueReader<T> {
+  readonly #value: Deserialise<T>;
+  readonly #view: RecordView;
+
+  constructor(value: Deserialise<T>, view: RecordView) {
+    this.#value = value;
+    this.#view = view;
+  }
+
+  read(row: number): T | undefined {
+    this.#view.index = row;
+    return this.#value(this.#view);
+  }
+}
