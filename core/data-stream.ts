@@ -194,21 +194,11 @@ export class DataStream<T> {
       );
     }
     const { name = sink.name } = options;
-    const inputs = this.#inputsOf(sink);
+    const inputs = inputsOfSink(this.origins, sink.upsertKey);
     this.append(
       { kind: "sink", sink },
       { ...options, name, ...(parallelism === undefined ? {} : { parallelism }) },
       { inputs },
-    );
-  }
-
-  /** Upserts of a key go to one writer, unless the program has said where records go. */
-  #inputsOf({ upsertKey }: Sink<T>): readonly EdgeSpec[] {
-    if (upsertKey === undefined) return this.origins;
-    return this.origins.map((origin) =>
-      origin.partitioning.kind === "forward"
-        ? { ...origin, partitioning: Object.freeze({ kind: "hash" as const, key: upsertKey as KeySelector }) }
-        : origin,
     );
   }
 
@@ -338,6 +328,13 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
     const append: AppendNode = (spec, named, more) => this.append(spec, named, more);
     return new WindowedStream(append, this.#key, window, options as WindowOptions<unknown>);
   }
+}
+
+/** Upserts of a key go to one writer, unless the program has said where records go. */
+function inputsOfSink(origins: readonly EdgeSpec[], upsertKey: KeySelector<never> | undefined): readonly EdgeSpec[] {
+  if (upsertKey === undefined) return origins;
+  const partitioning = Object.freeze({ kind: "hash" as const, key: upsertKey as KeySelector });
+  return origins.map((origin) => (origin.partitioning.kind === "forward" ? { ...origin, partitioning } : origin));
 }
 
 function repartitioned(origins: readonly EdgeSpec[], partitioning: Partitioning): readonly EdgeSpec[] {

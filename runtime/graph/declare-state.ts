@@ -23,8 +23,6 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
       return { kind: spec.kind, connector: spec.sink.name };
     case "process":
       return spec.key && { kind: spec.kind, key: keyOf(spec.key), states: statesOf(spec.fn.state ?? {}) };
-    case "coProcess":
-      return spec.keys && { kind: spec.kind, key: keyOfPair(spec.keys), states: statesOf(spec.fn.state ?? {}) };
     case "changelog":
     case "deduplicate":
     case "topN":
