@@ -45,6 +45,8 @@ export interface SinkContext extends RuntimeContext {
   collect(rows: readonly unknown[]): void | Promise<void>;
   /** Where text for people goes: the standard output or error of whoever runs the job, on a cluster the job's log. */
   standardStream(name: "stdout" | "stderr"): TextOutput;
+  /** Ends the subtask with this error: for what a writer does while none of its methods runs. */
+  fail(error: unknown): void;
   /** What the writer keeps over a restart. */
   readonly operatorState: OperatorState;
   /** What the job goes on from; undefined at its first start. */

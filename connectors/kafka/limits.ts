@@ -42,3 +42,12 @@ export const READ_WAIT_MS = 20;
 
 /** How long a job that starts waits for a topic that is not there: one that is made at the same time is there by then. */
 export const TOPIC_WITHIN_MS = 10_000;
+
+/** Bytes of a batch that a sink writes: half of what a topic takes by default, as one record more may be in it. */
+export const SINK_BATCH_BYTES = 512 * 1024;
+
+/** What waits for brokers in a subtask of a sink: at full speed a few hundred milliseconds of records. */
+export const SINK_BUFFER_BYTES = 32 * 1024 * 1024;
+
+/** How long a step of a sink may take: to try again for as long as that is done, and then for an answer. */
+export const SINK_STEP_MS = RETRY_WITHIN_MS + 2 * ANSWER_MS;

@@ -257,6 +257,10 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     return this.#environment.collect(this.operator, rows);
   }
 
+  fail(error: unknown): void {
+    this.callAt(this.clock.now(), () => this.wait(Promise.reject(error), 0, "what a sink does by itself"));
+  }
+
   standardStream(name: "stdout" | "stderr"): TextOutput {
     return this.#environment.standardStream(name);
   }

@@ -28,7 +28,7 @@ export function sinkConformance<T>(name: string, prepare: () => SinkCase<T> | Pr
       const given = await prepare();
       const { records, writer } = await written(given, count);
       await writer.flush?.();
-      expect(await given.visible()).toEqual(records.map(given.shown));
+      await shows(given, records);
       await writer.close?.();
       expect(await given.visible()).toEqual(records.map(given.shown));
     });
@@ -44,6 +44,7 @@ export function sinkConformance<T>(name: string, prepare: () => SinkCase<T> | Pr
       }
       await writer.flush?.();
       await writer.flush?.();
+      await shows(given, records);
       await writer.close?.();
       expect(await given.visible()).toEqual(records.map(given.shown));
     });
@@ -65,4 +66,9 @@ async function written<T>(given: SinkCase<T>, count: number): Promise<{ records:
   const records = Array.from({ length: count }, (_, index) => given.record(index));
   for (const record of records) await writer.write(record, NO_TIMESTAMP);
   return { records, writer };
+}
+
+/** What a flush has sent off may take a moment to arrive. */
+async function shows<T>(given: SinkCase<T>, records: readonly T[]): Promise<void> {
+  await expect.poll(given.visible, { timeout: 20_000 }).toEqual(records.map(given.shown));
 }

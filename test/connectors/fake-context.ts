@@ -9,6 +9,7 @@ export interface Reported {
   readonly side: { readonly tag: string; readonly value: unknown }[];
   readonly collected: unknown[][];
   readonly printed: string[];
+  readonly failures: unknown[];
 }
 
 export class ManualClock {
@@ -33,7 +34,7 @@ export interface FakeContextOptions {
 }
 
 export function fakeContext(options: FakeContextOptions = {}): SourceContext & SinkContext & { reported: Reported } {
-  const reported: Reported = { counters: new Map(), logs: [], side: [], collected: [], printed: [] };
+  const reported: Reported = { counters: new Map(), logs: [], side: [], collected: [], printed: [], failures: [] };
   const { counters } = reported;
   return {
     job: "test",
@@ -64,6 +65,7 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
         reported.printed.push(`${name}: ${text}`);
       },
     }),
+    fail: (error) => void reported.failures.push(error),
     restored: options.restored,
     collect: (rows) => {
       reported.collected.push([...rows]);
