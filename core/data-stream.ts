@@ -33,7 +33,7 @@ import {
   type WindowOptions,
 } from "./stream-options.ts";
 import { positiveDurationMs } from "./time.ts";
-import { type TopNOptions, type TopNResult, topNSpec } from "./top-n.ts";
+import { type ScoreOf, type TopNOptions, type TopNResult, topNSpec } from "./top-n.ts";
 import { describeSchema } from "./types.ts";
 import {
   boundMethod,
@@ -49,7 +49,7 @@ import { type AppendNode, WindowedStream } from "./windowed-stream.ts";
 
 const forward: Partitioning = Object.freeze({ kind: "forward" });
 
-export class DataStream<T> {
+export class DataStream<out T> {
   protected readonly env: Environment;
   /** Where its records come from: several after a union. */
   protected readonly origins: readonly EdgeSpec[];
@@ -258,7 +258,7 @@ export class DataStream<T> {
 }
 
 /** A stream whose records have a key: what follows may keep state per key. */
-export class KeyedStream<T, K extends Key> extends DataStream<T> {
+export class KeyedStream<out T, K extends Key> extends DataStream<T> {
   // Without T, as everywhere in this file, so that a stream of clicks is a stream of unknown records too.
   readonly #key: KeySelector;
 
@@ -309,11 +309,12 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
    * The best n records of each key, as a changelog of them, or of each timestamp when the watermark has passed it. A record
    * costs the comparison with the worst of them; one that is among them copies their list.
    */
-  topN<const Ranks extends boolean = false, const Emit extends "changes" | "watermark" = "changes">(
-    name: string,
-    options: TopNOptions<T, Ranks, Emit>,
-  ): DataStream<TopNResult<T, Ranks, Emit>> {
-    return this.append(topNSpec(name, this.#key, options), { ...options, name });
+  topN<
+    const By extends ScoreOf<T>,
+    const Ranks extends boolean = false,
+    const Emit extends "changes" | "watermark" = "changes",
+  >(name: string, options: TopNOptions<T, By, Ranks, Emit>): DataStream<TopNResult<T, Ranks, Emit>> {
+    return this.append(topNSpec<T>(name, this.#key, options), { ...options, name });
   }
 
   /** The changelog of a stream of upserts: a later record of a key replaces the earlier one. Keeps a record a key. */

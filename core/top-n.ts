@@ -18,13 +18,14 @@ export type ScoreOf<T> = ScoreFields<T> | ((value: T) => Score);
 
 export interface TopNOptions<
   T,
+  By extends ScoreOf<T> = ScoreOf<T>,
   Ranks extends boolean = boolean,
   Emit extends "changes" | "watermark" = "changes" | "watermark",
 > extends OperatorOptions {
   /** How many records of a key, up to 10,000. */
   readonly n: number;
   /** What they are ordered by. Of equal ones the earlier comes first. */
-  readonly by: ScoreOf<T>;
+  readonly by: By;
   /** Whether the best are the largest, which is the default, or the smallest. */
   readonly order?: "descending" | "ascending";
   /**
