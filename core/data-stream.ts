@@ -7,6 +7,14 @@
  */
 
 import { type Change, type ChangelogOptions, changelogSpec } from "./changelog.ts";
+import {
+  ConnectedStreams,
+  type Connection,
+  checkedKeys,
+  type KeyedAlike,
+  KeyedConnectedStreams,
+  type SameKeys,
+} from "./connected-streams.ts";
 import { type Deduplicated, type DeduplicateOptions, deduplicateSpec } from "./deduplicate.ts";
 import type { Environment, OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
@@ -94,8 +102,13 @@ export class DataStream<out T> {
 
   /** The records of all these streams, in no particular order between them. */
   union(...others: readonly DataStream<T>[]): DataStream<T> {
-    for (const other of others) this.checkSameJob(other);
+    for (const other of others) this.checkSameJob(other, "united");
     return new DataStream(this.env, [...this.origins, ...others.flatMap((other) => other.origins)]);
+  }
+
+  /** This stream and another one, for an operator that reads both. */
+  connect<R>(other: DataStream<R>): ConnectedStreams<T, R> {
+    return new ConnectedStreams(this.connection(other));
   }
 
   /** Gives records their event time, in epoch milliseconds, and makes watermarks from it. */
@@ -248,11 +261,17 @@ export class DataStream<out T> {
     return new DataStream<O>(this.env, [{ from: id, side: undefined, partitioning: forward }]);
   }
 
-  private checkSameJob(other: DataStream<T>): void {
+  protected connection<R>(other: DataStream<R>): Connection {
+    this.checkSameJob(other, "connected");
+    const append: Connection["append"] = (spec, options, inputs) => this.append(spec, options, { inputs });
+    return { append, first: this.origins, second: other.origins };
+  }
+
+  private checkSameJob<R>(other: DataStream<R>, done: string): void {
     if (other.env === this.env) return;
     throw new MillraceError(
       "FOREIGN_STREAM",
-      `a stream of job "${other.env.jobName}" was united with one of job "${this.env.jobName}"; streams of one build of one job only can be combined`,
+      `a stream of job "${other.env.jobName}" was ${done} with one of job "${this.env.jobName}"; streams of one build of one job only can be combined`,
     );
   }
 }
@@ -277,6 +296,14 @@ export class KeyedStream<out T, K extends Key> extends DataStream<T> {
     for (const method of ["process", "onTimer"] as const)
       if (isAsyncFunction(fn[method])) throw promiseReturned(name, method);
     return this.append({ kind: "process", key: this.#key, fn }, { ...options, name });
+  }
+
+  /** This stream and another one with keys of the same type, for an operator that keeps state per key for both. */
+  override connect<R, K2 extends Key>(other: KeyedStream<R, K2> & SameKeys<K, K2>): KeyedConnectedStreams<T, R, K>;
+  override connect<R>(other: DataStream<R> & KeyedAlike): ConnectedStreams<T, R>;
+  override connect<R>(other: DataStream<R>): KeyedConnectedStreams<T, R, K> & ConnectedStreams<T, R> {
+    const key = other instanceof KeyedStream ? other.#key : undefined;
+    return new KeyedConnectedStreams<T, R, K>(this.connection(other), checkedKeys(this.#key, key)) as never;
   }
 
   /** The running combination of all records of a key, emitted with every record. */

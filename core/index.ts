@@ -16,6 +16,8 @@ export {
   updatedTo,
 } from "./changelog.ts";
 export type { CheckpointOptions } from "./checkpoints.ts";
+export type { CoProcessFunction } from "./co-process.ts";
+export type { ConnectedStreams, CoTransformOptions, KeyedConnectedStreams, ReadsOfTwo } from "./connected-streams.ts";
 export { DataStream, KeyedStream } from "./data-stream.ts";
 export type { DeduplicateOptions } from "./deduplicate.ts";
 export type { Environment, OperatorOptions } from "./environment.ts";

@@ -2,6 +2,7 @@
 
 import type { Aggregate } from "./aggregate.ts";
 import type { ChangelogSpec } from "./changelog.ts";
+import type { CoProcessFunction } from "./co-process.ts";
 import type { DeduplicateSpec } from "./deduplicate.ts";
 import type { OperatorId } from "./ids.ts";
 import type { KeySelector } from "./key.ts";
@@ -37,6 +38,9 @@ export interface BatchFunction {
   readonly close: (() => void | Promise<void>) | undefined;
 }
 
+/** Of an operator with two inputs: how the key is found in records of the first and of the second one. */
+export type KeyPair = readonly [first: KeySelector, second: KeySelector];
+
 // biome-ignore-start lint/suspicious/noExplicitAny: nodes forget element types, which the fluent API has checked
 export type OperatorSpec =
   | { readonly kind: "source"; readonly source: Source<any> }
@@ -53,6 +57,12 @@ export type OperatorSpec =
       readonly kind: "process";
       readonly key: KeySelector | undefined;
       readonly fn: ProcessFunction<any, any, any, any>;
+    }
+  | {
+      readonly kind: "coProcess";
+      /** How the key is found in records of the first and of the second input. */
+      readonly keys: KeyPair | undefined;
+      readonly fn: CoProcessFunction<any, any, any, any, any>;
     }
   | {
       readonly kind: "reduce";
@@ -84,7 +94,14 @@ export interface EdgeSpec {
   readonly from: OperatorId;
   readonly side: string | undefined;
   readonly partitioning: Partitioning;
+  /** Of an operator with two inputs: to which of them it leads. Several edges lead to the same one after a union. */
+  readonly port?: Port;
+  /** Of an operator with two inputs: the fields that it reads of this one, or undefined for all. */
+  readonly reads?: readonly string[] | undefined;
 }
+
+/** The first or the second input of an operator with two. */
+export type Port = 1 | 2;
 
 export interface StreamNode {
   /** The operator's name, unique in the job: given by the user, or derived where nothing is kept under it. */

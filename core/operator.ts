@@ -30,6 +30,8 @@ export interface Output<T = unknown> {
 export interface Operator<I = unknown> {
   open?(): void | Promise<void>;
   process(value: I, timestamp: number): void;
+  /** A record of the second input, of operators that have two. The watermark is the lower one of both. */
+  process2?(value: never, timestamp: number): void;
   /** ENSURES: forwards the watermark to its output when all that is due has been pushed. Absent: the host forwards it. */
   watermark?(timestamp: number): void;
   /** A timer registered with `context.timers` is due. The key is current. */

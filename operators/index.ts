@@ -1,6 +1,7 @@
 /** From a graph node to the operator that runs it. Map and filter are fused by the chain instead: see `fused.ts`. */
 
 import { AssertionFailure, unreachable } from "../core/assert.ts";
+import type { CoProcessFunction } from "../core/co-process.ts";
 import type { Key } from "../core/key.ts";
 import type { StreamNode } from "../core/node.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
@@ -8,6 +9,7 @@ import type { ProcessFunction } from "../core/process.ts";
 import type { SinkContext } from "../core/sink.ts";
 import type { StateDeclaration } from "../core/state.ts";
 import { ChangelogOperator } from "./changelog.ts";
+import { CoProcessOperator } from "./co-process.ts";
 import { DeduplicateOperator } from "./deduplicate.ts";
 import { FlatMapOperator } from "./flat-map.ts";
 import { MapBatchesOperator } from "./map-batches.ts";
@@ -43,6 +45,12 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
       return new ProcessOperator(
         spec.fn as ProcessFunction<unknown, Key, StateDeclaration, unknown>,
         spec.key,
+        context,
+      );
+    case "coProcess":
+      return new CoProcessOperator(
+        spec.fn as CoProcessFunction<unknown, unknown, Key, StateDeclaration, unknown>,
+        spec.keys,
         context,
       );
     case "reduce":

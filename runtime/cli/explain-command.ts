@@ -47,7 +47,11 @@ function planData({ params, graph, graphHash, jobGraph, executionGraph }: Plan):
     kind: spec.kind,
     ...(parallelism === undefined ? {} : { parallelism }),
     ...(reads === undefined ? {} : { reads }),
-    inputs: inputs.map(({ from, side, partitioning }) => ({ from, side, partitioning: partitioning.kind })),
+    inputs: inputs.map(({ from, side, partitioning, port, reads }) => ({
+      ...{ from, side, partitioning: partitioning.kind },
+      ...(port === undefined ? {} : { input: port }),
+      ...(reads === undefined ? {} : { reads }),
+    })),
   }));
   return { job: graph.jobName, params, graphHash, operators, jobGraph, executionGraph };
 }

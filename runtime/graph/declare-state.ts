@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Aggregate } from "../../core/aggregate.ts";
 import type { KeySelector } from "../../core/key.ts";
-import type { OperatorSpec, StreamNode } from "../../core/node.ts";
+import type { KeyPair, OperatorSpec, StreamNode } from "../../core/node.ts";
 import type { StateDeclaration } from "../../core/state.ts";
 import type { TypeDescription } from "../../core/types.ts";
 import type { WindowSpec } from "../../core/window.ts";
@@ -23,6 +23,8 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
       return { kind: spec.kind, connector: spec.sink.name };
     case "process":
       return spec.key && { kind: spec.kind, key: keyOf(spec.key), states: statesOf(spec.fn.state ?? {}) };
+    case "coProcess":
+      return spec.keys && { kind: spec.kind, key: keyOfPair(spec.keys), states: statesOf(spec.fn.state ?? {}) };
     case "changelog":
     case "deduplicate":
     case "topN":
@@ -44,8 +46,23 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
 }
 
 function keyOf({ fields, type, select }: KeySelector): KeyDeclaration {
-  const code = createHash("sha256").update(String(select)).digest("hex").slice(0, 16);
+  const code = codeOf(String(select));
   return { ...(fields === undefined ? {} : { fields }), ...(type === undefined ? {} : { type }), code };
+}
+
+/** Of two selectors: the fields and the type as far as they are the same; the text of both. */
+function keyOfPair([first, second]: KeyPair): KeyDeclaration {
+  const type = first.type ?? second.type;
+  const sameFields = first.fields !== undefined && String(first.fields) === String(second.fields);
+  return {
+    ...(sameFields ? { fields: first.fields as readonly string[] } : {}),
+    ...(type === undefined ? {} : { type }),
+    code: codeOf(`${first.select}\n${second.select}`),
+  };
+}
+
+function codeOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
 function statesOf(declared: StateDeclaration): readonly DeclaredState[] {

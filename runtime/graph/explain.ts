@@ -30,8 +30,8 @@ export function explain(plan: Plan): string {
 function logicalLines(node: StreamNode): string[] {
   const parallelism = node.parallelism === undefined ? "" : `, parallelism ${node.parallelism}`;
   const inputs = node.inputs.map(
-    ({ from, side, partitioning }) =>
-      `    from ${from}${side === undefined ? "" : `, side output "${side}"`}: ${partitioningText(partitioning)}`,
+    ({ from, side, partitioning, port }) =>
+      `    ${port === undefined ? "" : `input ${port} `}from ${from}${side === undefined ? "" : `, side output "${side}"`}: ${partitioningText(partitioning)}`,
   );
   const requires = node.requires === undefined ? "" : `, requires ${labelsText(node.requires)}`;
   return [`  ${node.id}: ${operatorText(node.spec)}${parallelism}${requires}`, ...inputs];
@@ -83,6 +83,10 @@ function operatorText(spec: OperatorSpec): string {
       return `${spec.window.kind} window, ${durationText(spec.window.sizeMs)}${spec.window.kind === "sliding" ? ` every ${durationText(spec.window.slideMs)}` : ""}, keyed state`;
     case "process":
       return spec.key === undefined ? "process" : `process, ${stateText(Object.keys(spec.fn.state ?? {}))}`;
+    case "coProcess":
+      return spec.keys === undefined
+        ? "process of two inputs"
+        : `process of two inputs, ${stateText(Object.keys(spec.fn.state ?? {}))}`;
     case "reduce":
       return "reduce, keyed state";
     case "custom":

@@ -76,6 +76,7 @@ interface SettledEdge {
   readonly side: string | undefined;
   readonly partitioning: Partitioning["kind"];
   readonly chained: boolean;
+  readonly fields: readonly string[] | undefined;
 }
 
 export function createJobGraph(graph: StreamGraph, options: JobGraphOptions): JobGraph {
@@ -160,6 +161,7 @@ function settleEdges(
       side: edge.side,
       partitioning,
       chained: partitioning === "forward" && node.inputs.length === 1,
+      fields: edge.reads ?? node.reads,
     };
   });
 }
@@ -189,7 +191,7 @@ function toJobEdge(edge: SettledEdge, index: number, headOf: ReadonlyMap<Operato
     toOperator: edge.to.id,
     input: edge.input,
     partitioning: edge.partitioning,
-    fields: edge.to.reads,
+    fields: edge.fields,
   };
 }
 

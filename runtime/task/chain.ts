@@ -9,7 +9,7 @@
 import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { OperatorId } from "../../core/ids.ts";
-import type { StreamNode, UserFunction } from "../../core/node.ts";
+import type { Port, StreamNode, UserFunction } from "../../core/node.ts";
 import type { FrameOperator, Operator, Output, Push } from "../../core/operator.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import { createOperator, type FusedStep, fuse } from "../../operators/index.ts";
@@ -34,10 +34,19 @@ export interface ChainOptions {
 interface Link {
   readonly host: OperatorHost;
   readonly push: Push<unknown>;
+  /** The same of the second input, if the operator has two. */
+  readonly push2?: Push<unknown>;
   /** The fused steps that begin here, if the operator is a map or filter. */
   readonly steps: readonly FusedStep[] | undefined;
   /** Where the fused steps lead. */
   readonly behind: Push<unknown>;
+}
+
+/** Where an operator takes its input. */
+export interface ChainEntry {
+  /** What takes the records of one of its inputs. REQUIRES: it has that. */
+  pushOf(port: Port | undefined): Push<unknown>;
+  watermark(timestamp: number): void;
 }
 
 export class Chain {
@@ -68,15 +77,19 @@ export class Chain {
     this.edges = edges;
     this.hosts = vertex.operators.map((chained) => (links.get(chained.id) as Link).host);
     this.#instances = this.hosts.flatMap((host) => host.instance ?? []);
-    this.push = this.entryOf((vertex.operators[0] as ChainedOperator).id).push;
+    this.push = this.entryOf((vertex.operators[0] as ChainedOperator).id).pushOf(undefined);
     this.pushFrame = framePush(this.head.instance);
   }
 
   /** The place in the chain where an operator takes records and watermarks. */
-  entryOf(operator: OperatorId): Output {
-    const { push, host } = this.#links.get(operator) as Link;
+  entryOf(operator: OperatorId): ChainEntry {
+    const { push: push1, push2, host } = this.#links.get(operator) as Link;
     return {
-      push: this.#freeze ? (value, timestamp) => push(deepFreeze(value), timestamp) : push,
+      pushOf: (port) => {
+        const push = port === 2 ? push2 : push1;
+        assert(push !== undefined, `operator ${operator} is in the program with two inputs but takes records of one`);
+        return this.#freeze ? (value, timestamp) => push(deepFreeze(value), timestamp) : push;
+      },
       watermark: (timestamp) => host.watermark(timestamp),
     };
   }
@@ -223,7 +236,9 @@ function entry(node: StreamNode, host: OperatorHost, next: Link | undefined, pus
   if (spec.kind === "source") return { push, steps: undefined, behind: push };
   const operator = create(node, host);
   host.instance = operator;
-  return { push: ownCallSite(operator, host), steps: undefined, behind: push };
+  const ownPush = ownCallSite("process", operator, host);
+  const push2 = operator.process2 === undefined ? {} : { push2: ownCallSite("process2", operator, host) };
+  return { push: ownPush, ...push2, steps: undefined, behind: push };
 }
 
 function create(node: StreamNode, host: OperatorHost): Operator {
@@ -235,10 +250,10 @@ function create(node: StreamNode, host: OperatorHost): Operator {
 }
 
 /** A function of its own code for each operator, so that its call site stays monomorphic. */
-function ownCallSite(operator: Operator, host: OperatorHost): Push<unknown> {
+function ownCallSite(method: "process" | "process2", operator: Operator, host: OperatorHost): Push<unknown> {
   const code = `"use strict"; return (value, timestamp) => {
-    if (host.busy) host.hold(() => operator.process(value, timestamp));
-    else operator.process(value, timestamp);
+    if (host.busy) host.hold(() => operator.${method}(value, timestamp));
+    else operator.${method}(value, timestamp);
   };`;
   return new Function("operator", "host", code)(operator, host) as Push<unknown>;
 }

@@ -31,10 +31,11 @@ import type { ChannelOrigin } from "./overtaken-inputs.ts";
 import { behindInFlight, inFlightAbout } from "./restore-in-flight.ts";
 import type { RestoredSubtasks } from "./restore-slot.ts";
 import type { Slot, SlotHost } from "./slot.ts";
+import { SourceInput } from "./source-input.ts";
 import { Subtask } from "./subtask.ts";
 import type { Checkpoints } from "./subtask-cut.ts";
 import { SubtaskGate } from "./subtask-gate.ts";
-import { ChannelInput, SourceInput, type SubtaskInput } from "./subtask-input.ts";
+import { ChannelInput, type SubtaskInput } from "./subtask-input.ts";
 
 /** What the slot's surroundings do for it. */
 export interface SlotServices {
@@ -226,8 +227,8 @@ class SlotChannels {
       .filter((channel) => (jobGraph.edges[channel.edge] as JobEdge).to === vertex && channel.toSubtask === subtask)
       .map((channel) => {
         const { input, partitioning: settled, fields } = jobGraph.edges[channel.edge] as JobEdge;
-        const wanted = (head.inputs[input] as EdgeSpec).partitioning.kind;
-        return { channel: this.#input(channel), input, wanted, settled, fields };
+        const { partitioning, port } = head.inputs[input] as EdgeSpec;
+        return { channel: this.#input(channel), input, port, wanted: partitioning.kind, settled, fields };
       });
   }
 

@@ -11,8 +11,14 @@ import type { StreamNode } from "../../core/node.ts";
 /** The node with a key function that is held to these kinds; undefined, or without a key, as it is. */
 export function withGuardedKeys(node: StreamNode, kinds: readonly KeyKind[] | undefined): StreamNode {
   const { spec } = node;
-  if (kinds === undefined || !("key" in spec) || spec.key === undefined) return node;
-  return { ...node, spec: { ...spec, key: guarded(spec.key, new Set(kinds), node.id) } as StreamNode["spec"] };
+  if (kinds === undefined) return node;
+  const guard = (selector: KeySelector): KeySelector => guarded(selector, new Set(kinds), node.id);
+  if ("keys" in spec && spec.keys !== undefined) {
+    const [first, second] = spec.keys;
+    return { ...node, spec: { ...spec, keys: [guard(first), guard(second)] } };
+  }
+  if (!("key" in spec) || spec.key === undefined) return node;
+  return { ...node, spec: { ...spec, key: guard(spec.key) } as StreamNode["spec"] };
 }
 
 function guarded(selector: KeySelector, kinds: ReadonlySet<KeyKind>, operator: string): KeySelector {

@@ -28,7 +28,8 @@ export interface RestoredLog extends InFlightName {
 /** The operator that takes it in. */
 export interface ReplayTarget {
   readonly operator: string;
-  readonly push: Push<unknown>;
+  /** What takes the records of an input. */
+  pushOf(input: number): Push<unknown>;
   watermark(timestamp: number): void;
   batchEnd(): void;
   readonly gate: Gate;
@@ -150,7 +151,8 @@ class LogReplay {
   }
 
   #deliver(): number {
-    const { push, gate } = this.#target;
+    const { gate } = this.#target;
+    const push = this.#target.pushOf(this.#inputs[this.#midBatch] as number);
     const isWanted = this.#filter(this.#midBatch);
     let taken = 0;
     const pushWanted: Push<unknown> = (value, timestamp) => {

@@ -16,6 +16,7 @@
 import type { OperatorId } from "../../core/ids.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import { READ_AHEAD_BYTES } from "../../core/limits.ts";
+import type { Port } from "../../core/node.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
 import type { InputChannel } from "../exchange/channel.ts";
 import { OvertakenChannel } from "../exchange/overtaken-channel.ts";
@@ -27,6 +28,8 @@ export interface ChannelOrigin {
   readonly channel: InputChannel;
   /** Which of the operator's inputs it belongs to. */
   readonly input: number;
+  /** To which input of an operator with two that leads; undefined: it has one. */
+  readonly port: Port | undefined;
   /** How records find their subtasks: as the program says, and as it was settled for these parallelisms. */
   readonly wanted: Partitioning["kind"];
   readonly settled: Partitioning["kind"];

@@ -69,8 +69,13 @@ export function behindInFlight(restored: RestoredInFlight, input: SubtaskInput):
     const node = graph.nodes.find(({ id }) => id === operator);
     if (logs.length === 0 || node === undefined) return [];
     const filter = filterOf(node, subtask, vertex.parallelism, jobGraph.keyGroups);
-    const { push, watermark } = chain.entryOf(operator);
-    const target: ReplayTarget = { operator, push, watermark, gate, filter, batchEnd: () => chain.batchEnd() };
+    const entry = chain.entryOf(operator);
+    const target: ReplayTarget = {
+      ...{ operator, gate, filter },
+      pushOf: (input) => entry.pushOf(node.inputs[input]?.port),
+      watermark: (timestamp) => entry.watermark(timestamp),
+      batchEnd: () => chain.batchEnd(),
+    };
     const about = inFlightAbout(node, subtask, vertex.parallelism, jobGraph.keyGroups);
     return [{ operator, subtask, about, replay: new InFlightReplay(logs, target) }];
   });

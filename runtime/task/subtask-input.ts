@@ -3,6 +3,7 @@
 import { AssertionFailure } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { ASYNC_TIMEOUT_MS, LOCAL_BATCH_ROWS, SOURCE_BATCH_RECORDS, SOURCE_FIRST_RECORDS } from "../../core/limits.ts";
+import type { Push } from "../../core/operator.ts";
 import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
 import { positiveDurationMs } from "../../core/time.ts";
 import type { InputChannel } from "../exchange/channel.ts";
@@ -56,6 +57,8 @@ export class ChannelInput implements SubtaskInput {
   readonly #valve: WatermarkValve;
   readonly #aligner: BarrierAligner;
   readonly #ended: boolean[];
+  /** What takes the records of each channel. */
+  readonly #pushes: readonly Push<unknown>[];
   readonly #overtaking: OvertakenInputs;
   /** The channel whose batch is being delivered, or the one that was polled last. */
   #current = -1;
@@ -77,6 +80,8 @@ export class ChannelInput implements SubtaskInput {
     this.#valve = new WatermarkValve(channels.length);
     this.#aligner = new BarrierAligner(channels.length);
     this.#ended = channels.map(() => false);
+    const entry = chain.entryOf(overtaken.operator);
+    this.#pushes = inputs.map(({ port }) => entry.pushOf(port));
   }
 
   step(): InputStep {
@@ -179,7 +184,7 @@ export class ChannelInput implements SubtaskInput {
   #deliver(): void {
     const { batch } = this.#channels[this.#current] as InputChannel;
     // A frame that was pushed whole is done as soon as its operator lets input in again.
-    if (this.#isWhole || batch.deliver(this.#chain.push, this.#gate)) this.#endBatch();
+    if (this.#isWhole || batch.deliver(this.#pushes[this.#current] as Push<unknown>, this.#gate)) this.#endBatch();
   }
 
   /** Whether the batch was pushed as a frame. */

@@ -9,6 +9,7 @@ export {
   type OperatorHarness,
   openHarness,
   openOperator,
+  openTwoInputHarness,
 } from "./operator-harness.ts";
 export type { OutputElement } from "./recorded-output.ts";
 export { SeededRandom } from "./seeded-random.ts";

@@ -9,7 +9,7 @@ import { Environment } from "../../core/environment.ts";
 import type { OperatorId } from "../../core/ids.ts";
 import type { Key } from "../../core/key.ts";
 import { KEY_GROUPS_DEFAULT } from "../../core/limits.ts";
-import type { OperatorFactory } from "../../core/operator.ts";
+import type { OperatorFactory, Push } from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
 import type { Sink } from "../../core/sink.ts";
 import type { Source } from "../../core/source.ts";
@@ -20,13 +20,14 @@ import { END_OF_TIME, NO_TIMESTAMP } from "../../core/time.ts";
 import { createJobGraph, type JobVertex } from "../graph/job-graph.ts";
 import { createMemoryBackend } from "../state/memory-backend.ts";
 import { CallbackQueue } from "../task/callback-queue.ts";
-import { Chain } from "../task/chain.ts";
+import { Chain, type ChainEntry } from "../task/chain.ts";
 import { EdgeOutput } from "../task/edge-output.ts";
 import type { OperatorMetrics } from "../task/metrics.ts";
 import type { OperatorHost, SubtaskEnvironment } from "../task/operator-host.ts";
 import type { OperatorSnapshot } from "../task/operator-snapshot.ts";
 import { standardStream } from "../task/standard-stream.ts";
 import { SubtaskGate } from "../task/subtask-gate.ts";
+import { WatermarkValve } from "../task/watermark-valve.ts";
 import { mergeSnapshots } from "./merge-snapshots.ts";
 import { type OutputElement, RecordedOutput } from "./recorded-output.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -75,6 +76,19 @@ export async function openHarness<I, O = never>(
   return harness;
 }
 
+/**
+ * The same for what reads two streams, which has to be the first of the operators: `push` and `watermark` are of the first
+ * one, `push2` and `watermark2` of the second. The operator sees the lower one of both watermarks.
+ */
+export async function openTwoInputHarness<L, R, O = never>(
+  build: (first: DataStream<L>, second: DataStream<R>) => DataStream<O> | void,
+  options: HarnessOptions = {},
+): Promise<OperatorHarness<L, O, R>> {
+  const harness = new OperatorHarness<L, O, R>(build, options);
+  await harness.open();
+  return harness;
+}
+
 /** The same for an operator by the contract of `core/operator.ts`. */
 export function openOperator<I, O>(
   factory: OperatorFactory<I, O>,
@@ -83,7 +97,7 @@ export function openOperator<I, O>(
   return openHarness((input) => input.transform("operator", factory), options);
 }
 
-export class OperatorHarness<I, O = never> {
+export class OperatorHarness<I, O = never, R = never> {
   readonly clock: VirtualClock;
   readonly logs: LogLine[] = [];
   /** What sinks have given to `collect`. */
@@ -94,19 +108,23 @@ export class OperatorHarness<I, O = never> {
   readonly #callbacks = new CallbackQueue();
   readonly #outputs = new Map<string, RecordedOutput<unknown>>();
   readonly #abort = new AbortController();
+  /** Of an operator with two inputs. */
+  readonly #valve: WatermarkValve | undefined;
   /** Input that has not been taken yet. */
   readonly #waiting: (() => void)[] = [];
   #settled: (() => void) | undefined;
 
-  constructor(build: (input: DataStream<I>) => DataStream<O> | void, options: HarnessOptions) {
+  constructor(build: (input: DataStream<I>, second: DataStream<R>) => DataStream<O> | void, options: HarnessOptions) {
     this.clock = options.clock ?? new VirtualClock();
     this.#gate = new SubtaskGate(() => this.#settled?.());
     this.#graph = graphOf(build, options.sides ?? []);
     const keyGroups = options.keyGroups ?? KEY_GROUPS_DEFAULT;
     const { vertices, edges } = createJobGraph(this.#graph, { parallelism: 1, keyGroups });
     const restored = restoredFrom(options);
+    const two = this.#graph.nodes.find(({ inputs }) => inputs.some(({ port }) => port === 2));
+    this.#valve = two && new WatermarkValve(2);
     this.#chain = new Chain({
-      vertex: vertices[0] as JobVertex,
+      vertex: vertexOf(vertices, two?.id),
       graph: this.#graph,
       environment: this.#environment(options, keyGroups),
       edgeOutput: (edge, host) => this.#edgeOutput(edges[edge]?.toOperator ?? "", options, host),
@@ -126,14 +144,27 @@ export class OperatorHarness<I, O = never> {
 
   /** Records as one batch. What comes while an operator awaits a promise waits as it would in a channel. */
   pushBatch(records: Iterable<readonly [value: I, timestamp: number]>): void {
-    for (const [value, timestamp] of records) this.#waiting.push(() => this.#chain.push(value, timestamp));
-    this.#waiting.push(() => this.#chain.batchEnd());
-    this.#letThrough();
+    this.#take(records, this.#entry.pushOf(undefined));
   }
 
+  /** One record of the second input. */
+  push2(value: R, timestamp = NO_TIMESTAMP): void {
+    this.pushBatch2([[value, timestamp]]);
+  }
+
+  /** Records of the second input as one batch. */
+  pushBatch2(records: Iterable<readonly [value: R, timestamp: number]>): void {
+    this.#take(records, this.#entry.pushOf(2));
+  }
+
+  /** Of the first input, if there are two. */
   watermark(timestamp: number): void {
-    this.#waiting.push(() => this.#chain.watermark(timestamp));
-    this.#letThrough();
+    this.#rise(timestamp, 0);
+  }
+
+  /** Of the second input. */
+  watermark2(timestamp: number): void {
+    this.#rise(timestamp, 1);
   }
 
   /** Moves processing time on by so much, through every moment at which something is due. */
@@ -157,6 +188,7 @@ export class OperatorHarness<I, O = never> {
   /** All input has come. */
   finish(): void {
     this.watermark(END_OF_TIME);
+    if (this.#valve !== undefined) this.watermark2(END_OF_TIME);
     for (const operator of this.#chain.finishers) {
       operator.finish?.();
       this.#letThrough();
@@ -232,6 +264,23 @@ export class OperatorHarness<I, O = never> {
     return this.#chain.snapshot();
   }
 
+  get #entry(): ChainEntry {
+    return this.#chain.entryOf(this.#chain.head.operator as OperatorId);
+  }
+
+  #take(records: Iterable<readonly [value: unknown, timestamp: number]>, push: Push<unknown>): void {
+    for (const [value, timestamp] of records) this.#waiting.push(() => push(value, timestamp));
+    this.#waiting.push(() => this.#chain.batchEnd());
+    this.#letThrough();
+  }
+
+  #rise(timestamp: number, input: 0 | 1): void {
+    if (this.#valve?.watermark(input, timestamp) === false) return;
+    const risen = this.#valve?.current ?? timestamp;
+    this.#waiting.push(() => this.#chain.watermark(risen));
+    this.#letThrough();
+  }
+
   #host(operator: string | undefined): OperatorHost {
     const { hosts } = this.#chain;
     const host = operator === undefined ? hosts.at(-1) : hosts.find((candidate) => candidate.operator === operator);
@@ -302,17 +351,28 @@ function sideName(tag: OutputTag<unknown>): string {
 }
 
 /** The operators between an input and outputs of another parallelism, so that these are edges and not chained. */
-function graphOf<I, O>(
-  build: (input: DataStream<I>) => DataStream<O> | void,
+function graphOf<I, O, R>(
+  build: (input: DataStream<I>, second: DataStream<R>) => DataStream<O> | void,
   sides: readonly OutputTag<unknown>[],
 ): StreamGraph {
   const env = new Environment("harness");
-  const result = build(env.from(nowhere as Source<I>));
+  const first = env.from(nowhere as Source<I>);
+  const result =
+    build.length < 2
+      ? (build as (input: DataStream<I>) => DataStream<O>)(first)
+      : build(first, env.from(nowhere as Source<R>, { name: "input 2" }));
   if (result !== undefined) {
     result.to(anywhere, { name: "output", parallelism: 2 });
     for (const tag of sides) result.sideOutput(tag).to(anywhere, { name: sideName(tag), parallelism: 2 });
   }
   return env.graph();
+}
+
+/** The chain that is driven: behind the input, or from the operator with two of them on. */
+function vertexOf(vertices: readonly JobVertex[], head: OperatorId | undefined): JobVertex {
+  const driven = vertices.find(({ operators }) => head === undefined || operators[0]?.id === head);
+  assert(driven !== undefined, "there is nothing to drive");
+  return driven;
 }
 
 const nowhere: Source<never> = {

@@ -36,97 +36,140 @@ export interface Driven<O> {
   readonly sides: Readonly<Record<string, readonly unknown[]>>;
 }
 
+/** How one kind of operator is driven. */
+export interface Driver<H, S> {
+  open(options: HarnessOptions): Promise<H>;
+  take(harness: H, step: S): void;
+  /** Records that come one after the other, as one batch. */
+  takeTogether(harness: H, records: readonly S[]): void;
+  isRecord(step: S): boolean;
+  /** What comes again behind a restart. */
+  resume(harness: H, taken: readonly S[]): void;
+}
+
+type AnyHarness<O> = OperatorHarness<never, O, never>;
+
 /** What came out, the same in every way. */
-export async function driveInEveryWay<I, O>(
+export function driveInEveryWay<I, O>(
   build: Build<I, O>,
   steps: readonly Step<I>[],
   options: DriveOptions = {},
 ): Promise<Driven<O>> {
+  return inEveryWay(driverOf(build), steps, options);
+}
+
+/** The same by any driver. */
+export async function inEveryWay<O, H extends AnyHarness<O>, S>(
+  driver: Driver<H, S>,
+  steps: readonly S[],
+  options: DriveOptions = {},
+): Promise<Driven<O>> {
   const { watermarks = true, keysInAnyOrder = false, ...harness } = options;
-  const single = await drive(build, steps, harness);
-  const blocked = await drive(build, steps, { ...harness, blockEvery: 2 });
+  const single = await singly<O, H, S>(driver, steps, harness);
+  const blocked = await singly<O, H, S>(driver, steps, { ...harness, blockEvery: 2 });
   expect(blocked, "with a full output").toEqual(single);
-  const restored = await driveRestored(build, steps, harness);
+  const restored = await driveRestored<O, H, S>(driver, steps, harness);
   const comparable = (result: Driven<O>): Driven<O> => {
     const kept = watermarks ? result : withoutWatermarks(result);
     return keysInAnyOrder ? withKeysInOrder(kept) : kept;
   };
   expect(comparable(restored), "restored after every step").toEqual(comparable(single));
-  const together = await driveTogether(build, steps, harness);
+  const together = await driveTogether<O, H, S>(driver, steps, harness);
   expect(withoutWatermarks(together), "all at once").toEqual(withoutWatermarks(single));
   return single;
 }
 
 /** Record by record. */
-export async function drive<I, O>(
+export function drive<I, O>(
   build: Build<I, O>,
   steps: readonly Step<I>[],
   options: HarnessOptions = {},
 ): Promise<Driven<O>> {
-  const harness = await openHarness(build, { ...options, clock: new VirtualClock() });
+  return singly(driverOf(build), steps, options);
+}
+
+async function singly<O, H extends AnyHarness<O>, S>(
+  driver: Driver<H, S>,
+  steps: readonly S[],
+  options: HarnessOptions,
+): Promise<Driven<O>> {
+  const harness = await driver.open({ ...options, clock: new VirtualClock() });
   for (const step of steps) {
-    take(harness, step);
+    driver.take(harness, step);
     await harness.settled();
   }
   await harness.close();
   return driven(harness.elements, [harness], options.sides);
 }
 
-async function driveTogether<I, O>(
-  build: Build<I, O>,
-  steps: readonly Step<I>[],
+async function driveTogether<O, H extends AnyHarness<O>, S>(
+  driver: Driver<H, S>,
+  steps: readonly S[],
   options: HarnessOptions,
 ): Promise<Driven<O>> {
-  const harness = await openHarness(build, { ...options, clock: new VirtualClock() });
-  let batch: (readonly [I, number])[] = [];
+  const harness = await driver.open({ ...options, clock: new VirtualClock() });
+  let batch: S[] = [];
   for (const step of steps) {
-    if (isRecord(step)) {
-      batch.push([step[0], step[1] ?? Number.NEGATIVE_INFINITY]);
+    if (driver.isRecord(step)) {
+      batch.push(step);
       continue;
     }
-    harness.pushBatch(batch);
+    driver.takeTogether(harness, batch);
     batch = [];
-    take(harness, step);
+    driver.take(harness, step);
   }
-  harness.pushBatch(batch);
+  driver.takeTogether(harness, batch);
   await harness.settled();
   await harness.close();
   return driven(harness.elements, [harness], options.sides);
 }
 
-async function driveRestored<I, O>(
-  build: Build<I, O>,
-  steps: readonly Step<I>[],
+async function driveRestored<O, H extends AnyHarness<O>, S>(
+  driver: Driver<H, S>,
+  steps: readonly S[],
   options: HarnessOptions,
 ): Promise<Driven<O>> {
   const clock = new VirtualClock();
-  const harnesses = [await openHarness(build, { ...options, clock })];
+  const harnesses = [await driver.open({ ...options, clock })];
   const elements: OutputElement<O>[] = [];
-  for (const step of steps) {
-    const current = harnesses.at(-1) as OperatorHarness<I, O>;
-    take(current, step);
+  for (const [at, step] of steps.entries()) {
+    const current = harnesses.at(-1) as H;
+    driver.take(current, step);
     await current.settled();
     elements.push(...current.elements);
     const snapshot = current.snapshot();
     await current.close();
-    harnesses.push(await openHarness(build, { ...options, clock, restore: [snapshot] }));
+    const next = await driver.open({ ...options, clock, restore: [snapshot] });
+    driver.resume(next, steps.slice(0, at + 1));
+    harnesses.push(next);
   }
   return driven(elements, harnesses, options.sides);
 }
 
-function take<I, O>(harness: OperatorHarness<I, O>, step: Step<I>): void {
-  if (isRecord(step)) harness.push(step[0], step[1]);
-  else if ("watermark" in step) harness.watermark(step.watermark);
-  else harness.advanceTime(step.advanceTime);
+function driverOf<I, O>(build: Build<I, O>): Driver<OperatorHarness<I, O>, Step<I>> {
+  return {
+    open: (options) => openHarness(build, options),
+    take: (harness, step) => {
+      if (isRecord(step)) harness.push(step[0], step[1]);
+      else if ("watermark" in step) harness.watermark(step.watermark);
+      else harness.advanceTime(step.advanceTime);
+    },
+    takeTogether: (harness, records) =>
+      harness.pushBatch(
+        records.filter(isRecord<I>).map(([value, timestamp]) => [value, timestamp ?? Number.NEGATIVE_INFINITY]),
+      ),
+    isRecord,
+    resume: () => {},
+  };
 }
 
 function isRecord<I>(step: Step<I>): step is readonly [I, number?] {
   return Array.isArray(step);
 }
 
-function driven<I, O>(
+function driven<O>(
   elements: readonly OutputElement<O>[],
-  harnesses: readonly OperatorHarness<I, O>[],
+  harnesses: readonly AnyHarness<O>[],
   sides: readonly OutputTag<never>[] = [],
 ): Driven<O> {
   const records = elements.filter((element) => element.kind === "record");

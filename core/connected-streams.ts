@@ -1,0 +1,136 @@
+/** Two streams that one operator reads. Makes its nodes by what the first of the streams hands it. */
+
+import type { CoProcessFunction } from "./co-process.ts";
+import type { DataStream } from "./data-stream.ts";
+import type { OperatorOptions } from "./environment.ts";
+import { MillraceError } from "./errors.ts";
+import type { Key, KeySelector } from "./key.ts";
+import type { EdgeSpec, KeyPair, OperatorSpec, Port } from "./node.ts";
+import type { OperatorFactory } from "./operator.ts";
+import type { StateDeclaration } from "./state.ts";
+import { isAsyncFunction, promiseReturned } from "./user-function.ts";
+
+/** Adds a node that reads these edges: what a stream hands to what is made of it and another one. */
+export type AppendJoined = <O>(
+  spec: OperatorSpec,
+  options: OperatorOptions,
+  inputs: readonly EdgeSpec[],
+) => DataStream<O>;
+
+/** The edges of both inputs, and what makes a node of them. */
+export interface Connection {
+  readonly append: AppendJoined;
+  readonly first: readonly EdgeSpec[];
+  readonly second: readonly EdgeSpec[];
+}
+
+/** Of a function of two inputs: the fields that it reads of each, when they are known. Only these travel to it. */
+export interface ReadsOfTwo {
+  readonly first?: readonly string[];
+  readonly second?: readonly string[];
+}
+
+export interface CoTransformOptions extends OperatorOptions {
+  readonly reads?: ReadsOfTwo;
+}
+
+/** Intersected with the other stream's type to refuse keys of another type, with the sentence as the error. */
+export type SameKeys<K, K2> = [K] extends [K2]
+  ? unknown
+  : [K2] extends [K]
+    ? unknown
+    : { readonly "the keys of connected streams must have one type": never };
+
+/** What no stream is: a keyed stream is connected with one that is keyed too. */
+export interface KeyedAlike {
+  readonly "a keyed stream must be connected with a stream that keyBy has given keys of the same type": never;
+}
+
+/** @throws BAD_OPTION for a stream without key, or with keys that are said to be others. */
+export function checkedKeys(first: KeySelector, second: KeySelector | undefined): KeyPair {
+  if (second === undefined)
+    throw new MillraceError(
+      "BAD_OPTION",
+      "a keyed stream was connected with a stream without key; call keyBy on both, or on none of them",
+    );
+  const [one, other] = [first, second].map(({ type }) => type && JSON.stringify(type));
+  if (one !== undefined && other !== undefined && one !== other)
+    throw new MillraceError(
+      "BAD_OPTION",
+      `a stream with keys of the type ${one} was connected with one with keys of the type ${other}; records of both meet only under the same key`,
+    );
+  return Object.freeze([first, second] as const);
+}
+
+/** Two streams, read by one operator: without key, so that its subtasks keep nothing. */
+export class ConnectedStreams<L, R> {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** A function for each of the inputs: side outputs and any number of results, but no keyed state and no timers. */
+  process<O>(
+    name: string,
+    fn: CoProcessFunction<L, R, never, Record<string, never>, O>,
+    options: OperatorOptions = {},
+  ): DataStream<O> {
+    return appendCoProcess(this.#connection, undefined, name, fn, options);
+  }
+
+  /** An operator of one's own with two inputs, `process` and `process2`, by the contract in `core/operator.ts`. */
+  transform<O>(name: string, factory: OperatorFactory<L, O>, options: CoTransformOptions = {}): DataStream<O> {
+    const spec: OperatorSpec = { kind: "custom", factory, keyed: false };
+    return this.#connection.append(spec, { ...options, name }, joinedInputs(this.#connection, options.reads));
+  }
+}
+
+/** Two streams whose records have keys of one kind: what reads them may keep state per key. */
+export class KeyedConnectedStreams<L, R, K extends Key> {
+  readonly #connection: Connection;
+  readonly #keys: KeyPair;
+
+  constructor(connection: Connection, keys: KeyPair) {
+    this.#connection = connection;
+    this.#keys = keys;
+  }
+
+  /** A function for each of the inputs, with state and timers per key, which they share. */
+  // biome-ignore lint/complexity/noBannedTypes: {} is the declaration of no states
+  process<O, const S extends StateDeclaration = {}>(
+    name: string,
+    fn: CoProcessFunction<L, R, K, S, O>,
+    options: OperatorOptions = {},
+  ): DataStream<O> {
+    return appendCoProcess(this.#connection, this.#keys, name, fn, options);
+  }
+
+  /** As `transform` of a keyed stream, with two inputs: `process` and `process2`. */
+  transform<O>(name: string, factory: OperatorFactory<L, O>, options: CoTransformOptions = {}): DataStream<O> {
+    const spec: OperatorSpec = { kind: "custom", factory, keyed: true };
+    return this.#connection.append(spec, { ...options, name }, joinedInputs(this.#connection, options.reads));
+  }
+}
+
+function appendCoProcess<O>(
+  connection: Connection,
+  keys: KeyPair | undefined,
+  name: string,
+  fn: Extract<OperatorSpec, { kind: "coProcess" }>["fn"],
+  options: OperatorOptions,
+): DataStream<O> {
+  for (const method of ["process1", "process2", "onTimer"] as const)
+    if (isAsyncFunction(fn[method])) throw promiseReturned(name, method);
+  return connection.append({ kind: "coProcess", keys, fn }, { ...options, name }, joinedInputs(connection));
+}
+
+/** The edges of a node with two inputs. */
+export function joinedInputs({ first, second }: Connection, reads: ReadsOfTwo = {}): readonly EdgeSpec[] {
+  return [...withPort(first, 1, reads.first), ...withPort(second, 2, reads.second)];
+}
+
+function withPort(edges: readonly EdgeSpec[], port: Port, reads: readonly string[] | undefined): readonly EdgeSpec[] {
+  const projected = reads === undefined ? {} : { reads: Object.freeze([...reads]) };
+  return edges.map((edge) => Object.freeze({ ...edge, port, ...projected }));
+}

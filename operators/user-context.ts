@@ -1,0 +1,56 @@
+/** What process functions work with: the state and the timers of the current key, and side outputs. */
+
+import { MillraceError } from "../core/errors.ts";
+import type { Key } from "../core/key.ts";
+import type { OperatorContext } from "../core/operator.ts";
+import type { ProcessContext } from "../core/process.ts";
+import type { OutputTag } from "../core/side-output.ts";
+import type { StateDeclaration, StateHandles } from "../core/state.ts";
+
+/** One object a subtask, changed from record to record: a user function must not keep it. */
+export class UserContext implements ProcessContext {
+  timestamp = 0;
+  currentKey: Key | undefined;
+  readonly state: StateHandles<StateDeclaration>;
+  readonly runtime: OperatorContext;
+
+  constructor(context: OperatorContext, keyed: boolean, declared: StateDeclaration) {
+    this.runtime = context;
+    const names = Object.keys(declared);
+    if (!keyed && names.length > 0) throw keyNeeded(context.operator, `state ${names.join(", ")}`);
+    if (names.includes(""))
+      throw new MillraceError(
+        "MISSING_NAME",
+        `"${context.operator}" declares a state with an empty name; give it one: it identifies the state over upgrades`,
+        { operator: context.operator },
+      );
+    this.state = Object.fromEntries(
+      Object.entries(declared).map(([name, descriptor]) => [name, context.state.state(name, descriptor)]),
+    ) as StateHandles<StateDeclaration>;
+  }
+
+  get key(): Key {
+    if (this.currentKey === undefined) throw keyNeeded(this.runtime.operator, "a key");
+    return this.currentKey;
+  }
+
+  get watermark(): number {
+    return this.runtime.currentWatermark;
+  }
+
+  get timers(): OperatorContext["timers"] {
+    if (this.currentKey === undefined) throw keyNeeded(this.runtime.operator, "timers");
+    return this.runtime.timers;
+  }
+
+  /** A property, not a method: user functions take the context apart. */
+  readonly side = <T>(tag: OutputTag<T>, value: T): void => {
+    this.runtime.side(tag, value, this.timestamp);
+  };
+}
+
+function keyNeeded(operator: string, what: string): MillraceError {
+  return new MillraceError("STATE_MISUSE", `"${operator}" uses ${what}, which needs a key; call keyBy before process`, {
+    operator,
+  });
+}
