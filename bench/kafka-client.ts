@@ -11,6 +11,7 @@ import { json } from "../connectors/format/json/json.ts";
 import { BatchProducer } from "../connectors/kafka/client/batch-producer.ts";
 import { Fetcher } from "../connectors/kafka/client/fetcher.ts";
 import { KafkaClient } from "../connectors/kafka/client/kafka-client.ts";
+import { calmKafkajs } from "../connectors/kafka/client/kafkajs.ts";
 import { RecordBatchBuilder } from "../connectors/kafka/codec/record-batch-builder.ts";
 import { RecordColumns } from "../connectors/kafka/codec/record-columns.ts";
 import { type KafkaValue, kafkaValue, kafkaValueId, VALUE_BYTES } from "./jobs/kafka-values.ts";
@@ -24,6 +25,7 @@ const partitions = [0, 1, 2, 3];
 const rounds = messages / (BATCH * partitions.length);
 if (!Number.isInteger(rounds)) throw new Error(`The messages must be a multiple of ${BATCH * partitions.length}.`);
 
+calmKafkajs();
 let cpu = process.cpuUsage();
 let began = performance.now();
 /** What came out, to be compared with what must. */

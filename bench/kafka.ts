@@ -15,6 +15,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
+import { calmKafkajs } from "../connectors/kafka/client/kafkajs.ts";
 import type { Figures } from "./repeat.ts";
 
 const { values } = parseArgs({
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
   },
 });
+calmKafkajs();
 const partitions = 4;
 const turn = 2000 * partitions;
 const messages = Math.ceil(Number(values.messages) / turn) * turn;
@@ -58,7 +60,7 @@ async function measure(peer: Peer, what: Case): Promise<void> {
 function run(peer: Peer, what: Case, topic: string): Figures {
   const script = fileURLToPath(new URL("./kafka-client.ts", import.meta.url));
   const args = [script, broker.addresses, topic, String(messages), peer, what];
-  const child = spawnSync(process.execPath, ["--disable-warning=TimeoutNegativeWarning", ...args], {
+  const child = spawnSync(process.execPath, args, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, KAFKAJS_NO_PARTITIONER_WARNING: "1" },

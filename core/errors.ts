@@ -61,6 +61,7 @@ export const errorCodes = {
   KAFKA_FORMAT: external("What a Kafka broker sent is damaged, or of a form that is not known."),
   KAFKA_OFFSET: external("An offset is outside of those that a Kafka partition has.", "never"),
   KAFKA_REFUSED: external("A Kafka broker refused a request for a reason that does not pass."),
+  KAFKA_TLS: user("A Kafka broker and its client do not agree on TLS, or one does not trust the other's certificate."),
   KAFKA_TOO_LARGE: user("A record batch is larger than a Kafka topic takes."),
   KAFKA_TOPIC: user("A Kafka topic or partition does not exist."),
   KAFKA_TRANSACTION_TIMEOUT: user("A transaction timeout is above what a Kafka broker allows."),

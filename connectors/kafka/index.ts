@@ -3,7 +3,8 @@
 export type { Decoder, Encoder, Format } from "../format/format.ts";
 export { json } from "../format/json/json.ts";
 export { bytes, text } from "../format/plain.ts";
-export type { KafkaOptions, KafkaSasl } from "./client/connection-options.ts";
+export type { KafkaOptions, KafkaSasl, KafkaTls } from "./client/connection-options.ts";
+export type { FromEnv, FromFile, Secret } from "./client/secret.ts";
 export type { Compression } from "./codec/compression.ts";
 export type { Field, HeaderField } from "./codec/record-batch-builder.ts";
 export type { RecordHeader } from "./codec/record-columns.ts";

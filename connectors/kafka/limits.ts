@@ -12,6 +12,9 @@ export const RECORD_HEADERS_MAX = 10_000;
 /** How long a connection to a broker may take: it is near, or not there. */
 export const CONNECT_MS = 5_000;
 
+/** How long a broker may take to show what it speaks, for the words of an error that is due anyway. */
+export const PROBE_MS = 2_000;
+
 /** How long a broker may take to answer, beyond what it was asked to wait for. */
 export const ANSWER_MS = 30_000;
 

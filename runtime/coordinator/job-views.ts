@@ -17,6 +17,7 @@ import { isFinalStatus } from "./job-life.ts";
 import type { JobManager } from "./job-manager.ts";
 import type { ExceptionRecord } from "./job-record.ts";
 import { restartText } from "./restart-strategy.ts";
+import { shownParams } from "./shown-params.ts";
 import { countByStatus, nameOf, subtaskStatuses, vertexView } from "./subtask-views.ts";
 
 export function jobSummary(job: JobManager, nowMs: number): JobSummaryView {
@@ -113,7 +114,7 @@ export function configView(job: JobManager): JobConfigView {
       "working-directory": submission.workingDirectory,
       bundle: submission.bundle,
       "graph-hash": job.plan.graphHash,
-      "user-config": job.plan.params,
+      "user-config": shownParams(job.plan.params),
     },
   };
 }

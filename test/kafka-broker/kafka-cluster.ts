@@ -19,6 +19,16 @@ export interface KafkaClusterOptions {
   readonly heapMegabytes?: number;
   /** The clients' port of the first node; by default one that is free. */
   readonly port?: number;
+  /** Besides the plain one, for a cluster of one node. */
+  readonly listeners?: readonly KafkaListener[];
+  /** Users to be written into its log folder when that is formatted, which is done once for a `name`. */
+  readonly users?: { readonly name: string; readonly scram: readonly string[] };
+}
+
+export interface KafkaListener {
+  readonly name: string;
+  readonly protocol: "SSL" | "SASL_SSL" | "SASL_PLAINTEXT";
+  readonly port: number;
 }
 
 interface Node {
@@ -140,33 +150,46 @@ async function makeNodes(folder: string, { nodes = 1, port }: KafkaClusterOption
 function prepareFolder(java: Java, node: Node, nodes: readonly Node[], options: KafkaClusterOptions): void {
   mkdirSync(node.folder, { recursive: true });
   writeFileSync(join(node.folder, "log4j2.properties"), logging);
-  writeFileSync(join(node.folder, "server.properties"), properties(node, nodes, options.settings ?? {}));
-  const formatted = madeOnce(join(kafkaHome(), "formatted", `${node.id}-of-${nodes.length}`), (folder) => {
-    format(java, node, nodes, folder);
+  writeFileSync(join(node.folder, "server.properties"), properties(node, nodes, options));
+  const { name = "", scram = [] } = options.users ?? {};
+  const variant = `${node.id}-of-${nodes.length}${name && `-${name}`}`;
+  const formatted = madeOnce(join(kafkaHome(), "formatted", variant), (folder) => {
+    format(java, node, nodes, folder, scram);
   });
   cpSync(formatted, join(node.folder, "data"), { recursive: true });
 }
 
-/** Formats an empty log folder. What it writes depends on the number of nodes and the node's id only. */
-function format(java: Java, node: Node, nodes: readonly Node[], folder: string): void {
+/** Formats an empty log folder. What it writes depends on the number of nodes, the node's id and the users only. */
+function format(java: Java, node: Node, nodes: readonly Node[], folder: string, scram: readonly string[]): void {
   const file = join(node.folder, "format.properties");
-  writeFileSync(file, properties({ ...node, folder: join(folder, "..") }, nodes, { "log.dirs": folder }));
-  const program = ["-cp", join(kafkaJars(), "*"), "kafka.tools.StorageTool", "format", "-t", clusterId, "-c", file];
+  writeFileSync(file, properties({ ...node, folder: join(folder, "..") }, nodes, { settings: { "log.dirs": folder } }));
+  const users = scram.flatMap((user) => ["--add-scram", user]);
+  const command = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", file, ...users];
+  const program = ["-cp", join(kafkaJars(), "*"), ...command];
   const log = `-Dlog4j2.configurationFile=${join(node.folder, "log4j2.properties")}`;
   const run = spawnSync(java.command, [...quick, log, ...program], { encoding: "utf8" });
   if (run.status !== 0) throw new Error(`Kafka could not format a log folder:\n${run.stdout}${run.stderr}`);
 }
 
-function properties(node: Node, nodes: readonly Node[], settings: Readonly<Record<string, string>>): string {
+function properties(node: Node, nodes: readonly Node[], { listeners = [], settings }: KafkaClusterOptions): string {
   const replicas = String(nodes.length);
   const inSync = nodes.length === 1 ? "1" : "2";
   const lines: Readonly<Record<string, string>> = {
     "process.roles": "broker,controller",
     "node.id": String(node.id),
     "controller.quorum.voters": nodes.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(),
-    listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${node.port}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    listeners: [
+      `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`,
+      ...listeners.map(({ name, port }) => `${name}://127.0.0.1:${port}`),
+    ].join(),
+    "advertised.listeners": [
+      `PLAINTEXT://127.0.0.1:${node.port}`,
+      ...listeners.map(({ name, port }) => `${name}://localhost:${port}`),
+    ].join(),
+    "listener.security.protocol.map": [
+      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+      ...listeners.map(({ name, protocol }) => `${name}:${protocol}`),
+    ].join(),
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "log.dirs": join(node.folder, "data"),

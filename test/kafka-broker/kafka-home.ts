@@ -22,6 +22,7 @@ const mavenPlugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 export interface Java {
   readonly command: string;
   readonly compiler: string;
+  readonly keytool: string;
   readonly version: string;
 }
 
@@ -33,7 +34,7 @@ export function findJava(): Java | undefined {
   const { stderr, status } = spawnSync(command, ["-version"], { encoding: "utf8" });
   const version = /version "([^"]+)"/.exec(stderr ?? "")?.[1];
   if (status !== 0 || version === undefined || Number.parseInt(version, 10) < 17) return undefined;
-  return { command, compiler: inHome("javac"), version };
+  return { command, compiler: inHome("javac"), keytool: inHome("keytool"), version };
 }
 
 /** Why no Kafka can be run from jars here, or undefined. */

@@ -4,41 +4,67 @@
  * Requests are written as they are, without copying the record batches in them.
  */
 
+import { MillraceError } from "../../../core/errors.ts";
 import { damaged } from "../codec/format-error.ts";
 import { ANSWER_MS, CONNECT_MS } from "../limits.ts";
 import type { ApiHead, ApiRequest } from "../protocol/api.ts";
 import { Reader } from "../protocol/reader.ts";
 import { Writer } from "../protocol/writer.ts";
+import { accessFailure } from "./access-failure.ts";
 import type { KafkaConnectionOptions } from "./connection-options.ts";
+import { type Credentials, readCredentials } from "./credentials.ts";
 import { KafkaFailure, noAnswer } from "./kafka-failure.ts";
-import { makeBroker, type RawBroker, type RawConnection } from "./kafkajs.ts";
+import { makeBroker, type RawBroker, type RawConnection, type RawSasl } from "./kafkajs.ts";
 
 const FETCH = 1;
 const LENGTH_BYTES = 4;
 
 export class BrokerLink {
   readonly address: string;
+  readonly #at: { readonly host: string; readonly port: number };
+  readonly #options: KafkaConnectionOptions;
   readonly #broker: RawBroker;
-  readonly #clientId: string;
+  /** As of the last time that a connection was made. */
+  #credentials: Credentials = { tls: undefined, sasl: undefined };
+  /** Whether nothing has come from the broker yet. */
+  #silent = true;
   /** Connects under way, by connection: two at once would leave a socket behind. */
   readonly #connecting = new Map<RawConnection, Promise<void>>();
   #closed = false;
 
   constructor(host: string, port: number, options: KafkaConnectionOptions) {
     this.address = `${host}:${port}`;
-    this.#clientId = options.clientId;
-    const { clientId, tls, sasl } = options;
-    this.#broker = makeBroker({ host, port, clientId, tls, sasl, connectMs: CONNECT_MS, answerMs: ANSWER_MS });
+    this.#at = { host, port };
+    this.#options = options;
+    const tls = options.tls && (() => this.#credentials.tls ?? {});
+    const limits = { connectMs: CONNECT_MS, answerMs: ANSWER_MS };
+    this.#broker = makeBroker({ host, port, clientId: options.clientId, tls, sasl: this.#sasl(), ...limits });
+  }
+
+  #sasl(): RawSasl | undefined {
+    const current = (): Credentials => this.#credentials;
+    return (
+      this.#options.sasl && {
+        mechanism: this.#options.sasl.mechanism,
+        get username() {
+          return current().sasl?.username ?? "";
+        },
+        get password() {
+          return current().sasl?.password ?? "";
+        },
+      }
+    );
   }
 
   /**
    * Sends a request and reads its answer.
-   * @throws KafkaFailure KAFKA_UNREACHABLE when no answer came, KAFKA_DENIED, KAFKA_VERSION
+   * @throws KafkaFailure KAFKA_UNREACHABLE when no answer came, KAFKA_DENIED, KAFKA_TLS, KAFKA_VERSION
    */
   async send<Answer>(request: ApiRequest<Answer>): Promise<Answer> {
-    const payload = await this.#exchange(request).catch((cause) => {
-      throw cause instanceof KafkaFailure ? cause : this.#failure(request.name, cause);
+    const payload = await this.#exchange(request).catch(async (cause) => {
+      throw cause instanceof MillraceError ? cause : await this.#failure(request.name, cause);
     });
+    this.#silent = false;
     if (request.answered === false) return request.read(NOTHING());
     if (payload === null) throw damaged(`an answer to ${request.name} without content`);
     const reader = new Reader(payload);
@@ -62,7 +88,7 @@ export class BrokerLink {
       },
       expectResponse: request.answered !== false,
       requestTimeout: ANSWER_MS + (request.waitsMs ?? 0),
-      sendRequest: () => writeAll(connection, encode(request, correlationId, this.#clientId)),
+      sendRequest: () => writeAll(connection, encode(request, correlationId, this.#options.clientId)),
     });
     return (await promise).payload;
   }
@@ -83,6 +109,7 @@ export class BrokerLink {
   }
 
   async #connect(connection: RawConnection): Promise<void> {
+    this.#credentials = readCredentials(this.#options);
     await this.#broker.connect();
     if (!connection.isConnected()) await connection.connect();
   }
@@ -95,10 +122,11 @@ export class BrokerLink {
     throw new KafkaFailure("KAFKA_VERSION", message, "UNSUPPORTED_VERSION", "none");
   }
 
-  #failure(what: string, cause: unknown): KafkaFailure {
-    if (!isDenial(cause)) return noAnswer(what, this.address, cause);
-    const message = `The Kafka broker ${this.address} does not let this client in: ${(cause as Error).message}`;
-    return new KafkaFailure("KAFKA_DENIED", message, "SASL_AUTHENTICATION_FAILED", "none", cause);
+  async #failure(what: string, cause: unknown): Promise<KafkaFailure> {
+    if (this.#closed) return noAnswer(what, this.address, cause);
+    const { tls, sasl } = this.#options;
+    const access = { ...this.#at, tls: this.#credentials.tls, usesTls: tls !== undefined, mechanism: sasl?.mechanism };
+    return (await accessFailure(cause, access, this.#silent)) ?? noAnswer(what, this.address, cause);
   }
 
   /** Requests that wait for an answer fail. */
@@ -111,10 +139,6 @@ export class BrokerLink {
 }
 
 const NOTHING = (): Reader => new Reader(Buffer.alloc(1));
-
-function isDenial(cause: unknown): boolean {
-  return cause instanceof Error && cause.name === "KafkaJSSASLAuthenticationError";
-}
 
 /** Length, then the head of version 2: kind, version, number, client id, tagged fields; then the request itself. */
 function encode(request: ApiHead, correlationId: number, clientId: string): Buffer[] {

@@ -56,10 +56,18 @@ export interface RawBrokerOptions {
   readonly host: string;
   readonly port: number;
   readonly clientId: string;
-  readonly tls: ConnectionOptions | undefined;
-  readonly sasl: { readonly mechanism: string; readonly username: string; readonly password: string } | undefined;
+  /** Called for each connection. */
+  readonly tls: (() => ConnectionOptions) | undefined;
+  readonly sasl: RawSasl | undefined;
   readonly connectMs: number;
   readonly answerMs: number;
+}
+
+/** kafkajs reads its fields at each authentication, and writes a field of its own into it. */
+export interface RawSasl {
+  readonly mechanism: string;
+  readonly username: string;
+  readonly password: string;
 }
 
 interface Internals {
@@ -104,12 +112,23 @@ function load(): Internals {
   };
 }
 
-/** kafkajs sets a timer with each answer, of a negative time, about which Node warns; it is for requests that wait. */
+/**
+ * kafkajs sets a timer with each answer that finds no request waiting, of a negative time, about which Node warns, and each
+ * such timer sets the next one. It is for requests that wait because of a quota, and here it is set for these alone.
+ */
 function scheduleOnlyWhatWaits(queue: RawQueue): void {
-  const schedule = queue.scheduleCheckPendingRequests.bind(queue);
-  queue.scheduleCheckPendingRequests = () => {
-    if (queue.pending.length > 0) schedule();
+  const schedule = queue.scheduleCheckPendingRequests;
+  queue.scheduleCheckPendingRequests = function (this: RawQueue): void {
+    if (this.pending.length > 0) schedule.call(this);
   };
+}
+
+/** The same for all connections of this process, also those of kafkajs's own clients: for tests and benchmarks with them. */
+export function calmKafkajs(): void {
+  const RequestQueue: { readonly prototype: RawQueue } = createRequire(import.meta.url)(
+    "kafkajs/src/network/requestQueue",
+  );
+  scheduleOnlyWhatWaits(RequestQueue.prototype);
 }
 
 /** kafkajs believes any length of an answer, and keeps all its chunks until it is whole. */
@@ -134,13 +153,13 @@ function readFrames(connection: RawConnection): void {
 interface SocketOptions {
   readonly host: string;
   readonly port: number;
-  readonly ssl: ConnectionOptions | null;
+  readonly ssl: RawBrokerOptions["tls"] | null;
   readonly onConnect: () => void;
 }
 
 /** A socket that reads into one buffer again and again. TLS has memory of its own. */
 function makeSocket({ host, port, ssl, onConnect }: SocketOptions): Socket {
-  const socket = ssl === null ? plainSocket(host, port, onConnect) : tlsSocket(host, port, ssl, onConnect);
+  const socket = ssl ? tlsSocket(host, port, ssl(), onConnect) : plainSocket(host, port, onConnect);
   socket.setNoDelay(true);
   return socket.setKeepAlive(true, KEEP_ALIVE_MS);
 }

@@ -3,7 +3,10 @@
 import { randomUUID } from "node:crypto";
 import { type Admin, Kafka, logLevel } from "kafkajs";
 import { describe, inject } from "vitest";
+import { calmKafkajs } from "../../../connectors/kafka/client/kafkajs.ts";
 import "../../kafka-broker/global-setup.ts";
+
+calmKafkajs();
 
 const { brokers: all, missing } = inject("kafka");
 
