@@ -1,0 +1,51 @@
+/** All queries by name. */
+
+import type { DataStream } from "millrace";
+import type { NexmarkEvent } from "../events.ts";
+import { q0 } from "./q0.ts";
+import { q1 } from "./q1.ts";
+import { q2 } from "./q2.ts";
+import { q5 } from "./q5.ts";
+import { q13 } from "./q13.ts";
+import { q14 } from "./q14.ts";
+import { q15 } from "./q15.ts";
+import { q16 } from "./q16.ts";
+import { q17 } from "./q17.ts";
+import { q18 } from "./q18.ts";
+import { q21 } from "./q21.ts";
+import { q22 } from "./q22.ts";
+
+export interface Query {
+  readonly build: (events: DataStream<NexmarkEvent>) => DataStream<object>;
+  /** The fields that tell rows apart, where a later row replaces an earlier one; absent: every row is final. */
+  readonly upsertKey?: readonly string[];
+  /** The columns that hold prices in euros: decimals with three digits behind the point. */
+  readonly euros?: readonly string[];
+  /** What the reference calls the columns, in their order, where it calls them otherwise. */
+  readonly columns?: readonly string[];
+}
+
+export const queries = {
+  q0: { build: q0 },
+  q1: { build: q1, euros: ["price"] },
+  q2: { build: q2 },
+  q5: { build: q5 },
+  q13: { build: q13 },
+  q14: { build: q14, euros: ["price"] },
+  q15: { build: q15, upsertKey: ["day"] },
+  q16: { build: q16, upsertKey: ["channel", "day"] },
+  q17: { build: q17, upsertKey: ["auction", "day"] },
+  q18: { build: q18, upsertKey: ["bidder", "auction"] },
+  q21: { build: q21 },
+  q22: { build: q22 },
+} as const satisfies Readonly<Record<string, Query>>;
+
+export type QueryName = keyof typeof queries;
+
+export const queryNames = Object.keys(queries) as readonly QueryName[];
+
+/** @throws Error for a name that no query has. */
+export function queryNamed(name: string): Query {
+  if (!Object.hasOwn(queries, name)) throw new Error(`there is no query "${name}"; there are ${queryNames.join(", ")}`);
+  return queries[name as QueryName];
+}

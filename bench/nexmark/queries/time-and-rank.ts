@@ -1,0 +1,35 @@
+/** What several queries make of a bid's time and price. Days and minutes are UTC's, as in the reference's runs. */
+
+const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+
+let lastDay = Number.NaN;
+let lastDayText = "";
+
+/** "2015-07-15". Consecutive bids are mostly of one day, so its text is made once. */
+export function dayOf(dateTime: number): string {
+  const day = Math.floor(dateTime / DAY_MS);
+  if (day !== lastDay) {
+    lastDay = day;
+    lastDayText = new Date(day * DAY_MS).toISOString().slice(0, 10);
+  }
+  return lastDayText;
+}
+
+let lastMinute = Number.NaN;
+let lastMinuteText = "";
+
+/** "23:59". */
+export function minuteOf(dateTime: number): string {
+  const minute = Math.floor(dateTime / MINUTE_MS);
+  if (minute !== lastMinute) {
+    lastMinute = minute;
+    lastMinuteText = new Date(minute * MINUTE_MS).toISOString().slice(11, 16);
+  }
+  return lastMinuteText;
+}
+
+/** Small, middling and large prices. */
+export function rankOf(price: number): 1 | 2 | 3 {
+  return price < 10_000 ? 1 : price < 1_000_000 ? 2 : 3;
+}
