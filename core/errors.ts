@@ -60,6 +60,8 @@ export const errorCodes = {
   KAFKA_FENCED: external("Another process uses the same transactional id of Kafka by now."),
   KAFKA_FORMAT: external("What a Kafka broker sent is damaged, or of a form that is not known."),
   KAFKA_OFFSET: external("An offset is outside of those that a Kafka partition has.", "never"),
+  KAFKA_OUTCOME_UNKNOWN: user("Kafka brokers have forgotten whether an old transaction was committed."),
+  KAFKA_OUTPUT_LOST: user("Records of a transaction that brokers aborted are not in the topic any more."),
   KAFKA_REFUSED: external("A Kafka broker refused a request for a reason that does not pass."),
   KAFKA_TLS: user("A Kafka broker and its client do not agree on TLS, or one does not trust the other's certificate."),
   KAFKA_TOO_LARGE: user("A record batch is larger than a Kafka topic takes."),

@@ -47,6 +47,13 @@ export interface SinkContext extends RuntimeContext {
   standardStream(name: "stdout" | "stderr"): TextOutput;
   /** Ends the subtask with this error: for what a writer does while none of its methods runs. */
   fail(error: unknown): void;
+  /** Tells of a step of the writer's own protocol: where tests kill the process. */
+  reached(step: string): void;
+  /**
+   * Whose output it is: the same for all that go on from each other's checkpoints, attempts as well as later jobs, and
+   * nobody else's. Undefined in a job without checkpoints.
+   */
+  readonly lineage: string | undefined;
   /** What the writer keeps over a restart. */
   readonly operatorState: OperatorState;
   /** What the job goes on from; undefined at its first start. */

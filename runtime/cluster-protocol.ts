@@ -116,6 +116,8 @@ export interface RegionDeployment {
   readonly placement: readonly SlotPlacement[];
   /** Whether checkpoints are taken while it runs. */
   readonly checkpointing: boolean;
+  /** Whose state those are (`checkpoints/lineage.ts`). */
+  readonly lineage: string;
   /** Where its state is while it runs; undefined: on the heap. */
   readonly state?: StateSettings | undefined;
   /** What it goes on from; undefined: it begins. */

@@ -42,6 +42,8 @@ export interface SlotDeployment {
    * "wantsCheckpoint", and its last "snapshotted" counts for all later checkpoints.
    */
   readonly checkpointing?: boolean;
+  /** Whose state those are (`checkpoints/lineage.ts`). */
+  readonly lineage?: string;
   /** Where its state is beyond a budget of memory; absent: all of it is on the heap. */
   readonly state?: SlotStateDeployment | undefined;
   /** What the job goes on from; absent: it begins. */

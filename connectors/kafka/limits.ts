@@ -54,3 +54,12 @@ export const SINK_BUFFER_BYTES = 32 * 1024 * 1024;
 
 /** How long a step of a sink may take: to try again for as long as that is done, and then for an answer. */
 export const SINK_STEP_MS = RETRY_WITHIN_MS + 2 * ANSWER_MS;
+
+/**
+ * How old a prepared transaction may be for the absence of its marker to say that it was not committed: brokers forget
+ * markers after `offsets.retention.minutes`, 7 days by default.
+ */
+export const MARKER_TRUSTED_MS = 6 * 24 * 60 * 60_000;
+
+/** How often an aborted transaction is written again before the job starts again: brokers that stay away are met there. */
+export const REWRITES_MAX = 5;

@@ -22,6 +22,8 @@ export interface TakenCheckpoints {
   readonly store: CheckpointStore;
   /** The greatest number that the store knows. */
   readonly last: number;
+  /** Whose state they are. */
+  readonly lineage: string;
 }
 
 export interface LocalRestore extends SlotRestore {
@@ -56,11 +58,12 @@ export class LocalCheckpoints {
   }
 
   /** What a slot's deployment says of it. */
-  deployment(slot: number): Pick<SlotDeployment, "checkpointing" | "enumerates" | "restore"> {
+  deployment(slot: number): Pick<SlotDeployment, "checkpointing" | "lineage" | "enumerates" | "restore"> {
     const { restore, taken } = this.#options;
     const enumerates = [...this.#dealers].filter(([, dealer]) => dealer === slot).map(([vertex]) => vertex);
     const restored = restore && { restore: { checkpoint: restore.checkpoint, upgrade: restore.upgrade } };
-    return { checkpointing: taken !== undefined, enumerates, ...restored };
+    const lineage = taken && { lineage: taken.lineage };
+    return { checkpointing: taken !== undefined, ...lineage, enumerates, ...restored };
   }
 
   /** By which way slots are told. */

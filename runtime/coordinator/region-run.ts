@@ -145,7 +145,7 @@ function onePerWorker(placements: readonly SlotPlacement[]): readonly SlotPlacem
 }
 
 /** What the workers of an attempt have to know. */
-export function deploymentOf({ id, submission }: JobRecord, plan: PlannedJob, run: RegionRun): RegionDeployment {
+export function deploymentOf({ id, submission, lineage }: JobRecord, plan: PlannedJob, run: RegionRun): RegionDeployment {
   return {
     attempt: run.attempt,
     jobId: id,
@@ -164,5 +164,6 @@ export function deploymentOf({ id, submission }: JobRecord, plan: PlannedJob, ru
     checkpointing: plan.checkpoints !== undefined,
     state: plan.state,
     restore: run.restore,
+    lineage,
   };
 }

@@ -146,11 +146,11 @@ export class RestartingJob {
   }
 
   async #attempt(attempt: number): Promise<void> {
-    const { plan, openSlots, store } = this.#options;
+    const { plan, openSlots, store, lineage } = this.#options;
     const { restore, last } = await this.#restore(attempt);
     const slots = openSlots();
     try {
-      const taken = { checkpoints: this.#checkpoints, store, last };
+      const taken = { checkpoints: this.#checkpoints, store, last, lineage: lineage.lineage };
       const checkpoints = new LocalCheckpoints({ plan, taken, restore });
       const startSlot = (deployment: SlotDeployment): StartedSlot => slots.start(deployment);
       this.#local = new LocalJob({ ...this.#options, startSlot, attempt, rows: this.#rows, checkpoints });

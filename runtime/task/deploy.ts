@@ -102,6 +102,7 @@ function deploySubtask(
     checkpointing: services.checkpoints !== undefined,
     createBackend: (options) => services.state.createBackend(options),
     log: (level, message, fields) => services.log(level, message, { subtask: placement.subtask, ...fields }),
+    lineage: deployment.lineage,
     callAt: (timeMs, callback) => slot.callAt(timeMs, callback),
     collect: (operator, rows) => services.collect(operator, rows),
     standardStream: (name) => services.standardStream(name),

@@ -49,6 +49,7 @@ export interface SubtaskEnvironment {
   readonly freeze: boolean;
   readonly checkpointing: boolean;
   createBackend(options: MemoryBackendOptions): KeyedStateBackend;
+  readonly lineage?: string | undefined;
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Runs the callback in the slot's mailbox at or after the time. */
   callAt(timeMs: number, callback: () => void): void;
@@ -180,6 +181,10 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   get operatorState(): OperatorState {
     return {
       list: <T>(name: string, mode: OperatorStateMode, read: () => readonly T[]) => {
+  get lineage(): string | undefined {
+    return this.#environment.lineage;
+  }
+
         this.#lists.set(name, { mode, read });
         return (this.#restored?.lists.get(name)?.elements ?? []) as readonly T[];
       },
@@ -260,6 +265,10 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   fail(error: unknown): void {
     this.callAt(this.clock.now(), () => this.wait(Promise.reject(error), 0, "what a sink does by itself"));
   }
+  reached(step: string): void {
+    faultPoint(step);
+  }
+
 
   standardStream(name: "stdout" | "stderr"): TextOutput {
     return this.#environment.standardStream(name);

@@ -345,6 +345,7 @@ function slotDeployment(region: RegionDeployment, slot: number, module: string, 
     printsToLog: true,
     memory,
     checkpointing: region.checkpointing,
+    lineage: region.lineage,
     ...(region.restore === undefined
       ? {}
       : { restore: { checkpoint: region.restore.checkpoint, upgrade: region.restore.upgrade } }),

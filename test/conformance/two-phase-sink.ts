@@ -37,10 +37,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { arbitrary: fc.record({ kind: fc.constant("crash" as const), writers: fc.integer({ min: 1, max: 3 }) }), weight: 1 },
 );
 
-export function twoPhaseSinkConformance(name: string, prepare: () => TwoPhaseCase): void {
+export function twoPhaseSinkConformance(name: string, prepare: () => TwoPhaseCase | Promise<TwoPhaseCase>): void {
   describe(`${name} is a sink in two phases`, () => {
     test("what is written, flushed and prepared is not visible before it is committed, and then once", async () => {
-      const { sink, visible } = prepare();
+      const { sink, visible } = await prepare();
       const writer = await opened(sink, 0, 1, 1, undefined);
       await writer.write(1, NO_TIMESTAMP);
       await writer.flush?.();
@@ -56,7 +56,7 @@ export function twoPhaseSinkConformance(name: string, prepare: () => TwoPhaseCas
     });
 
     test("nothing written is nothing to commit", async () => {
-      const { sink } = prepare();
+      const { sink } = await prepare();
       const writer = await opened(sink, 0, 1, 1, undefined);
       expect(await writer.prepare?.(1)).toBe(undefined);
       await writer.close?.();
@@ -65,7 +65,7 @@ export function twoPhaseSinkConformance(name: string, prepare: () => TwoPhaseCas
     test("whatever crashes whenever, exactly what is before the last complete checkpoint is visible in the end", async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(action, { maxLength: 30 }), async (actions) => {
-          const given = prepare();
+          const given = await prepare();
           const run = await TwoPhaseRun.start(given.sink);
           for (const each of actions) await run.act(each);
           await run.crash(2);

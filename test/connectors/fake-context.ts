@@ -29,6 +29,9 @@ export interface FakeContextOptions {
   readonly workingDirectory?: string;
   readonly attempt?: number;
   readonly restored?: RestoredSink;
+  readonly lineage?: string;
+  /** Is told of each step that a writer says it has reached. */
+  readonly reached?: (step: string) => void;
   /** What `collect` returns. */
   readonly collected?: () => Promise<void> | undefined;
 }
@@ -67,6 +70,8 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     }),
     fail: (error) => void reported.failures.push(error),
     restored: options.restored,
+    lineage: options.lineage ?? "test@1",
+    reached: (step) => options.reached?.(step),
     collect: (rows) => {
       reported.collected.push([...rows]);
       return options.collected?.();

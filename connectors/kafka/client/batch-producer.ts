@@ -41,17 +41,21 @@ export class BatchProducer {
   }
 
   /**
-   * Resolves when all batches, of one partition each, are acknowledged.
+   * Resolves when all batches, of one partition each, are acknowledged, with where they are, in any order; with
+   * acknowledgement "none" nobody knows.
    * @throws KafkaFailure of the first batch that is refused for good, or that was not acknowledged in time; others may have
    *   been written
    */
-  async send(batches: readonly ProducedBatch[]): Promise<void> {
+  async send(batches: readonly ProducedBatch[]): Promise<readonly Appended[]> {
     let left = batches;
+    const appended: Appended[] = [];
     await retrying(
       async () => {
         const outcomes = await this.#sendOnce(left);
         const failures = outcomes.filter(({ outcome }) => outcome instanceof KafkaFailure);
         left = failures.map(({ batch }) => batch);
+        for (const { outcome } of outcomes)
+          if (outcome !== undefined && !(outcome instanceof KafkaFailure)) appended.push(outcome);
         const worst = failures.find(({ outcome }) => (outcome as KafkaFailure).remedy === "none") ?? failures[0];
         if (worst !== undefined) throw worst.outcome;
       },
@@ -64,6 +68,7 @@ export class BatchProducer {
         },
       },
     );
+    return appended;
   }
 
   async #sendOnce(batches: readonly ProducedBatch[]): Promise<{ batch: ProducedBatch; outcome: Outcome }[]> {

@@ -122,6 +122,14 @@ export function stampBatch(batch: Buffer, stamp: ProducerStamp): void {
   view.setUint32(17, crc32c(batch, CHECKED_FROM, batch.length));
 }
 
+/** Takes out of a batch that was read what brokers had put in: it can be sent again. REQUIRES: then it is stamped. */
+export function unplaceBatch(batch: Buffer): void {
+  const view = new DataView(batch.buffer, batch.byteOffset, HEADER_BYTES);
+  writeInt64(view, 0, 0);
+  view.setInt32(12, -1);
+  view.setInt16(21, view.getInt16(21) & ~ATTRIBUTE.appendTime);
+}
+
 /** How many records a finished batch holds: the next one's sequence number is that much higher. */
 export function countOf(batch: Buffer): number {
   return batch.readInt32BE(57);

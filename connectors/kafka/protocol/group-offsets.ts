@@ -28,20 +28,27 @@ export interface CommittedOffsets {
   readonly offsets: readonly CommittedOffset[];
 }
 
-/** Refused as unstable while a transaction is open that commits some of them. */
-export function fetchOffsets(group: string, partitions: readonly TopicPartition[]): ApiRequest<CommittedOffsets> {
+/**
+ * @param partitions undefined: all that it has committed
+ * @param settled refused as unstable while a transaction is open that commits some of them; else as if there was none
+ */
+export function fetchOffsets(
+  group: string,
+  partitions: readonly TopicPartition[] | undefined,
+  settled = true,
+): ApiRequest<CommittedOffsets> {
   return {
     name: "OffsetFetch",
     key: 9,
     version: 7,
     results: ({ error, offsets }) => [{ error }, ...offsets],
     write: (to) => {
-      to.text(group).array(byTopic(partitions), ([topic, items]) => {
+      to.text(group).array(partitions === undefined ? null : byTopic(partitions), ([topic, items]) => {
         to.text(topic)
           .array(items, ({ partition }) => to.int32(partition))
           .end();
       });
-      to.bool(true).end();
+      to.bool(settled).end();
     },
     read: (from) => {
       from.int32(); // throttle time

@@ -4,6 +4,7 @@ import type { Sink } from "../../../core/sink.ts";
 import { SINK_STEP_MS } from "../limits.ts";
 import { PlainWriter } from "./plain-writer.ts";
 import { type KafkaSinkOptions, settingsOf } from "./settings.ts";
+import { TransactionalWriter } from "./transactional-writer.ts";
 
 /**
  * Writes records to topics of Kafka, with any parallelism. Records of one subtask keep their order within a partition.
@@ -21,6 +22,9 @@ export function toKafka<T = unknown>(options: KafkaSinkOptions<T>): Sink<T> {
   return Object.freeze<Sink<T>>({
     name: options.name ?? `kafka:${typeof topic === "string" ? topic : "by record"}`,
     timeout: { milliseconds: SINK_STEP_MS },
-    writer: (context) => new PlainWriter<T>(settings, context),
+    writer: (context) =>
+      settings.guarantee === "exactly-once"
+        ? new TransactionalWriter<T>(settings, context)
+        : new PlainWriter<T>(settings, context),
   });
 }

@@ -1,6 +1,7 @@
 /** The options of a Kafka sink, checked and with their defaults, as its writers need them. */
 
 import { MillraceError } from "../../../core/errors.ts";
+import { type Duration, positiveDurationMs } from "../../../core/time.ts";
 import { wholeNumber } from "../../options.ts";
 import { connectionOptions, type KafkaOptions } from "../client/connection-options.ts";
 import { type Compression, compressions } from "../codec/compression.ts";
@@ -41,6 +42,17 @@ export interface KafkaSinkOptions<T> extends KafkaOptions {
   readonly batchBytes?: number;
   /** Bytes that may wait for brokers in each subtask; beyond that the job waits. Default 32 MiB. */
   readonly bufferBytes?: number;
+  /**
+   * With "exactly-once": how long a transaction may stay open, above the time from one checkpoint to the next. When brokers
+   * abort one that was prepared its records are written again, so that nothing is lost after a longer outage either; until
+   * then readers of committed records wait for it. At most the brokers' `transaction.max.timeout.ms`. Default 10 min.
+   */
+  readonly transactionTimeout?: Duration;
+  /**
+   * With "exactly-once": what the transactional ids begin with, and the consumer groups of the same names that mark what is
+   * committed; for rights by prefix. No two jobs at a time may have the same. Default: of job, its first start and operator.
+   */
+  readonly transactionalIdPrefix?: string;
   /** Names the operator. Default "kafka:" and the topic. */
   readonly name?: string;
 }
@@ -57,7 +69,11 @@ export interface KafkaSinkSettings<T> {
   readonly guarantee: KafkaGuarantee;
   readonly batchBytes: number;
   readonly bufferBytes: number;
+  readonly transactionTimeoutMs: number;
+  readonly transactionalIdPrefix: string | undefined;
 }
+
+const TRANSACTION_TIMEOUT = "10m";
 
 const guarantees: readonly KafkaGuarantee[] = ["exactly-once", "at-least-once", "none"];
 
@@ -78,6 +94,11 @@ export function settingsOf<T>(options: KafkaSinkOptions<T>): KafkaSinkSettings<T
     guarantee: oneOf(guarantees, options.guarantee ?? "at-least-once", "guarantee"),
     batchBytes: wholeNumber(options.batchBytes ?? SINK_BATCH_BYTES, 1, "batchBytes of toKafka"),
     bufferBytes: wholeNumber(options.bufferBytes ?? SINK_BUFFER_BYTES, 1, "bufferBytes of toKafka"),
+    transactionTimeoutMs: positiveDurationMs(
+      options.transactionTimeout ?? TRANSACTION_TIMEOUT,
+      "transactionTimeout of toKafka",
+    ),
+    transactionalIdPrefix: options.transactionalIdPrefix,
   };
 }
 

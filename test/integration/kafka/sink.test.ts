@@ -2,10 +2,12 @@ import { run } from "millrace";
 import { expect, test } from "vitest";
 import { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
 import { type KafkaSinkOptions, toKafka } from "../../../connectors/kafka/index.ts";
+import { listTransactions } from "../../../connectors/kafka/protocol/describe.ts";
 import { partitionOf } from "../../../connectors/kafka/sink/out-topics.ts";
 import { MillraceError } from "../../../core/errors.ts";
 import { NO_TIMESTAMP } from "../../../core/time.ts";
 import { sinkConformance } from "../../conformance/sink.ts";
+import { twoPhaseSinkConformance } from "../../conformance/two-phase-sink.ts";
 import { fakeContext } from "../../connectors/fake-context.ts";
 import writeJob from "./fixtures/write-job.ts";
 import { hasJudge, type JudgedRecord, javaConsumes } from "./java-judge.ts";
@@ -34,6 +36,22 @@ async function readAll(topic: string, partitions: number): Promise<JudgedRecord[
   return (await Promise.all(read)).flat();
 }
 
+/** Transactions that are not over, of ids that begin so. */
+async function transactionsOf(prefix: string, states = ["Ongoing", ...ending]): Promise<readonly string[]> {
+  await using client = new KafkaClient({ brokers });
+  await client.metadata([]);
+  const asked = client.nodes.map(async (node) => (await client.toNode(node, listTransactions(states))).transactions);
+  const ids = (await Promise.all(asked)).flat().map(({ transactionalId }) => transactionalId);
+  return ids.filter((id) => id.startsWith(prefix));
+}
+
+const ending = ["PrepareCommit", "PrepareAbort"];
+
+/** A transaction is decided a moment before the partitions know. */
+async function settled(prefix: string): Promise<void> {
+  await expect.poll(() => transactionsOf(prefix, ending), { timeout: 20_000, interval: 10 }).toEqual([]);
+}
+
 describeOnKafka("on a real broker", () => {
   sinkConformance("toKafka", async () => {
     const topic = await newTopic("sink-conformance");
@@ -42,6 +60,24 @@ describeOnKafka("on a real broker", () => {
       record: (id) => ({ id, text: "ä€𝄞".repeat(id % 20) }),
       visible: async () => (await readAll(topic, 1)).map(({ value }) => JSON.parse(textOf(value) ?? "")),
       shown: (record) => record,
+    };
+  });
+});
+
+describeOnKafka("on a real broker, exactly once", () => {
+  twoPhaseSinkConformance("toKafka", async () => {
+    const topic = await newTopic("two-phase", { partitions: 2 });
+    const sink = toKafka<number>({ brokers, topic, guarantee: "exactly-once", transactionalIdPrefix: topic });
+    return {
+      sink,
+      visible: async () => {
+        await settled(topic);
+        return (await readAll(topic, 2)).map(({ value }) => Number(textOf(value)));
+      },
+      leftovers: async () => {
+        await settled(topic);
+        return (await transactionsOf(topic)).length;
+      },
     };
   });
 });

@@ -1,0 +1,52 @@
+/** A transaction that is being written: its partitions are added as they come, and it knows what went where. */
+
+import { countOf } from "../codec/record-batch-builder.ts";
+import type { TopicPartition } from "../protocol/api.ts";
+import type { Appended, ProducedBatch } from "../protocol/produce.ts";
+import type { TransactionalProducer } from "../protocol/transactions.ts";
+import type { PreparedTransaction, WrittenRange } from "./prepared-transaction.ts";
+import type { TransactionPort } from "./transaction-port.ts";
+
+export class OpenTransaction {
+  readonly #port: TransactionPort;
+  readonly #producer: TransactionalProducer;
+  readonly #added = new Set<string>();
+  readonly #written = new Map<string, WrittenRange>();
+
+  constructor(port: TransactionPort, producer: TransactionalProducer) {
+    this.#port = port;
+    this.#producer = producer;
+  }
+
+  /** Nothing was begun as far as brokers know. */
+  get isEmpty(): boolean {
+    return this.#written.size === 0;
+  }
+
+  /** REQUIRES: of a partition, the batch before is acknowledged. */
+  async send(batches: readonly ProducedBatch[]): Promise<void> {
+    const fresh = batches.filter((batch) => !this.#added.has(keyOf(batch)));
+    if (fresh.length > 0) await this.#port.add(this.#producer, fresh);
+    for (const batch of fresh) this.#added.add(keyOf(batch));
+    const appended = await this.#port.send(this.#producer, batches);
+    for (const batch of batches) this.#note(batch, appended);
+  }
+
+  #note({ topic, partition, batch }: ProducedBatch, appended: readonly Appended[]): void {
+    const where = appended.find((each) => each.topic === topic && each.partition === partition);
+    // Only of a batch that brokers had long ago, which cannot be: the next one waits for it.
+    if (where === undefined || where.baseOffset < 0) throw new Error("a broker does not say where it has a batch");
+    const last = where.baseOffset;
+    const before = this.#written.get(keyOf(where));
+    const records = (before?.records ?? 0) + countOf(batch);
+    this.#written.set(keyOf(where), { topic, partition, first: before?.first ?? last, last, records });
+  }
+
+  prepared(preparedAt: number): PreparedTransaction {
+    return { kind: "millrace.kafka.transaction", ...this.#producer, preparedAt, written: [...this.#written.values()] };
+  }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`;
+}

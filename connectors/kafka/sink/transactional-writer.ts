@@ -1,0 +1,165 @@
+/**
+ * The writer in two phases: what it writes between two checkpoints is one transaction, which is committed when the second
+ * one is complete.
+ *
+ *   begin ─► write, flush: into the open transaction ─► prepare: all acknowledged, marked ─► checkpoint keeps its name
+ *     ▲                                                    │                                      │ complete
+ *     └──────────────── under the next id ◄────────────────┘                                      ▼
+ *                                                                             commit: end it, or write it again
+ *
+ * Nothing is held in memory or in checkpoints but the names of transactions (`prepared-transaction.ts`). A transaction that
+ * is aborted before it is prepared (brokers were away for longer than its timeout) fails the attempt: the job goes on from
+ * its last checkpoint and writes the same again.
+ */
+
+import { randomUUID } from "node:crypto";
+import { assert } from "../../../core/assert.ts";
+import type { SinkContext, SinkWriter } from "../../../core/sink.ts";
+import type { Counter } from "../../../core/telemetry.ts";
+import { KafkaClient } from "../client/kafka-client.ts";
+import { KafkaFailure } from "../client/kafka-failure.ts";
+import type { ProducedBatch } from "../protocol/produce.ts";
+import { finish, isOver } from "./finish-transaction.ts";
+import { KafkaTransactions } from "./kafka-transactions.ts";
+import { OpenTransaction } from "./open-transaction.ts";
+import { Outbox } from "./outbox.ts";
+import { markerPlace, type PreparedTransaction } from "./prepared-transaction.ts";
+import { RecordWriter } from "./record-writer.ts";
+import type { KafkaSinkSettings } from "./settings.ts";
+import { takeOver } from "./take-over.ts";
+import type { TransactionPort } from "./transaction-port.ts";
+import { IdSlots } from "./transactional-ids.ts";
+
+export class TransactionalWriter<T> implements SinkWriter<T> {
+  readonly #settings: KafkaSinkSettings<T>;
+  readonly #context: SinkContext;
+  readonly #client: KafkaClient;
+  readonly #port: TransactionPort;
+  readonly #outbox: Outbox;
+  readonly #records: RecordWriter<T>;
+  readonly #prefix: string;
+  readonly #lineage: string;
+  readonly #slots: IdSlots;
+  readonly #rewritten: Counter;
+  readonly #closed = new AbortController();
+  #transaction: OpenTransaction | undefined;
+
+  constructor(settings: KafkaSinkSettings<T>, context: SinkContext) {
+    this.#settings = settings;
+    this.#context = context;
+    this.#client = new KafkaClient(settings.connection);
+    const signal = AbortSignal.any([context.signal, this.#closed.signal]);
+    const transactions = new KafkaTransactions(this.#client, settings.transactionTimeoutMs, signal);
+    this.#port = transactions;
+    this.#outbox = new Outbox({
+      compression: settings.compression,
+      batchBytes: settings.batchBytes,
+      bufferBytes: settings.bufferBytes,
+      leaderOf: async (where) => (await this.#client.leader(where)).node,
+      send: (batches) => this.#send(batches),
+      onFailure: (error) => {
+        if (!this.#closed.signal.aborted) context.fail(error);
+      },
+    });
+    this.#records = new RecordWriter(settings, context, this.#client, this.#outbox);
+    // Without checkpoints nobody goes on from anything.
+    this.#lineage = context.lineage ?? randomUUID();
+    this.#prefix = settings.transactionalIdPrefix ?? `millrace-${this.#lineage}-${context.operator}`;
+    const prepared = context.restored?.parts.map(({ prepared: part }) => (part as PreparedTransaction).transactionalId);
+    this.#slots = new IdSlots(this.#prefix, context.subtask, prepared ?? []);
+    this.#rewritten = context.metrics.counter("transactionsWrittenAgain");
+    context.metrics.gauge("produceRetries", () => transactions.retries);
+    context.metrics.gauge("bytesUnacknowledged", () => this.#outbox.bytes);
+  }
+
+  /** @throws KAFKA_TRANSACTION_TIMEOUT, CHECKPOINT_BEHIND_OUTPUT, and what `RecordWriter.open` throws */
+  async open(): Promise<void> {
+    await this.#records.open();
+    const { subtask, parallelism, restored } = this.#context;
+    await takeOver(this.#port, { prefix: this.#prefix, lineage: this.#lineage, subtask, parallelism, restored });
+    await this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    const producer = await this.#port.begin(this.#slots.take());
+    this.#transaction = new OpenTransaction(this.#port, producer);
+    this.#outbox.stampWith(producer, true);
+    this.#context.reached("kafka.begun");
+  }
+
+  write(value: T, timestamp: number): void | Promise<void> {
+    return this.#records.write(value, timestamp);
+  }
+
+  /** Into the open transaction, so that memory is bounded and the barrier has little to wait for. */
+  flush(): void {
+    this.#outbox.flush();
+  }
+
+  async #send(batches: readonly ProducedBatch[]): Promise<void> {
+    try {
+      await this.#current().send(batches);
+    } catch (error) {
+      throw this.#explained(error);
+    }
+    this.#context.reached("kafka.produced");
+  }
+
+  async prepare(checkpoint: number): Promise<PreparedTransaction | undefined> {
+    await this.#outbox.drained();
+    const transaction = this.#current();
+    if (transaction.isEmpty) return undefined;
+    const prepared = transaction.prepared(this.#context.clock.now());
+    const marker = { checkpoint, lineage: this.#lineage };
+    try {
+      await this.#port.mark(prepared, markerPlace(prepared), marker);
+    } catch (error) {
+      throw this.#explained(error);
+    }
+    this.#context.reached("kafka.marked");
+    // At the end of a job without checkpoints nothing follows.
+    if (checkpoint !== 0) await this.#begin();
+    return prepared;
+  }
+
+  async commit(checkpoint: number, part: unknown): Promise<void> {
+    const prepared = part as PreparedTransaction; // of `prepare`
+    await finish(
+      prepared,
+      { checkpoint, lineage: this.#lineage },
+      {
+        port: this.#port,
+        now: () => this.#context.clock.now(),
+        reached: (step) => this.#context.reached(step),
+        onRewrite: (transaction) => this.#tellOfRewrite(transaction, checkpoint),
+      },
+    );
+    this.#slots.release(prepared.transactionalId);
+  }
+
+  #tellOfRewrite({ transactionalId, written }: PreparedTransaction, checkpoint: number): void {
+    this.#rewritten.add();
+    const records = written.reduce((sum, range) => sum + range.records, 0);
+    const message = "brokers aborted a transaction before it could be committed; its records are written again";
+    this.#context.log.log("warn", message, { transactionalId, checkpoint, records });
+  }
+
+  /** Why the transaction that is being written is gone. */
+  #explained(error: unknown): unknown {
+    if (!isOver(error)) return error;
+    const { transactionTimeoutMs } = this.#settings;
+    const message = `The transaction that was being written is over (${error.reason}). Either it was open for longer than its timeout of ${transactionTimeoutMs} ms: then brokers were away, or checkpoints are too far apart, and transactionTimeout of toKafka has to be above the time from one to the next; or another job writes under the prefix "${this.#prefix}"`;
+    return new KafkaFailure("KAFKA_FENCED", message, error.reason, "none", error);
+  }
+
+  #current(): OpenTransaction {
+    assert(this.#transaction !== undefined, "a Kafka sink is written to before it is open");
+    return this.#transaction;
+  }
+
+  /** What is open stays open: whoever goes on from the last checkpoint ends it. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.#client.close();
+  }
+}
