@@ -4,6 +4,7 @@ export type { Decoder, Encoder, Format } from "../format/format.ts";
 export { json } from "../format/json/json.ts";
 export { bytes, text } from "../format/plain.ts";
 export type { KafkaOptions, KafkaSasl, KafkaTls } from "./client/connection-options.ts";
+export { makeTopics, type NewTopic } from "./client/make-topics.ts";
 export type { FromEnv, FromFile, Secret } from "./client/secret.ts";
 export type { Compression } from "./codec/compression.ts";
 export type { Field, HeaderField } from "./codec/record-batch-builder.ts";

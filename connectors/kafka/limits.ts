@@ -15,6 +15,9 @@ export const CONNECT_MS = 5_000;
 /** How long a broker may take to show what it speaks, for the words of an error that is due anyway. */
 export const PROBE_MS = 2_000;
 
+/** How long a broker may take to make topics: their leaders have to be found and told. */
+export const CREATE_TOPICS_MS = 30_000;
+
 /** How long a broker may take to answer, beyond what it was asked to wait for. */
 export const ANSWER_MS = 30_000;
 

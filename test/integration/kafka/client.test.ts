@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { BatchProducer } from "../../../connectors/kafka/client/batch-producer.ts";
 import { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
 import { KafkaFailure } from "../../../connectors/kafka/client/kafka-failure.ts";
+import { makeTopics } from "../../../connectors/kafka/client/make-topics.ts";
 import { RecordBatchBuilder } from "../../../connectors/kafka/codec/record-batch-builder.ts";
 import {
   describeProducers,
@@ -167,6 +168,22 @@ describeOnKafka("a client", () => {
     await sleep(100);
     await withAdmin((admin) => admin.createTopics({ topics: [{ topic, numPartitions: 2 }] }));
     expect(await found).toBe(2);
+  });
+
+  test("makes topics that are not there, and leaves those alone that are", async () => {
+    const [topic, other] = [`made-${randomUUID()}`, `made-too-${randomUUID()}`];
+    const settings = { "cleanup.policy": "compact" };
+    expect(await makeTopics({ brokers }, [{ topic, partitions: 3, settings }])).toEqual([topic]);
+    expect(await makeTopics({ brokers }, [{ topic, partitions: 5 }, { topic: other }])).toEqual([other]);
+    await using client = new KafkaClient({ brokers });
+    expect([await client.partitionsOf(topic), await client.partitionsOf(other)]).toEqual([3, 1]);
+    const resources = [{ type: 2, name: topic, configNames: ["cleanup.policy"] }]; // a topic
+    const described = await withAdmin((admin) => admin.describeConfigs({ resources, includeSynonyms: false }));
+    expect(described.resources[0]?.configEntries).toMatchObject([{ configValue: "compact" }]);
+    const refused = (topics: Parameters<typeof makeTopics>[1]) => makeTopics({ brokers }, topics);
+    await expect(refused([{ topic: "no/name" }])).rejects.toMatchObject({ code: "KAFKA_TOPIC" });
+    await expect(refused([{ topic: "t", replicas: 99 }])).rejects.toMatchObject({ code: "KAFKA_REFUSED" });
+    await expect(refused([{ topic: "t", partitions: 0 }])).rejects.toMatchObject({ code: "BAD_OPTION" });
   });
 
   test("names a batch that is too large", async () => {
