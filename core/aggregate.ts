@@ -2,8 +2,12 @@
  * Aggregates: how many records become one value, incrementally and mergeably.
  *
  * A value aggregate keeps any accumulator; a column aggregate is a few float64 columns that the engine keeps in typed
- * arrays, updates by generated code, and can prune its input for, because it names the fields that it reads.
+ * arrays, updates by generated code, and can prune its input for, because it names the fields that it reads. Aggregates
+ * that need more than columns are in `aggregates/`.
  */
+
+import { MillraceError } from "./errors.ts";
+import { isAsyncFunction, promiseReturned } from "./user-function.ts";
 
 /** An aggregate written as functions. `add` may change and return the accumulator it was given. */
 export interface ValueAggregate<I, A, R> {
@@ -15,6 +19,17 @@ export interface ValueAggregate<I, A, R> {
   readonly columns?: undefined;
   /** The fields of the record that `add` reads, when they are known: only these travel. */
   readonly fields?: readonly string[];
+  /**
+   * How accumulators travel between subtasks, which lets records be aggregated before they are sent to the subtask of
+   * their key: as they are ("plain": what records may hold), or packed. Absent: they do not, and records travel.
+   */
+  readonly partials?: "plain" | AccumulatorPacking<A>;
+}
+
+/** Accumulators as plain data and back, for those that are not plain, such as sets. */
+export interface AccumulatorPacking<A> {
+  readonly pack: (accumulator: A) => unknown;
+  readonly unpack: (packed: unknown) => A;
 }
 
 export interface AggregateColumn<I> {
@@ -33,6 +48,11 @@ export type Aggregate<I, A, R> = ValueAggregate<I, A, R> | ColumnAggregate<I, R>
 
 /** A field's name, or a function of the record. Naming the field lets the engine send only that field. */
 export type NumberOf<I> = NumericFields<I> | ((value: I) => number);
+
+/** A field's name, or a function of the record, for values of any kind. */
+export type ValueOf<I, V = unknown> = FieldsOf<I, V> | ((value: I) => V);
+
+type FieldsOf<I, V> = { [name in keyof I]: I[name] extends V ? name : never }[keyof I] & string;
 
 type NumericFields<I> = { [name in keyof I]: I[name] extends number ? name : never }[keyof I] & string;
 
@@ -75,4 +95,66 @@ function numberFunction<I>(of: NumberOf<I>): (value: I) => number {
 
 function fieldsOf<I>(of: NumberOf<I>): readonly string[] | undefined {
   return typeof of === "function" ? undefined : [of];
+}
+
+/** A field or function as a function, and the fields that it reads, when they are known. */
+export function reader<I, V>(
+  of: ValueOf<I, V>,
+): {
+  readonly read: (value: I) => V;
+  readonly fields: { readonly fields?: readonly string[] };
+} {
+  if (typeof of === "function") return { read: of, fields: {} };
+  return { read: (value) => value[of as keyof I] as V, fields: { fields: [of] } };
+}
+
+/** A column aggregate whose accumulator is an array of its columns: for what keeps several aggregates in one value. */
+export function asValueAggregate<I, R>(aggregate: Aggregate<I, unknown, R>): ValueAggregate<I, unknown, R> {
+  if (aggregate.columns === undefined) return aggregate;
+  const { columns, result, fields } = aggregate;
+  const initial = columns.map(({ op }) => initialOf[op]);
+  return {
+    create: () => [...initial],
+    add: (given, value) => {
+      const numbers = given as number[];
+      columns.forEach(({ op, of }, c) => {
+        numbers[c] = combined(op, numbers[c] as number, op === "count" ? 1 : numberOf(of?.(value), op));
+      });
+      return numbers;
+    },
+    merge: (given, from) => {
+      const into = given as number[];
+      columns.forEach(({ op }, c) => {
+        into[c] = combined(op, into[c] as number, (from as readonly number[])[c] as number);
+      });
+      return into;
+    },
+    result: (numbers) => result(numbers as readonly number[]),
+    partials: "plain",
+    ...(fields === undefined ? {} : { fields }),
+  };
+}
+
+/** What the columns of no record hold. */
+const initialOf = { count: 0, sum: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY } as const;
+
+function combined(op: AggregateColumn<never>["op"], a: number, b: number): number {
+  if (op === "count" || op === "sum") return a + b;
+  return op === "min" ? Math.min(a, b) : Math.max(a, b);
+}
+
+/** @throws PROMISE_RETURNED when one of its functions is asynchronous. */
+export function checkAggregate(name: string, aggregate: object): void {
+  for (const part of ["create", "add", "merge", "result"] as const)
+    if (isAsyncFunction((aggregate as Record<string, unknown>)[part])) throw promiseReturned(name, part);
+}
+
+/** @throws WRONG_SHAPE for what is no number. */
+export function numberOf(came: unknown, aggregate: string): number {
+  if (typeof came === "number") return came;
+  const what = came === null || came === undefined ? String(came) : `a ${typeof came}`;
+  throw new MillraceError(
+    "WRONG_SHAPE",
+    `the aggregate (${aggregate}) got ${what} instead of a number; filter such records out or convert the field`,
+  );
 }

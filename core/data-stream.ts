@@ -6,6 +6,7 @@
  * Whatever holds state takes its name as the first argument.
  */
 
+import { type Aggregate, checkAggregate } from "./aggregate.ts";
 import { type Change, type ChangelogOptions, changelogSpec } from "./changelog.ts";
 import {
   ConnectedStreams,
@@ -25,6 +26,7 @@ import type { OperatorFactory } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
 import type { ProcessFunction } from "./process.ts";
 import type { Requirements } from "./requirements.ts";
+import { type RunningAggregateOptions, type RunningResult, runningAggregateSpec } from "./running-aggregate.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
 import type { StateDeclaration } from "./state.ts";
@@ -318,6 +320,22 @@ export class KeyedStream<out T, K extends Key> extends DataStream<T> {
    */
   override transform<O>(name: string, factory: OperatorFactory<T, O>, options: TransformOptions = {}): DataStream<O> {
     return this.append({ kind: "custom", factory, keyed: true }, { ...options, name }, { reads: options.reads });
+  }
+
+  /**
+   * What the aggregate makes of all records of a key so far: with every record, or as a changelog of one row for each key.
+   * Keeps an accumulator a key.
+   */
+  aggregate<A, R, const Emit extends "results" | "changes" = "results">(
+    name: string,
+    aggregate: Aggregate<T, A, R> & Synchronous<R>,
+    options: RunningAggregateOptions<NoInfer<A>, Emit> = {},
+  ): DataStream<RunningResult<K, R, Emit>> {
+    checkAggregate(name, aggregate);
+    const { fields } = aggregate;
+    const reads = fields === undefined || this.#key.fields === undefined ? undefined : [...this.#key.fields, ...fields];
+    const spec = runningAggregateSpec(name, this.#key, aggregate, options);
+    return this.append(spec, { ...options, name }, { reads: reads && [...new Set(reads)] });
   }
 
   /**

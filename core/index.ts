@@ -1,6 +1,39 @@
 /** The names of this room that user programs may use. Inner rooms import the files themselves. */
 
-export * from "./aggregate.ts";
+export {
+  type AccumulatorPacking,
+  type Aggregate,
+  type AggregateColumn,
+  averaging,
+  type ColumnAggregate,
+  counting,
+  maximum,
+  minimum,
+  type NumberOf,
+  summing,
+  type ValueAggregate,
+  type ValueOf,
+} from "./aggregate.ts";
+export { type AnyAggregate, aggregates, filtered } from "./aggregates/combine.ts";
+export {
+  type ApproximateDistinctOptions,
+  approximateDistinct,
+  type DistinctSketch,
+} from "./aggregates/hyper-log-log.ts";
+export { type Moments, type Spread, standardDeviation, variance } from "./aggregates/moments.ts";
+export { median, type QuantileSketch, type QuantilesOptions, quantile, quantiles } from "./aggregates/quantiles.ts";
+export {
+  type BestOptions,
+  collectingList,
+  collectingSet,
+  countingDistinct,
+  type Distinct,
+  firstValue,
+  lastValue,
+  maxBy,
+  minBy,
+  topN,
+} from "./aggregates/records.ts";
 export {
   addsRow,
   type Change,
@@ -38,6 +71,7 @@ export type {
 export type { ProcessContext, ProcessFunction } from "./process.ts";
 export type { Requirements } from "./requirements.ts";
 export { RESTART_DEFAULT, type RestartStrategy } from "./restart.ts";
+export type { KeyedResult, RunningAggregateOptions } from "./running-aggregate.ts";
 export type { ArrowBatch, ArrowColumn, Schema } from "./schema.ts";
 export { type OutputTag, outputTag } from "./side-output.ts";
 export type { PreparedPart, RestoredSink, Sink, SinkContext, SinkWriter, TextOutput, UpsertSink } from "./sink.ts";

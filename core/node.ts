@@ -10,6 +10,7 @@ import type { OperatorFactory, RuntimeContext } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
 import type { ProcessFunction } from "./process.ts";
 import type { Requirements } from "./requirements.ts";
+import type { RunningAggregateSpec } from "./running-aggregate.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
@@ -81,6 +82,7 @@ export type OperatorSpec =
       /** What accumulators are, where the program says so. */
       readonly type?: TypeDescription;
     }
+  | RunningAggregateSpec
   | ChangelogSpec
   | DeduplicateSpec
   | TopNSpec

@@ -106,3 +106,15 @@ export function topNSpec<T>(name: string, key: KeySelector, options: TopNOptions
 function fieldOf(name: string): (value: unknown) => Score {
   return (value) => (value as Readonly<Record<string, Score>>)[name] as Score;
 }
+
+/** Where the row goes in rows that are in order: behind those that are as good. */
+export function placeFor<T>(isBetter: (row: T, other: T) => boolean, rows: readonly T[], row: T): number {
+  let from = 0;
+  let to = rows.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (isBetter(row, rows[middle] as T)) to = middle;
+    else from = middle + 1;
+  }
+  return from;
+}

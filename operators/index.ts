@@ -8,6 +8,7 @@ import type { Operator, OperatorContext } from "../core/operator.ts";
 import type { ProcessFunction } from "../core/process.ts";
 import type { SinkContext } from "../core/sink.ts";
 import type { StateDeclaration } from "../core/state.ts";
+import { AggregateOperator } from "./aggregate.ts";
 import { ChangelogOperator } from "./changelog.ts";
 import { CoProcessOperator } from "./co-process.ts";
 import { DeduplicateOperator } from "./deduplicate.ts";
@@ -57,6 +58,8 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
       return new ReduceOperator(spec.key, spec.reduce, context);
     case "window":
       return new WindowOperator(spec, context);
+    case "aggregate":
+      return new AggregateOperator(spec, context);
     case "changelog":
       return new ChangelogOperator(spec, context);
     case "deduplicate":

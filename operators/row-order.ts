@@ -27,18 +27,6 @@ export function rowOrder(
   };
 }
 
-/** Where the row goes in rows that are in order: behind those that are as good. */
-export function placeFor({ isBetter }: RowOrder, rows: readonly unknown[], row: unknown): number {
-  let from = 0;
-  let to = rows.length;
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (isBetter(row, rows[middle])) to = middle;
-    else from = middle + 1;
-  }
-  return from;
-}
-
 function noScore(operator: string, came: unknown): MillraceError {
   const message = `topN "${operator}" cannot order a record by ${String(came)}; filter such records out or order by something that all of them have`;
   return new MillraceError("WRONG_SHAPE", message, { operator });

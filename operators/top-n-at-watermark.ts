@@ -9,9 +9,9 @@
 import type { Operator, OperatorContext, Timer } from "../core/operator.ts";
 import type { MapState, StateDescriptor } from "../core/state.ts";
 import type { Counter } from "../core/telemetry.ts";
-import type { TopNSpec } from "../core/top-n.ts";
+import { placeFor, type TopNSpec } from "../core/top-n.ts";
 import { requireTime, selectKey } from "./keyed-record.ts";
-import { placeFor, type RowOrder, rowOrder } from "./row-order.ts";
+import { type RowOrder, rowOrder } from "./row-order.ts";
 
 export class TopNAtWatermark implements Operator {
   readonly #spec: TopNSpec;
@@ -39,7 +39,7 @@ export class TopNAtWatermark implements Operator {
     selectKey(key, this.#context, value, timestamp);
     const rows = this.#times.get(timestamp);
     if (rows === undefined) this.#context.timers.register("event", timestamp);
-    const place = placeFor(this.#order, rows ?? [], value);
+    const place = placeFor(this.#order.isBetter, rows ?? [], value);
     if (place < n) this.#times.put(timestamp, (rows ?? []).toSpliced(place, 0, value).slice(0, n));
   }
 

@@ -17,9 +17,9 @@ import { type Change, deleted, inserted, updatedFrom, updatedTo } from "../core/
 import { encodeKey, type Key } from "../core/key.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
 import type { MapState, StateDescriptor, ValueState } from "../core/state.ts";
-import type { TopNSpec } from "../core/top-n.ts";
+import { placeFor, type TopNSpec } from "../core/top-n.ts";
 import { selectKey } from "./keyed-record.ts";
-import { placeFor, type RowOrder, rowOrder } from "./row-order.ts";
+import { type RowOrder, rowOrder } from "./row-order.ts";
 
 type Rows = readonly unknown[];
 const NO_ROWS: Rows = Object.freeze([]);
@@ -56,7 +56,7 @@ export class TopNOperator implements Operator {
   #listWith(before: Rows, value: unknown, at: number): Rows {
     const { n } = this.#spec;
     const rows = at < 0 ? before : before.toSpliced(at, 1);
-    const place = placeFor(this.#order, rows, value);
+    const place = placeFor(this.#order.isBetter, rows, value);
     if (at < 0 && place >= n) {
       this.#keepOther(value);
       return before;

@@ -91,6 +91,8 @@ function operatorText(spec: OperatorSpec): string {
       return "reduce, keyed state";
     case "custom":
       return spec.keyed ? "custom, keyed state" : "custom";
+    case "aggregate":
+      return `running aggregate${spec.emit === "changes" ? " as a changelog" : ""}, keyed state`;
     case "changelog":
       return "changelog of upserts, keyed state row";
     case "deduplicate":
