@@ -54,8 +54,8 @@ import {
   type WithLifecycle,
 } from "./user-function.ts";
 import { idleAfterMs, type WatermarkOptions, watermarkStrategy } from "./watermark.ts";
-import type { WindowSpec } from "./window.ts";
-import { type AppendNode, WindowedStream } from "./windowed-stream.ts";
+import { countWindowOf, type WindowSpec } from "./window.ts";
+import { type AppendNode, type WindowCut, WindowedStream } from "./windowed-stream.ts";
 
 const forward: Partitioning = Object.freeze({ kind: "forward" });
 
@@ -134,6 +134,26 @@ export class DataStream<out T> {
     const selector = keySelector(by);
     const typed = type === undefined ? selector : Object.freeze({ ...selector, type: describeSchema(type) });
     return new KeyedStream(this.env, this.origins, typed);
+  }
+
+  /**
+   * Cuts all records into windows, whatever their key: one subtask does it, so this does not grow with the parallelism. The
+   * results' key is "all".
+   */
+  windowAll(window: WindowSpec<T>, options: WindowOptions<T> = {}): WindowedStream<T, "all"> {
+    return this.cutAll(window, options);
+  }
+
+  /** As `countWindow` of a keyed stream, of all records. */
+  countWindowAll(size: number, slide = size): WindowedStream<T, "all"> {
+    return this.cutAll(countWindowOf(size, slide), {});
+  }
+
+  private cutAll(window: WindowCut["window"], options: WindowOptions<T>): WindowedStream<T, "all"> {
+    const key = Object.freeze({ select: () => "all" as const, fields: Object.freeze([]) });
+    const keyed = new KeyedStream<T, "all">(this.env, this.origins, key);
+    const append: AppendNode = (spec, named, more) => keyed.append(spec, { parallelism: 1, ...named }, more);
+    return new WindowedStream({ append, key, window, options: options as WindowOptions<unknown> });
   }
 
   /** A function without key: side outputs and any number of results, but no keyed state and no timers. */
@@ -369,10 +389,19 @@ export class KeyedStream<out T, K extends Key> extends DataStream<T> {
     return this.append(changelogSpec(this.#key, options), { ...options, name });
   }
 
-  /** Groups each key's records by windows over event time. */
-  window(window: WindowSpec, options: WindowOptions<T> = {}): WindowedStream<T, K> {
+  /** Cuts each key's records into windows. */
+  window(window: WindowSpec<T>, options: WindowOptions<T> = {}): WindowedStream<T, K> {
+    return this.cut(window, options);
+  }
+
+  /** The last `size` records of each key, every `slide` records; without `slide`, when there are so many, and then anew. */
+  countWindow(size: number, slide = size): WindowedStream<T, K> {
+    return this.cut(countWindowOf(size, slide), {});
+  }
+
+  private cut(window: WindowCut["window"], options: WindowOptions<T>): WindowedStream<T, K> {
     const append: AppendNode = (spec, named, more) => this.append(spec, named, more);
-    return new WindowedStream(append, this.#key, window, options as WindowOptions<unknown>);
+    return new WindowedStream({ append, key: this.#key, window, options: options as WindowOptions<unknown> });
   }
 }
 

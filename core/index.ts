@@ -55,6 +55,14 @@ export { DataStream, KeyedStream } from "./data-stream.ts";
 export type { DeduplicateOptions } from "./deduplicate.ts";
 export type { Environment, OperatorOptions } from "./environment.ts";
 export { type ErrorCode, errorCodes, MillraceError } from "./errors.ts";
+export {
+  countEvictor,
+  deltaEvictor,
+  type Evictor,
+  type EvictorOptions,
+  timeEvictor,
+  type WindowRecord,
+} from "./evictor.ts";
 export { defineJob, type Job, type JobOptions, type Params, type ParamValue } from "./job.ts";
 export type { Key } from "./key.ts";
 export type {
@@ -102,7 +110,20 @@ export type { KeptOptions, KeyOptions, MapBatchesOptions, TransformOptions, Wind
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
 export { type Clock, type Duration, END_OF_TIME, NO_TIMESTAMP } from "./time.ts";
 export type { Score, ScoreOf, TopNOptions } from "./top-n.ts";
+export type { Trigger, TriggerContext, TriggerResult } from "./trigger.ts";
+export * from "./triggers.ts";
 export { type Type, types, type ValueSchema } from "./types.ts";
 export type { WatermarkGenerator, WatermarkOptions } from "./watermark.ts";
-export { sliding, tumbling, type WindowResult } from "./window.ts";
+export {
+  cumulative,
+  globalWindow,
+  session,
+  sliding,
+  tumbling,
+  type Window,
+  type WindowAlignment,
+  type WindowResult,
+  type WindowSpec,
+} from "./window.ts";
+export type { WindowContext, WindowFunction } from "./window-function.ts";
 export type { WindowedStream } from "./windowed-stream.ts";

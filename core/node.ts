@@ -4,6 +4,7 @@ import type { Aggregate } from "./aggregate.ts";
 import type { ChangelogSpec } from "./changelog.ts";
 import type { CoProcessFunction } from "./co-process.ts";
 import type { DeduplicateSpec } from "./deduplicate.ts";
+import type { GeneralWindowSpec } from "./general-window.ts";
 import type { OperatorId } from "./ids.ts";
 import type { KeySelector } from "./key.ts";
 import type { OperatorFactory, RuntimeContext } from "./operator.ts";
@@ -18,7 +19,7 @@ import type { Source } from "./source.ts";
 import type { TopNSpec } from "./top-n.ts";
 import type { TypeDescription } from "./types.ts";
 import type { WatermarkStrategy } from "./watermark.ts";
-import type { WindowSpec } from "./window.ts";
+import type { AlignedWindow } from "./window.ts";
 
 /** A user function with its optional life cycle, as written (a function) or from an object with open, call and close. */
 export interface UserFunction<A extends readonly unknown[] = readonly never[], R = unknown> {
@@ -75,7 +76,8 @@ export type OperatorSpec =
   | {
       readonly kind: "window";
       readonly key: KeySelector;
-      readonly window: WindowSpec;
+      /** Of event time. */
+      readonly window: AlignedWindow;
       readonly aggregate: Aggregate<any, any, any>;
       readonly allowedLatenessMs: number;
       readonly late: OutputTag<any> | undefined;
@@ -86,6 +88,7 @@ export type OperatorSpec =
   | ChangelogSpec
   | DeduplicateSpec
   | TopNSpec
+  | GeneralWindowSpec
   | { readonly kind: "mapBatches"; readonly fn: BatchFunction }
   | { readonly kind: "custom"; readonly factory: OperatorFactory<any, any>; readonly keyed: boolean }
   | { readonly kind: "sink"; readonly sink: Sink<any> };

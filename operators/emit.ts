@@ -26,21 +26,7 @@ export class Emitter {
       for (const record of returned) push(record, timestamp);
       return;
     }
-    this.#drain(this.#iterator(returned, value), timestamp, value);
-  }
-
-  #iterator(returned: unknown, value: unknown): Iterator<unknown> {
-    const candidate = returned as { then?: unknown; [Symbol.iterator]?: () => Iterator<unknown> } | null;
-    if (typeof candidate === "object" && candidate !== null) {
-      if (typeof candidate.then === "function" || Symbol.asyncIterator in candidate) {
-        throw this.#context.failure(promiseReturned(this.#context.operator, this.#what), value);
-      }
-      const iterate = candidate[Symbol.iterator];
-      if (typeof iterate === "function") return iterate.call(candidate);
-    }
-    const { operator } = this.#context;
-    const message = `the ${this.#what} function of "${operator}" returned ${described(returned)}; it must return the records to emit as an array or another iterable: a single one in brackets, [record], and [] for none`;
-    throw this.#context.failure(new MillraceError("WRONG_SHAPE", message, { operator }), value);
+    this.#drain(iteratorOf(returned, this.#what, this.#context, value), timestamp, value);
   }
 
   /** True when the iterator is exhausted. */
@@ -64,6 +50,26 @@ export class Emitter {
       throw this.#context.failure(error, value);
     }
   }
+}
+
+/** The iterator of what a user function has returned. @throws WRONG_SHAPE, PROMISE_RETURNED for what is no iterable */
+export function iteratorOf(
+  returned: unknown,
+  what: string,
+  context: Pick<OperatorContext, "operator" | "failure">,
+  value: unknown,
+): Iterator<unknown> {
+  const candidate = returned as { then?: unknown; [Symbol.iterator]?: () => Iterator<unknown> } | null;
+  const { operator } = context;
+  if (typeof candidate === "object" && candidate !== null) {
+    if (typeof candidate.then === "function" || Symbol.asyncIterator in candidate) {
+      throw context.failure(promiseReturned(operator, what), value);
+    }
+    const iterate = candidate[Symbol.iterator];
+    if (typeof iterate === "function") return iterate.call(candidate);
+  }
+  const message = `the ${what} function of "${operator}" returned ${described(returned)}; it must return the records to emit as an array or another iterable: a single one in brackets, [record], and [] for none`;
+  throw context.failure(new MillraceError("WRONG_SHAPE", message, { operator }), value);
 }
 
 function described(value: unknown): string {

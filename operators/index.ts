@@ -20,6 +20,7 @@ import { SinkOperator } from "./sink.ts";
 import { TimestampsOperator } from "./timestamps.ts";
 import { TopNOperator } from "./top-n.ts";
 import { TopNAtWatermark } from "./top-n-at-watermark.ts";
+import { GeneralWindowOperator } from "./window/general/general-window-operator.ts";
 import { WindowOperator } from "./window/window-operator.ts";
 
 export { type FusedStep, fuse } from "./fused.ts";
@@ -66,6 +67,8 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
       return new DeduplicateOperator(spec, context);
     case "topN":
       return spec.emit === "watermark" ? new TopNAtWatermark(spec, context) : new TopNOperator(spec, context);
+    case "generalWindow":
+      return new GeneralWindowOperator(spec, context);
     case "mapBatches":
       return new MapBatchesOperator(spec.fn, context);
     case "custom":

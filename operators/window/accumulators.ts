@@ -153,7 +153,7 @@ function call(context: OperatorContext, what: string, run: () => unknown): unkno
   }
 }
 
-function synchronous<V>(value: V, context: OperatorContext, what: string): V {
+export function synchronous<V>(value: V, context: OperatorContext, what: string): V {
   if (typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function")
     throw promiseReturned(context.operator, what);
   return value;

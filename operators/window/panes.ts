@@ -1,22 +1,27 @@
 /**
  * Panes: the longest spans that every window is made of whole. A record is added to one pane, whatever the number of
  * windows that contain it; a window is the panes of its span. Pure arithmetic in local milliseconds.
+ *
+ * A window is named by the local start of its first pane; a cumulative one by that of its last pane, as all of a cycle
+ * begin together. So the windows that contain a pane are those of the names first, first + slide, …, last.
  */
 
-import type { WindowSpec } from "../../core/window.ts";
+import type { AlignedWindow } from "../../core/window.ts";
 import { type LocalTime, localTime } from "./local-time.ts";
 
 export class Panes {
-  readonly sizeMs: number;
   readonly slideMs: number;
   readonly paneMs: number;
+  readonly #sizeMs: number;
+  readonly #cumulative: boolean;
   readonly #time: LocalTime;
 
-  constructor(window: WindowSpec) {
-    this.sizeMs = window.sizeMs;
-    this.slideMs = window.slideMs;
-    this.paneMs = greatestCommonDivisor(window.sizeMs, window.slideMs);
-    this.#time = localTime(window.offsetMs, window.timeZone);
+  constructor({ kind, sizeMs, slideMs, offsetMs, timeZone }: Omit<AlignedWindow, "time">) {
+    this.#sizeMs = sizeMs;
+    this.slideMs = slideMs;
+    this.paneMs = greatestCommonDivisor(sizeMs, slideMs);
+    this.#cumulative = kind === "cumulative";
+    this.#time = localTime(offsetMs, timeZone);
   }
 
   /** The local start of the pane that an instant falls into. */
@@ -25,24 +30,45 @@ export class Panes {
     return Math.floor(local / this.paneMs) * this.paneMs;
   }
 
-  /** The local start of the last window that contains a pane. */
+  /** The instant at which a pane begins. */
+  instantOf(pane: number): number {
+    return this.#time.toInstant(pane);
+  }
+
+  /** The last window that contains a pane. */
   lastWindowOf(pane: number): number {
+    if (this.#cumulative) return this.#cycleOf(pane) + this.#sizeMs - this.slideMs;
     return Math.floor(pane / this.slideMs) * this.slideMs;
   }
 
-  /** The local start of the first window that contains a pane. */
+  /** The first window that contains a pane. */
   firstWindowOf(pane: number): number {
-    return Math.floor((pane + this.paneMs - this.sizeMs + this.slideMs - 1) / this.slideMs) * this.slideMs;
+    if (this.#cumulative) return pane;
+    return Math.floor((pane + this.paneMs - this.#sizeMs + this.slideMs - 1) / this.slideMs) * this.slideMs;
+  }
+
+  /** The local start of a window's first pane. */
+  firstPaneOf(window: number): number {
+    return this.#cumulative ? this.#cycleOf(window) : window;
+  }
+
+  /** The local time at which a window's last pane ends. */
+  localEndOf(window: number): number {
+    return window + (this.#cumulative ? this.slideMs : this.#sizeMs);
   }
 
   /** The instant at which a window begins. */
   startOf(window: number): number {
-    return this.#time.toInstant(window);
+    return this.#time.toInstant(this.firstPaneOf(window));
   }
 
   /** The instant at which a window ends: the first one that is not part of it. */
   endOf(window: number): number {
-    return this.#time.toInstant(window + this.sizeMs);
+    return this.#time.toInstant(this.localEndOf(window));
+  }
+
+  #cycleOf(pane: number): number {
+    return Math.floor(pane / this.#sizeMs) * this.#sizeMs;
   }
 }
 

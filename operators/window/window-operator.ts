@@ -1,5 +1,5 @@
 /**
- * Keyed event-time windows, tumbling and sliding, by panes.
+ * Keyed event-time windows, tumbling, sliding and cumulative, by panes.
  *
  * A record is added to its one pane. When the watermark passes a window's end, the window fires: each key in its panes
  * yields one result with the timestamp end-1, windows in order of their ends. Firing stops while consumers have no room
@@ -23,7 +23,7 @@ import type { OutputTag } from "../../core/side-output.ts";
 import type { StatePane, StateTable } from "../../core/state-backend.ts";
 import type { Counter } from "../../core/telemetry.ts";
 import { NO_TIMESTAMP } from "../../core/time.ts";
-import type { WindowResult, WindowSpec } from "../../core/window.ts";
+import type { AlignedWindow, WindowResult } from "../../core/window.ts";
 import { type Accumulators, accumulators } from "./accumulators.ts";
 import { Panes } from "./panes.ts";
 
@@ -35,7 +35,7 @@ const GATHERED_MAX = 128;
 
 export interface WindowOperatorOptions {
   readonly key: KeySelector;
-  readonly window: WindowSpec;
+  readonly window: AlignedWindow;
   readonly aggregate: Aggregate<unknown, unknown, unknown>;
   readonly allowedLatenessMs: number;
   readonly late: OutputTag<unknown> | undefined;
@@ -194,8 +194,8 @@ export class WindowOperator implements Operator {
     this.#addGathered();
     const start = this.#panes.paneOf(timestamp);
     this.#paneStart = start;
-    this.#paneFrom = this.#panes.startOf(start);
-    this.#paneTo = this.#panes.startOf(start + this.#panes.paneMs);
+    this.#paneFrom = this.#panes.instantOf(start);
+    this.#paneTo = this.#panes.instantOf(start + this.#panes.paneMs);
     this.#pane = this.#table.find(start);
     this.#paneExpiresAt = this.#panes.endOf(this.#panes.lastWindowOf(start)) - 1 + this.#latenessMs;
     this.#paneFiresAt = this.#panes.endOf(this.#panes.firstWindowOf(start)) - 1;
@@ -215,7 +215,8 @@ export class WindowOperator implements Operator {
 
   /** The watermark at which the first window of a pane that has not fired yet fires; Infinity when all have. */
   #firstFiringOf(pane: number): number {
-    for (let window = this.#panes.firstWindowOf(pane); window <= pane; window += this.#panes.slideMs) {
+    const last = this.#panes.lastWindowOf(pane);
+    for (let window = this.#panes.firstWindowOf(pane); window <= last; window += this.#panes.slideMs) {
       const at = this.#panes.endOf(window) - 1;
       if (at > this.#firedUpTo) return at;
     }
@@ -232,7 +233,8 @@ export class WindowOperator implements Operator {
   #dueWindows(watermark: number): number[] {
     const due = new Set<number>();
     for (const pane of this.#table.namespaces()) {
-      for (let window = this.#panes.firstWindowOf(pane); window <= pane; window += this.#panes.slideMs) {
+      const last = this.#panes.lastWindowOf(pane);
+      for (let window = this.#panes.firstWindowOf(pane); window <= last; window += this.#panes.slideMs) {
         const at = this.#panes.endOf(window) - 1;
         if (at > this.#firedUpTo && at <= watermark) due.add(window);
       }
@@ -259,7 +261,8 @@ export class WindowOperator implements Operator {
 
   #firing(window: number): Firing {
     const panes: StatePane[] = [];
-    for (let start = window; start < window + this.#panes.sizeMs; start += this.#panes.paneMs) {
+    const end = this.#panes.localEndOf(window);
+    for (let start = this.#panes.firstPaneOf(window); start < end; start += this.#panes.paneMs) {
       const pane = this.#table.find(start);
       if (pane !== undefined) panes.push(pane);
     }
@@ -316,7 +319,8 @@ export class WindowOperator implements Operator {
 
   /** A record within the allowed lateness updates the windows that have already fired. */
   #fireAgain(start: number, pane: StatePane, slot: number): void {
-    for (let window = this.#panes.firstWindowOf(start); window <= start; window += this.#panes.slideMs) {
+    const last = this.#panes.lastWindowOf(start);
+    for (let window = this.#panes.firstWindowOf(start); window <= last; window += this.#panes.slideMs) {
       const at = this.#panes.endOf(window) - 1;
       if (at > this.#watermark || at + this.#latenessMs <= this.#watermark) continue;
       const firing = this.#firing(window);

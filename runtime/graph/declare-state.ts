@@ -6,7 +6,8 @@ import type { KeySelector } from "../../core/key.ts";
 import type { KeyPair, OperatorSpec, StreamNode } from "../../core/node.ts";
 import type { StateDeclaration } from "../../core/state.ts";
 import type { TypeDescription } from "../../core/types.ts";
-import type { WindowSpec } from "../../core/window.ts";
+import type { AlignedWindow } from "../../core/window.ts";
+import { windowStateName } from "../../operators/window/general/window-states.ts";
 import type {
   DeclaredState,
   KeyDeclaration,
@@ -41,6 +42,13 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
         key: keyOf(spec.key),
         window: windowOf(spec.window),
         states: [panes(spec), table("fired", ["watermark"], false, undefined)],
+      };
+    case "generalWindow":
+      return {
+        kind: spec.kind,
+        key: keyOf(spec.key),
+        window: anyWindow(spec.window),
+        states: [table("windows", [], true, undefined), ...statesOf(spec.fn?.state ?? {}), ...windowStates(spec)],
       };
     case "custom":
       return { kind: spec.kind };
@@ -102,6 +110,24 @@ function table(
   return { name, section: "table", columns, values, ...(type === undefined ? {} : { type }) };
 }
 
-function windowOf({ kind, sizeMs, slideMs, offsetMs, timeZone }: WindowSpec): WindowDeclaration {
+/** Each is a map by window. */
+function windowStates({ fn }: Extract<OperatorSpec, { readonly kind: "generalWindow" }>): readonly DeclaredState[] {
+  return Object.keys(fn?.windowState ?? {}).map((name) => ({ name: windowStateName(name), section: "map" }));
+}
+
+function anyWindow(window: Extract<OperatorSpec, { readonly kind: "generalWindow" }>["window"]): WindowDeclaration {
+  switch (window.kind) {
+    case "global":
+      return { kind: window.kind, sizeMs: 0, slideMs: 0, offsetMs: 0 };
+    case "count":
+      return { kind: window.kind, sizeMs: window.size, slideMs: window.slide, offsetMs: 0 };
+    case "session":
+      return { kind: window.kind, sizeMs: window.gapMs ?? 0, slideMs: 0, offsetMs: 0 };
+    default:
+      return windowOf(window);
+  }
+}
+
+function windowOf({ kind, sizeMs, slideMs, offsetMs, timeZone }: AlignedWindow): WindowDeclaration {
   return { kind, sizeMs, slideMs, offsetMs, ...(timeZone === undefined ? {} : { timeZone }) };
 }

@@ -3,7 +3,9 @@
  * slots. The same plan always gives the same text.
  */
 
+import type { GeneralWindowSpec } from "../../core/general-window.ts";
 import type { OperatorSpec, StreamNode } from "../../core/node.ts";
+import type { TimerDomain } from "../../core/operator.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
 import type { ExecutionGraph } from "./execution-graph.ts";
 import type { JobEdge, JobVertex } from "./job-graph.ts";
@@ -80,7 +82,9 @@ function operatorText(spec: OperatorSpec): string {
     case "source":
       return `source, ${spec.source.bounded ? "bounded" : "unbounded"}`;
     case "window":
-      return `${spec.window.kind} window, ${durationText(spec.window.sizeMs)}${spec.window.kind === "sliding" ? ` every ${durationText(spec.window.slideMs)}` : ""}, keyed state`;
+      return `${windowText(spec.window)}, keyed state`;
+    case "generalWindow":
+      return generalWindowText(spec);
     case "process":
       return spec.key === undefined ? "process" : `process, ${stateText(Object.keys(spec.fn.state ?? {}))}`;
     case "coProcess":
@@ -104,6 +108,32 @@ function operatorText(spec: OperatorSpec): string {
     default:
       return spec.kind;
   }
+}
+
+function generalWindowText({ window, trigger, evictor }: GeneralWindowSpec): string {
+  const when = trigger === undefined ? "" : `, trigger: ${trigger.name}`;
+  const which = evictor === undefined ? "" : `, evictor: ${evictor.name}`;
+  return `${windowText(window)}${when}${which}, keyed state`;
+}
+
+function windowText(window: GeneralWindowSpec["window"]): string {
+  switch (window.kind) {
+    case "global":
+      return "global window";
+    case "count":
+      return `count window, ${window.size}${window.slide === window.size ? "" : ` every ${window.slide}`}`;
+    case "session":
+      return `session window, gap ${window.gapMs === undefined ? "by a function" : durationText(window.gapMs)}${clockText(window)}`;
+    default: {
+      const { kind, sizeMs, slideMs } = window;
+      const step = kind === "tumbling" ? "" : ` ${kind === "sliding" ? "every" : "by"} ${durationText(slideMs)}`;
+      return `${kind} window, ${durationText(sizeMs)}${step}${clockText(window)}`;
+    }
+  }
+}
+
+function clockText({ time }: { readonly time: TimerDomain }): string {
+  return time === "processing" ? " of processing time" : "";
 }
 
 function stateText(names: readonly string[]): string {

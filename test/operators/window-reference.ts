@@ -6,6 +6,8 @@
 import type { Step } from "./drive.ts";
 
 export interface ReferenceWindows {
+  /** Absent: sliding, or tumbling where slide and size are the same. */
+  readonly kind?: "sliding" | "cumulative";
   readonly sizeMs: number;
   readonly slideMs: number;
   readonly offsetMs: number;
@@ -17,27 +19,41 @@ export interface Reading {
   readonly value: number;
 }
 
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** What comes out, as "key [start, end) values", and "late key value" for what comes too late. */
 export function referenceWindows(steps: readonly Step<Reading>[], windows: ReferenceWindows): string[] {
   const kept: { reading: Reading; timestamp: number }[] = [];
   const out: string[] = [];
   let watermark = Number.NEGATIVE_INFINITY;
 
-  const startsOf = (timestamp: number): number[] => {
-    const starts: number[] = [];
-    const last = Math.floor((timestamp - windows.offsetMs) / windows.slideMs) * windows.slideMs + windows.offsetMs;
-    for (let start = last; start > timestamp - windows.sizeMs; start -= windows.slideMs) starts.unshift(start);
-    return starts;
+  const spansOf = (timestamp: number): Span[] => {
+    const { sizeMs, slideMs, offsetMs } = windows;
+    const before = (stepMs: number): number => Math.floor((timestamp - offsetMs) / stepMs) * stepMs + offsetMs;
+    const spans: Span[] = [];
+    if (windows.kind === "cumulative") {
+      const start = before(sizeMs);
+      for (let end = before(slideMs) + slideMs; end <= start + sizeMs; end += slideMs) spans.push({ start, end });
+    } else
+      for (let start = before(slideMs); start > timestamp - sizeMs; start -= slideMs)
+        spans.unshift({ start, end: start + sizeMs });
+    return spans;
   };
-  const isOver = (start: number, at: number): boolean => start + windows.sizeMs - 1 <= at;
-  const isGone = (start: number): boolean => isOver(start, watermark - windows.allowedLatenessMs);
-  const fire = (start: number, key: string): void => {
-    const values = kept.filter(({ reading, timestamp }) => reading.key === key && startsOf(timestamp).includes(start));
+  const isIn = (timestamp: number, { start, end }: Span): boolean =>
+    spansOf(timestamp).some((span) => span.start === start && span.end === end);
+  const isOver = ({ end }: Span, at: number): boolean => end - 1 <= at;
+  const isGone = (span: Span): boolean => isOver(span, watermark - windows.allowedLatenessMs);
+  const fire = (span: Span, key: string): void => {
+    const inside = kept.filter(({ reading, timestamp }) => reading.key === key && isIn(timestamp, span));
     out.push(
-      `${key} [${start}, ${start + windows.sizeMs}) ${values
-        .map(({ reading }) => reading.value)
-        .sort((a, b) => a - b)
-        .join()}`,
+      firingText(
+        key,
+        span,
+        inside.map(({ reading }) => reading.value),
+      ),
     );
   };
 
@@ -45,23 +61,76 @@ export function referenceWindows(steps: readonly Step<Reading>[], windows: Refer
     if ("watermark" in step) {
       const before = watermark;
       watermark = step.watermark;
-      const starts = [...new Set(kept.flatMap(({ timestamp }) => startsOf(timestamp)))].sort((a, b) => a - b);
-      for (const start of starts.filter((each) => isOver(each, watermark) && !isOver(each, before))) {
-        const keys = new Set(
-          kept.filter(({ timestamp }) => startsOf(timestamp).includes(start)).map(({ reading }) => reading.key),
-        );
-        for (const key of [...keys].sort()) fire(start, key);
+      const spans = new Map(
+        kept.flatMap(({ timestamp }) => spansOf(timestamp)).map((span) => [`${span.start} ${span.end}`, span]),
+      );
+      const due = [...spans.values()].filter((span) => isOver(span, watermark) && !isOver(span, before));
+      for (const span of due.sort((a, b) => a.end - b.end)) {
+        const keys = new Set(kept.filter(({ timestamp }) => isIn(timestamp, span)).map(({ reading }) => reading.key));
+        for (const key of [...keys].sort()) fire(span, key);
       }
     } else if ("advanceTime" in step) continue;
     else {
       const [reading, timestamp = 0] = step;
-      const starts = startsOf(timestamp);
-      if (starts.every(isGone)) {
+      const spans = spansOf(timestamp);
+      if (spans.every(isGone)) {
         out.push(`late ${reading.key} ${reading.value}`);
         continue;
       }
       kept.push({ reading, timestamp });
-      for (const start of starts.filter((each) => isOver(each, watermark) && !isGone(each))) fire(start, reading.key);
+      for (const span of spans.filter((each) => isOver(each, watermark) && !isGone(each))) fire(span, reading.key);
+    }
+  }
+  return out;
+}
+
+function firingText(key: string, { start, end }: Span, values: readonly number[]): string {
+  return `${key} [${start}, ${end}) ${values.toSorted((a, b) => a - b).join()}`;
+}
+
+export interface ReferenceSessions {
+  readonly gapOf: (reading: Reading) => number;
+  readonly allowedLatenessMs: number;
+}
+
+interface Session extends Span {
+  readonly key: string;
+  readonly values: readonly number[];
+}
+
+/** The same for sessions: a list of them, in which each record is united with those that it touches. */
+export function referenceSessions(
+  steps: readonly Step<Reading>[],
+  { gapOf, allowedLatenessMs }: ReferenceSessions,
+): string[] {
+  let sessions: Session[] = [];
+  const out: string[] = [];
+  let watermark = Number.NEGATIVE_INFINITY;
+  const fire = (session: Session): void => void out.push(firingText(session.key, session, session.values));
+  for (const step of steps) {
+    if ("watermark" in step) {
+      const before = watermark;
+      watermark = step.watermark;
+      for (const session of sessions.toSorted((a, b) => a.end - b.end))
+        if (session.end - 1 > before && session.end - 1 <= watermark) fire(session);
+      sessions = sessions.filter(({ end }) => end - 1 + allowedLatenessMs > watermark);
+    } else if (!("advanceTime" in step)) {
+      const [reading, start = 0] = step;
+      const own: Session = { key: reading.key, start, end: start + gapOf(reading), values: [reading.value] };
+      const touched = sessions.filter((other) => other.key === own.key && other.start <= own.end && other.end >= start);
+      if (touched.length === 0 && own.end - 1 + allowedLatenessMs <= watermark) {
+        out.push(`late ${reading.key} ${reading.value}`);
+        continue;
+      }
+      const all = [...touched, own];
+      const united: Session = {
+        key: own.key,
+        start: Math.min(...all.map((each) => each.start)),
+        end: Math.max(...all.map((each) => each.end)),
+        values: all.flatMap((each) => each.values),
+      };
+      sessions = [...sessions.filter((other) => !touched.includes(other)), united];
+      if (united.end - 1 <= watermark) fire(united);
     }
   }
   return out;
