@@ -28,8 +28,6 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
       return spec.keys && { kind: spec.kind, key: keyOfPair(spec.keys), states: statesOf(spec.fn.state ?? {}) };
     case "aggregate":
       return { kind: spec.kind, key: keyOf(spec.key), states: [{ ...panes(spec), name: "aggregate" }] };
-    case "intervalJoin":
-      return { kind: spec.kind, key: keyOfPair(spec.keys), states: intervalJoinStates(spec) };
     case "changelog":
     case "deduplicate":
     case "topN":
