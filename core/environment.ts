@@ -8,6 +8,7 @@ import type { EdgeSpec, OperatorSpec, StreamNode } from "./node.ts";
 import { checkedRequirements, joinedRequirements, type Requirements } from "./requirements.ts";
 import type { Source } from "./source.ts";
 import { type StreamGraph, validateGraph } from "./stream-graph.ts";
+import { type SourceWatermarks, sourceWatermarks } from "./watermark.ts";
 
 export interface OperatorOptions {
   readonly name?: string;
@@ -17,6 +18,11 @@ export interface OperatorOptions {
   readonly requires?: Requirements;
   /** The names that the operator had in earlier versions of the program: state that is saved under one of them is its own. */
   readonly previously?: string | readonly string[];
+}
+
+export interface SourceOptions<T> extends OperatorOptions {
+  /** Makes watermarks of each partition or split in the source. Absent: `withTimestamps` makes them of each subtask. */
+  readonly watermarks?: SourceWatermarks<T>;
 }
 
 export interface NodeRequest extends OperatorOptions {
@@ -35,13 +41,14 @@ export class Environment {
   }
 
   /** The stream that a source makes. Its name identifies its positions over restarts; name it when two are alike. */
-  from<T>(source: Source<T>, options: OperatorOptions = {}): DataStream<T> {
-    const id = this.addNode({
-      ...options,
-      name: options.name ?? source.name,
-      spec: { kind: "source", source },
-      inputs: [],
-    });
+  from<T>(source: Source<T>, options: SourceOptions<T> = {}): DataStream<T> {
+    const { watermarks, name = source.name, ...others } = options;
+    const spec: OperatorSpec = {
+      kind: "source",
+      source,
+      ...(watermarks !== undefined && { watermarks: sourceWatermarks(watermarks, name) }),
+    };
+    const id = this.addNode({ ...others, name, spec, inputs: [] });
     return new DataStream<T>(this, [{ from: id, side: undefined, partitioning: { kind: "forward" } }]);
   }
 

@@ -316,3 +316,9 @@ export const STORE_ADOPT_AFTER_MS = 10_000;
 
 /** On how many hosts' workers blocks and manifests are kept, where there are that many: one may be lost. */
 export const CHECKPOINT_COPIES = 2;
+
+/**
+ * How often sources that are aligned say how far they are: so often that those ahead wait hardly longer than they must, so
+ * seldom that messages of many subtasks are nothing to the coordinator.
+ */
+export const ALIGN_EVERY_MS = 50;

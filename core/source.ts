@@ -62,6 +62,21 @@ export interface SourceContext extends RuntimeContext {
   side<T>(tag: OutputTag<T>, value: T, timestamp: number): void;
   /** What the reader keeps beside the positions of its splits. */
   readonly operatorState: OperatorState;
+  /** Whether checkpoints are taken. */
+  readonly checkpointing: boolean;
+  /** For a reader that reads several things at the same time, as partitions: each then has a watermark of its own. */
+  readonly parts: SourceParts;
+}
+
+/** Of what the records of a split are, where event time goes on in each by itself. A reader that says nothing has one part. */
+export interface SourceParts {
+  /**
+   * These, by their names, are what is being read from now on: the watermark waits for each. None: nothing is read for the
+   * time being, and nobody waits for this subtask.
+   */
+  replace(names: readonly string[]): void;
+  /** The records that are pushed from now on are of this one. REQUIRES: it is among them. */
+  reading(name: string): void;
 }
 
 /**
@@ -80,5 +95,12 @@ export interface SourceReader<T, Split = unknown> {
   read(push: Push<T>, max: number, gate: Gate): ReadStep | Promise<ReadStep>;
   /** Where the current split goes on, as plain data: the record after the last pushed one. */
   position(): unknown;
+  /**
+   * A checkpoint is complete: a restart will go on from it, or from a later one. `position` is what was returned for it, or
+   * undefined when no split was being read. Not every checkpoint is told of, and the last ones before a failure are not.
+   */
+  checkpointCompleted?(checkpoint: number, position: unknown): void;
+  /** Pushes nothing of this part for a while, as it is too far ahead of others. Without it, reading stops altogether. */
+  pause?(part: string, paused: boolean): void;
   close?(): void | Promise<void>;
 }

@@ -191,6 +191,8 @@ export type ToSlot =
       readonly vertex: VertexId;
       readonly lastSerials: readonly number[];
     }
+  /** How far the slowest of the others is for which a source's subtask waits; null: there is none. */
+  | { readonly kind: "aligned"; readonly vertex: VertexId; readonly subtask: number; readonly watermark: number | null }
   /** A checkpoint is complete: sinks commit; or it came to nothing. Goes to every slot that has not ended. */
   | { readonly kind: "checkpointEnded"; readonly checkpoint: number; readonly complete: boolean }
   /** The answer to "readManifest" (one, null: there is none) and "readBlocks" (as many as were asked for), or why not. */
@@ -247,6 +249,14 @@ export type FromSlot =
       readonly checkpoint: number;
       readonly vertex: VertexId;
       readonly state: Uint8Array;
+    }
+  /** How far the slowest part of a source's subtask is, for those of its group; null: nobody has to wait for it. */
+  | {
+      readonly kind: "align";
+      readonly group: string;
+      readonly vertex: VertexId;
+      readonly subtask: number;
+      readonly watermark: number | null;
     }
   /** Something waits for a checkpoint that begins from now on: take one at once. */
   | { readonly kind: "wantsCheckpoint" }

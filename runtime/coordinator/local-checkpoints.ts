@@ -101,6 +101,7 @@ export class LocalCheckpoints {
         break;
       case "printed":
       case "oversize":
+      case "align":
       case "collect":
       case "report":
       case "log":

@@ -21,6 +21,7 @@ import type {
 } from "../protocol.ts";
 import { slotLost } from "../slot-errors.ts";
 import { SplitDealer } from "../splits/split-dealer.ts";
+import { Alignment } from "./alignment.ts";
 import { isFinal, type JobEvent, type JobState, nextJobState } from "./job-state.ts";
 import { KeptRows } from "./kept-rows.ts";
 import type { LocalCheckpoints } from "./local-checkpoints.ts";
@@ -67,6 +68,7 @@ export class LocalJob {
   readonly #reports = new Map<number, readonly SubtaskReport[]>();
   readonly #busyMs = new Map<number, number>();
   readonly #slots: StartedSlot[] = [];
+  readonly #alignment = new Alignment();
   readonly #endedSlots = new Set<number>();
   #state: JobState = { kind: "created" };
   /** Takes back that slots which do not stop are killed. */
@@ -210,6 +212,10 @@ export class LocalJob {
         break;
       case "collect":
         this.#collect(slot, message);
+        break;
+      case "align":
+        for (const { slot: to, ...aligned } of this.#alignment.report(slot, message))
+          this.#slots[to]?.port.send({ kind: "aligned", ...aligned });
         break;
       case "report":
         this.#reports.set(slot, message.subtasks);

@@ -9,6 +9,7 @@ import type { AttemptId, WorkerId } from "../cluster-ids.ts";
 import type { RegionDeployment, RestoredCheckpoint, SlotPlacement, ToWorker } from "../cluster-protocol.ts";
 import type { PlannedJob } from "../planned-job.ts";
 import type { ToSlot } from "../protocol.ts";
+import { Alignment } from "./alignment.ts";
 import type { JobRecord } from "./job-record.ts";
 
 type CheckpointMessage = Extract<ToWorker, { readonly kind: "checkpoint" }>;
@@ -35,6 +36,7 @@ export class RegionRun {
   runningSinceMs: number | undefined;
   /** What it goes on from; undefined: it begins. Known when it is deployed. */
   restore: RestoredCheckpoint | undefined;
+  readonly alignment = new Alignment();
   /** Whether it is over: what still comes of it counts for nothing. */
   closed = false;
   readonly #surroundings: RunSurroundings;

@@ -68,6 +68,10 @@ export class SlotMessages {
       case "log":
         this.#surroundings.log(message.level, message.message, message.fields);
         break;
+      case "align":
+        for (const { slot: to, ...aligned } of run.alignment.report(slot, message))
+          run.sendToSlot(to, { kind: "aligned", ...aligned });
+        break;
       case "oversize":
         // Shared memory stays in its process: the worker passes it on by itself.
         fail(toErrorReport(new Error("a slot sent shared memory to the coordinator")));

@@ -42,6 +42,8 @@ export interface SlotServices {
   readonly host: SlotHost;
   readonly signal: AbortSignal;
   requestSplit(vertex: VertexId, subtask: number): Promise<DealtSplit | undefined>;
+  /** Says how far a source's subtask is to those of its group; undefined: nobody has to wait for it. */
+  align(vertex: VertexId, subtask: number, group: string, watermark: number | undefined): void;
   /** Absent: no checkpoints are taken. */
   readonly checkpoints: Checkpoints | undefined;
   readonly state: SlotState;
@@ -162,7 +164,13 @@ function createInput(
 ): SubtaskInput {
   const head = graph.nodes.find((node) => node.id === chain.head.operator);
   if (head?.spec.kind === "source") {
-    return new SourceInput(head.spec.source, chain, gate, () => services.requestSplit(vertex.id, placement.subtask));
+    const { source, watermarks } = head.spec;
+    return new SourceInput(chain, gate, {
+      source,
+      watermarks,
+      requestSplit: () => services.requestSplit(vertex.id, placement.subtask),
+      align: (group, watermark) => services.align(vertex.id, placement.subtask, group, watermark),
+    });
   }
   assert(head !== undefined, `operator ${chain.head.operator} is in the job graph but not in the program`);
   const { subtask } = placement;

@@ -20,6 +20,7 @@ import type {
 } from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
 import type { RestoredSink, SinkContext, TextOutput } from "../../core/sink.ts";
+import type { SourceParts } from "../../core/source.ts";
 import type { KeyedStateBackend } from "../../core/state-backend.ts";
 import type { Logger, LogLevel } from "../../core/telemetry.ts";
 import type { Clock } from "../../core/time.ts";
@@ -76,6 +77,8 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   readonly log: Logger;
   currentWatermark = Number.NEGATIVE_INFINITY;
   readonly restored: RestoredSink | undefined;
+  /** Of a source: nobody asks for its parts unless it makes watermarks. */
+  parts: SourceParts = { replace: () => {}, reading: () => {} };
   /** Set right after the operator was made; absent for fused steps. */
   instance: Operator | undefined;
   /** Whether input has to be held: the operator is suspended, awaits a promise, or has input to take first. */

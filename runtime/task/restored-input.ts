@@ -88,8 +88,16 @@ export class RestoredInput implements SubtaskInput {
     this.#behind.abandon(checkpoint);
   }
 
-  position(): SourceSnapshot | undefined {
-    return this.#behind.position();
+  completed(checkpoint: number): void {
+    this.#behind.completed(checkpoint);
+  }
+
+  aligned(watermark: number | null): void {
+    this.#behind.aligned(watermark);
+  }
+
+  position(checkpoint: number): SourceSnapshot | undefined {
+    return this.#behind.position(checkpoint);
   }
 
   close(): Promise<void> {

@@ -219,6 +219,8 @@ class RunningSlot {
         this.#enumerators?.has(vertex) === true
           ? this.#enumerators.next(vertex, subtask)
           : this.#splits.request(vertex, subtask),
+      align: (vertex, subtask, group, watermark) =>
+        send({ kind: "align", group, vertex, subtask, watermark: watermark ?? null }),
       collect: (operator, rows) => this.#handedOver.collect(operator, rows),
       standardStream: (name) =>
         deployment.printsToLog
@@ -234,6 +236,11 @@ class RunningSlot {
     switch (message.kind) {
       case "split":
         this.#splits.receive(message.vertex, message.subtask, message.none ? undefined : (message.split as DealtSplit));
+        break;
+      case "aligned":
+        this.#deployed.subtasks
+          .find(({ placement }) => placement.vertex === message.vertex && placement.subtask === message.subtask)
+          ?.subtask.aligned(message.watermark);
         break;
       case "oversize":
         this.#deployed.receiveOversize(message.channel, message.serial, message.frame);

@@ -1,15 +1,9 @@
-/** Where a subtask's records come from: channels from other subtasks, or a source. */
+/** Where a subtask's records come from: channels from other subtasks, or a source (`source-input.ts`). */
 
-import { AssertionFailure } from "../../core/assert.ts";
-import { MillraceError } from "../../core/errors.ts";
-import { ASYNC_TIMEOUT_MS, LOCAL_BATCH_ROWS, SOURCE_BATCH_RECORDS, SOURCE_FIRST_RECORDS } from "../../core/limits.ts";
 import type { Push } from "../../core/operator.ts";
-import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
-import { positiveDurationMs } from "../../core/time.ts";
 import type { InputChannel } from "../exchange/channel.ts";
 import { faultPoint } from "../fault-point.ts";
-import type { DealtSplit, SourceSnapshot } from "../protocol.ts";
-import { plainBytes } from "../state/plain-bytes.ts";
+import type { SourceSnapshot } from "../protocol.ts";
 import { BarrierAligner } from "./barrier-aligner.ts";
 import type { Chain } from "./chain.ts";
 import { type ChannelOrigin, type OvertakenBy, OvertakenInputs } from "./overtaken-inputs.ts";
@@ -44,8 +38,12 @@ export interface SubtaskInput {
   readAhead(): boolean;
   /** The checkpoint is over: nothing is held for it any more. */
   abandon(checkpoint: number): void;
-  /** Where a source goes on. REQUIRES: at a barrier, or ended. */
-  position(): SourceSnapshot | undefined;
+  /** The checkpoint is complete. */
+  completed(checkpoint: number): void;
+  /** How far the sources have come that wait for this one; null: nobody there holds it back. */
+  aligned(watermark: number | null): void;
+  /** Where a source goes on, as the checkpoint holds it. REQUIRES: at a barrier, or ended. */
+  position(checkpoint: number): SourceSnapshot | undefined;
   close(): Promise<void>;
 }
 
@@ -134,6 +132,10 @@ export class ChannelInput implements SubtaskInput {
     this.#overtaking.abandon(checkpoint);
   }
 
+  completed(): void {}
+
+  aligned(): void {}
+
   position(): undefined {}
 
   async close(): Promise<void> {}
@@ -205,198 +207,5 @@ export class ChannelInput implements SubtaskInput {
     if (idle === this.#idle) return;
     this.#idle = idle;
     this.#chain.head.markIdle(idle);
-  }
-}
-
-/** Runs a source's reader over the splits that the enumerator deals out. */
-export class SourceInput implements SubtaskInput {
-  readonly #reader: SourceReader<unknown>;
-  readonly #chain: Chain;
-  readonly #gate: SubtaskGate;
-  readonly #requestSplit: () => Promise<DealtSplit | undefined>;
-  readonly #timeoutMs: number;
-  /** How many records it reads at a stretch: few at first, so that the first results need not wait for many. */
-  #stretch = SOURCE_FIRST_RECORDS;
-  readonly #stretchMax: number;
-  readonly #push: (value: unknown, timestamp: number) => void;
-  #phase: "needs-split" | "reading" | "ended" = "needs-split";
-  /** A promise of the source is pending: the operators go on meanwhile. */
-  #waiting = false;
-  /** It is pending for a split that may never come, and nothing of the source's own runs. */
-  #requesting = false;
-  #stopped = false;
-  /** What a promise of `read` gave, not acted on yet. */
-  #settled: { readonly step: ReadStep } | undefined;
-  #resumeAt = Number.NEGATIVE_INFINITY;
-  /** The split that was begun last, and its number; Infinity when there is no more. */
-  #split: unknown;
-  #lastSerial = 0;
-  /** The checkpoint for which a cut is asked, 0 for none. */
-  #cutAsked = 0;
-  readonly isSource = true;
-  readonly bytes = 0;
-  records = 0;
-  barrier = 0;
-
-  constructor(
-    source: Source<unknown>,
-    chain: Chain,
-    gate: SubtaskGate,
-    requestSplit: () => Promise<DealtSplit | undefined>,
-  ) {
-    this.#chain = chain;
-    this.#gate = gate;
-    this.#reader = createReader(source, chain);
-    this.#requestSplit = requestSplit;
-    this.#timeoutMs =
-      source.timeout === undefined
-        ? ASYNC_TIMEOUT_MS
-        : positiveDurationMs(source.timeout, `timeout of source "${source.name}"`);
-    this.#stretchMax = chain.edges.length === 0 ? SOURCE_BATCH_RECORDS : LOCAL_BATCH_ROWS;
-    const { push } = chain;
-    this.#push = (value, timestamp) => {
-      this.records++;
-      push(value, timestamp);
-    };
-  }
-
-  step(): InputStep {
-    if (this.#cutAsked !== 0 && this.#atRest && !this.#stopped) return this.#takeCut();
-    if (this.#stopped && this.#atRest) this.#phase = "ended";
-    else if (this.#waiting) return "empty";
-    if (this.#settled !== undefined) {
-      const { step } = this.#settled;
-      this.#settled = undefined;
-      this.#afterStep(step);
-      return "worked";
-    }
-    switch (this.#phase) {
-      case "ended":
-        return "ended";
-      case "needs-split":
-        // A source may have nothing to deal out for as long as it likes.
-        this.#await(this.#beginSplit(), Number.POSITIVE_INFINITY, "the next split");
-        return "empty";
-      case "reading":
-        if (this.#chain.head.clock.now() < this.#resumeAt) return "empty";
-        this.#read();
-        return "worked";
-    }
-  }
-
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  cut(checkpoint: number): void {
-    this.#cutAsked = checkpoint;
-  }
-
-  mayOvertake(): boolean {
-    return this.#atRest && !this.#stopped;
-  }
-
-  overtake(): readonly OperatorCapture[] {
-    this.#cutAsked = 0;
-    return [];
-  }
-
-  readAhead(): boolean {
-    return false;
-  }
-
-  abandon(checkpoint: number): void {
-    if (this.#cutAsked <= checkpoint) this.#cutAsked = 0;
-  }
-
-  position(): SourceSnapshot {
-    const lastSerial = this.#lastSerial;
-    if (this.#split === undefined) return { lastSerial };
-    return { lastSerial, current: plainBytes({ split: this.#split, position: this.#reader.position() }) };
-  }
-
-  #takeCut(): InputStep {
-    this.barrier = this.#cutAsked;
-    this.#cutAsked = 0;
-    return "barrier";
-  }
-
-  async close(): Promise<void> {
-    await this.#reader.close?.();
-  }
-
-  /** Whether nothing of the source's own is under way, nor has come and was not acted on. */
-  get #atRest(): boolean {
-    return (this.#requesting || !this.#waiting) && this.#settled === undefined;
-  }
-
-  #read(): void {
-    let step: ReadStep | Promise<ReadStep>;
-    try {
-      step = this.#reader.read(this.#push, this.#stretch, this.#gate);
-    } catch (error) {
-      throw error instanceof AssertionFailure ? error : this.#chain.head.failure(error, undefined);
-    }
-    if (typeof step !== "object") {
-      this.#afterStep(step);
-      return;
-    }
-    const settled = step.then((given) => {
-      this.#settled = { step: given };
-    });
-    this.#await(settled, this.#timeoutMs, "read");
-  }
-
-  #afterStep(step: ReadStep): void {
-    this.#chain.batchEnd();
-    if (this.records >= this.#stretch) this.#stretch = Math.min(this.#stretchMax, 2 * this.#stretch);
-    if (step === "more") return;
-    const { head } = this.#chain;
-    if (step === "end") {
-      this.#phase = "needs-split";
-      this.#split = undefined;
-    } else if (typeof step === "number" && step >= 0) {
-      this.#resumeAt = head.clock.now() + step;
-      head.callAt(this.#resumeAt, () => {});
-    } else {
-      throw new MillraceError(
-        "WRONG_SHAPE",
-        `read of the source "${head.operator}" returned ${String(step)}; it must return "more", "end", a number of milliseconds, or a promise of one of these`,
-        { operator: head.operator },
-      );
-    }
-  }
-
-  async #beginSplit(): Promise<void> {
-    this.#requesting = true;
-    const dealt = await this.#requestSplit();
-    this.#requesting = false;
-    if (dealt === undefined) {
-      this.#lastSerial = Number.POSITIVE_INFINITY;
-      this.#phase = "ended";
-      // Stopped while it asked: nothing is begun that nobody would read.
-    } else if (this.#stopped) this.#phase = "ended";
-    else {
-      await this.#reader.begin(dealt.split, dealt.position);
-      this.#split = dealt.split;
-      this.#lastSerial = dealt.serial;
-      this.#phase = "reading";
-    }
-  }
-
-  #await(promise: Promise<void>, timeoutMs: number, what: string): void {
-    this.#waiting = true;
-    const settled = this.#chain.head.withTimeout(promise, timeoutMs, what).then(() => {
-      this.#waiting = false;
-    });
-    this.#gate.awaitInput(settled);
-  }
-}
-
-function createReader(source: Source<unknown>, chain: Chain): SourceReader<unknown> {
-  try {
-    return source.reader(chain.head);
-  } catch (error) {
-    throw chain.head.failure(error, undefined);
   }
 }

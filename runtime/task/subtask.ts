@@ -188,6 +188,11 @@ export class Subtask {
     this.#input.stop();
   }
 
+  /** How far the sources have come that wait for this one. */
+  aligned(watermark: number | null): void {
+    this.#input.aligned(watermark);
+  }
+
   /** Ends the subtask in whatever phase it is; for cancellation and after failures. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#opened ? this.#closeAll() : Promise.resolve();
@@ -285,7 +290,8 @@ export class Subtask {
     if (this.#overtakes <= checkpoint) this.#overtakes = 0;
     if (this.#due !== 0 && this.#due <= checkpoint) this.#due = 0;
     if (this.#cut !== undefined && this.#cut.checkpoint <= checkpoint) this.#cut = undefined;
-    if (!complete && this.#held?.checkpoint === checkpoint) this.#held.release();
+    if (complete) this.#input.completed(checkpoint);
+    else if (this.#held?.checkpoint === checkpoint) this.#held.release();
     for (const host of this.chain.hosts) {
       if (complete) host.completed(checkpoint, full);
       else host.aborted(checkpoint);
@@ -339,7 +345,7 @@ export class Subtask {
     const finished = this.#phase !== "running";
     this.#asked = 0;
     this.#overtakes = 0;
-    const source = this.#input.position();
+    const source = this.#input.position(checkpoint);
     const operators = this.chain.cut(checkpoint, checkpoints.isFull(checkpoint), finished);
     this.#cut = { checkpoint, operators, inFlight, source, finished };
     faultPoint("slot.cut");

@@ -12,6 +12,7 @@ import type { VertexId } from "../../core/ids.ts";
 import { manifestOf } from "../checkpoints/manifest-parts.ts";
 import { type Acknowledgement, SlotSnapshots } from "../checkpoints/slot-snapshots.ts";
 import { answerRead } from "../checkpoints/stored-reads.ts";
+import { Alignment } from "../coordinator/alignment.ts";
 import { fromErrorReport } from "../error-report.ts";
 import type { Plan } from "../graph/plan.ts";
 import type { FromSlot, SubtaskSnapshot, ToSlot } from "../protocol.ts";
@@ -43,6 +44,7 @@ interface UnderWay {
 export class CheckpointedAttempt {
   readonly #options: CheckpointedAttemptOptions;
   readonly #snapshots: SlotSnapshots;
+  readonly #alignment = new Alignment();
   #slots: readonly InThreadSlot[] = [];
   readonly #open = new Set<number>();
   readonly #newest = new Map<string, SubtaskSnapshot>();
@@ -140,6 +142,10 @@ export class CheckpointedAttempt {
         break;
       case "oversize":
         this.#tell(message.toSlot, message);
+        break;
+      case "align":
+        for (const { slot: to, ...aligned } of this.#alignment.report(slot, message))
+          this.#tell(to, { kind: "aligned", ...aligned });
         break;
       case "collect":
         this.#options.collect(message.operator, message.rows);

@@ -10,6 +10,8 @@ export interface Reported {
   readonly collected: unknown[][];
   readonly printed: string[];
   readonly failures: unknown[];
+  /** Each list of parts that a reader has given. */
+  readonly parts: string[][];
 }
 
 export class ManualClock {
@@ -28,6 +30,7 @@ export interface FakeContextOptions {
   readonly clock?: ManualClock;
   readonly workingDirectory?: string;
   readonly attempt?: number;
+  readonly checkpointing?: boolean;
   readonly restored?: RestoredSink;
   readonly lineage?: string;
   /** Is told of each step that a writer says it has reached. */
@@ -37,7 +40,15 @@ export interface FakeContextOptions {
 }
 
 export function fakeContext(options: FakeContextOptions = {}): SourceContext & SinkContext & { reported: Reported } {
-  const reported: Reported = { counters: new Map(), logs: [], side: [], collected: [], printed: [], failures: [] };
+  const reported: Reported = {
+    counters: new Map(),
+    logs: [],
+    side: [],
+    collected: [],
+    printed: [],
+    failures: [],
+    parts: [],
+  };
   const { counters } = reported;
   return {
     job: "test",
@@ -62,6 +73,11 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     log: { log: (level, message, fields) => void reported.logs.push({ level, message, fields }) },
     side: (tag, value) => void reported.side.push({ tag: tag.name, value }),
     operatorState: { list: () => [] },
+    checkpointing: options.checkpointing ?? false,
+    parts: {
+      replace: (names) => void reported.parts.push([...names]),
+      reading: () => {},
+    },
     standardStream: (name) => ({
       terminal: false,
       write(text) {

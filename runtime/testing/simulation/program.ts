@@ -44,7 +44,7 @@ function specOf(
   process: SimulatedProcess | undefined,
 ): OperatorSpec {
   if (spec.kind === "source")
-    return { kind: "source", source: slowed(sources[name] ?? spec.source, recordsAtOnce, process) };
+    return { ...spec, source: slowed(sources[name] ?? spec.source, recordsAtOnce, process) };
   if (spec.kind !== "sink" || ownSinks) return spec;
   return { kind: "sink", sink: ledger.sink(name, spec.sink, process) };
 }
