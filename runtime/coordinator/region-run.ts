@@ -164,8 +164,8 @@ export function deploymentOf({ id, submission, lineage }: JobRecord, plan: Plann
     slotHeapMb: submission.slotHeapMb,
     placement: run.placements,
     checkpointing: plan.checkpoints !== undefined,
+    lineage,
     state: plan.state,
     restore: run.restore,
-    lineage,
   };
 }

@@ -49,8 +49,8 @@ export interface SubtaskEnvironment {
   /** Freezes what is put into state and out of it, for tests. */
   readonly freeze: boolean;
   readonly checkpointing: boolean;
-  createBackend(options: MemoryBackendOptions): KeyedStateBackend;
   readonly lineage?: string | undefined;
+  createBackend(options: MemoryBackendOptions): KeyedStateBackend;
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Runs the callback in the slot's mailbox at or after the time. */
   callAt(timeMs: number, callback: () => void): void;
@@ -181,13 +181,13 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     return this.#environment.checkpointing;
   }
 
-  get operatorState(): OperatorState {
-    return {
-      list: <T>(name: string, mode: OperatorStateMode, read: () => readonly T[]) => {
   get lineage(): string | undefined {
     return this.#environment.lineage;
   }
 
+  get operatorState(): OperatorState {
+    return {
+      list: <T>(name: string, mode: OperatorStateMode, read: () => readonly T[]) => {
         this.#lists.set(name, { mode, read });
         return (this.#restored?.lists.get(name)?.elements ?? []) as readonly T[];
       },
@@ -265,13 +265,13 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     return this.#environment.collect(this.operator, rows);
   }
 
-  fail(error: unknown): void {
-    this.callAt(this.clock.now(), () => this.wait(Promise.reject(error), 0, "what a sink does by itself"));
-  }
   reached(step: string): void {
     faultPoint(step);
   }
 
+  fail(error: unknown): void {
+    this.callAt(this.clock.now(), () => this.wait(Promise.reject(error), 0, "what a sink does by itself"));
+  }
 
   standardStream(name: "stdout" | "stderr"): TextOutput {
     return this.#environment.standardStream(name);
