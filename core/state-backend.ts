@@ -33,6 +33,9 @@ export interface KeyedStateBackend {
   /** The engine's accumulators of that name. The same name always gives the same table. */
   table(name: string, descriptor: TableDescriptor): StateTable;
 
+  /** A pane of no table, which is never saved: for what an operator can compute again from its state. */
+  scratch(descriptor: TableDescriptor): StatePane;
+
   /** All keys that have a value in the named state, in no particular order. */
   keys(name: string): Iterable<Key>;
 

@@ -27,6 +27,19 @@ export interface Accumulators {
   readonly add: (pane: StatePane, slots: Int32Array, count: number, fresh: number, values: readonly unknown[]) => void;
   /** The aggregate over all places. */
   readonly result: (places: Places) => unknown;
+  /** The aggregate of one entry. */
+  readonly resultAt: (pane: StatePane, slot: number) => unknown;
+  /** Of columns: how panes are put together. */
+  readonly combining?: Combining;
+}
+
+export interface Combining {
+  /** Gives the first `places` places of all columns what nothing has been added to yet. */
+  readonly clear: (into: StatePane, places: number) => void;
+  /** Adds the first `count` slots of a pane to their places in another one. */
+  readonly add: (into: StatePane, from: StatePane, places: Int32Array, count: number) => void;
+  /** A column that is above zero exactly where something has been added; -1: there is none. */
+  readonly presence: number;
 }
 
 type AnyAggregate = Aggregate<unknown, unknown, unknown>;
@@ -40,15 +53,27 @@ export function accumulators(aggregate: AnyAggregate, context: OperatorContext):
 function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, context: OperatorContext): Accumulators {
   const { columns, result } = aggregate;
   const sums = columns.map(() => 0);
+  const resultOf = (combined: readonly number[]): unknown => {
+    try {
+      const value = result(combined);
+      return typeof value === "object" ? synchronous(value, context, "result") : value;
+    } catch (error) {
+      throw context.failure(error, undefined);
+    }
+  };
   return {
     table: { numbers: columns.length, values: false },
     readsValues: columns.some((column) => column.op !== "count"),
     add: columnAdder(columns, context),
+    combining: combiningColumns(columns),
     result: (places) => {
-      columns.forEach((column, c) => {
-        sums[c] = combineColumn(column.op, c, places);
-      });
-      return call(context, "result", () => result(sums));
+      for (let c = 0; c < columns.length; c++)
+        sums[c] = combineColumn((columns[c] as AggregateColumn<unknown>).op, c, places);
+      return resultOf(sums);
+    },
+    resultAt: (pane, slot) => {
+      for (let c = 0; c < sums.length; c++) sums[c] = (pane.numbers[c] as Float64Array)[slot] as number;
+      return resultOf(sums);
     },
   };
 }
@@ -92,6 +117,40 @@ function describe(value: unknown): string {
   return value === null || value === undefined ? String(value) : `a ${typeof value}`;
 }
 
+function combiningColumns(columns: readonly AggregateColumn<unknown>[]): Combining {
+  const nothing = { count: 0, sum: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
+  return {
+    clear: (into, places) => {
+      columns.forEach(({ op }, c) => {
+        (into.numbers[c] as Float64Array).fill(nothing[op], 0, places);
+      });
+    },
+    add: (into, from, places, count) => {
+      columns.forEach(({ op }, c) => {
+        const to = into.numbers[c] as Float64Array;
+        if (op === "count" || op === "sum") addSlots(to, from.numbers[c] as Float64Array, places, count);
+        else pickSlots(op, to, from.numbers[c] as Float64Array, places, count);
+      });
+    },
+    presence: columns.findIndex(({ op }) => op === "count"),
+  };
+}
+
+function addSlots(to: Float64Array, from: Float64Array, places: Int32Array, count: number): void {
+  for (let slot = 0; slot < count; slot++) {
+    const place = places[slot] as number;
+    to[place] = (to[place] as number) + (from[slot] as number);
+  }
+}
+
+function pickSlots(op: "min" | "max", to: Float64Array, from: Float64Array, places: Int32Array, count: number): void {
+  const pick = op === "min" ? Math.min : Math.max;
+  for (let slot = 0; slot < count; slot++) {
+    const place = places[slot] as number;
+    to[place] = pick(to[place] as number, from[slot] as number);
+  }
+}
+
 function combineColumn(op: AggregateColumn<unknown>["op"], column: number, places: Places): number {
   let combined = numberAt(places, 0, column);
   for (let i = 1; i < places.count; i++) {
@@ -128,6 +187,7 @@ function valueAccumulators(
         throw context.failure(error, values[i]);
       }
     },
+    resultAt: (pane, slot) => call(context, "result", () => aggregate.result(pane.values[slot])),
     result: (places) => {
       const first = valueAt(places, 0);
       if (places.count === 1) return call(context, "result", () => aggregate.result(first));

@@ -25,6 +25,7 @@ import type { Counter } from "../../core/telemetry.ts";
 import { NO_TIMESTAMP } from "../../core/time.ts";
 import type { AlignedWindow, WindowResult } from "../../core/window.ts";
 import { type Accumulators, accumulators } from "./accumulators.ts";
+import { CombinedPanes } from "./combined-panes.ts";
 import { Panes } from "./panes.ts";
 
 /**
@@ -48,6 +49,8 @@ interface Firing {
   readonly panes: readonly StatePane[];
   pane: number;
   slot: number;
+  /** Whether the panes have been put together; then `slot` is a place there. */
+  combined: boolean;
 }
 
 /** The progress of restored key groups, and of the one that had come furthest. */
@@ -66,6 +69,8 @@ export class WindowOperator implements Operator {
   readonly #accumulators: Accumulators;
   readonly #table: StateTable;
   readonly #fired: StatePane;
+  /** Of column aggregates: windows of several panes. */
+  readonly #combined: CombinedPanes | undefined;
   /** Restored key groups that are ahead of the others: their progress, as long as it matters. */
   #ahead: Ahead | undefined;
   #watermark: number;
@@ -99,6 +104,8 @@ export class WindowOperator implements Operator {
     this.#accumulators = accumulators(options.aggregate, context);
     this.#table = context.state.table("panes", this.#accumulators.table);
     this.#fired = context.state.table("fired", { numbers: 1, values: false, keyGroup: "key" }).pane(0);
+    const { table, combining } = this.#accumulators;
+    this.#combined = combining === undefined ? undefined : new CombinedPanes(context.state, table, combining);
     this.#watermark = context.currentWatermark;
     this.#firedUpTo = this.#restoreProgress();
     this.#nextFiring = this.#earliestFiring();
@@ -266,11 +273,19 @@ export class WindowOperator implements Operator {
       const pane = this.#table.find(start);
       if (pane !== undefined) panes.push(pane);
     }
-    return { windowStart: this.#panes.startOf(window), windowEnd: this.#panes.endOf(window), panes, pane: 0, slot: 0 };
+    return {
+      windowStart: this.#panes.startOf(window),
+      windowEnd: this.#panes.endOf(window),
+      panes,
+      pane: 0,
+      slot: 0,
+      combined: false,
+    };
   }
 
   /** Emits the results of a window; false when it had to stop. */
   #fire(firing: Firing): boolean {
+    if (this.#combined !== undefined && firing.panes.length > 1) return this.#fireCombined(firing, this.#combined);
     const { gate } = this.#context;
     for (; firing.pane < firing.panes.length; firing.pane++, firing.slot = 0) {
       const pane = firing.panes[firing.pane] as StatePane;
@@ -278,6 +293,25 @@ export class WindowOperator implements Operator {
         if (gate.blocked) return false;
         this.#fireKey(firing, pane, firing.slot++);
       }
+    }
+    return true;
+  }
+
+  /** The same of several panes at once, key by key in order of their places. */
+  #fireCombined(firing: Firing, combined: CombinedPanes): boolean {
+    if (!firing.combined) combined.combine(firing.panes);
+    firing.combined = true;
+    const { gate, output } = this.#context;
+    const { windowStart, windowEnd } = firing;
+    while (firing.slot < combined.places) {
+      if (gate.blocked) return false;
+      const place = firing.slot++;
+      if (!combined.isIn(place)) continue;
+      const key = combined.keyAt(place);
+      if (this.#ahead !== undefined && this.#progressOf(key) >= windowEnd - 1) continue;
+      const value = this.#accumulators.resultAt(combined.pane, place);
+      const result: WindowResult<unknown, unknown> = { key, windowStart, windowEnd, value };
+      output.push(result, windowEnd - 1);
     }
     return true;
   }

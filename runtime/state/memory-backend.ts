@@ -30,7 +30,7 @@ import type { Convert } from "./evolve-type.ts";
 import { type Handle, handleOf } from "./handles.ts";
 import { KeyGroups } from "./key-groups.ts";
 import { KeyedEntries } from "./keyed-entries.ts";
-import { MemoryTable } from "./memory-table.ts";
+import { MemoryPane, MemoryTable } from "./memory-table.ts";
 import { type Repeats, restoreDrops, restoreStates, restoreTable } from "./restore-rows.ts";
 import type { Spill } from "./spill.ts";
 import {
@@ -141,6 +141,10 @@ class MemoryBackend implements KeyedStateBackend {
       );
     }
     return table;
+  }
+
+  scratch(descriptor: TableDescriptor): MemoryPane {
+    return new MemoryPane(descriptor, this.#operator, this.#owned, new Epochs(false));
   }
 
   keys(name: string): Iterable<Key> {

@@ -1,0 +1,120 @@
+/**
+ * The panes of a window put together: each key's columns over all of them.
+ *
+ * Asking each pane for each key would cost a lookup a pane and key whenever a window fires, though a pane is part of many
+ * windows. Here each key has one place, in a pane that is no part of the state; where a pane's entries belong is looked up
+ * once, many keys at a time, and kept. Firing then adds numbers to numbers by their places.
+ *
+ *   pane's slots:     0   1   2          places:   0   1   2   3      the law: a place holds the combination of the
+ *   places of them:   2   0   3    ──►   columns:  …   …   …   …      window's panes, and `isIn` says whether any has it
+ *
+ * Keys that no pane has any more keep their places until they are the larger part; then all are given out anew.
+ */
+
+import type { Key } from "../../core/key.ts";
+import { KeyBatch } from "../../core/key-batch.ts";
+import type { KeyedStateBackend, StatePane, TableDescriptor } from "../../core/state-backend.ts";
+import type { Combining } from "./accumulators.ts";
+
+/** Keys that are looked up together: as many as a pane takes. */
+const KEYS_AT_ONCE = 1024;
+
+/** Fewer places are not worth giving out anew. */
+const PLACES_MIN = 4096;
+
+interface PanePlaces {
+  places: Int32Array;
+  /** How many slots of the pane have been looked up. */
+  count: number;
+}
+
+export class CombinedPanes {
+  readonly #state: KeyedStateBackend;
+  readonly #table: TableDescriptor;
+  readonly #combining: Combining;
+  #combined: StatePane;
+  #placesOf = new Map<StatePane, PanePlaces>();
+  /** By place, where no column tells: 1 if it is in the window. */
+  #present = new Uint8Array(PLACES_MIN);
+  readonly #keys = new KeyBatch(KEYS_AT_ONCE);
+  readonly #found = new Int32Array(KEYS_AT_ONCE);
+
+  constructor(state: KeyedStateBackend, table: TableDescriptor, combining: Combining) {
+    this.#state = state;
+    this.#table = table;
+    this.#combining = combining;
+    this.#combined = state.scratch(table);
+  }
+
+  /** Puts the panes of the next window together. */
+  combine(panes: readonly StatePane[]): void {
+    this.#forget(panes);
+    for (const pane of panes) this.#lookUp(pane);
+    const { size } = this.#combined;
+    this.#combining.clear(this.#combined, size);
+    for (const pane of panes) {
+      const { places, count } = this.#lookUp(pane);
+      this.#combining.add(this.#combined, pane, places, count);
+    }
+    if (this.#combining.presence < 0) this.#markPresent(panes, size);
+  }
+
+  #markPresent(panes: readonly StatePane[], size: number): void {
+    if (this.#present.length < size) this.#present = new Uint8Array(2 * size);
+    else this.#present.fill(0, 0, size);
+    const present = this.#present;
+    for (const pane of panes) {
+      const { places, count } = this.#lookUp(pane);
+      for (let slot = 0; slot < count; slot++) present[places[slot] as number] = 1;
+    }
+  }
+
+  /** One more than the highest place. */
+  get places(): number {
+    return this.#combined.size;
+  }
+
+  /** Whether the key of a place is in the window. */
+  isIn(place: number): boolean {
+    const { presence } = this.#combining;
+    return presence < 0 ? this.#present[place] === 1 : (this.#combined.numbers[presence]?.[place] as number) > 0;
+  }
+
+  keyAt(place: number): Key {
+    return this.#combined.keyAt(place);
+  }
+
+  /** Where the columns are, by place. */
+  get pane(): StatePane {
+    return this.#combined;
+  }
+
+  /** Looks up the slots of a pane that have come since it was last part of a window. */
+  #lookUp(pane: StatePane): PanePlaces {
+    const known = this.#placesOf.get(pane) ?? { places: new Int32Array(pane.size), count: 0 };
+    this.#placesOf.set(pane, known);
+    if (known.places.length < pane.size) {
+      const longer = new Int32Array(pane.size);
+      longer.set(known.places);
+      known.places = longer;
+    }
+    while (known.count < pane.size) {
+      const end = Math.min(known.count + KEYS_AT_ONCE, pane.size);
+      for (let slot = known.count; slot < end; slot++) this.#keys.add(pane.keyAt(slot));
+      this.#combined.slotsOf(this.#keys, this.#found);
+      this.#keys.clear();
+      known.places.set(this.#found.subarray(0, end - known.count), known.count);
+      known.count = end;
+    }
+    return known;
+  }
+
+  /** Forgets panes that are no part of the window, and all places when most of them are of such panes alone. */
+  #forget(panes: readonly StatePane[]): void {
+    for (const pane of this.#placesOf.keys()) if (!panes.includes(pane)) this.#placesOf.delete(pane);
+    const keysMax = panes.reduce((sum, pane) => sum + pane.size, 0);
+    if (this.#combined.size <= Math.max(PLACES_MIN, 2 * keysMax)) return;
+    this.#combined = this.#state.scratch(this.#table);
+    this.#placesOf = new Map();
+  }
+}
