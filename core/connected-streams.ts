@@ -4,6 +4,8 @@ import type { CoProcessFunction } from "./co-process.ts";
 import type { DataStream } from "./data-stream.ts";
 import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
+import { type IntervalJoinOptions, intervalJoinSpec } from "./interval-join.ts";
+import type { JoinType } from "./join.ts";
 import type { Key, KeySelector } from "./key.ts";
 import type { EdgeSpec, KeyPair, OperatorSpec, Port } from "./node.ts";
 import type { OperatorFactory } from "./operator.ts";
@@ -104,6 +106,20 @@ export class KeyedConnectedStreams<L, R, K extends Key> {
     options: OperatorOptions = {},
   ): DataStream<O> {
     return appendCoProcess(this.#connection, this.#keys, name, fn, options);
+  }
+
+  /**
+   * Each record of the first stream with those of the second one that are between `lower` and `upper` later; negative
+   * bounds are earlier. A result has the later one of both timestamps. Records of both are kept until the watermark says
+   * that nothing can match them any more; one that comes behind the watermark is late. What an outer join emits without a
+   * match comes when that is certain.
+   */
+  intervalJoin<O, const J extends JoinType = "inner">(
+    name: string,
+    options: IntervalJoinOptions<L, R, J, O>,
+  ): DataStream<O> {
+    const spec = intervalJoinSpec(name, this.#keys, options);
+    return this.#connection.append(spec, { ...options, name }, joinedInputs(this.#connection));
   }
 
   /** As `transform` of a keyed stream, with two inputs: `process` and `process2`. */

@@ -63,7 +63,9 @@ export {
   timeEvictor,
   type WindowRecord,
 } from "./evictor.ts";
+export type { IntervalJoinOptions } from "./interval-join.ts";
 export { defineJob, type Job, type JobOptions, type Params, type ParamValue } from "./job.ts";
+export type { JoinFunctions, JoinType, LeftOf, RightOf } from "./join.ts";
 export type { Key } from "./key.ts";
 export type {
   Gate,

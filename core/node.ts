@@ -6,6 +6,7 @@ import type { CoProcessFunction } from "./co-process.ts";
 import type { DeduplicateSpec } from "./deduplicate.ts";
 import type { GeneralWindowSpec } from "./general-window.ts";
 import type { OperatorId } from "./ids.ts";
+import type { IntervalJoinSpec } from "./interval-join.ts";
 import type { KeySelector } from "./key.ts";
 import type { OperatorFactory, RuntimeContext } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
@@ -66,6 +67,7 @@ export type OperatorSpec =
       readonly keys: KeyPair | undefined;
       readonly fn: CoProcessFunction<any, any, any, any, any>;
     }
+  | IntervalJoinSpec
   | {
       readonly kind: "reduce";
       readonly key: KeySelector;

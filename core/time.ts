@@ -38,6 +38,16 @@ export function durationMs(duration: Duration, what: string): number {
   return Math.round(milliseconds);
 }
 
+/** As `durationMs`, but it may be negative: `"-5m"`, `{ minutes: -5 }`. */
+export function signedDurationMs(duration: Duration, what: string): number {
+  if (typeof duration === "string" && duration.startsWith("-")) return -durationMs(duration.slice(1) as Duration, what);
+  if (typeof duration === "object" && sumParts(duration) < 0) {
+    const parts = Object.entries(duration).map(([unit, amount]) => [unit, -amount]);
+    return -durationMs(Object.fromEntries(parts) as DurationParts, what);
+  }
+  return durationMs(duration, what);
+}
+
 /** As `durationMs`, but zero is refused too. */
 export function positiveDurationMs(duration: Duration, what: string): number {
   const milliseconds = durationMs(duration, what);

@@ -13,6 +13,7 @@ import { ChangelogOperator } from "./changelog.ts";
 import { CoProcessOperator } from "./co-process.ts";
 import { DeduplicateOperator } from "./deduplicate.ts";
 import { FlatMapOperator } from "./flat-map.ts";
+import { IntervalJoinOperator } from "./join/interval-join.ts";
 import { MapBatchesOperator } from "./map-batches.ts";
 import { ProcessOperator } from "./process.ts";
 import { ReduceOperator } from "./reduce.ts";
@@ -55,6 +56,8 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
         spec.keys,
         context,
       );
+    case "intervalJoin":
+      return new IntervalJoinOperator(spec, context);
     case "reduce":
       return new ReduceOperator(spec.key, spec.reduce, context);
     case "window":

@@ -1,10 +1,11 @@
 /** All cases of the operator benchmark. A family of operators has a file of its own; add it here. */
 
+import { joins } from "./joins.ts";
 import type { OperatorCase } from "./operator-case.ts";
 import { plain } from "./plain.ts";
 import { windows } from "./windows.ts";
 
-export const cases: readonly OperatorCase[] = [...plain, ...windows];
+export const cases: readonly OperatorCase[] = [...plain, ...windows, ...joins];
 
 /** @throws when no case has the name: a bound or an argument is mistyped. */
 export function caseNamed(name: string): OperatorCase {

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { Aggregate } from "../../core/aggregate.ts";
+import type { IntervalJoinSpec } from "../../core/interval-join.ts";
 import type { KeySelector } from "../../core/key.ts";
 import type { KeyPair, OperatorSpec, StreamNode } from "../../core/node.ts";
 import type { StateDeclaration } from "../../core/state.ts";
@@ -28,6 +29,8 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
       return spec.keys && { kind: spec.kind, key: keyOfPair(spec.keys), states: statesOf(spec.fn.state ?? {}) };
     case "aggregate":
       return { kind: spec.kind, key: keyOf(spec.key), states: [{ ...panes(spec), name: "aggregate" }] };
+    case "intervalJoin":
+      return { kind: spec.kind, key: keyOfPair(spec.keys), states: intervalJoinStates(spec) };
     case "changelog":
     case "deduplicate":
     case "topN":
@@ -85,6 +88,13 @@ function statesOf(declared: StateDeclaration): readonly DeclaredState[] {
       ...(keyType === undefined ? {} : { keyType }),
     };
   });
+}
+
+function intervalJoinStates({ preserved }: IntervalJoinSpec): readonly DeclaredState[] {
+  return (["left", "right"] as const).flatMap((side) => [
+    table(side, [], true, undefined),
+    ...(preserved[side] ? [table(`${side}Pending`, [], false, undefined)] : []),
+  ]);
 }
 
 function panes({ aggregate, type }: Extract<OperatorSpec, { readonly kind: "window" }>): DeclaredState {

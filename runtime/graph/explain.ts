@@ -4,6 +4,7 @@
  */
 
 import type { GeneralWindowSpec } from "../../core/general-window.ts";
+import type { Preserved } from "../../core/join.ts";
 import type { OperatorSpec, StreamNode } from "../../core/node.ts";
 import type { TimerDomain } from "../../core/operator.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
@@ -91,6 +92,8 @@ function operatorText(spec: OperatorSpec): string {
       return spec.keys === undefined
         ? "process of two inputs"
         : `process of two inputs, ${stateText(Object.keys(spec.fn.state ?? {}))}`;
+    case "intervalJoin":
+      return `${joinText(spec.preserved)} interval join, ${durationText(spec.lowerMs)} to ${durationText(spec.upperMs)} later, keyed state`;
     case "reduce":
       return "reduce, keyed state";
     case "custom":
@@ -136,6 +139,11 @@ function clockText({ time }: { readonly time: TimerDomain }): string {
   return time === "processing" ? " of processing time" : "";
 }
 
+function joinText({ left, right }: Preserved): string {
+  if (left && right) return "full";
+  return left ? "left" : right ? "right" : "inner";
+}
+
 function stateText(names: readonly string[]): string {
   return names.length === 0 ? "no state" : `keyed state ${names.join(", ")}`;
 }
@@ -154,7 +162,7 @@ const units = [
 
 /** The duration in its largest unit without a fraction, as `durationMs` reads it. */
 function durationText(milliseconds: number): string {
-  const unit = units.find(([, size]) => milliseconds > 0 && milliseconds % size === 0);
+  const unit = units.find(([, size]) => milliseconds !== 0 && milliseconds % size === 0);
   return unit === undefined ? `${milliseconds}ms` : `${milliseconds / unit[1]}${unit[0]}`;
 }
 

@@ -1,0 +1,25 @@
+/** Joins: half of the events are one input, half the other. */
+
+import type { DataStream, KeyedConnectedStreams } from "millrace";
+import type { BenchEvent, OperatorCase } from "./operator-case.ts";
+
+/** Events of even and of odd numbers, by key: their keys are mixed well, so either half has all of them. */
+function halves(events: DataStream<BenchEvent>): KeyedConnectedStreams<BenchEvent, BenchEvent, number> {
+  const left = events.filter(({ index }) => (index & 1) === 0).keyBy("key");
+  return left.connect(events.filter(({ index }) => (index & 1) === 1).keyBy("key"));
+}
+
+const distance = (left: BenchEvent | undefined, right: BenchEvent | undefined): number =>
+  (right?.value ?? 0) - (left?.value ?? 0);
+
+export const joins: readonly OperatorCase[] = [
+  {
+    name: "interval join, 2 s",
+    build: (events) => halves(events).intervalJoin("join", { lower: "-1s", upper: "1s", join: distance }),
+    floor: { eventsPerCpuS: 500_000 },
+  },
+  {
+    name: "interval join, 2 s, full",
+    build: (events) => halves(events).intervalJoin("join", { type: "full", lower: "-1s", upper: "1s", join: distance }),
+  },
+];
