@@ -8,7 +8,12 @@ import type { Column } from "./column-codec.ts";
 import { BLOCK_BYTES_TARGET, BLOCK_ROWS, encodeBlock, type StateShape } from "./state-block.ts";
 
 /** Rows of the first block, before the size of rows is known. */
-const FIRST_ROWS = 64;
+export const FIRST_BLOCK_ROWS = 64;
+
+/** How many rows, or elements, the next block may have: as many as fit if they are like those of this one. */
+export function nextBlockRows(weight: number, block: Uint8Array): number {
+  return Math.max(1, Math.min(BLOCK_ROWS, Math.floor((BLOCK_BYTES_TARGET * weight) / block.length)));
+}
 
 export abstract class BlockRows {
   readonly name: string;
@@ -17,7 +22,7 @@ export abstract class BlockRows {
   readonly #cutAtGroups: boolean;
   #groups: number[] = [];
   #keys: Key[] = [];
-  #rowsMax = FIRST_ROWS;
+  #rowsMax = FIRST_BLOCK_ROWS;
 
   constructor(name: string, shape: StateShape, operator: string, cutAtGroups: boolean) {
     this.name = name;
@@ -54,7 +59,7 @@ export abstract class BlockRows {
     const rows = this.#groups.length;
     const columns = this.takeColumns();
     const block = encodeBlock({ name, shape, groups: this.#groups, keys: this.#keys, rows, columns }, this.#operator);
-    this.#rowsMax = Math.max(1, Math.min(BLOCK_ROWS, Math.floor((BLOCK_BYTES_TARGET * weight) / block.length)));
+    this.#rowsMax = nextBlockRows(weight, block);
     this.#groups = [];
     this.#keys = [];
     return block;

@@ -2,6 +2,9 @@
 
 const BYTES_MIN = 1024;
 
+/** What a sink that is used again holds on to: several blocks' worth. */
+const BYTES_KEPT_MAX = 1024 * 1024;
+
 export class ByteSink {
   #bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
   length = 0;
@@ -47,6 +50,12 @@ export class ByteSink {
   /** A copy in memory of its own. */
   finish(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.view());
+  }
+
+  /** Begins again in the memory that it has. */
+  clear(): void {
+    this.length = 0;
+    if (this.#bytes.length > BYTES_KEPT_MAX) this.#bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
   }
 
   #reserve(count: number): void {

@@ -1,8 +1,10 @@
 /** A capture as its driver sees it: the steps of all parts of an operator's state, and what to do when they are through. */
 
 import type { StateCapture } from "../../core/state-backend.ts";
-import type { Steps } from "./capture-states.ts";
 import type { Capturing } from "./epochs.ts";
+
+/** What a generator of blocks yields: a block, or undefined where others may go on. */
+export type Steps = Generator<Uint8Array | undefined, void>;
 
 export class RunningCapture implements StateCapture {
   readonly checkpoint: number;

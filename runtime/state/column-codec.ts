@@ -16,6 +16,7 @@
 import { CompiledCache, literalKey } from "../exchange/codec/compiled.ts";
 import type { ByteSink, ByteSource } from "./byte-sink.ts";
 import { plainBytes, plainValue } from "./plain-bytes.ts";
+import { giveBack, takeArray } from "./spare-arrays.ts";
 
 export const encodings = { constant: 0, int32: 1, float64: 2, boolean: 3, text: 4, record: 5, plain: 6 } as const;
 
@@ -33,22 +34,55 @@ export function writeColumn(out: ByteSink, values: Column, depth = 0): void {
 
 function writeInferred(out: ByteSink, values: readonly unknown[], depth: number): void {
   const first = values[0];
-  const fields = typeof first === "object" && depth < DEPTH_MAX ? commonFields(values) : undefined;
-  if (fields !== undefined) writeRecords(out, values as readonly Fields[], fields, depth);
-  else if (typeof first !== "object" && values.every((value) => Object.is(value, first)))
-    write(out, encodings.constant, plainBytes(first));
-  else if (isInt32(first) && values.every(isInt32)) write(out, encodings.int32, bytesOf(new Int32Array(values)));
-  else if (isNumber(first) && values.every(isNumber)) write(out, encodings.float64, bytesOf(new Float64Array(values)));
-  else if (isString(first) && values.every(isString)) writeText(out, values);
-  else if (isBoolean(first) && values.every(isBoolean)) write(out, encodings.boolean, Uint8Array.from(values, Number));
+  if (typeof first === "object") {
+    const columns = depth < DEPTH_MAX && isPlainObject(first) ? columnsOf(values, first) : undefined;
+    if (columns === undefined) write(out, encodings.plain, plainBytes(values));
+    else writeRecords(out, columns, depth);
+  } else if (areAll(values, first)) write(out, encodings.constant, plainBytes(first));
+  else writeMixed(out, values, kindsOf(values));
+}
+
+function writeMixed(out: ByteSink, values: readonly unknown[], found: number): void {
+  if (found === kinds.int32) write(out, encodings.int32, bytesOf(filled(new Int32Array(values.length), values)));
+  else if ((found & ~(kinds.int32 | kinds.number)) === 0)
+    write(out, encodings.float64, bytesOf(filled(new Float64Array(values.length), values)));
+  else if (found === kinds.text) writeText(out, values as readonly string[]);
+  else if (found === kinds.boolean)
+    write(out, encodings.boolean, Uint8Array.from(values as readonly boolean[], Number));
   else write(out, encodings.plain, plainBytes(values));
 }
 
-const isInt32 = (value: unknown): value is number =>
-  typeof value === "number" && (value | 0) === value && !Object.is(value, -0);
-const isNumber = (value: unknown): value is number => typeof value === "number";
-const isString = (value: unknown): value is string => typeof value === "string";
-const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
+function areAll(values: readonly unknown[], first: unknown): boolean {
+  for (let i = 1; i < values.length; i++) if (!Object.is(values[i], first)) return false;
+  return true;
+}
+
+/** What values of a column are, as bits. */
+const kinds = { int32: 1, number: 2, text: 4, boolean: 8, other: 16 } as const;
+
+/** One loop over all values, up to the first of another kind. */
+function kindsOf(values: readonly unknown[]): number {
+  let found = 0;
+  for (let i = 0; i < values.length && found < kinds.other; i++) {
+    const value = values[i];
+    if (typeof value === "number") found |= (value | 0) === value && !Object.is(value, -0) ? kinds.int32 : kinds.number;
+    else if (typeof value === "string") found |= kinds.text;
+    else found |= typeof value === "boolean" ? kinds.boolean : kinds.other;
+  }
+  return found;
+}
+
+/** Whether a column can hold all values as numbers, or all as texts. */
+export function areNumbersOrTexts(values: readonly unknown[]): boolean {
+  const found = kindsOf(values);
+  return (found & ~(kinds.int32 | kinds.number)) === 0 || found === kinds.text;
+}
+
+/** A loop of its own: the constructor of a typed array takes three times as long for values that were among others. */
+function filled<A extends Int32Array | Float64Array>(array: A, values: readonly unknown[]): A {
+  for (let i = 0; i < values.length; i++) array[i] = values[i] as number;
+  return array;
+}
 
 function write(out: ByteSink, encoding: number, bytes: Uint8Array): void {
   out.u8(encoding);
@@ -67,58 +101,80 @@ function writeText(out: ByteSink, values: readonly string[]): void {
   out.u8(encodings.text);
   out.u32(1 + 4 * values.length + characters.length);
   out.u8(wide ? 2 : 1);
-  out.raw(bytesOf(new Uint32Array(values.map((text) => text.length))));
+  out.raw(bytesOf(lengthsOf(values)));
   out.raw(characters);
+}
+
+function lengthsOf(values: readonly string[]): Uint32Array {
+  const lengths = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) lengths[i] = (values[i] as string).length;
+  return lengths;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The fields of all values, if they are plain objects with the same ones in the same order. */
-function commonFields(values: readonly unknown[]): readonly string[] | undefined {
-  if (!isPlainObject(values[0])) return undefined;
-  const fields = Object.keys(values[0]);
+interface RecordColumns {
+  readonly fields: readonly string[];
+  readonly columns: readonly unknown[][];
+}
+
+/** The columns of all values, if they are plain objects with the same fields in the same order. */
+function columnsOf(values: readonly unknown[], first: Fields): RecordColumns | undefined {
+  const fields = Object.keys(first);
   // __proto__ cannot be set by its name, and lone surrogates are no UTF-8: such objects go as plain values.
   if (fields.length === 0 || fields.length > FIELDS_MAX || fields.includes("__proto__")) return undefined;
   if (!fields.every((field) => field.isWellFormed() && field.length < 10_000)) return undefined;
-  return values.every((value) => isPlainObject(value) && hasFields(value, fields)) ? fields : undefined;
+  const columns = fields.map(() => takeArray(values.length));
+  if (spreaderOf(fields)(values, columns, fields)) return { fields, columns };
+  for (const column of columns) giveBack(column);
+  return undefined;
 }
 
 function isPlainObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-function hasFields(value: Fields, fields: readonly string[]): boolean {
-  let at = 0;
-  for (const field in value) if (fields[at++] !== field) return false;
-  return at === fields.length;
-}
-
-function writeRecords(out: ByteSink, values: readonly Fields[], fields: readonly string[], depth: number): void {
+function writeRecords(out: ByteSink, { fields, columns }: RecordColumns, depth: number): void {
   out.u8(encodings.record);
   const lengthAt = out.length;
   out.u32(0);
   out.u16(fields.length);
-  const columns = fields.map((): unknown[] => new Array(values.length));
-  spreaderOf(fields)(values, columns);
   for (const [at, field] of fields.entries()) {
+    const column = columns[at] as unknown[];
     out.name(field);
-    writeColumn(out, columns[at] as readonly unknown[], depth + 1);
+    writeColumn(out, column, depth + 1);
+    giveBack(column);
   }
   out.patchU32(lengthAt, out.length - lengthAt - 4);
 }
 
-/** Puts the fields of records into columns. */
-type Spreader = (values: readonly Fields[], columns: readonly unknown[][]) => void;
+/** Puts the fields of records into columns; false at the first value that has others. */
+type Spreader = (values: readonly unknown[], columns: readonly unknown[][], fields: readonly string[]) => boolean;
 
 const spreaders = new CompiledCache<Spreader>();
 
-/** One loop with the fields by their names: each record is read once, which is three times as fast as field by field. */
+/**
+ * Two loops: the first comes to each record, so briefly that the processor waits for many of them at once to come from
+ * memory; the second looks at its fields and takes them by their names. An object's constructor is asked instead of its
+ * prototype, as V8 does that without a call.
+ */
 function spreaderOf(fields: readonly string[]): Spreader {
   const names = fields.map((field) => JSON.stringify(field));
-  return spreaders.get(names.join(), ["values", "columns"], () => {
+  return spreaders.get(names.join(), ["values", "columns", "fields"], () => {
     const takes = names.map((name, at) => `c${at}[i] = value[${name}];`).join(" ");
     return `const [${names.map((_, at) => `c${at}`).join()}] = columns;
-for (let i = 0; i < values.length; i++) { const value = values[i]; ${takes} }`;
+for (let i = 0; i < values.length; i++) {
+  const value = values[i];
+  if (typeof value !== "object" || value === null || value.constructor !== Object) return false;
+}
+for (let i = 0; i < values.length; i++) {
+  const value = values[i];
+  let at = 0;
+  for (const field in value) if (fields[at++] !== field) return false;
+  if (at !== ${fields.length}) return false;
+  ${takes}
+}
+return true;`;
   });
 }
 

@@ -10,7 +10,7 @@ import type { ListState, MapState, ReducingState, StateDescriptor, ValueState } 
 import { ListCell, MapCell } from "./collection-cells.ts";
 import type { KeyedEntries } from "./keyed-entries.ts";
 import { keptMapKey, keyOfMapKey, type MapKey, mapKeyOf } from "./map-key.ts";
-import { ABSENT, type StateColumn } from "./state-column.ts";
+import type { StateColumn } from "./state-column.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: values of the types that the user's descriptors infer; never looked into here
 type Stored = any;
@@ -43,7 +43,7 @@ class ValueHandle implements ValueState<Stored> {
 
   get(): Stored {
     const value = this.#entries.read(this.#column);
-    return value === ABSENT ? this.#initial : value;
+    return value === undefined ? this.#initial : this.#column.valueOf(value);
   }
 
   set(value: Stored): void {
@@ -72,12 +72,13 @@ class ReducingHandle implements ReducingState<Stored> {
 
   get(): Stored {
     const sum = this.#entries.read(this.#column);
-    return sum === ABSENT ? undefined : sum;
+    return this.#column.valueOf(sum);
   }
 
   add(value: Stored): void {
     const sum = this.#entries.read(this.#column);
-    this.#entries.write(this.#column, this.#entries.keep(sum === ABSENT ? value : this.#reduce(sum, value)));
+    const next = sum === undefined ? value : this.#reduce(this.#column.valueOf(sum), value);
+    this.#entries.write(this.#column, this.#entries.keep(next));
   }
 
   clear(): void {
@@ -98,8 +99,8 @@ class ListHandle implements ListState<Stored> {
   }
 
   get(): readonly Stored[] {
-    const list = this.#entries.readWhole(this.#column) as ListCell | typeof ABSENT;
-    if (list === ABSENT) return EMPTY_LIST;
+    const list = this.#entries.readWhole(this.#column) as ListCell | undefined;
+    if (list === undefined) return EMPTY_LIST;
     if (this.#column.ageing?.refreshOnRead === true) this.#refresh(list);
     const copy = list.values.slice();
     return this.#entries.freezeValues ? Object.freeze(copy) : copy;
@@ -108,8 +109,8 @@ class ListHandle implements ListState<Stored> {
   add(value: Stored): void {
     const { current, confirmed } = this.#entries.epochs;
     const kept = this.#entries.keep(value);
-    const list = this.#entries.change(this.#column) as ListCell | typeof ABSENT;
-    if (list === ABSENT) this.#write([kept]);
+    const list = this.#entries.change(this.#column) as ListCell | undefined;
+    if (list === undefined) this.#write([kept]);
     else list.add(kept, this.#column.ageing?.now() ?? 0, current, confirmed);
   }
 
@@ -194,8 +195,8 @@ class MapHandle implements MapState<Key, Stored> {
     const { current, confirmed } = this.#entries.epochs;
     const { ageing } = this.#column;
     const now = ageing?.now() ?? 0;
-    const cell = this.#entries.change(this.#column) as MapCell | typeof ABSENT;
-    if (cell === ABSENT) {
+    const cell = this.#entries.change(this.#column) as MapCell | undefined;
+    if (cell === undefined) {
       const key = keptMapKey(mapKey);
       const stamps = ageing === undefined ? undefined : new Map([[key, now]]);
       this.#entries.write(this.#column, new MapCell(new Map([[key, value]]), stamps, current));
@@ -204,8 +205,8 @@ class MapHandle implements MapState<Key, Stored> {
 
   #remove(mapKey: MapKey): void {
     const { current, confirmed } = this.#entries.epochs;
-    const cell = this.#entries.change(this.#column) as MapCell | typeof ABSENT;
-    if (cell === ABSENT) return;
+    const cell = this.#entries.change(this.#column) as MapCell | undefined;
+    if (cell === undefined) return;
     cell.remove(mapKey, current, confirmed);
     if (cell.map.size === 0) this.clear();
   }
@@ -217,12 +218,10 @@ class MapHandle implements MapState<Key, Stored> {
   }
 
   #cell(): MapCell | undefined {
-    const cell = this.#entries.read(this.#column);
-    return cell === ABSENT ? undefined : (cell as MapCell);
+    return this.#entries.read(this.#column) as MapCell | undefined;
   }
 
   #wholeCell(): MapCell | undefined {
-    const cell = this.#entries.readWhole(this.#column);
-    return cell === ABSENT ? undefined : (cell as MapCell);
+    return this.#entries.readWhole(this.#column) as MapCell | undefined;
   }
 }

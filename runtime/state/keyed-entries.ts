@@ -15,7 +15,7 @@ import { flatten } from "./flatten.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
 import { SPILLED, type Spill } from "./spill.ts";
-import { ABSENT, StateColumn, type StateKind } from "./state-column.ts";
+import { StateColumn, type StateKind } from "./state-column.ts";
 
 const NO_KEY = -3;
 const UNRESOLVED = -2;
@@ -37,7 +37,7 @@ export class KeyedEntries {
   /** By slot: the epoch in which the entry was made. */
   readonly #madeAt: number[] = [];
   /** By slot: the entry's key group. */
-  readonly groups: number[] = [];
+  groups = new Uint16Array(CAPACITY_MIN);
   /** Slots of entries that ended and may be in a checkpoint. */
   #ended: number[] = [];
   readonly #spill: Spill | undefined;
@@ -79,17 +79,17 @@ export class KeyedEntries {
     return this.#key as Key;
   }
 
-  /** The current key's value in a column, or ABSENT. */
+  /** The current key's cell in a column, or undefined. */
   read(column: StateColumn): unknown {
     const slot = this.#find();
-    if (slot < 0) return ABSENT;
+    if (slot < 0) return undefined;
     return column.ageing === undefined ? column.cellAt(slot) : this.#readAgeing(column, slot);
   }
 
-  /** The list or map of the current key in a column, which the caller is about to change in place, or ABSENT. */
+  /** The list or map of the current key in a column, which the caller is about to change in place, or undefined. */
   change(column: StateColumn): unknown {
     const cell = this.read(column);
-    if (cell === ABSENT) return ABSENT;
+    if (cell === undefined) return undefined;
     column.touch(this.#slot, this.epochs.current);
     column.space?.changed(this.#slot);
     if (column.ageing !== undefined) this.#sweep(column, this.#slot);
@@ -100,8 +100,8 @@ export class KeyedEntries {
     let slot = this.#find();
     if (slot < 0) slot = this.#create();
     column.touch(slot, this.epochs.current);
-    if (column.cells[slot] === ABSENT) this.#present[slot] = (this.#present[slot] as number) + 1;
-    column.cells[slot] = value;
+    if (column.cells[slot] === undefined) this.#present[slot] = (this.#present[slot] as number) + 1;
+    column.cells[slot] = column.cellOf(value);
     column.space?.changed(slot);
     if (column.ageing !== undefined) {
       if (column.stamps !== undefined) column.stamps[slot] = column.ageing.now();
@@ -114,8 +114,8 @@ export class KeyedEntries {
     let slot = this.#find();
     if (slot < 0) slot = this.#create();
     this.#madeAt[slot] = RESTORED;
-    if (column.cells[slot] === ABSENT) this.#present[slot] = (this.#present[slot] as number) + 1;
-    column.cells[slot] = value;
+    if (column.cells[slot] === undefined) this.#present[slot] = (this.#present[slot] as number) + 1;
+    column.cells[slot] = column.cellOf(value);
     column.space?.changed(slot);
     column.marks[slot] = RESTORED;
     if (column.stamps !== undefined) column.stamps[slot] = stamp;
@@ -127,9 +127,9 @@ export class KeyedEntries {
   }
 
   clearAt(column: StateColumn, slot: number): void {
-    if (column.cells[slot] === ABSENT) return;
+    if (column.cells[slot] === undefined) return;
     column.touch(slot, this.epochs.current);
-    column.cells[slot] = ABSENT;
+    column.cells[slot] = undefined;
     column.space?.cleared(slot);
     const left = (this.#present[slot] as number) - 1;
     this.#present[slot] = left;
@@ -166,9 +166,9 @@ export class KeyedEntries {
   /** The slots whose cell in a column is present and not over. */
   *presentSlots(column: StateColumn): Generator<number> {
     for (let slot = 0; slot < column.cells.length; slot++) {
-      if (column.cells[slot] === ABSENT) continue;
+      if (column.cells[slot] === undefined) continue;
       if (column.ageing !== undefined) this.#expire(column, slot, true, column.ageing.nowForAll());
-      if (column.cells[slot] !== ABSENT) yield slot;
+      if (column.cells[slot] !== undefined) yield slot;
     }
   }
 
@@ -197,7 +197,7 @@ export class KeyedEntries {
   #readAgeing(column: StateColumn, slot: number): unknown {
     this.#expire(column, slot, false, column.ageing?.now() ?? 0);
     const cell = column.cellAt(slot);
-    if (cell !== ABSENT && column.stamps !== undefined && column.ageing?.refreshOnRead === true) {
+    if (cell !== undefined && column.stamps !== undefined && column.ageing?.refreshOnRead === true) {
       const now = column.ageing.now();
       if (now > (column.stamps[slot] as number)) {
         column.touch(slot, this.epochs.current);
@@ -210,7 +210,7 @@ export class KeyedEntries {
   /** Removes what is over in a cell; of lists and maps, unless `thorough`, only the oldest elements. */
   #expire(column: StateColumn, slot: number, thorough: boolean, now: number): void {
     const ageing = column.ageing;
-    if (ageing === undefined || column.cells[slot] === ABSENT) return;
+    if (ageing === undefined || column.cells[slot] === undefined) return;
     if (column.stamps !== undefined) {
       if (ageing.isOver(column.stamps[slot] as number, now)) this.clearAt(column, slot);
       return;
@@ -254,14 +254,20 @@ export class KeyedEntries {
     if (slot === this.#present.length) {
       this.#present.push(0);
       this.#madeAt.push(0);
-      this.groups.push(group);
-      if (slot >= this.#capacity) this.#capacity *= 2;
+      if (slot >= this.#capacity) this.#grow();
       for (const column of this.columns.values()) column.open(slot, this.#capacity);
     }
     this.#madeAt[slot] = this.epochs.current;
     this.groups[slot] = group;
     this.#slot = slot;
     return slot;
+  }
+
+  #grow(): void {
+    this.#capacity *= 2;
+    const groups = new Uint16Array(this.#capacity);
+    groups.set(this.groups);
+    this.groups = groups;
   }
 
   #noKey(): MillraceError {

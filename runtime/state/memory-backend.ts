@@ -21,9 +21,10 @@ import type {
 } from "../../core/state-backend.ts";
 import { NO_TIMESTAMP } from "../../core/time.ts";
 import { Ageing, noClock, type RecordTime, type StateClock } from "./ageing.ts";
-import { RunningCapture } from "./capture.ts";
-import { captureColumn, type Steps } from "./capture-states.ts";
-import { captureRows, dropBlocks, dropsPlan, type Panes, tablePlan } from "./capture-tables.ts";
+import { RunningCapture, type Steps } from "./capture.ts";
+import type { Panes } from "./capture-numbers.ts";
+import { beginColumn, wholeColumn } from "./capture-states.ts";
+import { beginTable, wholeTable } from "./capture-tables.ts";
 import { convertedBlock } from "./convert-block.ts";
 import { type Capturing, Epochs } from "./epochs.ts";
 import type { Convert } from "./evolve-type.ts";
@@ -44,6 +45,7 @@ import {
 } from "./state-block.ts";
 import type { StateColumn, StateKind } from "./state-column.ts";
 import { listPlan, mapPlan, valuePlan } from "./state-rows.ts";
+import { dropBlocks, dropsPlan, tablePlan } from "./table-plans.ts";
 
 export interface MemoryBackendOptions {
   /** Names the operator in errors. */
@@ -167,9 +169,8 @@ class MemoryBackend implements KeyedStateBackend {
   }
 
   *#snapshotSteps(everything: Capturing): Steps {
-    for (const column of this.#entries.columns.values())
-      yield* captureColumn(this.#entries, column, everything, column.cells.length, true);
-    for (const table of this.#tables.values()) yield* captureRows(table, panesOf(table), undefined, true);
+    for (const column of this.#entries.columns.values()) yield* wholeColumn(this.#entries, column, everything);
+    for (const table of this.#tables.values()) yield* wholeTable(table, panesOf(table), true);
   }
 
   capture(checkpoint: number, { full = false }: { readonly full?: boolean } = {}): StateCapture {
@@ -177,11 +178,11 @@ class MemoryBackend implements KeyedStateBackend {
     const capturing = this.#epochs.begin(checkpoint, full);
     const columns = [...this.#entries.columns.values()];
     const slots = this.#entries.index.slots;
-    for (const column of columns) column.beginCapture(capturing);
+    const states = columns.map((column) => beginColumn(this.#entries, column, capturing, slots));
     const tables = [...this.#tables.values()].map((table) => this.#beginTable(table, capturing));
-    const steps = this.#captureSteps(capturing, columns, slots, tables);
+    const steps = this.#captureSteps(states, tables);
     this.#running = new RunningCapture(capturing, steps, () => {
-      for (const column of columns) column.endCapture();
+      for (const column of columns) column.capture = undefined;
       for (const { panes } of tables) for (const [, pane] of panes) pane.endCapture();
       this.#running = undefined;
     });
@@ -193,19 +194,13 @@ class MemoryBackend implements KeyedStateBackend {
     const panes = panesOf(table);
     const dropped = capturing.after < 0 ? [] : table.droppedAfter(capturing.after);
     const drops = dropBlocks(table, dropped, this.keyGroups);
-    if (table.named) return { panes: [], steps: [drops, [...captureRows(table, panes, undefined, false)]] };
-    for (const [, pane] of panes) pane.beginCapture(capturing);
-    return { panes, steps: [drops, captureRows(table, panes, capturing, false)] };
+    if (table.named) return { panes: [], steps: [drops, [...wholeTable(table, panes, false)]] };
+    return { panes, steps: [drops, beginTable(table, panes, capturing)] };
   }
 
-  *#captureSteps(
-    capturing: Capturing,
-    columns: readonly StateColumn[],
-    slots: number,
-    tables: readonly TableCapture[],
-  ): Steps {
+  *#captureSteps(states: readonly Steps[], tables: readonly TableCapture[]): Steps {
     for (const { steps } of tables) for (const part of steps) yield* part;
-    for (const column of columns) yield* captureColumn(this.#entries, column, capturing, slots, false);
+    for (const steps of states) yield* steps;
     yield* this.#entries.freeEnded();
   }
 

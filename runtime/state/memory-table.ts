@@ -13,11 +13,11 @@ import type { Key } from "../../core/key.ts";
 import type { KeyBatch } from "../../core/key-batch.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { StatePane, StateTable, TableDescriptor } from "../../core/state-backend.ts";
-import { type Capturing, type Epochs, RESTORED } from "./epochs.ts";
+import { type Epochs, RESTORED } from "./epochs.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
 import { LatelyUsed } from "./lately-used.ts";
-import { plainBytes, plainValue } from "./plain-bytes.ts";
+import type { PaneKeeper } from "./pane-capture.ts";
 import type { Spill } from "./spill.ts";
 
 /** 64 bytes a column, the most that V8 keeps on its own heap: a session's pane has one entry. */
@@ -137,16 +137,9 @@ export class MemoryTable implements StateTable {
 }
 
 /** An entry as a capture takes it. */
-interface PaneRow {
+export interface PaneRow {
   readonly numbers: readonly number[];
   readonly value: unknown;
-}
-
-interface RunningCapture {
-  readonly after: number;
-  /** By slot: 1 once the capture has its row. */
-  readonly done: Uint8Array;
-  readonly before: Map<number, PaneRow>;
 }
 
 export class MemoryPane implements StatePane {
@@ -154,18 +147,18 @@ export class MemoryPane implements StatePane {
   readonly numbers: Float64Array[];
   readonly values: unknown[] = [];
   /** By slot: the entry's key group. */
-  readonly groups: number[] = [];
+  groups: Uint16Array;
   /** The epoch in which the pane was made. */
   madeAt: number;
   /** By slot: the epoch of the last change. */
-  #marks: Uint32Array;
+  marks: Uint32Array;
   readonly #index: KeyIndex;
   readonly #descriptor: TableDescriptor;
   readonly #operator: string;
   readonly #keyGroups: KeyGroups;
   readonly #epochs: Epochs;
   readonly #lately: LatelyUsed | undefined;
-  #capture: RunningCapture | undefined;
+  #keeper: PaneKeeper | undefined;
   #closed = false;
 
   /** @param expected how many entries there will be, if that is known: room for them is made at once. */
@@ -180,7 +173,8 @@ export class MemoryPane implements StatePane {
     const capacity = Math.max(ENTRIES_MIN, expected);
     this.#lately = spill === undefined ? undefined : new LatelyUsed(this.values, spill, operator);
     this.numbers = Array.from({ length: descriptor.numbers }, () => new Float64Array(capacity));
-    this.#marks = new Uint32Array(capacity);
+    this.marks = new Uint32Array(capacity);
+    this.groups = new Uint16Array(capacity);
     this.madeAt = epochs.current;
     this.#index = new KeyIndex(operator, expected);
     this.#descriptor = descriptor;
@@ -193,24 +187,28 @@ export class MemoryPane implements StatePane {
     const slot = this.#index.find(key);
     if (slot < 0) return this.#append(key);
     this.#lately?.change(slot);
-    if (this.#capture !== undefined) this.#keep(this.#capture, slot);
-    this.#marks[slot] = this.#epochs.current;
+    if (this.#keeper !== undefined) this.#keeper.keep(slot);
+    this.marks[slot] = this.#epochs.current;
     return slot;
   }
 
   slotsOf(keys: KeyBatch, slots: Int32Array): void {
     const { count } = keys;
-    if (!keys.allInts || this.#lately !== undefined || this.#capture !== undefined) {
+    if (!keys.allInts || this.#lately !== undefined) {
       for (let i = 0; i < count; i++) slots[i] = this.slotOf(keys.keyAt(i));
       return;
     }
     this.#index.findInts(keys.ints, count, slots);
+    const keeper = this.#keeper;
     const { capturing, current } = this.#epochs;
     for (let i = 0; i < count; i++) {
       const slot = slots[i] as number;
       // One that was absent may have come with a key before it.
       if (slot < 0) slots[i] = this.slotOf(keys.ints[i] as number);
-      else if (capturing) this.#marks[slot] = current;
+      else if (capturing) {
+        if (keeper !== undefined) keeper.keep(slot);
+        this.marks[slot] = current;
+      }
     }
   }
 
@@ -234,7 +232,7 @@ export class MemoryPane implements StatePane {
   /** The slot of a key as it was restored: unchanged. */
   restoredSlotOf(key: Key): number {
     const slot = this.slotOf(key);
-    this.#marks[slot] = RESTORED;
+    this.marks[slot] = RESTORED;
     return slot;
   }
 
@@ -246,31 +244,18 @@ export class MemoryPane implements StatePane {
   /** It has been dropped. A running capture still reads its values. */
   close(): void {
     this.#closed = true;
-    if (this.#capture === undefined) this.#lately?.close();
+    if (this.#keeper === undefined) this.#lately?.close();
   }
 
-  beginCapture({ after }: Capturing): void {
-    this.#capture = { after, done: new Uint8Array(this.size), before: new Map() };
+  /** From now on a capture is told of each entry before it changes. */
+  beginCapture(keeper: PaneKeeper): void {
+    this.#keeper = keeper;
   }
 
   endCapture(): void {
-    this.#capture = undefined;
+    if (this.#keeper === undefined) return;
+    this.#keeper = undefined;
     if (this.#closed) this.#lately?.close();
-  }
-
-  /** Whether the running capture, or one of all up to now, has a row for a slot. */
-  isCaptured(slot: number, { after, upTo }: Capturing): boolean {
-    const mark = this.#marks[slot] as number;
-    return mark > upTo ? (this.#capture?.before.has(slot) ?? false) : mark > after;
-  }
-
-  /** The row of a slot, once. REQUIRES: `isCaptured`, or that all rows are taken. */
-  takeRow(slot: number): PaneRow {
-    const capture = this.#capture;
-    if (capture === undefined) return this.#rowOf(slot);
-    capture.done[slot] = 1;
-    // Rows that were kept stay until the capture ends: a large Map that shrinks makes a pause of it.
-    return (capture.before.size === 0 ? undefined : capture.before.get(slot)) ?? this.#rowOf(slot);
   }
 
   /** A pane of the entries outside of a range of key groups. */
@@ -293,51 +278,36 @@ export class MemoryPane implements StatePane {
     if (this.#descriptor.values) this.values[to] = from.values[slot];
   }
 
-  #rowOf(slot: number): PaneRow {
+  rowOf(slot: number): PaneRow {
     return {
       numbers: this.numbers.map((column) => column[slot] as number),
       value: this.#lately === undefined ? this.values[slot] : this.#lately.peek(slot),
     };
   }
 
-  #keep({ after, done, before }: RunningCapture, slot: number): void {
-    if (slot >= done.length || done[slot] === 1) return;
-    done[slot] = 1;
-    if ((this.#marks[slot] as number) <= after) return;
-    const { numbers, value } = this.#rowOf(slot);
-    before.set(slot, { numbers, value: copyOf(value) });
-  }
-
   #append(key: Key): number {
     const named = this.#descriptor.keyGroup === "key";
     const group = named ? this.#keyGroups.ownGroupNamed(key) : this.#keyGroups.ownGroupOf(key); // refuses before anything is kept
-    this.groups.push(group);
     if (this.#descriptor.values) this.values.push(undefined);
     this.#lately?.change(this.size);
-    if (this.size === this.#marks.length) this.#grow();
-    this.#marks[this.size++] = this.#epochs.current;
+    if (this.size === this.marks.length) this.#grow();
+    this.groups[this.size] = group;
+    this.marks[this.size++] = this.#epochs.current;
     return this.#index.slotOf(key);
   }
 
   #grow(): void {
-    const capacity = 2 * this.#marks.length;
+    const capacity = 2 * this.marks.length;
     for (let column = 0; column < this.numbers.length; column++) {
       const longer = new Float64Array(capacity);
       longer.set(this.numbers[column] as Float64Array);
       this.numbers[column] = longer;
     }
     const marks = new Uint32Array(capacity);
-    marks.set(this.#marks);
-    this.#marks = marks;
-  }
-}
-
-/** Values are changed in place, so a reference would not do. What cannot be copied cannot be saved: that refuses it by name. */
-function copyOf(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
-  try {
-    return plainValue(plainBytes(value));
-  } catch {
-    return value;
+    marks.set(this.marks);
+    this.marks = marks;
+    const groups = new Uint16Array(capacity);
+    groups.set(this.groups);
+    this.groups = groups;
   }
 }

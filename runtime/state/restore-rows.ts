@@ -12,7 +12,7 @@ import type { KeyedEntries } from "./keyed-entries.ts";
 import type { MapKey } from "./map-key.ts";
 import type { MemoryTable } from "./memory-table.ts";
 import { corrupt, type OpenBlock, rowsWithin } from "./state-block.ts";
-import { ABSENT, type StateColumn } from "./state-column.ts";
+import type { StateColumn } from "./state-column.ts";
 
 /** Whether a block may say something new of what is there: a delta's may, a snapshot's may not. */
 export type Repeats = "refused" | "allowed";
@@ -31,7 +31,7 @@ export function restoreStates(
   for (let row = from; row < to; row++) {
     const key = block.keys[row] as Key;
     entries.select(key);
-    if (repeats === "refused" && reader.isFirst(row) && entries.read(column) !== ABSENT)
+    if (repeats === "refused" && reader.isFirst(row) && entries.read(column) !== undefined)
       throw corrupt(entries.operator, `the state "${column.name}" has two values for the key ${String(key)}`);
     if (reader.isPresent(row)) reader.apply(row);
     else entries.clear(column);
@@ -107,8 +107,8 @@ class ListReader extends RowReader {
   }
 
   #put(from: number, values: unknown[], stamps: number[] | undefined): void {
-    const was = from === 0 ? ABSENT : this.entries.read(this.column);
-    if (was === ABSENT) {
+    const was = from === 0 ? undefined : this.entries.read(this.column);
+    if (was === undefined) {
       if (from > 0) throw corrupt(this.entries.operator, `the list "${this.column.name}" goes on where there is none`);
       this.entries.writeRestored(this.column, new ListCell(values, stamps, RESTORED), 0);
       return;
@@ -161,8 +161,8 @@ class MapReader extends RowReader {
   }
 
   #cell(whole: boolean): MapCell {
-    const was = whole ? ABSENT : this.entries.read(this.column);
-    if (was !== ABSENT) return was as MapCell;
+    const was = whole ? undefined : this.entries.read(this.column);
+    if (was !== undefined) return was as MapCell;
     if (!whole) throw corrupt(this.entries.operator, `the map "${this.column.name}" is changed where there is none`);
     return new MapCell(new Map(), this.columns.length > 6 ? new Map() : undefined, RESTORED);
   }

@@ -28,7 +28,7 @@ import { decodeKey, encodeKey, type Key } from "../../core/key.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { StateSnapshot } from "../../core/state-backend.ts";
 import { ByteSink, ByteSource } from "./byte-sink.ts";
-import { type Column, readColumn, writeColumn } from "./column-codec.ts";
+import { areNumbersOrTexts, type Column, readColumn, writeColumn } from "./column-codec.ts";
 
 /** Large enough that the cost of a block disappears in its rows', small enough to be encoded in about a millisecond. */
 export const BLOCK_ROWS = 1000;
@@ -94,12 +94,15 @@ export interface BlockHeader {
   readonly crc: number;
 }
 
+/** Blocks are encoded one behind the other, in the same memory. */
+const out = new ByteSink();
+
 /** @throws BAD_RECORD for values that cannot be saved. */
 export function encodeBlock(content: BlockContent, operator: string): Uint8Array<ArrayBuffer> {
   const { name, shape, groups, keys, columns } = content;
   const index = indexOf(groups);
-  const encoded = keys !== undefined && !keys.every(isNumber) && !keys.every(isString);
-  const out = new ByteSink();
+  const encoded = keys !== undefined && !areNumbersOrTexts(keys);
+  out.clear();
   out.u32(MAGIC);
   out.u8(VERSION);
   out.u8(1 + sections.indexOf(shape.section));
@@ -127,9 +130,6 @@ export function encodeBlock(content: BlockContent, operator: string): Uint8Array
   out.patchU32(CRC_AT, checksum(out.view()));
   return out.finish();
 }
-
-const isNumber = (value: unknown) => typeof value === "number";
-const isString = (value: unknown) => typeof value === "string";
 
 function flagsOf({ values, named, stamps }: StateShape): number {
   return (values ? flags.values : 0) | (named ? flags.named : 0) | (stamps === undefined ? 0 : flags[stamps]);

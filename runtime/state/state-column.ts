@@ -8,36 +8,36 @@
 import type { TimerDomain } from "../../core/operator.ts";
 import type { Ageing } from "./ageing.ts";
 import { ListCell, type ListChange, MapCell, type MapChange } from "./collection-cells.ts";
-import type { Capturing } from "./epochs.ts";
 import { SPILLED, type Spill, SpillSpace } from "./spill.ts";
 import { spilledBytes, spilledValue } from "./spilled-value.ts";
 import { notSaveable } from "./state-block.ts";
 
 /** What a column holds for a key that has no value in it; undefined is a value. */
-export const ABSENT = Symbol("absent");
+/**
+ * Stands in cells for the value `undefined`, as undefined itself says that there is no value: V8 compares with that by a
+ * register, but with anything else by a call, which waits for the cell's value to come from memory.
+ */
+const UNDEFINED = Symbol("undefined");
 
 export type StateKind = "value" | "list" | "map" | "reducing";
 
-/** What a block says of one cell: absent, a value, or the changes of a list or map. */
+/** What a block says of one cell: a value, or the changes of a list or map. */
 export interface CellRow {
-  readonly cell: typeof ABSENT | unknown | ListChange | MapChange;
+  readonly isPresent: boolean;
+  readonly cell: unknown | ListChange | MapChange;
   readonly stamp: number;
 }
 
-interface RunningCapture {
-  readonly after: number;
-  /** By slot: 0, DONE once the capture has its row, or the place in `kept` of the row that it will take, behind DONE. */
-  readonly places: Int32Array;
-  /** Rows of slots that have changed since the barrier, as they were. */
-  readonly kept: CellRow[];
+/** What a running capture does when a cell changes that it may have yet to take. */
+export interface ColumnCapture {
+  /** The cell of a slot is about to change, and its mark with it. */
+  keep(slot: number): void;
 }
-
-const DONE = 1;
 
 export class StateColumn {
   readonly name: string;
   readonly kind: StateKind;
-  /** By slot: ABSENT, a value, a ListCell or a MapCell. */
+  /** By slot: a value as `cellOf` gives it, a ListCell or a MapCell; undefined: there is none. */
   readonly cells: unknown[] = [];
   /** By slot: the epoch of the last change. */
   marks = new Uint32Array(0);
@@ -51,7 +51,10 @@ export class StateColumn {
   space: SpillSpace | undefined;
   /** Where looking for what is over goes on. */
   swept = 0;
-  #capture: RunningCapture | undefined;
+  /** Whether a value `undefined` was ever kept. */
+  holdsUndefined = false;
+  /** The one that is running. */
+  capture: ColumnCapture | undefined;
 
   constructor(name: string, kind: StateKind) {
     this.name = name;
@@ -61,14 +64,25 @@ export class StateColumn {
   /** From now on cells may be on disk. */
   spillTo(spill: Spill, operator: string, keep: (value: unknown) => unknown): void {
     this.space = new SpillSpace(spill, {
-      valueAt: (slot) => (this.cells[slot] === ABSENT ? undefined : this.cells[slot]),
+      valueAt: (slot) => this.cells[slot],
       isHeld: () => false,
       place: (slot, cell) => {
         this.cells[slot] = cell;
       },
-      encode: (cell) => encodeCell(cell, this, operator),
-      decode: (bytes) => decodeCell(bytes, this.kind, keep),
+      encode: (cell) => encodeCell(this.valueOf(cell), this, operator),
+      decode: (bytes) => this.cellOf(decodeCell(bytes, this.kind, keep)),
     });
+  }
+
+  /** What a cell holds for a value, and the value of such a cell. */
+  cellOf(value: unknown): unknown {
+    if (value !== undefined) return value;
+    this.holdsUndefined = true;
+    return UNDEFINED;
+  }
+
+  valueOf(cell: unknown): unknown {
+    return this.holdsUndefined && cell === UNDEFINED ? undefined : cell;
   }
 
   /** The cell of a slot, read into memory if it is on disk. */
@@ -82,7 +96,7 @@ export class StateColumn {
 
   /** Makes room for a slot, the next one or one within. */
   open(slot: number, capacity: number): void {
-    if (slot === this.cells.length) this.cells.push(ABSENT);
+    if (slot === this.cells.length) this.cells.push(undefined);
     if (slot < this.marks.length) return;
     this.marks = longer(this.marks, new Uint32Array(capacity));
     if (this.stamps !== undefined) this.stamps = longer(this.stamps, new Float64Array(capacity));
@@ -102,7 +116,7 @@ export class StateColumn {
     this.stampDomain = ageing?.domain;
     this.#stampAll(ageing?.now());
     this.cells.forEach((cell, slot) => {
-      if (cell !== ABSENT) this.touch(slot, epoch);
+      if (cell !== undefined) this.touch(slot, epoch);
     });
   }
 
@@ -119,45 +133,17 @@ export class StateColumn {
 
   /** A cell is about to change: notes the epoch, and keeps what a running capture has yet to take. */
   touch(slot: number, epoch: number): void {
-    if (this.#capture !== undefined) this.#keep(this.#capture, slot);
+    if (this.capture !== undefined) this.capture.keep(slot);
     this.marks[slot] = epoch;
-  }
-
-  #keep({ after, places, kept }: RunningCapture, slot: number): void {
-    if (slot >= places.length || places[slot] !== 0) return;
-    const isTaken = (this.marks[slot] as number) > after;
-    places[slot] = isTaken ? DONE + kept.push(this.rowOf(slot, after)) : DONE;
-  }
-
-  beginCapture({ after }: Capturing): void {
-    this.#capture = { after, places: new Int32Array(this.cells.length), kept: [] };
-  }
-
-  /** Whether the running capture, or one of all up to now, has a row for a slot. Tombstones are for deltas only. */
-  isCaptured(slot: number, { after, upTo }: Capturing): boolean {
-    const mark = this.marks[slot] as number;
-    if (mark > upTo) return (this.#capture?.places[slot] ?? 0) > DONE;
-    return mark > after && (after >= 0 || this.cells[slot] !== ABSENT);
-  }
-
-  /** The row of a slot, once. REQUIRES: `isCaptured`. */
-  takeRow(slot: number, after: number): CellRow {
-    const capture = this.#capture;
-    if (capture === undefined) return this.rowOf(slot, after);
-    const place = capture.places[slot] as number;
-    capture.places[slot] = DONE;
-    return place > DONE ? (capture.kept[place - DONE - 1] as CellRow) : this.rowOf(slot, after);
-  }
-
-  endCapture(): void {
-    this.#capture = undefined;
   }
 
   rowOf(slot: number, after: number): CellRow {
     const cell = this.cells[slot] === SPILLED ? this.space?.peek(slot) : this.cells[slot];
     const stamp = this.stamps === undefined ? 0 : (this.stamps[slot] as number);
-    if (cell instanceof ListCell || cell instanceof MapCell) return { cell: cell.changesAfter(after), stamp };
-    return { cell, stamp };
+    const isPresent = cell !== undefined;
+    if (cell instanceof ListCell || cell instanceof MapCell)
+      return { isPresent, cell: cell.changesAfter(after), stamp };
+    return { isPresent, cell: this.valueOf(cell), stamp };
   }
 }
 

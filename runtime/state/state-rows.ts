@@ -17,7 +17,7 @@ import { type ListChange, type MapChange, mapOps } from "./collection-cells.ts";
 import type { Column } from "./column-codec.ts";
 import type { MapKey } from "./map-key.ts";
 import { BLOCK_ROWS, type ColumnPlan } from "./state-block.ts";
-import { ABSENT, type CellRow } from "./state-column.ts";
+import type { CellRow } from "./state-column.ts";
 
 const NO_BLOCKS: readonly Uint8Array[] = [];
 
@@ -42,10 +42,10 @@ export class ValueRows extends CellRows {
   }
 
   /** REQUIRES: it is not full for the group. */
-  add(group: number, key: Key, { cell, stamp }: CellRow): readonly Uint8Array[] {
+  add(group: number, key: Key, { isPresent, cell, stamp }: CellRow): readonly Uint8Array[] {
     this.addKey(group, key);
-    this.present.push(cell !== ABSENT);
-    if (cell === ABSENT) return NO_BLOCKS;
+    this.present.push(isPresent);
+    if (!isPresent) return NO_BLOCKS;
     this.#values.push(cell);
     this.#stamps.push(stamp);
     return NO_BLOCKS;
@@ -72,8 +72,8 @@ export class ListRows extends CellRows {
     return this.present.length + this.#values.length;
   }
 
-  *add(group: number, key: Key, { cell }: CellRow): Generator<Uint8Array> {
-    if (cell === ABSENT) {
+  *add(group: number, key: Key, { isPresent, cell }: CellRow): Generator<Uint8Array> {
+    if (!isPresent) {
       this.addAbsent(group, key);
       this.#froms.push(0);
       this.#counts.push(0);
@@ -116,8 +116,8 @@ export class MapRows extends CellRows {
     return this.present.length + this.#keys.length;
   }
 
-  *add(group: number, key: Key, { cell }: CellRow): Generator<Uint8Array> {
-    if (cell === ABSENT) {
+  *add(group: number, key: Key, { isPresent, cell }: CellRow): Generator<Uint8Array> {
+    if (!isPresent) {
       this.addAbsent(group, key);
       this.#wholes.push(false);
       this.#counts.push(0);

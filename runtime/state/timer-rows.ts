@@ -7,7 +7,7 @@ import { encodeKey, type Key } from "../../core/key.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { TimerDomain } from "../../core/operator.ts";
 import { BlockRows } from "./block-rows.ts";
-import type { Steps } from "./capture-states.ts";
+import type { Steps } from "./capture.ts";
 import type { Column } from "./column-codec.ts";
 import { RowsByGroup } from "./rows-by-group.ts";
 import { type ColumnPlan, corrupt, groupsOf, type OpenBlock, openBlock, rowsWithin, shapeOf } from "./state-block.ts";

@@ -11,7 +11,7 @@ import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { Gate, Timer, TimerDomain } from "../../core/operator.ts";
 import type { StateCapture, StateSnapshot } from "../../core/state-backend.ts";
 import { RunningCapture } from "../state/capture.ts";
-import type { Steps } from "../state/capture-states.ts";
+import type { Steps } from "../state/capture.ts";
 import { type Capturing, Epochs } from "../state/epochs.ts";
 import { KeyGroups } from "../state/key-groups.ts";
 import { KeyIndex } from "../state/key-index.ts";

@@ -9,6 +9,7 @@ import { encodeKey, hashKey, type Key } from "../../core/key.ts";
 import { keyGroupOf, subtaskOfKeyGroup } from "../../core/key-group.ts";
 import { listState, mapState, valueState } from "../../core/state.ts";
 import type { KeyedStateBackend, StateCapture } from "../../core/state-backend.ts";
+import { readHeader } from "../../runtime/state/state-block.ts";
 import { apply, handlesOf, Model, number, type Operation, operation } from "./state-backend-model.ts";
 import { type BackendFactory, KEY_GROUPS, open } from "./state-backend-subject.ts";
 
@@ -175,16 +176,22 @@ class Job {
   #compareTable(): void {
     const found = new Map<string, unknown>();
     for (const backend of this.#backends) {
-      const { table } = handlesOf(backend);
+      const { table, counts } = handlesOf(backend);
+      expect(counts.namespaces()).toEqual(table.namespaces());
       for (const namespace of table.namespaces()) {
         const pane = table.pane(namespace);
-        for (let slot = 0; slot < pane.size; slot++)
-          found.set(`${namespace} ${encodeKey(pane.keyAt(slot), "op")}`, [pane.numbers[0]?.[slot], pane.values[slot]]);
+        const other = counts.pane(namespace);
+        expect(other.size).toBe(pane.size);
+        for (let slot = 0; slot < pane.size; slot++) {
+          const key = pane.keyAt(slot);
+          const count = other.numbers[0]?.[other.find(key)];
+          found.set(`${namespace} ${encodeKey(key, "op")}`, [pane.numbers[0]?.[slot], pane.values[slot], count]);
+        }
       }
     }
     const expected = new Map<string, unknown>();
     for (const [namespace, counts] of this.model.table)
-      for (const [encoding, count] of counts) expected.set(`${namespace} ${encoding}`, [count, count]);
+      for (const [encoding, count] of counts) expected.set(`${namespace} ${encoding}`, [count, count, count]);
     expect(found).toEqual(expected);
   }
 }
@@ -261,6 +268,64 @@ export function captureSuite(factory: BackendFactory): void {
       const slot = pane.find(key);
       expect([pane.numbers[0]?.[slot], pane.values[slot], get(copy, key)]).toEqual([key, { items: [key] }, key]);
     }
+  });
+
+  test("what changes while a capture of many keys is still looking for changes is in it once, as it was at the barrier", () => {
+    const keys = 40_000; // more than a capture looks at in one step
+    const backend = counted(factory, keys);
+    const table = backend.table("t", { numbers: 2, values: false });
+    const add = (target: typeof table, key: number, amount: number) => {
+      const pane = target.pane(key % 2);
+      const slot = pane.slotOf(key);
+      for (const column of pane.numbers) column[slot] = (column[slot] as number) + amount;
+    };
+    for (let key = 0; key < keys; key++) add(table, key, key);
+    const capture = backend.capture(1);
+    const blocks: Uint8Array[] = [];
+    for (let i = 0; !capture.done; i++) {
+      for (const changed of [keys - 1 - i, (i * 7919) % keys, i % keys]) {
+        set(backend, changed, -1);
+        add(table, changed, 1);
+      }
+      set(backend, keys + i, 0);
+      add(table, keys + i, 0);
+      const block = capture.step();
+      if (block !== undefined) blocks.push(block);
+    }
+    const rows = blocks.reduce((sum, block, i) => sum + readHeader(block, `block ${i}`, "op").rows, 0);
+    expect(rows).toBe(2 * keys);
+    const copy = open(factory);
+    for (const block of blocks) copy.restoreBlock(block, "a block");
+    const restored = copy.table("t", { numbers: 2, values: false });
+    const found = Array.from({ length: keys }, (_, key) => {
+      const pane = restored.pane(key % 2);
+      const slot = pane.find(key);
+      return [get(copy, key), ...pane.numbers.map((column) => column[slot])];
+    });
+    expect(found).toEqual(Array.from({ length: keys }, (_, key) => [key, key, key]));
+  });
+
+  test("the value undefined is a value: it is saved, and counts as there", () => {
+    const backend = open(factory);
+    const state = backend.state("u", valueState<number | undefined>(7));
+    for (let key = 0; key < 20; key++) {
+      backend.setCurrentKey(key);
+      state.set(key % 3 === 0 ? undefined : key);
+      if (key % 3 === 2) state.clear();
+    }
+    const expected = Array.from({ length: 20 }, (_, key) => (key % 3 === 0 ? undefined : key % 3 === 2 ? 7 : key));
+    const read = (from: KeyedStateBackend) => {
+      const restored = from.state("u", valueState<number | undefined>(7));
+      return expected.map((_, key) => {
+        from.setCurrentKey(key);
+        return restored.get();
+      });
+    };
+    expect(read(backend)).toEqual(expected);
+    const copy = open(factory);
+    for (const block of driven(backend.capture(1))) copy.restoreBlock(block, "a block");
+    expect(read(copy)).toEqual(expected);
+    expect([...copy.keys("u")]).toHaveLength(14);
   });
 
   test("a large map and a large list are saved by element", () => {

@@ -143,11 +143,13 @@ export function handlesOf(backend: KeyedStateBackend) {
     map: backend.state("map", mapState<Key, number>()),
     sum: backend.state("sum", sum),
     table: backend.table("table", { numbers: 1, values: true }),
+    /** The same without values, which captures take in another way. */
+    counts: backend.table("counts", { numbers: 1, values: false }),
   };
 }
 
 export function apply(step: Operation, backend: KeyedStateBackend): void {
-  const { value, list, map, sum: total, table } = handlesOf(backend);
+  const { value, list, map, sum: total, table, counts } = handlesOf(backend);
   switch (step.do) {
     case "select":
       backend.setCurrentKey(step.key);
@@ -174,24 +176,28 @@ export function apply(step: Operation, backend: KeyedStateBackend): void {
       handlesOf(backend)[step.state as "value"].clear();
       return;
     case "count": {
-      const pane = table.pane(step.namespace);
-      const slot = pane.slotOf(step.key);
-      (pane.numbers[0] as Float64Array)[slot]! += step.number;
-      pane.values[slot] = (pane.numbers[0] as Float64Array)[slot];
+      for (const each of [table, counts]) {
+        const pane = each.pane(step.namespace);
+        const slot = pane.slotOf(step.key);
+        (pane.numbers[0] as Float64Array)[slot]! += step.number;
+        if (each === table) pane.values[slot] = (pane.numbers[0] as Float64Array)[slot];
+      }
       return;
     }
     case "countMany":
-      countMany(table.pane(step.namespace), step.keys, step.number);
+      countMany(table.pane(step.namespace), step.keys, step.number, true);
+      countMany(counts.pane(step.namespace), step.keys, step.number, false);
       return;
     case "drop":
       table.drop(step.namespace);
+      counts.drop(step.namespace);
       return;
     case "restart":
       return;
   }
 }
 
-function countMany(pane: StatePane, counted: readonly Key[], by: number): void {
+function countMany(pane: StatePane, counted: readonly Key[], by: number, values: boolean): void {
   const batch = new KeyBatch(counted.length);
   for (const each of counted) batch.add(each);
   const slots = new Int32Array(counted.length);
@@ -199,12 +205,12 @@ function countMany(pane: StatePane, counted: readonly Key[], by: number): void {
   const counts = pane.numbers[0] as Float64Array;
   for (const slot of slots) {
     counts[slot]! += by;
-    pane.values[slot] = counts[slot];
+    if (values) pane.values[slot] = counts[slot];
   }
 }
 
 export function compare(backend: KeyedStateBackend, model: Model): void {
-  const { value, list, map, sum: total, table } = handlesOf(backend);
+  const { value, list, map, sum: total, table, counts: numbers } = handlesOf(backend);
   for (const name of ["value", "list", "map", "sum"] as const) {
     const expected = [...model.entries].filter(([, entry]) => entry[name] !== undefined).map(([encoding]) => encoding);
     expect([...backend.keys(name)].map((each) => encodeKey(each, "op")).sort()).toEqual(expected.sort());
@@ -224,8 +230,11 @@ export function compare(backend: KeyedStateBackend, model: Model): void {
     const pane = table.pane(namespace);
     expect(pane.size).toBe(counts.size);
     for (let slot = 0; slot < pane.size; slot++) {
-      const count = counts.get(encodeKey(pane.keyAt(slot), "op"));
+      const key = pane.keyAt(slot);
+      const count = counts.get(encodeKey(key, "op"));
+      const other = numbers.pane(namespace);
       expect([pane.numbers[0]?.[slot], pane.values[slot]]).toEqual([count, count]);
+      expect([other.size, other.numbers[0]?.[other.find(key)]]).toEqual([counts.size, count]);
     }
   }
 }

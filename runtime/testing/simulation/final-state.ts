@@ -4,7 +4,7 @@
  */
 
 import type { KeyGroupRange } from "../../../core/key-group.ts";
-import { dropsPlan, tablePlan } from "../../state/capture-tables.ts";
+import { dropsPlan, tablePlan } from "../../state/table-plans.ts";
 import { checkpointsToTry, openCheckpoint, readOperator } from "../../state/checkpoint-reader.ts";
 import type { CheckpointStore } from "../../state/checkpoint-store.ts";
 import { createMemoryBackend } from "../../state/memory-backend.ts";

@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { Epochs } from "../../../runtime/state/epochs.ts";
 import { KeyGroups } from "../../../runtime/state/key-groups.ts";
 import { KeyedEntries } from "../../../runtime/state/keyed-entries.ts";
-import { ABSENT } from "../../../runtime/state/state-column.ts";
 
 function entries(): KeyedEntries {
   return new KeyedEntries("op", new KeyGroups({ first: 0, last: 7 }, 8, "op"), false, new Epochs());
@@ -17,7 +16,7 @@ test("a key that is cleared frees its entry", () => {
     kept.write(a, key);
     kept.write(b, key);
     kept.clear(a);
-    expect([kept.index.size, kept.read(a), kept.read(b)]).toEqual([1, ABSENT, key]);
+    expect([kept.index.size, kept.read(a), kept.read(b)]).toEqual([1, undefined, key]);
     kept.clear(b);
     expect(kept.index.size).toBe(0);
   }
@@ -28,5 +27,5 @@ test("reading makes no entry", () => {
   const kept = entries();
   const a = kept.addColumn("a", "value");
   kept.select("x");
-  expect([kept.read(a), kept.index.size]).toEqual([ABSENT, 0]);
+  expect([kept.read(a), kept.index.size]).toEqual([undefined, 0]);
 });
