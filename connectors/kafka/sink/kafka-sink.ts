@@ -4,7 +4,7 @@ import type { Sink } from "../../../core/sink.ts";
 import { SINK_STEP_MS } from "../limits.ts";
 import { PlainWriter } from "./plain-writer.ts";
 import { type KafkaSinkOptions, settingsOf } from "./settings.ts";
-import { TransactionalWriter } from "./transactional-writer.ts";
+import { brokersOf, TransactionalWriter } from "./transactional-writer.ts";
 
 /**
  * Writes records to topics of Kafka, with any parallelism. Records of one subtask keep their order within a partition.
@@ -24,7 +24,7 @@ export function toKafka<T = unknown>(options: KafkaSinkOptions<T>): Sink<T> {
     timeout: { milliseconds: SINK_STEP_MS },
     writer: (context) =>
       settings.guarantee === "exactly-once"
-        ? new TransactionalWriter<T>(settings, context)
+        ? new TransactionalWriter<T>(settings, context, brokersOf(settings.connection))
         : new PlainWriter<T>(settings, context),
   });
 }

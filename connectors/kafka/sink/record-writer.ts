@@ -13,14 +13,19 @@ import type { KafkaSinkSettings } from "./settings.ts";
 export class RecordWriter<T> {
   readonly #settings: KafkaSinkSettings<T>;
   readonly #context: SinkContext;
-  readonly #client: KafkaClient;
+  readonly #client: Pick<KafkaClient, "partitionsOf">;
   readonly #outbox: Outbox;
   readonly #leftOut: Counter;
   readonly #topics = new Map<string, OutTopic>();
   /** The one that all records go to. */
   #only: OutTopic | undefined;
 
-  constructor(settings: KafkaSinkSettings<T>, context: SinkContext, client: KafkaClient, outbox: Outbox) {
+  constructor(
+    settings: KafkaSinkSettings<T>,
+    context: SinkContext,
+    client: Pick<KafkaClient, "partitionsOf">,
+    outbox: Outbox,
+  ) {
     this.#settings = settings;
     this.#context = context;
     this.#client = client;

@@ -16,6 +16,7 @@ import { randomUUID } from "node:crypto";
 import { assert } from "../../../core/assert.ts";
 import type { SinkContext, SinkWriter } from "../../../core/sink.ts";
 import type { Counter } from "../../../core/telemetry.ts";
+import type { KafkaOptions } from "../client/connection-options.ts";
 import { KafkaClient } from "../client/kafka-client.ts";
 import { KafkaFailure } from "../client/kafka-failure.ts";
 import type { ProducedBatch } from "../protocol/produce.ts";
@@ -30,10 +31,22 @@ import { takeOver } from "./take-over.ts";
 import type { TransactionPort } from "./transaction-port.ts";
 import { IdSlots } from "./transactional-ids.ts";
 
+/** What it works with; a test gives it brokers in memory. */
+export interface SinkBrokers {
+  readonly client: Pick<KafkaClient, "partitionsOf" | "leader" | "close">;
+  transactions(timeoutMs: number, signal: AbortSignal): TransactionPort & { readonly retries: number };
+}
+
+/** Those of a cluster. */
+export function brokersOf(connection: KafkaOptions): SinkBrokers {
+  const client = new KafkaClient(connection);
+  return { client, transactions: (timeoutMs, signal) => new KafkaTransactions(client, timeoutMs, signal) };
+}
+
 export class TransactionalWriter<T> implements SinkWriter<T> {
   readonly #settings: KafkaSinkSettings<T>;
   readonly #context: SinkContext;
-  readonly #client: KafkaClient;
+  readonly #client: SinkBrokers["client"];
   readonly #port: TransactionPort;
   readonly #outbox: Outbox;
   readonly #records: RecordWriter<T>;
@@ -44,12 +57,12 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
   readonly #closed = new AbortController();
   #transaction: OpenTransaction | undefined;
 
-  constructor(settings: KafkaSinkSettings<T>, context: SinkContext) {
+  constructor(settings: KafkaSinkSettings<T>, context: SinkContext, brokers: SinkBrokers) {
     this.#settings = settings;
     this.#context = context;
-    this.#client = new KafkaClient(settings.connection);
+    this.#client = brokers.client;
     const signal = AbortSignal.any([context.signal, this.#closed.signal]);
-    const transactions = new KafkaTransactions(this.#client, settings.transactionTimeoutMs, signal);
+    const transactions = brokers.transactions(settings.transactionTimeoutMs, signal);
     this.#port = transactions;
     this.#outbox = new Outbox({
       compression: settings.compression,
