@@ -14,6 +14,7 @@ const paramsOf: Readonly<Record<JobName, Readonly<Record<string, string | number
   windows: {},
   joins: {},
   recommender: { input: log },
+  kafka: {}, // its brokers and topics are of each round (`kafka-round.ts`)
 };
 
 /** @param folder for the output of its undisturbed run, by `millrace run`. */

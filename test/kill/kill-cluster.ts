@@ -63,6 +63,15 @@ export class KillCluster implements AsyncDisposable {
     this.#replace(victim, armed);
   }
 
+  /** The coordinator dies at a fault point, and another one takes its place so much later. */
+  async withoutCoordinator(armed: Armed, forMs: number): Promise<void> {
+    await this.kill("coordinator", 0, armed);
+    const late = sleep(HANGS_AFTER_MS, "late", { ref: false });
+    if ((await Promise.race([this.#coordinator.ended, late])) === "late") throw new Error(`nothing comes to ${armed}`);
+    await sleep(forMs);
+    this.#replace(this.#coordinator, undefined);
+  }
+
   /** Resolves when a process has killed itself, with its place taken by one that is `armed`; false when none has in time. */
   async killedItself(role: Role, withinMs: number, armed: Armed, meanwhile: () => Promise<void>): Promise<boolean> {
     const watched = role === "worker" ? this.#workers : [this.#coordinator];

@@ -3,7 +3,7 @@
 import { SeededRandom } from "../../runtime/testing/seeded-random.ts";
 import { type Point, points } from "./points.ts";
 
-export type JobName = "windows" | "joins" | "recommender";
+export type JobName = "windows" | "joins" | "recommender" | "kafka";
 
 export const jobNames: readonly JobName[] = ["windows", "joins", "recommender"];
 
@@ -15,7 +15,9 @@ export type Strike =
       readonly process: Point["process"];
       readonly which: number;
       readonly afterMs: number;
-    };
+    }
+  /** Something that the job depends on goes away, by kill -9, and comes back. */
+  | { readonly kind: "outage"; readonly of: readonly number[]; readonly forMs: number };
 
 export interface Round {
   readonly number: number;
@@ -33,6 +35,8 @@ export interface PlanOptions {
   readonly pointsARound: number;
   /** Kills at random moments a round. */
   readonly randomARound: number;
+  /** Default: all that any job comes to. */
+  readonly points?: readonly Point[];
 }
 
 const NTH_MAX = 3;
@@ -43,12 +47,13 @@ const PEACEFUL = 1;
 /** The same options give the same rounds, and so does any number of rounds for those that it has. */
 export function roundsOf(options: PlanOptions): readonly Round[] {
   const random = new SeededRandom(options.seed);
+  const all = options.points ?? points;
   const running = new Deck(
-    points.filter(({ when }) => when !== "ending"),
+    all.filter(({ when }) => when !== "ending"),
     random,
   );
   const ending = new Deck(
-    points.filter(({ when }) => when === "ending"),
+    all.filter(({ when }) => when === "ending"),
     random,
   );
   return Array.from({ length: options.rounds }, (_, at) => {
@@ -63,11 +68,11 @@ export function roundsOf(options: PlanOptions): readonly Round[] {
 }
 
 /** Each fault point once, in so many rounds. A process that takes another's place is armed, so few die for nothing. */
-export function everyPointOnce(job: JobName, rounds: number): readonly Round[] {
+export function everyPointOnce(job: JobName, rounds: number, of: readonly Point[] = points): readonly Round[] {
   const once = (point: Point): Strike => ({ kind: "point", point, nth: 1 });
   const byProcess = (process: Point["process"]) =>
-    points.filter((point) => point.process === process && point.when !== "ending").map(once);
-  const ending = points.filter(({ when }) => when === "ending").map(once);
+    of.filter((point) => point.process === process && point.when !== "ending").map(once);
+  const ending = of.filter(({ when }) => when === "ending").map(once);
   return Array.from({ length: rounds }, (_, at) => {
     const strikes = [...byProcess("worker"), ...byProcess("coordinator")].filter(
       (_strike, turn) => turn % rounds === at,
@@ -116,6 +121,7 @@ class Deck<T> {
 }
 
 export function textOf(strike: Strike): string {
+  if (strike.kind === "outage") return `kill -9 broker ${strike.of.join(" and ")} for ${strike.forMs} ms`;
   return strike.kind === "point"
     ? `${strike.point.name}${strike.nth === 1 ? "" : `:${strike.nth}`}`
     : `kill -9 ${strike.process}${strike.process === "worker" ? ` ${strike.which + 1}` : ""} after ${strike.afterMs} ms`;

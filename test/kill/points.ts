@@ -11,8 +11,9 @@ export interface Point {
    * failing    when a region of a job has failed
    * savepoint  when somebody wants a savepoint
    * ending     when a job comes to its end
+   * timedOut   when a checkpoint is complete for longer than its transactions may be open, and none is ended
    */
-  readonly when: "running" | "restarting" | "failing" | "savepoint" | "ending";
+  readonly when: "running" | "restarting" | "failing" | "savepoint" | "ending" | "timedOut";
 }
 
 export const points: readonly Point[] = [
@@ -60,4 +61,14 @@ export const points: readonly Point[] = [
   { name: "store.file-renamed", process: "coordinator", when: "running" },
   { name: "store.manifest-deleted", process: "coordinator", when: "running" },
   { name: "store.blocks-deleted", process: "coordinator", when: "running" },
+];
+
+/** Those of the Kafka sink, to which only a job with one comes. */
+export const kafkaPoints: readonly Point[] = [
+  { name: "kafka.begun", process: "worker", when: "running" },
+  { name: "kafka.produced", process: "worker", when: "running" },
+  { name: "kafka.marked", process: "worker", when: "running" },
+  { name: "kafka.ended", process: "worker", when: "running" },
+  { name: "kafka.fenced", process: "worker", when: "timedOut" },
+  { name: "kafka.rewritten", process: "worker", when: "timedOut" },
 ];

@@ -18,6 +18,12 @@ export interface RoundJob {
   readonly params: Readonly<Record<string, string | number>>;
   /** Of the undisturbed run. */
   readonly expected: Output;
+  /** What it has published; default: what its folders hold. */
+  readonly found?: () => Promise<Output>;
+  /** What an outage is. */
+  readonly outage?: (of: readonly number[], forMs: number) => Promise<void>;
+  /** How long its transactions may be open; a checkpoint's are aborted when the coordinator is away for twice as long. */
+  readonly transactionMs?: number;
 }
 
 export interface RoundResult {
@@ -39,7 +45,7 @@ const OTHER_AFTER_MS = 8_000;
 /** @throws when the job does not finish, or not with the output of the undisturbed run. */
 export async function runRound(folder: string, { strikes, ending }: Round, job: RoundJob): Promise<RoundResult> {
   await using cluster = await KillCluster.start(folder);
-  const striking = new Striking(cluster);
+  const striking = new Striking(cluster, job);
   try {
     await cluster.submit(job.bundle, job.params);
     await cluster.reaches("RUNNING");
@@ -49,7 +55,7 @@ export async function runRound(folder: string, { strikes, ending }: Round, job: 
     cluster.open();
     await cluster.reaches("FINISHED");
     const attempts = await cluster.attempt();
-    expectSame(await outputOf(cluster.output), job.expected);
+    expectSame(await (job.found ?? (() => outputOf(cluster.output)))(), job.expected);
     return { kills: striking.kills, missed: striking.missed, recoveryMs: striking.recoveryMs, attempts };
   } catch (error) {
     const history = await cluster.exceptions();
@@ -68,15 +74,18 @@ class Striking {
   readonly missed: string[] = [];
   readonly recoveryMs: number[] = [];
   readonly #cluster: KillCluster;
+  readonly #job: RoundJob;
   /** Which kind of process waits armed for the next strike. */
   #armed: Role | undefined;
 
-  constructor(cluster: KillCluster) {
+  constructor(cluster: KillCluster, job: RoundJob) {
     this.#cluster = cluster;
+    this.#job = job;
   }
 
   /** `next`: for which a process that takes another's place is armed, if it is of the same kind. */
   async strike(strike: Strike, next: Strike | undefined): Promise<void> {
+    if (strike.kind === "outage") return await this.#outage(strike);
     const before = await this.#cluster.attempt();
     if (strike.kind === "random") await this.#atRandom(strike, armedFor(next, strike.process));
     else await this.#atPoint(strike, armedFor(next, strike.point.process));
@@ -85,6 +94,17 @@ class Striking {
     if (this.#armed !== undefined || (strike.kind === "point" && strike.point.when === "ending")) return;
     await this.#cluster.reaches("RUNNING", before);
     this.recoveryMs.push(performance.now() - from);
+  }
+
+  /** The job may start again or not; it goes on when what was away is back. */
+  async #outage({ of, forMs }: Strike & { kind: "outage" }): Promise<void> {
+    this.kills.push(...of.map((broker) => `broker ${broker}`));
+    const from = performance.now();
+    await this.#job.outage?.(of, forMs);
+    const completed = await this.#cluster.completedCheckpoints();
+    do await this.#cluster.reaches("RUNNING");
+    while ((await this.#cluster.completedCheckpoints()) <= completed);
+    this.recoveryMs.push(performance.now() - from - forMs);
   }
 
   async #atRandom({ process, which, afterMs }: Strike & { kind: "random" }, armed: Armed): Promise<void> {
@@ -123,7 +143,11 @@ class Striking {
         await cluster.kill("worker", 0, undefined);
         return;
       }
-      if (when === "savepoint") await cluster.savepoint();
+      if (when === "timedOut") {
+        this.kills.push("coordinator.completion-stored");
+        await cluster.withoutCoordinator("coordinator.completion-stored:1", 2 * (this.#job.transactionMs ?? 0));
+        done = false;
+      } else if (when === "savepoint") await cluster.savepoint();
       else if (when === "failing") await cluster.kill("worker", 0, undefined);
       else cluster.open();
     };

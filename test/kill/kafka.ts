@@ -1,0 +1,116 @@
+/**
+ * Kills what writes to Kafka exactly once, and Kafka itself, with -9, and has the Java consumer say what is there.
+ *
+ *   npm run test:kafka:kill -- [--rounds 20] [--seed N] [--round R]
+ *
+ * On a cluster of three brokers, of which transactions may be open for 5 s. Of ten rounds, in six processes of the job die at
+ * the steps of checkpoints and of the sink's protocol and at random; in three brokers die one after the other, each while
+ * the job writes; in one all of them are away for 20 s. Ends with 1 when a record was lost or came twice.
+ */
+
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { bundleJob } from "../../runtime/bundle/bundle-job.ts";
+import { SeededRandom } from "../../runtime/testing/seeded-random.ts";
+import { endAll, workFolder } from "../integration/cluster/process.ts";
+import { KafkaCluster } from "../kafka-broker/kafka-cluster.ts";
+import { kafkaRound } from "./kafka-round.ts";
+import { type Round, roundsOf, type Strike, textOf } from "./plan.ts";
+import { kafkaPoints, points } from "./points.ts";
+import { type RoundResult, runRound } from "./run-round.ts";
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "20" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    round: { type: "string" },
+  },
+});
+const seed = Number(values.seed);
+const TRANSACTION_MS = 5000;
+const OUTAGE_MS = 20_000;
+const NODES = [1, 2, 3] as const;
+const COUNT = 20_000;
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** The steps at which a process dies in a round are followed by the sink's own: they are what this is about. */
+const steps = [...kafkaPoints, ...kafkaPoints, ...points.filter(({ name }) => /^(sink|coordinator)\./.test(name))];
+
+const processRounds = roundsOf({
+  ...{ seed, jobs: ["kafka"], rounds: Math.max(Number(values.rounds), Number(values.round ?? 0)) },
+  ...{ pointsARound: 2, randomARound: 1, points: steps },
+});
+
+const rounds = processRounds
+  .map((round) => disturbed(round, new SeededRandom(seed + round.number)))
+  .filter(({ number }) => values.round === undefined || number === Number(values.round));
+
+function disturbed(round: Round, random: SeededRandom): Round {
+  const turn = (round.number - 1) % 10;
+  if (turn < 6) return round;
+  const byProcess: Strike = { kind: "random", process: "worker", which: 0, afterMs: Math.floor(random.next() * 600) };
+  if (turn === 9) return { ...round, strikes: [{ kind: "outage", of: NODES, forMs: OUTAGE_MS }, byProcess] };
+  const first = Math.floor(random.next() * 3);
+  const rolling = NODES.map((_, at): Strike => {
+    return { kind: "outage", of: [((first + at) % 3) + 1], forMs: 200 + Math.floor(random.next() * 3000) };
+  });
+  return { ...round, strikes: [...rolling, byProcess] };
+}
+
+async function main(): Promise<void> {
+  await using kafka = await KafkaCluster.start({
+    nodes: 3,
+    heapMegabytes: 256,
+    settings: { "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500" },
+  });
+  const bundle = await bundleJob(join(import.meta.dirname, "jobs/kafka.ts"));
+  const outage = async (of: readonly number[], forMs: number): Promise<void> => {
+    await Promise.all(of.map((id) => kafka.kill(id)));
+    await sleep(forMs);
+    await Promise.all(of.map((id) => kafka.restart(id)));
+  };
+  const results: RoundResult[] = [];
+  for (const round of rounds) {
+    await using folder = await workFolder();
+    const from = performance.now();
+    try {
+      const options = {
+        brokers: kafka.brokers,
+        bundle,
+        count: COUNT,
+        transactionMs: TRANSACTION_MS,
+        replicas: 3,
+        outage,
+      };
+      const result = await runRound(folder.path, round, await kafkaRound(options));
+      results.push(result);
+      const seconds = ((performance.now() - from) / 1000).toFixed(1);
+      say(`round ${round.number}: ${result.kills.join(", ")}; ${result.attempts} attempts, ${seconds} s`);
+    } catch (error) {
+      say(`round ${round.number} FAILED: ${(error as Error).message}`);
+      say(`  planned: ${round.strikes.map(textOf).join(", ")}`);
+      say(`  again:   npm run test:kafka:kill -- --seed ${seed} --round ${round.number}`);
+    }
+  }
+  summary(results);
+}
+
+function summary(results: readonly RoundResult[]): void {
+  const kills = Map.groupBy(
+    results.flatMap((result) => result.kills),
+    (name) => name,
+  );
+  const counted = [...kills].map(([name, all]) => `${name} ${all.length}`).sort();
+  say(`\n${results.length} of ${rounds.length} rounds: each record once, seed ${seed}`);
+  say(`kills: ${counted.join(", ")}`);
+  if (results.length < rounds.length) process.exitCode = 1;
+}
+
+process.once("SIGINT", () => void endAll().then(() => process.exit(130)));
+try {
+  await main();
+} finally {
+  await endAll();
+}
