@@ -46,6 +46,12 @@ export const READ_BYTES = 256 * 1024;
 /** How long a reader waits for records at a time: a checkpoint that is due waits with it. */
 export const READ_WAIT_MS = 20;
 
+/**
+ * How long a commit to a consumer group is tried, and how long the end of a job waits for the last one: a coordinator that
+ * moves is found again by then, and it is for monitoring only.
+ */
+export const GROUP_COMMIT_WITHIN_MS = 10_000;
+
 /** How long a job that starts waits for a topic that is not there: one that is made at the same time is there by then. */
 export const TOPIC_WITHIN_MS = 10_000;
 

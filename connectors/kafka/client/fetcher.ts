@@ -7,7 +7,8 @@
  * backpressure. `pause` does the same on purpose.
  *
  *   idle ──asked──► asked ──records──► ready ──taken──► idle
- *                     └──none, or a failure that passes──► idle, after a pause
+ *                     ├──none, or a failure that passes──► idle, after a pause
+ *                     └──the offset is lost──► idle, at another one when `placeOf` has said which
  */
 
 import { offsetBehind } from "../codec/batch-header.ts";
@@ -28,6 +29,8 @@ import { accepted, KafkaFailure, refusal } from "./kafka-failure.ts";
 export interface FetcherOptions extends Partial<FetchOptions> {
   /** How long a partition may fail in ways that pass; default 2 min. */
   readonly withinMs?: number;
+  /** Where a partition goes on that does not have the offset any more that is next. Absent: that is a failure. */
+  readonly placeOf?: (partition: TopicPartition, lost: number) => Promise<number>;
 }
 
 export interface FetchedRecords extends TopicPartition {
@@ -47,10 +50,13 @@ interface Followed extends TopicPartition {
   failingSince: number;
 }
 
+const OFFSET_OUT_OF_RANGE = 1;
+
 export class Fetcher {
   readonly #client: KafkaClient;
   readonly #options: FetchOptions;
   readonly #withinMs: number;
+  readonly #placeOf: FetcherOptions["placeOf"];
   readonly #followed = new Map<string, Followed>();
   readonly #asked = new Set<number>();
   readonly #ready: { readonly of: Followed; readonly fetched: FetchedPartition; readonly from: number }[] = [];
@@ -65,6 +71,7 @@ export class Fetcher {
   constructor(client: KafkaClient, options: FetcherOptions) {
     this.#client = client;
     this.#withinMs = options.withinMs ?? RETRY_WITHIN_MS;
+    this.#placeOf = options.placeOf;
     this.#options = {
       committedOnly: options.committedOnly ?? true,
       waitMs: options.waitMs ?? FETCH_WAIT_MS,
@@ -184,6 +191,10 @@ export class Fetcher {
     const { topic, partition, error, buffer, records } = fetched;
     const of = partitions.find((each) => each.of.topic === topic && each.of.partition === partition)?.of;
     if (of === undefined || this.#followed.get(keyOf(of)) !== of) return;
+    if (error === OFFSET_OUT_OF_RANGE && this.#placeOf !== undefined) {
+      this.#replace(of, this.#placeOf({ topic, partition }, of.offset));
+      return;
+    }
     if (error !== 0) {
       this.#failed(of, refusal(error, `reading partition ${partition} of "${topic}" at offset ${of.offset}`));
       return;
@@ -195,6 +206,19 @@ export class Fetcher {
     this.#ready.push({ of, fetched, from: of.offset });
     of.offset = offsetBehind(buffer, records.start, records.end, of.offset);
     this.#wake();
+  }
+
+  /** It goes on where the promise says, and is not asked for before. */
+  #replace(of: Followed, place: Promise<number>): void {
+    of.state = "ready";
+    place.then(
+      (offset) => {
+        of.offset = offset;
+        of.state = "idle";
+        this.#pump();
+      },
+      (cause: unknown) => this.#failed(of, cause),
+    );
   }
 
   /** A failure that passes is waited for, longer each time; another one, or one that does not pass, ends all. */

@@ -29,14 +29,18 @@ export class RecordSet {
   nextOffset: number;
   /** Records of aborted transactions that were left out. */
   abortedRecords = 0;
+  readonly #options: RecordSetOptions;
   readonly #bytes: Buffer;
+  readonly #start: number;
   readonly #end: number;
   readonly #bytesMax: number;
   readonly #aborted: AbortedTransactions | undefined;
   #at: number;
 
   constructor(bytes: Buffer, start: number, end: number, options: RecordSetOptions) {
+    this.#options = options;
     this.#bytes = bytes;
+    this.#start = start;
     this.#at = start;
     this.#end = end;
     this.#bytesMax = options.batchBytesMax ?? BATCH_BYTES_MAX;
@@ -45,6 +49,11 @@ export class RecordSet {
     if (end > start && readBatchHeader(bytes, start, end) === undefined) {
       throw damaged(`${end - start} bytes that hold no whole record batch`);
     }
+  }
+
+  /** The same records again, from an offset on. */
+  again(from: number): RecordSet {
+    return new RecordSet(this.#bytes, this.#start, this.#end, { ...this.#options, from });
   }
 
   /**

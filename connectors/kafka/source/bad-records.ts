@@ -14,6 +14,7 @@ export interface BadRecord {
   readonly timestamp: number;
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
+  readonly headers: readonly { readonly key: string; readonly value: Uint8Array | null }[];
   /** What is wrong with it. */
   readonly error: string;
 }
@@ -21,7 +22,10 @@ export interface BadRecord {
 export interface BadRecordOptions {
   /** "fail" ends the job with INPUT_FORMAT at the first bad record. Default "fail". */
   readonly onBadRecord?: "skip" | "fail";
-  /** Where bad records go that are skipped: read it with `stream.sideOutput(tag)`. Absent: they are counted and logged. */
+  /**
+   * Where bad records go that are skipped: read it with `stream.sideOutput(tag)`, and write it to a topic with
+   * `toDeadLetters`. Absent: they are counted and logged.
+   */
   readonly badRecords?: OutputTag<BadRecord>;
 }
 
@@ -53,7 +57,8 @@ export class BadRecords {
     const { badRecords } = this.#options;
     if (badRecords !== undefined) {
       const [key, value] = [copy(record.key), copy(record.value)];
-      this.#context.side(badRecords, { topic, partition, offset, timestamp, key, value, error }, NO_TIMESTAMP);
+      const headers = record.headers.map((header) => ({ key: header.key, value: copy(header.value) }));
+      this.#context.side(badRecords, { topic, partition, offset, timestamp, key, value, headers, error }, NO_TIMESTAMP);
     }
     const place = `${topic}/${partition}`;
     if (this.#warned.has(place)) return;

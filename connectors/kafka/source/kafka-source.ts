@@ -8,6 +8,7 @@ import { connectionOptions, type KafkaOptions } from "../client/connection-optio
 import { KafkaClient } from "../client/kafka-client.ts";
 import { TOPIC_WITHIN_MS } from "../limits.ts";
 import type { BadRecordOptions } from "./bad-records.ts";
+import type { OnLostOffset } from "./lost-offsets.ts";
 import { endsOf, type KafkaEnd, type KafkaStart, startsOf } from "./places.ts";
 import { ShareReader } from "./share-reader.ts";
 import { type KafkaShare, redistribute, type SharePartition, sharesOf } from "./shares.ts";
@@ -29,6 +30,15 @@ export interface KafkaSourceOptions<T> extends KafkaOptions, BadRecordOptions {
   readonly committedOnly?: boolean;
   /** How often it looks for new partitions and topics. Default 1 min. */
   readonly discoverEvery?: Duration;
+  /** When records that are next are not kept any more. Default "fail", with KAFKA_OFFSET. */
+  readonly onLostOffset?: OnLostOffset;
+  /**
+   * A consumer group to which offsets are committed for monitoring, when a checkpoint is complete that holds them. The job
+   * itself goes on from its checkpoints. The group must have no consumers. Default: none.
+   */
+  readonly group?: string;
+  /** How often offsets are committed in a job without checkpoints. Default 5 s. */
+  readonly commitEvery?: Duration;
   /** Names the operator. Default "kafka:" and the topics. */
   readonly name?: string;
 }
@@ -41,9 +51,13 @@ export interface KafkaSourceSettings<T> extends BadRecordOptions {
   readonly committedOnly: boolean;
   readonly bounded: boolean;
   readonly discoverMs: number;
+  readonly onLostOffset: OnLostOffset;
+  readonly group: { readonly name: string; readonly everyMs: number } | undefined;
 }
 
 const DISCOVER_EVERY = "1m";
+const COMMIT_EVERY = "5s";
+const onLostOffsets: readonly OnLostOffset[] = ["fail", "earliest", "latest"];
 
 /**
  * Reads topics of Kafka, all partitions at the same time, each by one subtask. Records have Kafka's timestamps. They keep
@@ -56,6 +70,8 @@ const DISCOVER_EVERY = "1m";
  * Only records of committed transactions are read, unless `committedOnly` is false. Checksums are checked. A record that
  * cannot be read fails the job, or is skipped (`onBadRecord`), counted in the metric `badRecords` and sent to `badRecords`.
  * Records that `value` leaves out are counted in `recordsLeftOut`.
+ *
+ * Each partition is a part of its own for `watermarks` of `env.from`.
  *
  * @throws MillraceError BAD_OPTION; when the job runs, one of the codes that begin with KAFKA_, or INPUT_FORMAT.
  */
@@ -91,9 +107,23 @@ function settingsOf<T>(options: KafkaSourceOptions<T>): KafkaSourceSettings<T> {
     committedOnly: options.committedOnly ?? true,
     bounded: options.until !== undefined,
     discoverMs: positiveDurationMs(options.discoverEvery ?? DISCOVER_EVERY, "discoverEvery of kafka"),
+    onLostOffset: lostOption(options.onLostOffset ?? "fail"),
+    group: groupOf(options),
     ...(onBadRecord !== undefined && { onBadRecord }),
     ...(badRecords !== undefined && { badRecords }),
   };
+}
+
+function lostOption(given: OnLostOffset): OnLostOffset {
+  if (onLostOffsets.includes(given)) return given;
+  const known = onLostOffsets.map((each) => JSON.stringify(each)).join(", ");
+  throw new MillraceError("BAD_OPTION", `onLostOffset of kafka is one of ${known}, got ${JSON.stringify(given)}`);
+}
+
+function groupOf<T>({ group, commitEvery }: KafkaSourceOptions<T>): KafkaSourceSettings<T>["group"] {
+  const everyMs = positiveDurationMs(commitEvery ?? COMMIT_EVERY, "commitEvery of kafka");
+  if (group === "") throw new MillraceError("BAD_OPTION", "group of kafka is empty");
+  return group === undefined ? undefined : { name: group, everyMs };
 }
 
 async function partitionsAt<T>(

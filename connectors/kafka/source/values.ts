@@ -5,7 +5,12 @@ import type { RecordColumns } from "../codec/record-columns.ts";
 import type { Deserialise, RecordView } from "./deserialise.ts";
 
 /** What the program says of values. */
-export type ValueOption<T> = Format<T> | Deserialise<T>;
+export type ValueOption<T> = Format<T> | RecordFormat<T> | Deserialise<T>;
+
+/** Makes values of whole records, as `upserts` does. */
+export interface RecordFormat<T> {
+  reader(columns: RecordColumns): ValueReader<T>;
+}
 
 export interface ValueReader<T> {
   /** What has to be waited for before the record at this place can be read; undefined: nothing. */
@@ -15,7 +20,8 @@ export interface ValueReader<T> {
 }
 
 export function valueReader<T>(value: ValueOption<T>, columns: RecordColumns, view: RecordView): ValueReader<T> {
-  return isFormat(value) ? new FormatReader(value as Format<T>, columns) : new FunctionReader(value, view);
+  if (typeof value === "function") return new FunctionReader(value, view);
+  return isFormat(value) ? new FormatReader(value as Format<T>, columns) : (value as RecordFormat<T>).reader(columns);
 }
 
 /** By a format: records without a value are left out. */
@@ -26,14 +32,15 @@ class FormatReader<T> implements ValueReader<T> {
 
   constructor(format: Format<T>, columns: RecordColumns) {
     this.#columns = columns;
-    const decoder = format.decoder();
-    this.#decoder = decoder;
-    if (decoder.prepare === undefined) return;
-    this.prepare = (row) => {
-      const length = columns.valueLengths[row] as number; // the row is below the count
-      const start = columns.valueStarts[row] as number; // likewise
-      return length < 0 ? undefined : decoder.prepare?.(columns.bytes, start, start + length);
-    };
+    this.#decoder = format.decoder();
+    if (this.#decoder.prepare !== undefined) this.prepare = (row) => this.#prepare(row);
+  }
+
+  #prepare(row: number): Promise<void> | undefined {
+    const { valueLengths, valueStarts, bytes } = this.#columns;
+    const length = valueLengths[row] as number; // the row is below the count
+    const start = valueStarts[row] as number; // likewise
+    return length < 0 ? undefined : this.#decoder.prepare?.(bytes, start, start + length);
   }
 
   read(row: number): T | undefined {
