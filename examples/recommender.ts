@@ -70,7 +70,7 @@ async function main(): Promise<void> {
       whole: handle.collect<WindowMetrics>("metrics").at(-1),
       shoppers: handle.collect<Shopper>("shoppers"),
       cpuSeconds: (user + system) / 1e6,
-      files: [`${values.output}/recommendations.jsonl`, `${values.output}/recommender-metrics.jsonl`],
+      written: [`${values.output}/recommendations.jsonl`, `${values.output}/recommender-metrics.jsonl`],
     }),
   );
 }

@@ -9,13 +9,25 @@ import { type Answer, outcome, type Recommendation } from "./outcome.ts";
 import { type RetailRow, type ShopperEvent, withTime } from "./rows.ts";
 import { visitKey, visits } from "./visits.ts";
 
-/** `shuffleSeed`: baskets are shuffled by it; null: they stay as recorded. */
+/**
+ * From rows of which each subtask reads its own in order. `shuffleSeed`: baskets are shuffled by it; null: they stay as
+ * recorded.
+ */
 export function recommendations(rows: DataStream<RetailRow>, shuffleSeed: number | null): DataStream<Recommendation> {
-  const events = rows
-    .filter(withTime(), { name: "with-time" })
-    .withTimestamps((row) => row.timestamp)
-    .keyBy(visitKey)
-    .process("visits", visits(shuffleSeed));
+  const timed = rows.filter(withTime(), { name: "with-time" }).withTimestamps((row) => row.timestamp);
+  return timedRecommendations(timed, shuffleSeed);
+}
+
+/** From rows whose source makes watermarks, of each partition that a subtask reads. */
+export function partitionedRecommendations(
+  rows: DataStream<RetailRow>,
+  shuffleSeed: number | null,
+): DataStream<Recommendation> {
+  return timedRecommendations(rows.filter(withTime(), { name: "with-time" }), shuffleSeed);
+}
+
+function timedRecommendations(rows: DataStream<RetailRow>, shuffleSeed: number | null): DataStream<Recommendation> {
+  const events = rows.keyBy(visitKey).process("visits", visits(shuffleSeed));
 
   const ordered = events
     .keyBy(() => 0)

@@ -8,10 +8,10 @@ export interface RunSummary {
   readonly whole: WindowMetrics | undefined;
   readonly shoppers: readonly Shopper[];
   readonly cpuSeconds: number;
-  readonly files: readonly string[];
+  readonly written: readonly string[];
 }
 
-export function summaryOf({ metrics, whole, shoppers, cpuSeconds, files }: RunSummary): string {
+export function summaryOf({ metrics, whole, shoppers, cpuSeconds, written }: RunSummary): string {
   const seconds = metrics.elapsedMs / 1000;
   const events = whole?.events ?? 0;
   return [
@@ -21,7 +21,7 @@ export function summaryOf({ metrics, whole, shoppers, cpuSeconds, files }: RunSu
     ...evaluationOf(whole),
     ...shoppers.flatMap(shopperOf),
     "",
-    `Written: ${files.join(", ")}`,
+    `Written: ${written.join(", ")}`,
     "",
   ].join("\n");
 }
@@ -30,7 +30,7 @@ function rowsRead(metrics: JobMetrics): number {
   return metrics.vertices.reduce((rows, vertex) => rows + (vertex.source ? vertex.recordsIn : 0), 0);
 }
 
-/** The first list, after so many milliseconds since the program's start. */
+/** The first list, after so many milliseconds since the start. */
 export function firstListOf(shopper: Shopper, ms: number): string {
   return `First list after ${(ms / 1000).toFixed(2)} s: shopper ${shopper.user_id} gets ${shopper.recommended.slice(0, 3).map(title).join(", ")}`;
 }

@@ -46,6 +46,7 @@ const table: ReadonlyMap<number, BrokerError> = new Map<number, BrokerError>([
   [29, denied("TOPIC_AUTHORIZATION_FAILED")],
   [30, denied("GROUP_AUTHORIZATION_FAILED")],
   [31, denied("CLUSTER_AUTHORIZATION_FAILED")],
+  [32, refused("INVALID_TIMESTAMP")],
   [35, { name: "UNSUPPORTED_VERSION", remedy: "none", code: "KAFKA_VERSION" }],
   [36, { name: "TOPIC_ALREADY_EXISTS", remedy: "none", code: "KAFKA_TOPIC" }],
   [37, refused("INVALID_PARTITIONS")],
