@@ -1,127 +1,185 @@
 /**
- * The Kafka connector beside kafkajs, on one real broker in the same session: fetching, fetching and decoding JSON, and
- * producing. Values of 200 bytes, 4 partitions, no compression, all replicas acknowledge.
+ * Millrace on Kafka beside its peers, on one real broker in one session, each run in a process of its own, in turns.
  *
- *   node bench/kafka.ts [--messages 1000000] [--repeats 5] [--json]
+ *   node bench/kafka.ts [--cases j1,latency] [--peers ours,kafkajs,streams,flink] [--messages 1000000] [--repeats 3] [--json]
  *
- * The broker is that of KAFKA_BROKERS, or one that is started here. Each case runs in a process of its own, in turns; what
- * it read is checked by count and sum, and what it wrote is read back and checked likewise.
+ *   produce fetch fetch-json                      the client alone: values of 200 bytes, all replicas acknowledge
+ *   j1-exactly-once j1-at-least-once              decode JSON, keep half, map, encode, produce; commits every second
+ *   j2-exactly-once                               count by key in windows of 10 s of event time; commits every second
+ *   latency-at-least-once latency-exactly-once    J1 at 10,000 messages a second; exactly once with commits every 100 ms
+ *
+ * `--cases` takes beginnings of these names. 4 partitions, no compression. The broker is that of KAFKA_BROKERS, or one that is
+ * started here. All that is written is checked by count and checksum; Linux, as CPU and memory are read from /proc. Kafka
+ * Streams and Flink need Java 17 and Maven, which builds them at the first use.
  */
 
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Kafka, logLevel } from "kafkajs";
-import { calmKafkajs } from "../connectors/kafka/client/kafkajs.ts";
-import type { Figures } from "./repeat.ts";
+import { MillraceError } from "millrace";
+import { expectedOfJ1, expectedOfJ2, VALUE_BYTES } from "./kafka/bids.ts";
+import { newTopic, PARTITIONS, startBroker } from "./kafka/broker.ts";
+import { runJob } from "./kafka/job-case.ts";
+import { type Peer, peers } from "./kafka/peers.ts";
+import { fill } from "./kafka/topics.ts";
 
 const { values } = parseArgs({
   options: {
+    cases: { type: "string", default: "" },
+    peers: { type: "string", default: "ours,kafkajs" },
     messages: { type: "string", default: "1000000" },
-    repeats: { type: "string", default: "5" },
+    repeats: { type: "string", default: "3" },
     json: { type: "boolean", default: false },
   },
 });
-calmKafkajs();
-const partitions = 4;
-const turn = 2000 * partitions;
+
+interface Case {
+  readonly name: string;
+  /** What the figure of this name is to stay below. */
+  readonly goals: Readonly<Record<string, number>>;
+  readonly peers: readonly Peer[];
+  readonly measure: (peer: Peer) => Promise<Row>;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** Of the client cases: each partition has a stretch of so many messages in turn. */
+const turn = 2000 * PARTITIONS;
 const messages = Math.ceil(Number(values.messages) / turn) * turn;
-const peers = ["ours", "kafkajs"] as const;
-const cases = ["produce", "fetch", "fetch-json"] as const;
-
-/** CPU-seconds a million messages that ours is to stay below. */
-const goals = { produce: 1.1, fetch: 0.5, "fetch-json": 1.1 } as const;
-
-type Case = (typeof cases)[number];
-type Peer = (typeof peers)[number];
-
 await using broker = await startBroker();
-const input = await newTopic("bench-input");
-run("ours", "produce", input);
-const runs = new Map<string, Figures[]>();
-for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
-  for (const what of cases) for (const peer of peers) await measure(peer, what);
-}
-report();
+const { brokers } = broker;
+const filled = new Map<string, Promise<string>>();
 
-async function measure(peer: Peer, what: Case): Promise<void> {
-  const topic = what === "produce" ? await newTopic("bench-output") : input;
-  const figures = run(peer, what, topic);
-  if (what === "produce") {
-    run("ours", "fetch-json", topic); // checks what was written
-    await withAdmin((admin) => admin.deleteTopics({ topics: [topic] }));
-  }
-  runs.set(`${what} ${peer}`, [...(runs.get(`${what} ${peer}`) ?? []), figures]);
-}
+const perMillion = (cpu: number) => ({ cpu_s_per_million: cpu });
+const memoryAndStart = { peak_rss_mb: 250, first_output_s: 0.8 };
+const latency = (p50: number, p99: number) => ({ p50_ms: p50, p99_ms: p99 });
 
-function run(peer: Peer, what: Case, topic: string): Figures {
-  const script = fileURLToPath(new URL("./kafka-client.ts", import.meta.url));
-  const args = [script, broker.addresses, topic, String(messages), peer, what];
-  const child = spawnSync(process.execPath, args, {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, KAFKAJS_NO_PARTITIONER_WARNING: "1" },
-    timeout: 300_000,
-  });
-  if (child.status !== 0) throw new Error(`${what} by ${peer} failed with ${child.status ?? child.signal}`);
-  return JSON.parse(child.stdout) as Figures;
-}
+const cases: readonly Case[] = [
+  { name: "produce", goals: perMillion(1.1), peers: ["ours", "kafkajs"], measure: produce },
+  { name: "fetch", goals: perMillion(0.5), peers: ["ours", "kafkajs"], measure: (peer) => fetch(peer, "fetch") },
+  {
+    name: "fetch-json",
+    goals: perMillion(1.1),
+    peers: ["ours", "kafkajs"],
+    measure: (peer) => fetch(peer, "fetch-json"),
+  },
+  jobCase("j1", "exactly-once", { ...perMillion(2.7), ...memoryAndStart }),
+  jobCase("j1", "at-least-once", { ...perMillion(2.5), ...memoryAndStart }),
+  jobCase("j2", "exactly-once", { ...perMillion(2.5), peak_rss_mb: 250 }),
+  latencyCase("at-least-once", 1000, latency(4, 50)),
+  latencyCase("exactly-once", 100, latency(80, 200)),
+];
 
-function report(): void {
-  if (!values.json) {
-    const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}`;
-    process.stdout.write(
-      `Kafka: ${messages} messages of 200 bytes, 4 partitions\n${machine}, ${values.repeats} runs each\n\n`,
+await measureAll();
+
+async function measureAll(): Promise<void> {
+  const wanted = values.cases.split(",");
+  const chosen = cases.filter(({ name }) => wanted.some((beginning) => name.startsWith(beginning)));
+  const among = values.peers.split(",");
+  const unknown = among.filter((peer) => !peers.some((each) => each === peer));
+  if (chosen.length === 0 || unknown.length > 0) {
+    const known = `cases are ${cases.map(({ name }) => name).join(", ")}; peers are ${peers.join(", ")}`;
+    throw new MillraceError(
+      "BAD_OPTION",
+      `Nothing to measure for --cases ${values.cases} --peers ${values.peers}: ${known}`,
     );
   }
-  for (const what of cases) for (const peer of peers) line(what, peer);
-}
-
-function line(what: Case, peer: Peer): void {
-  const sorted = (runs.get(`${what} ${peer}`) ?? []).toSorted((a, b) => a.cpu_s - b.cpu_s);
-  const median = sorted[Math.floor(sorted.length / 2)];
-  if (median === undefined) return;
-  const goal = peer === "ours" ? { goal_cpu_s_per_million: goals[what] } : {};
-  if (values.json) {
-    process.stdout.write(`${JSON.stringify({ ...median, ...goal, repeats: sorted.length, node: process.version })}\n`);
-    return;
+  if (!values.json) process.stdout.write(title());
+  for (const each of chosen) {
+    const rows = await rounds(
+      each,
+      each.peers.filter((peer) => among.includes(peer)),
+    );
+    for (const [peer, of] of rows) show(each, peer, of);
   }
-  const perMillion = (figures: Figures | undefined): string => (((figures?.cpu_s ?? 0) / messages) * 1e6).toFixed(2);
-  const spread = `${perMillion(median)} (${perMillion(sorted[0])} … ${perMillion(sorted.at(-1))})`;
-  const rate = `${(messages / median.wall_s / 1000).toFixed(0)} k messages/s`;
-  const target = peer === "ours" ? `   goal ${goals[what]}` : "";
-  process.stdout.write(`${`${what}, ${peer}`.padEnd(22)} ${spread} CPU-s a million   ${rate}${target}\n`);
 }
 
-async function startBroker(): Promise<{ addresses: string; [Symbol.asyncDispose](): Promise<void> }> {
-  const given = process.env["KAFKA_BROKERS"];
-  if (given) return { addresses: given, [Symbol.asyncDispose]: async () => {} };
-  const program = fileURLToPath(new URL("../test/kafka-broker/main.ts", import.meta.url));
-  const child = spawn(process.execPath, [program, "0"], { stdio: ["ignore", "pipe", "inherit"] });
-  const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+/** All runs of a case, by their peers, in turns. */
+async function rounds({ measure }: Case, among: readonly Peer[]): Promise<Map<Peer, Row[]>> {
+  const rows = new Map(among.map((peer): [Peer, Row[]] => [peer, []]));
+  for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
+    for (const peer of among) rows.get(peer)?.push(await measure(peer));
+  }
+  return rows;
+}
+
+function jobCase(job: "j1" | "j2", guarantee: "exactly-once" | "at-least-once", goals: Case["goals"]): Case {
+  const expected = job === "j1" ? expectedOfJ1 : expectedOfJ2;
   return {
-    addresses: String(value),
-    [Symbol.asyncDispose]: async () => {
-      child.kill("SIGTERM");
-      await once(child, "exit");
+    ...{ name: `${job}-${guarantee}`, goals, peers },
+    measure: async (peer) => {
+      const input = await topicWith("bids", (topic) => fill(brokers, topic, messages));
+      return { ...(await runJob({ peer, job, guarantee, brokers, input, messages, expected: expected(messages) })) };
     },
   };
 }
 
-async function newTopic(name: string): Promise<string> {
-  const topic = `${name}-${process.pid}-${Date.now()}`;
-  await withAdmin((admin) =>
-    admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions }] }),
-  );
-  return topic;
+function latencyCase(guarantee: string, commitMs: number, goals: Case["goals"]): Case {
+  const measure = async (peer: Peer): Promise<Row> =>
+    child("latency-case.ts", brokers, peer, guarantee, String(commitMs));
+  return { name: `latency-${guarantee}`, goals, peers, measure };
 }
 
-async function withAdmin(use: (admin: ReturnType<Kafka["admin"]>) => Promise<unknown>): Promise<void> {
-  const admin = new Kafka({ brokers: broker.addresses.split(","), logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  await use(admin);
-  await admin.disconnect();
+async function produce(peer: Peer): Promise<Row> {
+  const topic = await newTopic(brokers, "produced");
+  const row = client(peer, "produce", topic);
+  client("ours", "fetch-json", topic); // checks what was written
+  return row;
+}
+
+async function fetch(peer: Peer, what: string): Promise<Row> {
+  const topic = await topicWith("values", async (fresh) => void client("ours", "produce", fresh));
+  return client(peer, what, topic);
+}
+
+function client(peer: Peer, what: string, topic: string): Row {
+  return child("client-case.ts", brokers, topic, String(messages), peer, what);
+}
+
+/** An input topic, filled when it is needed first. */
+function topicWith(name: string, write: (topic: string) => Promise<void>): Promise<string> {
+  const made = filled.get(name) ?? newTopic(brokers, name).then(async (topic) => write(topic).then(() => topic));
+  filled.set(name, made);
+  return made;
+}
+
+/** Runs a script of `kafka/` that prints its figures as a line of JSON. */
+function child(script: string, ...args: readonly string[]): Row {
+  const path = fileURLToPath(new URL(`./kafka/${script}`, import.meta.url));
+  const env = { ...process.env, KAFKAJS_NO_PARTITIONER_WARNING: "1" };
+  const run = spawnSync(process.execPath, [path, ...args], { encoding: "utf8", timeout: 300_000, env });
+  if (run.status !== 0)
+    throw new Error(`${script} ${args.join(" ")} failed (${run.status ?? run.signal}):\n${run.stderr}`);
+  return JSON.parse(run.stdout) as Row;
+}
+
+/** The median of each figure by itself, with the least and the most of what the case is about. */
+function show({ name, goals }: Case, peer: Peer, rows: readonly Row[]): void {
+  const [about = ""] = Object.keys(goals);
+  const sorted = (field: string): number[] => rows.map((row) => Number(row[field])).sort((a, b) => a - b);
+  const median = (field: string): number => sorted(field)[Math.floor(rows.length / 2)] ?? Number.NaN;
+  const figures = Object.fromEntries(
+    Object.entries(rows[0] ?? {}).map(([field, value]) => [field, typeof value === "number" ? median(field) : value]),
+  );
+  const spread = { least: sorted(about)[0], most: sorted(about).at(-1) };
+  if (values.json) {
+    const goal = peer === "ours" ? { goals } : {};
+    process.stdout.write(
+      `${JSON.stringify({ ...figures, case: name, peer, ...spread, ...goal, repeats: rows.length, node: process.version })}\n`,
+    );
+    return;
+  }
+  const shown = [...new Set([...Object.keys(goals), "messages_per_s", "peak_rss_mb", "first_output_s"])];
+  const parts = shown.flatMap((field) => {
+    if (!(field in figures)) return [];
+    const goal = peer === "ours" && field in goals ? ` (goal ${goals[field]})` : "";
+    return [`${field} ${Number(figures[field]).toPrecision(3)}${goal}`];
+  });
+  process.stdout.write(`${name.padEnd(22)} ${peer.padEnd(8)} ${parts.join("   ")}\n`);
+}
+
+function title(): string {
+  const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}`;
+  return `Kafka: ${messages} messages of ${VALUE_BYTES} bytes, ${PARTITIONS} partitions, median of ${values.repeats} runs\n${machine}\n\n`;
 }

@@ -1,20 +1,20 @@
 /**
  * One case of the Kafka benchmark in a process of its own: prints its figures as a line of JSON.
  *
- *   node bench/kafka-client.ts BROKERS TOPIC MESSAGES ours|kafkajs produce|fetch|fetch-json
+ *   node bench/kafka/client-case.ts BROKERS TOPIC MESSAGES ours|kafkajs produce|fetch|fetch-json
  *
  * Messages lie in 4 partitions, in turns of 2000. Time and CPU count from the first request for records to the last one.
  */
 
 import { Kafka, logLevel } from "kafkajs";
-import { json } from "../connectors/format/json/json.ts";
-import { BatchProducer } from "../connectors/kafka/client/batch-producer.ts";
-import { Fetcher } from "../connectors/kafka/client/fetcher.ts";
-import { KafkaClient } from "../connectors/kafka/client/kafka-client.ts";
-import { calmKafkajs } from "../connectors/kafka/client/kafkajs.ts";
-import { RecordBatchBuilder } from "../connectors/kafka/codec/record-batch-builder.ts";
-import { RecordColumns } from "../connectors/kafka/codec/record-columns.ts";
-import { type KafkaValue, kafkaValue, kafkaValueId, VALUE_BYTES } from "./jobs/kafka-values.ts";
+import { json } from "../../connectors/format/json/json.ts";
+import { BatchProducer } from "../../connectors/kafka/client/batch-producer.ts";
+import { Fetcher } from "../../connectors/kafka/client/fetcher.ts";
+import { KafkaClient } from "../../connectors/kafka/client/kafka-client.ts";
+import { calmKafkajs } from "../../connectors/kafka/client/kafkajs.ts";
+import { RecordBatchBuilder } from "../../connectors/kafka/codec/record-batch-builder.ts";
+import { RecordColumns } from "../../connectors/kafka/codec/record-columns.ts";
+import { type KafkaValue, kafkaValue, kafkaValueId, VALUE_BYTES } from "../jobs/kafka-values.ts";
 
 const [addresses = "", topic = "", count = "", who = "", what = ""] = process.argv.slice(2);
 const brokers = addresses.split(",");
@@ -51,7 +51,7 @@ switch (`${who} ${what}`) {
     await fetchKafkajs((value) => (JSON.parse(value.toString()) as KafkaValue).id);
     break;
   default:
-    throw new Error("Usage: kafka-client.ts BROKERS TOPIC MESSAGES ours|kafkajs produce|fetch|fetch-json");
+    throw new Error("Usage: client-case.ts BROKERS TOPIC MESSAGES ours|kafkajs produce|fetch|fetch-json");
 }
 process.exit(0);
 

@@ -1,0 +1,28 @@
+/**
+ * Runs J1 or J2 on Millrace until SIGTERM, as its users would: embedded, checkpoints in a folder.
+ *
+ *   node bench/kafka/ours.ts     what it reads and writes is in the environment, as for the peers (`peers.ts`)
+ */
+
+import { run } from "millrace";
+import { j1, j2 } from "./jobs.ts";
+
+const { BROKERS = "", IN = "", OUT = "", JOB, GUARANTEE, COMMIT_MS, FOLDER = "", LATEST, PARALLELISM } = process.env;
+const ended = new AbortController();
+process.once("SIGTERM", () => ended.abort());
+const handle = await run(JOB === "j2" ? j2 : j1, {
+  params: {
+    brokers: BROKERS,
+    input: IN,
+    output: OUT,
+    exactlyOnce: GUARANTEE === "exactly-once",
+    latest: LATEST === "1",
+  },
+  parallelism: Number(PARALLELISM ?? 1),
+  checkpoints: { directory: FOLDER, interval: { milliseconds: Number(COMMIT_MS) } },
+  signal: ended.signal,
+  logLevel: "warn",
+});
+await handle.result.catch((error: unknown) => {
+  if (!ended.signal.aborted) throw error;
+});
