@@ -1,0 +1,24 @@
+/** The bids for auctions that were made while these were open, with which q4 and q9 begin. */
+
+import type { DataStream } from "millrace";
+import type { Auction, Bid } from "../events.ts";
+import { innerJoin } from "./inner-join.ts";
+
+/**
+ *   SELECT … FROM auction A, bid B WHERE A.id = B.auction AND B.dateTime BETWEEN A.dateTime AND A.expires
+ */
+export function validBids<
+  A extends Pick<Auction, "id" | "dateTime" | "expires">,
+  B extends Pick<Bid, "auction" | "dateTime">,
+  O,
+>(auctions: DataStream<A>, bids: DataStream<B>, joined: (auction: A, bid: B) => O): DataStream<O> {
+  return auctions
+    .keyBy(({ id }) => id)
+    .connect(bids.keyBy(({ auction }) => auction))
+    .process(
+      "bids of auctions",
+      innerJoin((auction: A, bid: B) =>
+        bid.dateTime >= auction.dateTime && bid.dateTime <= auction.expires ? joined(auction, bid) : undefined,
+      ),
+    );
+}

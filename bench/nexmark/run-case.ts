@@ -1,0 +1,62 @@
+/**
+ * One query in a process of its own, embedded: prints its figures as a line of JSON.
+ *
+ *   node bench/nexmark/run-case.ts QUERY EVENTS PARALLELISM CHECKPOINT STATE WARMUP
+ *
+ * CHECKPOINT: an interval such as 10s, or off. STATE: memory or level. WARMUP: so many events run first, unmeasured, in
+ * threads of their own. Time counts from the submission to the final result, starting threads included; the CPU time is the
+ * whole process's, with garbage collection and compilation.
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type JobHandle, run } from "millrace";
+import nexmarkJob from "./job.ts";
+
+const [query = "", events = "", parallelism = "", checkpoint = "", state = "", warmup = "0"] = process.argv.slice(2);
+
+const folder = mkdtempSync(join(tmpdir(), "millrace-nexmark-"));
+try {
+  if (Number(warmup) > 0) await (await start(Number(warmup), "warmup")).result;
+  const cpuBefore = process.cpuUsage();
+  const before = performance.now();
+  const handle = await start(Number(events), "measured");
+  const metrics = await handle.result;
+  const wallS = (performance.now() - before) / 1000;
+  const cpu = process.cpuUsage(cpuBefore);
+  const cpuS = (cpu.user + cpu.system) / 1e6;
+  const rows = metrics.operators["consume"]?.counters["rows"] ?? 0;
+  const late = Object.values(metrics.operators).reduce((sum, { counters }) => sum + (counters["lateRecords"] ?? 0), 0);
+  if (late > 0) throw new Error(`${late} records of ${query} were late`);
+  if (rows === 0) throw new Error(`${query} put out nothing`);
+  process.stdout.write(
+    `${JSON.stringify({
+      query,
+      events: Number(events),
+      parallelism: Number(parallelism),
+      checkpoint,
+      state,
+      rows,
+      wall_s: wallS,
+      cpu_s: cpuS,
+      events_per_s: Number(events) / wallS,
+      events_per_cpu_s: Number(events) / cpuS,
+      peak_rss_mb: process.resourceUsage().maxRSS / 1024,
+      versions: { node: process.version },
+    })}\n`,
+  );
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function start(count: number, name: string): Promise<JobHandle> {
+  return run(nexmarkJob, {
+    parallelism: Number(parallelism),
+    params: { query, events: count, generators: Number(parallelism) },
+    ...(checkpoint === "off"
+      ? {}
+      : { checkpoints: { directory: `level:${join(folder, name)}`, interval: checkpoint as "10s" } }),
+    ...(state === "level" ? { state: { backend: "level", directory: join(folder, `${name}-state`) } } : {}),
+  });
+}
