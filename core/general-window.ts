@@ -25,7 +25,19 @@ export interface GeneralWindowSpec {
   /** What accumulators or records are, where the program says so. */
   readonly type?: TypeDescription;
 }
+
+/** Sessions of event time with one gap, of which an aggregate gives the result at their end: an operator of their own. */
+export interface PlainSessionSpec extends Omit<GeneralWindowSpec, "window" | "aggregate"> {
+  readonly window: SessionWindow<any> & { readonly gapMs: number };
+  readonly aggregate: Aggregate<any, any, any>;
+}
 // biome-ignore-end lint/suspicious/noExplicitAny: see above
+
+export function isPlainSession(spec: GeneralWindowSpec): spec is PlainSessionSpec {
+  const { window, aggregate, fn, trigger, evictor } = spec;
+  const isPlain = fn === undefined && trigger === undefined && evictor === undefined && aggregate !== undefined;
+  return isPlain && window.kind === "session" && window.time === "event" && window.gapMs !== undefined;
+}
 
 /** Whether windows of a spec may become one. */
 export function merges(window: GeneralWindowSpec["window"]): boolean {

@@ -2,6 +2,7 @@
 
 import { AssertionFailure, unreachable } from "../core/assert.ts";
 import type { CoProcessFunction } from "../core/co-process.ts";
+import { isPlainSession } from "../core/general-window.ts";
 import type { Key } from "../core/key.ts";
 import type { StreamNode } from "../core/node.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
@@ -22,6 +23,7 @@ import { TimestampsOperator } from "./timestamps.ts";
 import { TopNOperator } from "./top-n.ts";
 import { TopNAtWatermark } from "./top-n-at-watermark.ts";
 import { GeneralWindowOperator } from "./window/general/general-window-operator.ts";
+import { SessionOperator } from "./window/session/session-operator.ts";
 import { WindowOperator } from "./window/window-operator.ts";
 
 export { type FusedStep, fuse } from "./fused.ts";
@@ -71,7 +73,7 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
     case "topN":
       return spec.emit === "watermark" ? new TopNAtWatermark(spec, context) : new TopNOperator(spec, context);
     case "generalWindow":
-      return new GeneralWindowOperator(spec, context);
+      return isPlainSession(spec) ? new SessionOperator(spec, context) : new GeneralWindowOperator(spec, context);
     case "mapBatches":
       return new MapBatchesOperator(spec.fn, context);
     case "custom":

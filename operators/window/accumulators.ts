@@ -29,6 +29,10 @@ export interface Accumulators {
   readonly result: (places: Places) => unknown;
   /** The aggregate of one entry. */
   readonly resultAt: (pane: StatePane, slot: number) => unknown;
+  /** Makes an entry what a new one is. */
+  readonly reset: (pane: StatePane, slot: number) => void;
+  /** Adds an entry to another one, which comes behind it; it is of no use afterwards. */
+  readonly absorb: (pane: StatePane, slot: number, from: StatePane, fromSlot: number) => void;
   /** Of columns: how panes are put together. */
   readonly combining?: Combining;
 }
@@ -66,6 +70,17 @@ function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, contex
     readsValues: columns.some((column) => column.op !== "count"),
     add: columnAdder(columns, context),
     combining: combiningColumns(columns),
+    reset: (pane, slot) => {
+      columns.forEach(({ op }, c) => {
+        (pane.numbers[c] as Float64Array)[slot] = nothing[op];
+      });
+    },
+    absorb: (pane, slot, from, fromSlot) => {
+      columns.forEach(({ op }, c) => {
+        const numbers = pane.numbers[c] as Float64Array;
+        numbers[slot] = sumOf(op, (from.numbers[c] as Float64Array)[fromSlot] as number, numbers[slot] as number);
+      });
+    },
     result: (places) => {
       for (let c = 0; c < columns.length; c++)
         sums[c] = combineColumn((columns[c] as AggregateColumn<unknown>).op, c, places);
@@ -117,8 +132,15 @@ function describe(value: unknown): string {
   return value === null || value === undefined ? String(value) : `a ${typeof value}`;
 }
 
+/** What a column holds to which nothing has been added. */
+const nothing = { count: 0, sum: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
+
+function sumOf(op: AggregateColumn<unknown>["op"], a: number, b: number): number {
+  if (op === "count" || op === "sum") return a + b;
+  return op === "min" ? Math.min(a, b) : Math.max(a, b);
+}
+
 function combiningColumns(columns: readonly AggregateColumn<unknown>[]): Combining {
-  const nothing = { count: 0, sum: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
   return {
     clear: (into, places) => {
       columns.forEach(({ op }, c) => {
@@ -186,6 +208,12 @@ function valueAccumulators(
       } catch (error) {
         throw context.failure(error, values[i]);
       }
+    },
+    reset: (pane, slot) => {
+      pane.values[slot] = aggregate.create();
+    },
+    absorb: (pane, slot, from, fromSlot) => {
+      pane.values[slot] = call(context, "merge", () => aggregate.merge(from.values[fromSlot], pane.values[slot]));
     },
     resultAt: (pane, slot) => call(context, "result", () => aggregate.result(pane.values[slot])),
     result: (places) => {

@@ -7,17 +7,15 @@
  * passed its end by the allowed lateness: it is counted and goes to the late output. A record within the allowed
  * lateness fires its ended windows again at once, for its key.
  *
- * State: table "panes", an accumulator for each pane and key, namespace = the pane's local start; table "fired", for each
- * key group the watermark up to which windows have fired, so that a restored operator fires none twice. When key groups
- * of subtasks that had come differently far meet in one, those ahead keep silent until the others have caught up.
+ * State: table "panes", an accumulator for each pane and key, namespace = the pane's local start; up to where windows have
+ * fired (`fired-progress.ts`).
  * Cost: O(1) a record; firing a window costs its panes' keys, times the panes of a window when sliding.
  */
 
 import type { Aggregate } from "../../core/aggregate.ts";
 import { MillraceError } from "../../core/errors.ts";
-import { hashKey, type Key, type KeySelector } from "../../core/key.ts";
+import type { Key, KeySelector } from "../../core/key.ts";
 import { KeyBatch } from "../../core/key-batch.ts";
-import { keyGroupOf } from "../../core/key-group.ts";
 import type { Operator, OperatorContext } from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
 import type { StatePane, StateTable } from "../../core/state-backend.ts";
@@ -26,6 +24,7 @@ import { NO_TIMESTAMP } from "../../core/time.ts";
 import type { AlignedWindow, WindowResult } from "../../core/window.ts";
 import { type Accumulators, accumulators } from "./accumulators.ts";
 import { CombinedPanes } from "./combined-panes.ts";
+import { FiredProgress } from "./fired-progress.ts";
 import { Panes } from "./panes.ts";
 
 /**
@@ -53,12 +52,6 @@ interface Firing {
   combined: boolean;
 }
 
-/** The progress of restored key groups, and of the one that had come furthest. */
-interface Ahead {
-  readonly last: number;
-  readonly progress: ReadonlyMap<number, number>;
-}
-
 export class WindowOperator implements Operator {
   readonly #context: OperatorContext;
   readonly #key: KeySelector;
@@ -68,11 +61,9 @@ export class WindowOperator implements Operator {
   readonly #lateRecords: Counter;
   readonly #accumulators: Accumulators;
   readonly #table: StateTable;
-  readonly #fired: StatePane;
+  readonly #fired: FiredProgress;
   /** Of column aggregates: windows of several panes. */
   readonly #combined: CombinedPanes | undefined;
-  /** Restored key groups that are ahead of the others: their progress, as long as it matters. */
-  #ahead: Ahead | undefined;
   #watermark: number;
   /** All windows that end at or before this watermark have fired: the watermark itself, or what was restored. */
   #firedUpTo: number;
@@ -103,17 +94,17 @@ export class WindowOperator implements Operator {
     this.#lateRecords = context.metrics.counter("lateRecords");
     this.#accumulators = accumulators(options.aggregate, context);
     this.#table = context.state.table("panes", this.#accumulators.table);
-    this.#fired = context.state.table("fired", { numbers: 1, values: false, keyGroup: "key" }).pane(0);
+    this.#fired = new FiredProgress(context);
     const { table, combining } = this.#accumulators;
     this.#combined = combining === undefined ? undefined : new CombinedPanes(context.state, table, combining);
     this.#watermark = context.currentWatermark;
-    this.#firedUpTo = this.#restoreProgress();
+    this.#firedUpTo = this.#fired.least;
     this.#nextFiring = this.#earliestFiring();
   }
 
   process(value: unknown, timestamp: number): void {
     if (!(timestamp >= this.#paneFrom && timestamp < this.#paneTo)) this.#turnTo(timestamp, value);
-    if (this.#paneExpiresAt <= this.#watermark || (this.#ahead !== undefined && this.#isLateAhead(value))) {
+    if (this.#paneExpiresAt <= this.#watermark || (this.#fired.isUneven && this.#isLateAhead(value))) {
       this.#dropLate(value, timestamp);
       return;
     }
@@ -143,12 +134,7 @@ export class WindowOperator implements Operator {
 
   beforeSnapshot(): void {
     this.#addGathered();
-    const { first, last } = this.#context.state.keyGroups;
-    for (let group = first; group <= last; group++) {
-      const slot = this.#fired.slotOf(group);
-      const progress = Math.max(this.#firedUpTo, this.#ahead?.progress.get(group) ?? Number.NEGATIVE_INFINITY);
-      (this.#fired.numbers[0] as Float64Array)[slot] = progress;
-    }
+    this.#fired.save(this.#firedUpTo);
   }
 
   /** Adds the gathered records to their pane: looks all of them up first, then updates all. */
@@ -308,7 +294,7 @@ export class WindowOperator implements Operator {
       const place = firing.slot++;
       if (!combined.isIn(place)) continue;
       const key = combined.keyAt(place);
-      if (this.#ahead !== undefined && this.#progressOf(key) >= windowEnd - 1) continue;
+      if (this.#fired.isUneven && this.#fired.of(key) >= windowEnd - 1) continue;
       const value = this.#accumulators.resultAt(combined.pane, place);
       const result: WindowResult<unknown, unknown> = { key, windowStart, windowEnd, value };
       output.push(result, windowEnd - 1);
@@ -323,7 +309,7 @@ export class WindowOperator implements Operator {
     places.slots[0] = slot;
     places.count = 1;
     if (firing.panes.length > 1 && !this.#collectPlaces(firing, pane.keyAt(slot))) return;
-    if (this.#ahead !== undefined && this.#progressOf(pane.keyAt(slot)) >= firing.windowEnd - 1) return;
+    if (this.#fired.isUneven && this.#fired.of(pane.keyAt(slot)) >= firing.windowEnd - 1) return;
     this.#emit(pane, slot, firing.windowStart, firing.windowEnd);
   }
 
@@ -369,7 +355,7 @@ export class WindowOperator implements Operator {
   /** Remembers the progress and drops the panes that no window can need any more. */
   #markFired(watermark: number): void {
     this.#firedUpTo = watermark;
-    if (this.#ahead !== undefined && this.#ahead.last <= watermark) this.#ahead = undefined;
+    this.#fired.reached(watermark);
     for (const pane of this.#table.namespaces()) {
       if (this.#panes.endOf(this.#panes.lastWindowOf(pane)) - 1 + this.#latenessMs <= watermark) this.#table.drop(pane);
     }
@@ -377,32 +363,9 @@ export class WindowOperator implements Operator {
     this.#nextFiring = this.#earliestFiring();
   }
 
-  /** After restoring: the least progress of the own key groups; remembers those that are ahead of it. */
-  #restoreProgress(): number {
-    const { size } = this.#fired;
-    if (size === 0) return Number.NEGATIVE_INFINITY;
-    const progress = [...(this.#fired.numbers[0] as Float64Array).subarray(0, size)];
-    const least = Math.min(...progress);
-    const last = Math.max(...progress);
-    if (last > least) {
-      this.#ahead = {
-        last,
-        progress: new Map(progress.map((time, slot) => [this.#fired.keyAt(slot) as number, time])),
-      };
-    }
-    return least;
-  }
-
-  /** The restored progress of a key's group. REQUIRES: some groups are ahead. */
-  #progressOf(key: Key): number {
-    const { operator, keyGroupCount } = this.#context;
-    const group = keyGroupOf(hashKey(key, operator), keyGroupCount);
-    return this.#ahead?.progress.get(group) ?? Number.NEGATIVE_INFINITY;
-  }
-
   #isLateAhead(value: unknown): boolean {
     try {
-      return this.#paneExpiresAt <= this.#progressOf(this.#key.select(value));
+      return this.#paneExpiresAt <= this.#fired.of(this.#key.select(value));
     } catch (error) {
       throw this.#context.failure(error, value);
     }

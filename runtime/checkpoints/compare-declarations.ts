@@ -17,6 +17,9 @@ export interface StateComparison {
   readonly convert?: Convert;
 }
 
+/** The tables whose entries are of windows. */
+const windowTables = new Set(["panes", "sessions", "windows"]);
+
 /** What keeps a state from belonging to the operator as it is now. */
 export function compareOperators(
   was: OperatorDeclaration | undefined,
@@ -27,7 +30,7 @@ export function compareOperators(
   if (is === undefined) return [`the operator was a ${was.kind} and keeps nothing now`];
   if (was.kind !== is.kind) return [`the operator was a ${was.kind} and is a ${is.kind}`];
   if (section === "position") return compareConnectors(was, is);
-  if (name === "panes" && was.window !== undefined && is.window !== undefined)
+  if (windowTables.has(name) && was.window !== undefined && is.window !== undefined)
     return compareWindows(was.window, is.window);
   return [];
 }
@@ -46,7 +49,9 @@ function compareWindows(was: WindowDeclaration, is: WindowDeclaration): readonly
 }
 
 function windowText({ kind, sizeMs, slideMs, offsetMs, timeZone }: WindowDeclaration): string {
-  const slide = kind === "sliding" ? ` every ${slideMs} ms` : "";
+  if (kind === "global") return kind;
+  if (kind === "count") return `of ${sizeMs} records every ${slideMs}`;
+  const slide = kind === "sliding" || kind === "cumulative" ? ` every ${slideMs} ms` : "";
   const offset = offsetMs === 0 ? "" : ` offset by ${offsetMs} ms`;
   return `${kind} by ${sizeMs} ms${slide}${offset}${timeZone === undefined ? "" : ` in ${timeZone}`}`;
 }

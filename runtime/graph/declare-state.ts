@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { Aggregate } from "../../core/aggregate.ts";
+import { isPlainSession, type PlainSessionSpec } from "../../core/general-window.ts";
 import type { IntervalJoinSpec } from "../../core/interval-join.ts";
 import type { KeySelector } from "../../core/key.ts";
 import type { KeyPair, OperatorSpec, StreamNode } from "../../core/node.ts";
@@ -45,6 +46,7 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
         states: [panes(spec), table("fired", ["watermark"], false, undefined)],
       };
     case "generalWindow":
+      if (isPlainSession(spec)) return plainSession(spec);
       return {
         kind: spec.kind,
         key: keyOf(spec.key),
@@ -97,7 +99,11 @@ function intervalJoinStates({ preserved }: IntervalJoinSpec): readonly DeclaredS
   ]);
 }
 
-function panes({ aggregate, type }: Extract<OperatorSpec, { readonly kind: "window" }>): DeclaredState {
+/** As far as it looks at what keeps an aggregate. */
+type Aggregating = Pick<Extract<OperatorSpec, { readonly kind: "window" }>, "aggregate" | "type">;
+
+function panes({ aggregate, type }: Aggregating): DeclaredState {
+
   const { columns }: Aggregate<unknown, unknown, unknown> = aggregate;
   return columns === undefined
     ? table("panes", [], true, type)
@@ -116,6 +122,14 @@ function table(
   type: TypeDescription | undefined,
 ): DeclaredState {
   return { name, section: "table", columns, values, ...(type === undefined ? {} : { type }) };
+}
+
+/** Its sessions are kept otherwise than those with a trigger or a function, so it is another kind of operator. */
+function plainSession(spec: PlainSessionSpec): OperatorDeclaration {
+  const { columns = [], values = false, type } = panes(spec);
+  const sessions = table("sessions", [...columns, "start", "end"], values, type);
+  const states = [sessions, table("fired", ["watermark"], false, undefined)];
+  return { kind: "session", key: keyOf(spec.key), window: anyWindow(spec.window), states };
 }
 
 /** Each is a map by window. */
