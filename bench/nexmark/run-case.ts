@@ -1,11 +1,10 @@
 /**
  * One query in a process of its own, embedded: prints its figures as a line of JSON.
  *
- *   node bench/nexmark/run-case.ts QUERY EVENTS PARALLELISM CHECKPOINT STATE WARMUP
+ *   node bench/nexmark/run-case.ts QUERY EVENTS PARALLELISM CHECKPOINT STATE
  *
- * CHECKPOINT: an interval such as 10s, or off. STATE: memory or level. WARMUP: so many events run first, unmeasured, in
- * threads of their own. Time counts from the submission to the final result, starting threads included; the CPU time is the
- * whole process's, with garbage collection and compilation.
+ * CHECKPOINT: an interval such as 10s, or off. STATE: memory or level. Time counts from the submission to the final result,
+ * starting threads included; the CPU time is the whole process's, with garbage collection and compilation.
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,14 +13,13 @@ import { join } from "node:path";
 import { type JobHandle, run } from "millrace";
 import nexmarkJob from "./job.ts";
 
-const [query = "", events = "", parallelism = "", checkpoint = "", state = "", warmup = "0"] = process.argv.slice(2);
+const [query = "", events = "", parallelism = "", checkpoint = "", state = ""] = process.argv.slice(2);
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-nexmark-"));
 try {
-  if (Number(warmup) > 0) await (await start(Number(warmup), "warmup")).result;
   const cpuBefore = process.cpuUsage();
   const before = performance.now();
-  const handle = await start(Number(events), "measured");
+  const handle = await start();
   const metrics = await handle.result;
   const wallS = (performance.now() - before) / 1000;
   const cpu = process.cpuUsage(cpuBefore);
@@ -50,13 +48,13 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function start(count: number, name: string): Promise<JobHandle> {
+function start(): Promise<JobHandle> {
   return run(nexmarkJob, {
     parallelism: Number(parallelism),
-    params: { query, events: count, generators: Number(parallelism) },
+    params: { query, events: Number(events), generators: Number(parallelism) },
     ...(checkpoint === "off"
       ? {}
-      : { checkpoints: { directory: `level:${join(folder, name)}`, interval: checkpoint as "10s" } }),
-    ...(state === "level" ? { state: { backend: "level", directory: join(folder, `${name}-state`) } } : {}),
+      : { checkpoints: { directory: `level:${join(folder, "checkpoints")}`, interval: checkpoint as "10s" } }),
+    ...(state === "level" ? { state: { backend: "level", directory: join(folder, "state") } } : {}),
   });
 }

@@ -1,0 +1,54 @@
+/** Measuring a query: one run in a process of its own, and how many events it takes to run for some seconds. */
+
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+export interface Setting {
+  readonly parallelism: number;
+  /** An interval such as "10s", or "off". */
+  readonly checkpoint: string;
+  readonly state: "memory" | "level";
+}
+
+/** What a run is measured by. Of the CPU time nothing is left out: starting, compiling and collecting garbage count. */
+export interface Figures {
+  readonly query: string;
+  readonly events: number;
+  readonly parallelism: number;
+  readonly wall_s: number;
+  readonly cpu_s: number;
+  readonly events_per_s: number;
+  readonly events_per_cpu_s: number;
+  readonly peak_rss_mb: number;
+  readonly [name: string]: unknown;
+}
+
+/** So many events tell how many a measured run has to have. */
+const TRIAL_EVENTS = 500_000;
+
+const RUN_TIMEOUT_MS = 600_000;
+
+/** @throws Error when the run fails, or does not end in ten minutes. */
+export function measure(query: string, events: number, { parallelism, checkpoint, state }: Setting): Figures {
+  const script = fileURLToPath(new URL("run-case.ts", import.meta.url));
+  const args = [script, query, String(events), String(parallelism), checkpoint, state];
+  const child = spawnSync(process.execPath, args, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: RUN_TIMEOUT_MS,
+  });
+  if (child.status !== 0) throw new Error(`${query} ended with ${child.signal ?? `status ${child.status}`}`);
+  return JSON.parse(child.stdout) as Figures;
+}
+
+/** How many events the query takes for about so many seconds, in whole hundreds of thousands. */
+export function eventsFor(query: string, seconds: number, setting: Setting): number {
+  const trial = measure(query, TRIAL_EVENTS, setting);
+  return Math.max(1, Math.round((trial.events_per_s * seconds) / 100_000)) * 100_000;
+}
+
+/** The run in the middle, by events a CPU-second. */
+export function middle(runs: readonly Figures[]): Figures {
+  const sorted = runs.toSorted((a, b) => a.events_per_cpu_s - b.events_per_cpu_s);
+  return sorted[Math.floor(sorted.length / 2)] as Figures;
+}
