@@ -1,5 +1,6 @@
 /** Two streams that one operator reads. Makes its nodes by what the first of the streams hands it. */
 
+import type { Change } from "./changelog.ts";
 import type { CoProcessFunction } from "./co-process.ts";
 import type { DataStream } from "./data-stream.ts";
 import type { OperatorOptions } from "./environment.ts";
@@ -9,8 +10,22 @@ import type { JoinType } from "./join.ts";
 import type { Key, KeySelector } from "./key.ts";
 import type { EdgeSpec, KeyPair, OperatorSpec, Port } from "./node.ts";
 import type { OperatorFactory } from "./operator.ts";
+import {
+  type ChangesJoinOptions,
+  changesJoinSpec,
+  type RegularJoined,
+  type RegularJoinOptions,
+  rowsJoinSpec,
+} from "./regular-join.ts";
 import type { StateDeclaration } from "./state.ts";
 import { isAsyncFunction, promiseReturned } from "./user-function.ts";
+import type { AlignedWindow, SessionWindow } from "./window.ts";
+import {
+  type AppendWindowJoin,
+  type EitherRecord,
+  WindowedConnectedStreams,
+  type WindowJoinOptions,
+} from "./window-join.ts";
 
 /** Adds a node that reads these edges: what a stream hands to what is made of it and another one. */
 export type AppendJoined = <O>(
@@ -118,7 +133,39 @@ export class KeyedConnectedStreams<L, R, K extends Key> {
     name: string,
     options: IntervalJoinOptions<L, R, J, O>,
   ): DataStream<O> {
-    const spec = intervalJoinSpec(name, this.#keys, options);
+    return this.#append(name, intervalJoinSpec(name, this.#keys, options), options);
+  }
+
+  /**
+   * Every record of the first stream with every one of the second that has its key, as long as both are remembered. An outer
+   * join gives a changelog: what it has emitted without a match it takes back when one comes. Keeps the records of both.
+   */
+  join<O, const J extends JoinType = "inner">(
+    name: string,
+    options: RegularJoinOptions<L, R, J, O>,
+  ): DataStream<RegularJoined<J, O>> {
+    return this.#append(name, rowsJoinSpec(name, this.#keys, options), options);
+  }
+
+  /** The same of two changelogs: rows that go take back what they have made. The result is a changelog. */
+  joinChanges<A, B, O, const J extends JoinType = "inner">(
+    this: KeyedConnectedStreams<Change<A>, Change<B>, K>,
+    name: string,
+    options: ChangesJoinOptions<A, B, J, O>,
+  ): DataStream<Change<O>> {
+    return this.#append(name, changesJoinSpec(name, this.#keys, options), options);
+  }
+
+  /** Cuts both streams into the same windows: tumbling, sliding, cumulative or sessions of the records of both. */
+  window(
+    window: AlignedWindow | SessionWindow<EitherRecord<L, R>>,
+    options: WindowJoinOptions<L, R> = {},
+  ): WindowedConnectedStreams<L, R, K> {
+    const append: AppendWindowJoin = (spec, named) => this.#append(named.name ?? spec.kind, spec, named);
+    return new WindowedConnectedStreams(append, this.#keys, window, options);
+  }
+
+  #append<O>(name: string, spec: OperatorSpec, options: OperatorOptions): DataStream<O> {
     return this.#connection.append(spec, { ...options, name }, joinedInputs(this.#connection));
   }
 

@@ -79,6 +79,7 @@ export type {
   Timers,
 } from "./operator.ts";
 export type { ProcessContext, ProcessFunction } from "./process.ts";
+export type { ChangesJoinOptions, RegularJoined, RegularJoinOptions } from "./regular-join.ts";
 export type { Requirements } from "./requirements.ts";
 export { RESTART_DEFAULT, type RestartStrategy } from "./restart.ts";
 export type { KeyedResult, RunningAggregateOptions } from "./running-aggregate.ts";
@@ -128,4 +129,11 @@ export {
   type WindowSpec,
 } from "./window.ts";
 export type { WindowContext, WindowFunction } from "./window-function.ts";
+export type {
+  CoGroupFunction,
+  EitherRecord,
+  WindowedConnectedStreams,
+  WindowJoinFunctions,
+  WindowJoinOptions,
+} from "./window-join.ts";
 export type { WindowedStream } from "./windowed-stream.ts";

@@ -11,6 +11,7 @@ import type { KeySelector } from "./key.ts";
 import type { OperatorFactory, RuntimeContext } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
 import type { ProcessFunction } from "./process.ts";
+import type { InnerJoinSpec, RegularJoinSpec } from "./regular-join.ts";
 import type { Requirements } from "./requirements.ts";
 import type { RunningAggregateSpec } from "./running-aggregate.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
@@ -21,6 +22,7 @@ import type { TopNSpec } from "./top-n.ts";
 import type { TypeDescription } from "./types.ts";
 import type { WatermarkStrategy } from "./watermark.ts";
 import type { AlignedWindow } from "./window.ts";
+import type { WindowJoinSpec } from "./window-join.ts";
 
 /** A user function with its optional life cycle, as written (a function) or from an object with open, call and close. */
 export interface UserFunction<A extends readonly unknown[] = readonly never[], R = unknown> {
@@ -68,6 +70,9 @@ export type OperatorSpec =
       readonly fn: CoProcessFunction<any, any, any, any, any>;
     }
   | IntervalJoinSpec
+  | InnerJoinSpec
+  | RegularJoinSpec
+  | WindowJoinSpec
   | {
       readonly kind: "reduce";
       readonly key: KeySelector;

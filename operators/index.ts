@@ -14,7 +14,10 @@ import { ChangelogOperator } from "./changelog.ts";
 import { CoProcessOperator } from "./co-process.ts";
 import { DeduplicateOperator } from "./deduplicate.ts";
 import { FlatMapOperator } from "./flat-map.ts";
+import { InnerJoinOperator } from "./join/inner-join.ts";
 import { IntervalJoinOperator } from "./join/interval-join.ts";
+import { RegularJoinOperator } from "./join/regular-join.ts";
+import { WindowJoinOperator } from "./join/window-join.ts";
 import { MapBatchesOperator } from "./map-batches.ts";
 import { ProcessOperator } from "./process.ts";
 import { ReduceOperator } from "./reduce.ts";
@@ -60,6 +63,12 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
       );
     case "intervalJoin":
       return new IntervalJoinOperator(spec, context);
+    case "innerJoin":
+      return new InnerJoinOperator(spec, context);
+    case "regularJoin":
+      return new RegularJoinOperator(spec, context);
+    case "windowJoin":
+      return new WindowJoinOperator(spec, context);
     case "reduce":
       return new ReduceOperator(spec.key, spec.reduce, context);
     case "window":

@@ -32,6 +32,16 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
       return { kind: spec.kind, key: keyOf(spec.key), states: [{ ...panes(spec), name: "aggregate" }] };
     case "intervalJoin":
       return { kind: spec.kind, key: keyOfPair(spec.keys), states: intervalJoinStates(spec) };
+    case "innerJoin":
+    case "regularJoin":
+      return { kind: spec.kind, key: keyOfPair(spec.keys), states: statesOf(spec.state) };
+    case "windowJoin":
+      return {
+        kind: spec.kind,
+        key: keyOfPair(spec.keys),
+        window: anyWindow(spec.window),
+        states: [table("windows", [], true, undefined), ...statesOf(spec.fn.state ?? {})],
+      };
     case "changelog":
     case "deduplicate":
     case "topN":

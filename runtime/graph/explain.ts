@@ -94,6 +94,12 @@ function operatorText(spec: OperatorSpec): string {
         : `process of two inputs, ${stateText(Object.keys(spec.fn.state ?? {}))}`;
     case "intervalJoin":
       return `${joinText(spec.preserved)} interval join, ${durationText(spec.lowerMs)} to ${durationText(spec.upperMs)} later, keyed state`;
+    case "innerJoin":
+      return `inner join, rows ${spec.keepText}, keyed state left, right`;
+    case "regularJoin":
+      return `${joinText(spec.preserved)} join${spec.ofChanges ? " of changelogs" : ""}, rows ${spec.keepText}, keyed state left, right`;
+    case "windowJoin":
+      return `join by ${windowText(spec.window)}, keyed state`;
     case "reduce":
       return "reduce, keyed state";
     case "custom":

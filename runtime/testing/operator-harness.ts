@@ -84,7 +84,7 @@ export async function openTwoInputHarness<L, R, O = never>(
   build: (first: DataStream<L>, second: DataStream<R>) => DataStream<O> | void,
   options: HarnessOptions = {},
 ): Promise<OperatorHarness<L, O, R>> {
-  const harness = new OperatorHarness<L, O, R>(build, options);
+  const harness = new OperatorHarness<L, O, R>(build, options, 2);
   await harness.open();
   return harness;
 }
@@ -96,6 +96,8 @@ export function openOperator<I, O>(
 ): Promise<OperatorHarness<I, O>> {
   return openHarness((input) => input.transform("operator", factory), options);
 }
+
+type Build<I, O, R> = (input: DataStream<I>, second: DataStream<R>) => DataStream<O> | void;
 
 export class OperatorHarness<I, O = never, R = never> {
   readonly clock: VirtualClock;
@@ -114,10 +116,10 @@ export class OperatorHarness<I, O = never, R = never> {
   readonly #waiting: (() => void)[] = [];
   #settled: (() => void) | undefined;
 
-  constructor(build: (input: DataStream<I>, second: DataStream<R>) => DataStream<O> | void, options: HarnessOptions) {
+  constructor(build: Build<I, O, R>, options: HarnessOptions, inputs: 1 | 2 = 1) {
     this.clock = options.clock ?? new VirtualClock();
     this.#gate = new SubtaskGate(() => this.#settled?.());
-    this.#graph = graphOf(build, options.sides ?? []);
+    this.#graph = graphOf(build, options.sides ?? [], inputs);
     const keyGroups = options.keyGroups ?? KEY_GROUPS_DEFAULT;
     const { vertices, edges } = createJobGraph(this.#graph, { parallelism: 1, keyGroups });
     const restored = restoredFrom(options);
@@ -351,16 +353,12 @@ function sideName(tag: OutputTag<unknown>): string {
 }
 
 /** The operators between an input and outputs of another parallelism, so that these are edges and not chained. */
-function graphOf<I, O, R>(
-  build: (input: DataStream<I>, second: DataStream<R>) => DataStream<O> | void,
-  sides: readonly OutputTag<unknown>[],
-): StreamGraph {
+function graphOf<I, O, R>(build: Build<I, O, R>, sides: readonly OutputTag<unknown>[], inputs: 1 | 2): StreamGraph {
   const env = new Environment("harness");
   const first = env.from(nowhere as Source<I>);
-  const result =
-    build.length < 2
-      ? (build as (input: DataStream<I>) => DataStream<O>)(first)
-      : build(first, env.from(nowhere as Source<R>, { name: "input 2" }));
+  // One that is not read would be refused: where there is one input, the program does not look at the second.
+  const second = inputs === 2 ? env.from(nowhere as Source<R>, { name: "input 2" }) : (undefined as never);
+  const result = build(first, second);
   if (result !== undefined) {
     result.to(anywhere, { name: "output", parallelism: 2 });
     for (const tag of sides) result.sideOutput(tag).to(anywhere, { name: sideName(tag), parallelism: 2 });

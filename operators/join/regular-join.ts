@@ -1,0 +1,154 @@
+/**
+ * Regular joins: every row of one input with every row of the other that has its key and is remembered.
+ *
+ *   a row comes     a pair for each match; the other's result without a match is taken back before its first one
+ *                   without any: where its input is preserved, the result of the row alone
+ *   a row goes      each pair is taken back; the other's result alone comes back behind its last one
+ *
+ * Whatever a record leads to is emitted behind one another with its timestamp. A row that is forgotten by age takes nothing
+ * back. Rows that go and are not remembered are counted as "unknownRows" and change nothing.
+ *
+ * State: maps "left" and "right", by row: the row, how often it is there and how many rows match it. What tells rows apart
+ * is the whole row as text, or what the program says. Cost: O(rows of the key on the other side) a record.
+ */
+
+import { addsRow, type Change, deleted, inserted } from "../../core/changelog.ts";
+import type { Key, KeySelector } from "../../core/key.ts";
+import type { Operator, OperatorContext } from "../../core/operator.ts";
+import type { JoinRow, RegularJoinSpec } from "../../core/regular-join.ts";
+import type { MapState } from "../../core/state.ts";
+import type { Counter } from "../../core/telemetry.ts";
+import { promiseReturned } from "../../core/user-function.ts";
+import { selectKey } from "../keyed-record.ts";
+import { rowText } from "./row-text.ts";
+import { pushStamped, type Stamped } from "./stamped.ts";
+
+interface Side {
+  readonly isLeft: boolean;
+  readonly key: KeySelector;
+  readonly own: MapState<Key, JoinRow>;
+  readonly other: MapState<Key, JoinRow>;
+  readonly rowKey: (row: unknown) => Key;
+  readonly preserved: boolean;
+  readonly otherPreserved: boolean;
+}
+
+type Results = Generator<Stamped, void>;
+
+export class RegularJoinOperator implements Operator {
+  readonly #spec: RegularJoinSpec;
+  readonly #context: OperatorContext;
+  readonly #left: Side;
+  readonly #right: Side;
+  readonly #unknownRows: Counter;
+
+  constructor(spec: RegularJoinSpec, context: OperatorContext) {
+    this.#spec = spec;
+    this.#context = context;
+    this.#unknownRows = context.metrics.counter("unknownRows");
+    const left: MapState<Key, JoinRow> = context.state.state("left", spec.state.left);
+    const right: MapState<Key, JoinRow> = context.state.state("right", spec.state.right);
+    const { preserved, keys } = spec;
+    this.#left = {
+      ...{ isLeft: true, key: keys[0], own: left, other: right, rowKey: spec.leftRow ?? rowText },
+      ...{ preserved: preserved.left, otherPreserved: preserved.right },
+    };
+    this.#right = {
+      ...{ isLeft: false, key: keys[1], own: right, other: left, rowKey: spec.rightRow ?? rowText },
+      ...{ preserved: preserved.right, otherPreserved: preserved.left },
+    };
+  }
+
+  process(value: unknown, timestamp: number): void {
+    this.#take(this.#left, value, timestamp);
+  }
+
+  process2(value: unknown, timestamp: number): void {
+    this.#take(this.#right, value, timestamp);
+  }
+
+  #take(side: Side, value: unknown, timestamp: number): void {
+    selectKey(side.key, this.#context, value, timestamp);
+    const results = this.#results(side, value, timestamp);
+    pushStamped(this.#context, results, () => {});
+  }
+
+  *#results(side: Side, value: unknown, timestamp: number): Results {
+    try {
+      if (!this.#spec.ofChanges) yield* this.#insert(side, value, timestamp);
+      else if (addsRow(value as Change<unknown>))
+        yield* this.#insert(side, (value as Change<unknown>).value, timestamp);
+      else yield* this.#remove(side, (value as Change<unknown>).value, timestamp);
+    } catch (error) {
+      throw this.#context.failure(error, value);
+    }
+  }
+
+  *#insert(side: Side, row: unknown, timestamp: number): Results {
+    const rowKey = side.rowKey(row);
+    const before = side.own.get(rowKey);
+    const named = (side.isLeft ? this.#spec.leftRow : this.#spec.rightRow) !== undefined;
+    if (before !== undefined && named) yield* this.#remove(side, before.row, timestamp);
+    let matches = 0;
+    for (const [otherKey, other] of this.#matchesOf(side, row)) {
+      if (side.otherPreserved && other.matches === 0)
+        for (let copy = 0; copy < other.copies; copy++)
+          yield this.#change(deleted, this.#alone(!side.isLeft, other.row), timestamp);
+      if (side.otherPreserved) side.other.put(otherKey, { ...other, matches: other.matches + 1 });
+      for (let copy = 0; copy < other.copies; copy++)
+        yield this.#change(inserted, this.#pair(side, row, other.row), timestamp);
+      matches += other.copies;
+    }
+    if (matches === 0 && side.preserved) yield this.#change(inserted, this.#alone(side.isLeft, row), timestamp);
+    const copies = named ? 0 : (side.own.get(rowKey)?.copies ?? 0);
+    side.own.put(rowKey, { row, copies: copies + 1, matches });
+  }
+
+  *#remove(side: Side, row: unknown, timestamp: number): Results {
+    const rowKey = side.rowKey(row);
+    const held = side.own.get(rowKey);
+    if (held === undefined) {
+      this.#unknownRows.add();
+      return;
+    }
+    if (held.copies > 1) side.own.put(rowKey, { ...held, copies: held.copies - 1 });
+    else side.own.remove(rowKey);
+    for (const [otherKey, other] of this.#matchesOf(side, held.row)) {
+      for (let copy = 0; copy < other.copies; copy++)
+        yield this.#change(deleted, this.#pair(side, held.row, other.row), timestamp);
+      if (!side.otherPreserved) continue;
+      const matches = Math.max(0, other.matches - 1);
+      side.other.put(otherKey, { ...other, matches });
+      if (matches === 0)
+        for (let copy = 0; copy < other.copies; copy++)
+          yield this.#change(inserted, this.#alone(!side.isLeft, other.row), timestamp);
+    }
+    if (held.matches === 0 && side.preserved)
+      yield this.#change(deleted, this.#alone(side.isLeft, held.row), timestamp);
+  }
+
+  /** The remembered rows of the other input that match, as they are now: what is emitted for them may change them. */
+  #matchesOf(side: Side, row: unknown): readonly (readonly [Key, JoinRow])[] {
+    const { on } = this.#spec;
+    const matches: (readonly [Key, JoinRow])[] = [];
+    for (const [key, held] of side.other.entries()) {
+      const isMatch = on === undefined || (side.isLeft ? on(row, held.row) : on(held.row, row));
+      if (isMatch) matches.push([key, held as JoinRow]);
+    }
+    return matches;
+  }
+
+  #change(make: (value: unknown) => Change<unknown>, result: unknown, timestamp: number): Stamped {
+    if (typeof (result as { then?: unknown } | null | undefined)?.then === "function")
+      throw promiseReturned(this.#context.operator, "join");
+    return { value: make(result), timestamp };
+  }
+
+  #pair(side: Side, row: unknown, other: unknown): unknown {
+    return side.isLeft ? this.#spec.join(row, other) : this.#spec.join(other, row);
+  }
+
+  #alone(isLeft: boolean, row: unknown): unknown {
+    return isLeft ? this.#spec.join(row, undefined) : this.#spec.join(undefined, row);
+  }
+}
