@@ -24,6 +24,7 @@ import { ARROW_BATCH_ROWS, ASYNC_TIMEOUT_MS } from "./limits.ts";
 import type { EdgeSpec, OperatorSpec } from "./node.ts";
 import type { OperatorFactory } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
+import { pickFields } from "./pick-fields.ts";
 import type { ProcessFunction } from "./process.ts";
 import type { Requirements } from "./requirements.ts";
 import { type RunningAggregateOptions, type RunningResult, runningAggregateSpec } from "./running-aggregate.ts";
@@ -98,8 +99,7 @@ export class DataStream<out T> {
   /** Only the named fields of each record. */
   select<F extends keyof T & string>(...fields: readonly F[]): DataStream<Pick<T, F>> {
     const reads = Object.freeze([...fields]);
-    const pick = (value: T) => Object.fromEntries(reads.map((field) => [field, value[field]])) as Pick<T, F>;
-    return this.append({ kind: "map", fn: userFunction("map", pick, "select") }, {}, { reads });
+    return this.append({ kind: "map", fn: userFunction("map", pickFields(reads), "select") }, {}, { reads });
   }
 
   /** The records of all these streams, in no particular order between them. */
