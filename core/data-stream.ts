@@ -24,6 +24,8 @@ import { ARROW_BATCH_ROWS, ASYNC_TIMEOUT_MS } from "./limits.ts";
 import type { EdgeSpec, OperatorSpec } from "./node.ts";
 import type { OperatorFactory } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
+import type { Pattern } from "./pattern.ts";
+import { type PatternMatch, type PatternOptions, patternMatchSpec } from "./pattern-match.ts";
 import { pickFields } from "./pick-fields.ts";
 import type { ProcessFunction } from "./process.ts";
 import type { Requirements } from "./requirements.ts";
@@ -340,6 +342,18 @@ export class KeyedStream<out T, K extends Key> extends DataStream<T> {
    */
   override transform<O>(name: string, factory: OperatorFactory<T, O>, options: TransformOptions = {}): DataStream<O> {
     return this.append({ kind: "custom", factory, keyed: true }, { ...options, name }, { reads: options.reads });
+  }
+
+  /**
+   * The matches of a pattern among the records of each key, under the pattern's name. Keeps what open matches have taken,
+   * and by event time the records that the watermark has not passed.
+   */
+  match<const Names extends string>(
+    wanted: Pattern<T, Names>,
+    options: PatternOptions<T, Names> = {},
+  ): DataStream<PatternMatch<T, Names, K>> {
+    const { spec } = wanted;
+    return this.append(patternMatchSpec(this.#key, spec, options), { ...options, name: spec.name });
   }
 
   /**

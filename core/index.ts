@@ -78,6 +78,8 @@ export type {
   Timer,
   Timers,
 } from "./operator.ts";
+export { type Pattern, type PatternCondition, type PatternStart, pattern, type TakenSoFar } from "./pattern.ts";
+export type { AfterMatch, PatternMatch, PatternOptions, TimedOutMatch } from "./pattern-match.ts";
 export type { ProcessContext, ProcessFunction } from "./process.ts";
 export type { ChangesJoinOptions, RegularJoined, RegularJoinOptions } from "./regular-join.ts";
 export type { Requirements } from "./requirements.ts";

@@ -280,6 +280,13 @@ export const S3_ANSWER_MS = 60_000;
 /** How often a request to it is sent again, later each time, where it says that it is busy: for some seconds together. */
 export const S3_RETRIES = 6;
 
+/** Records of one step of a pattern, and of all of its steps: each has a place of its own in the automaton. */
+export const PATTERN_TIMES_MAX = 1000;
+export const PATTERN_POSITIONS_MAX = 1000;
+
+/** Ways on from one place of a pattern, as many as there are optional steps behind it and one: they are bits of a number. */
+export const PATTERN_EDGES_MAX = 30;
+
 /** Records that a top-N keeps of each key: they stand in one value of state, which is copied when one of them changes. */
 export const TOP_N_MAX = 10_000;
 

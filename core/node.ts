@@ -10,6 +10,7 @@ import type { IntervalJoinSpec } from "./interval-join.ts";
 import type { KeySelector } from "./key.ts";
 import type { OperatorFactory, RuntimeContext } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
+import type { PatternMatchSpec } from "./pattern-match.ts";
 import type { ProcessFunction } from "./process.ts";
 import type { InnerJoinSpec, RegularJoinSpec } from "./regular-join.ts";
 import type { Requirements } from "./requirements.ts";
@@ -91,6 +92,7 @@ export type OperatorSpec =
       /** What accumulators are, where the program says so. */
       readonly type?: TypeDescription;
     }
+  | PatternMatchSpec
   | RunningAggregateSpec
   | ChangelogSpec
   | DeduplicateSpec

@@ -19,6 +19,7 @@ import { IntervalJoinOperator } from "./join/interval-join.ts";
 import { RegularJoinOperator } from "./join/regular-join.ts";
 import { WindowJoinOperator } from "./join/window-join.ts";
 import { MapBatchesOperator } from "./map-batches.ts";
+import { PatternOperator } from "./pattern/pattern-operator.ts";
 import { ProcessOperator } from "./process.ts";
 import { ReduceOperator } from "./reduce.ts";
 import { SinkOperator } from "./sink.ts";
@@ -73,6 +74,8 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
       return new ReduceOperator(spec.key, spec.reduce, context);
     case "window":
       return new WindowOperator(spec, context);
+    case "pattern":
+      return new PatternOperator(spec, context);
     case "aggregate":
       return new AggregateOperator(spec, context);
     case "changelog":

@@ -28,6 +28,8 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
       return spec.key && { kind: spec.kind, key: keyOf(spec.key), states: statesOf(spec.fn.state ?? {}) };
     case "coProcess":
       return spec.keys && { kind: spec.kind, key: keyOfPair(spec.keys), states: statesOf(spec.fn.state ?? {}) };
+    case "pattern":
+      return { kind: spec.kind, key: keyOf(spec.key), states: [table("matches", ["due"], true, undefined)] };
     case "aggregate":
       return { kind: spec.kind, key: keyOf(spec.key), states: [{ ...panes(spec), name: "aggregate" }] };
     case "intervalJoin":

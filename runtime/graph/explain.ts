@@ -8,6 +8,7 @@ import type { Preserved } from "../../core/join.ts";
 import type { OperatorSpec, StreamNode } from "../../core/node.ts";
 import type { TimerDomain } from "../../core/operator.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
+import { namesOf } from "../../core/pattern-match.ts";
 import type { ExecutionGraph } from "./execution-graph.ts";
 import type { JobEdge, JobVertex } from "./job-graph.ts";
 import type { Plan } from "./plan.ts";
@@ -104,6 +105,8 @@ function operatorText(spec: OperatorSpec): string {
       return "reduce, keyed state";
     case "custom":
       return spec.keyed ? "custom, keyed state" : "custom";
+    case "pattern":
+      return `pattern of ${namesOf(spec.pattern.steps).join(", ")}, by ${spec.time} time, keyed state`;
     case "aggregate":
       return `running aggregate${spec.emit === "changes" ? " as a changelog" : ""}, keyed state`;
     case "changelog":
