@@ -18,6 +18,12 @@ import { plainBytes, plainValue } from "../state/plain-bytes.ts";
 /** What one worker has written of an operator. */
 export type WrittenBlocks = Pick<OperatorRecord, "operator" | "states" | "blocks">;
 
+/** What one worker has written, and the stores that have it. */
+export interface HeldBlocks {
+  readonly written: readonly WrittenBlocks[];
+  readonly holders?: readonly string[];
+}
+
 export interface SourcePosition {
   /** What the dealer of its splits goes on from. */
   readonly enumerator: Uint8Array;
@@ -134,4 +140,16 @@ function opaque(bytes: Uint8Array): Opaque {
 
 function bytesOf(text: Opaque): Uint8Array {
   return Uint8Array.from(Buffer.from(text, "base64"));
+}
+
+/** By writer, where all that it wrote is. */
+export function holdersIn(
+  acknowledgements: readonly HeldBlocks[],
+): Readonly<Record<string, readonly string[]>> | undefined {
+  const held = acknowledgements.flatMap(({ holders, written }) =>
+    holders === undefined
+      ? []
+      : written.flatMap(({ blocks }) => blocks.map(({ worker }) => [worker, holders] as const)),
+  );
+  return held.length === 0 ? undefined : Object.fromEntries(held);
 }

@@ -79,6 +79,10 @@ export class CheckpointFolders implements CheckpointStorage {
     return store instanceof WorkersStore ? await store.sourcesOf(name) : undefined;
   }
 
+  async lackCopies(store: CheckpointStore, names: readonly CheckpointName[]): Promise<boolean> {
+    return store instanceof WorkersStore && (await store.lackCopies(names));
+  }
+
   copyTo(location: string, workers: readonly WorkerId[], copies = CHECKPOINT_COPIES) {
     if (placeIn(location) === undefined) return undefined;
     const found = workers.map((id): readonly [WorkerId, readonly StoreAddress[]] => {
@@ -114,6 +118,7 @@ export class CheckpointFolders implements CheckpointStorage {
       stores,
       own: await this.#machine.open(join(this.#root, place)),
       copyTo: ({ worker }) => copiesOf(stores, worker, copies),
+      copies,
       copyFailed: (cause) => log("warn", `a manifest was not copied: ${cause.message}`, { place }),
     });
   }

@@ -16,6 +16,8 @@ export interface CheckpointEntry {
   readonly bytes: number;
   /** Of these, what was on its way between subtasks. */
   readonly inFlightBytes: number;
+  /** On how many hosts each of its blocks is at least, of a checkpoint in the workers' own stores. */
+  readonly copies: number | undefined;
   readonly slots: number;
   readonly acknowledged: number;
   readonly failure: string | undefined;
@@ -63,7 +65,7 @@ export class CheckpointStats {
   began(entry: Pick<CheckpointEntry, "region" | "checkpoint" | "savepoint" | "beganMs" | "slots" | "path">): void {
     const { region, checkpoint } = entry;
     const nothing = { bytes: 0, inFlightBytes: 0, acknowledged: 0 };
-    const open = { endedMs: undefined, unaligned: false, failure: undefined, ...nothing };
+    const open = { endedMs: undefined, unaligned: false, failure: undefined, copies: undefined, ...nothing };
     // Of one that was being written when its region failed, nobody has said what became of it.
     const others = this.#entries.filter((each) => !(each.region === region && each.checkpoint === checkpoint));
     this.#entries = [...others, { ...entry, ...open, status: "IN_PROGRESS" as const }].slice(-CHECKPOINTS_SHOWN);
@@ -73,12 +75,19 @@ export class CheckpointStats {
     this.#change(key, (entry) => ({ ...entry, unaligned: true }));
   }
 
-  acknowledged(key: Key, slots: number, bytes: number, inFlightBytes: number): void {
+  /** @param copies of what some slots have written. */
+  acknowledged(
+    key: Key,
+    slots: number,
+    bytes: { readonly all: number; readonly inFlight: number },
+    copies: number | undefined,
+  ): void {
     this.#change(key, (entry) => ({
       ...entry,
       acknowledged: entry.acknowledged + slots,
-      bytes: entry.bytes + bytes,
-      inFlightBytes: entry.inFlightBytes + inFlightBytes,
+      bytes: entry.bytes + bytes.all,
+      inFlightBytes: entry.inFlightBytes + bytes.inFlight,
+      copies: copies === undefined ? entry.copies : Math.min(copies, entry.copies ?? copies),
     }));
   }
 

@@ -34,6 +34,7 @@ function checkpointView(entry: CheckpointEntry): CheckpointView {
     trigger_timestamp: beganMs,
     state_size: bytes,
     persisted_data: entry.inFlightBytes,
+    copies: entry.copies ?? null,
     end_to_end_duration: endedMs === undefined ? -1 : endedMs - beganMs,
     num_slots: slots,
     num_acknowledged_slots: acknowledged,

@@ -120,6 +120,11 @@ export class ClusterStores {
     return this.#served(store) ?? (await this.#adopted(store));
   }
 
+  /** The machine of the worker that serves a store now; undefined: nobody does. */
+  hostOf(store: StoreId): string | undefined {
+    return this.#served(store) === undefined ? undefined : this.#servers.get(store)?.host;
+  }
+
   /** In words: where a store was last. */
   whereabouts(store: StoreId): string {
     const server = this.#servers.get(store);

@@ -282,6 +282,7 @@ export class JobCheckpoints {
         alignMs: settings?.alignMs,
       },
       merge: (name) => storage.merge(folder, name, settings?.copies),
+      lackCopies: async (names) => (await storage.lackCopies?.(await store(), names)) ?? false,
       keepOutput: () => results.sync(record().id, operatorsOf(regions[index], plan.jobGraph)),
       completed: (manifest) => completed(index, manifest.checkpoint, publishes(manifest)),
       fail: (error) => fail(index, error),

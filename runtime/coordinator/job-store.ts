@@ -68,6 +68,8 @@ export interface CheckpointStorage {
     workers: readonly WorkerId[],
     copies: number | undefined,
   ): Readonly<Record<WorkerId, readonly StoreAddress[]>> | undefined;
+  /** Whether checkpoints of a store that `open` gave have fewer copies than there can be now. Absent: they have none. */
+  lackCopies?(store: CheckpointStore, names: readonly CheckpointName[]): Promise<boolean>;
   /** @throws CHECKPOINT_COPIES when there cannot be as many as a job asks for. */
   checkCopies?(copies: number | undefined): void;
   /** The workers' own stores. */

@@ -6,20 +6,18 @@
  *   2. When all have acknowledged, the enumerators are asked; when these have answered, the rows that are kept here are made
  *      safe and the manifest is written.
  *   3. What is complete is made known (`completed`) before sinks hear of it: from then on nothing older may be restored.
- *   4. Old checkpoints are discarded, long chains merged, one after the other and beside the job.
+ *   4. The store is tidied up (`tidy-store.ts`), beside the job.
  */
 
 import { MillraceError } from "../../core/errors.ts";
 import type { VertexId } from "../../core/ids.ts";
-import { CHECKPOINT_CHAIN_MAX } from "../../core/limits.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
-import { manifestOf } from "../checkpoints/manifest-parts.ts";
+import { holdersIn, manifestOf } from "../checkpoints/manifest-parts.ts";
 import type { Acknowledgement } from "../checkpoints/slot-snapshots.ts";
 import { fromErrorReport } from "../error-report.ts";
 import { faultPoint } from "../fault-point.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import type { ErrorReport, FromSlot, JobEnd, SubtaskSnapshot } from "../protocol.ts";
-import { discardOld } from "../state/checkpoint-keeper.ts";
 import {
   type BlockRecord,
   type ChainLink,
@@ -42,6 +40,7 @@ import {
   nextCheckpointLife,
 } from "./checkpoint-life.ts";
 import type { CheckpointStats } from "./checkpoint-stats.ts";
+import { tidyStore } from "./tidy-store.ts";
 
 /** The slots of the region's present attempt, as its checkpoints see them. */
 export interface CheckpointedSlots {
@@ -72,6 +71,8 @@ export interface RegionCheckpointsOptions {
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Writes a chain again as one: the name of the copy. */
   merge(name: CheckpointName): Promise<CheckpointName>;
+  /** Whether one of these could have more copies than it has. Absent: they have none. */
+  lackCopies?(names: readonly CheckpointName[]): Promise<boolean>;
   /** Resolves when what is kept here of the region's output is safe: a checkpoint counts on it. */
   keepOutput(): Promise<void>;
   /** Resolves when it is safe that this one was complete; the sinks hear of it after that. */
@@ -124,6 +125,8 @@ export class RegionCheckpoints {
   #writing: Promise<void> = Promise.resolve();
   #tidying: Promise<void> | undefined;
   #lastCause: Error | undefined;
+  /** On how many hosts the last one was kept. */
+  #copies: number | undefined;
 
   constructor(options: RegionCheckpointsOptions) {
     this.#options = options;
@@ -193,13 +196,16 @@ export class RegionCheckpoints {
   }
 
   acknowledged(acknowledgement: Acknowledgement): void {
-    const { checkpoint, slots, written } = acknowledgement;
+    const { checkpoint, slots, written, holders } = acknowledgement;
     if (this.#life.phase !== "pending" || this.#life.current?.checkpoint !== checkpoint) return;
     this.#gathered.acknowledgements.push(acknowledgement);
     faultPoint("coordinator.acknowledged");
     const blocks = written.flatMap((each) => each.blocks);
     const inFlight = blocks.filter(({ section }) => section === "inFlight");
-    this.#options.stats.acknowledged(this.#key(checkpoint), slots.length, bytesOf(blocks), bytesOf(inFlight));
+    // A worker that had nothing to write has no copies of it either.
+    const copies = blocks.length === 0 ? undefined : holders?.length;
+    const bytes = { all: bytesOf(blocks), inFlight: bytesOf(inFlight) };
+    this.#options.stats.acknowledged(this.#key(checkpoint), slots.length, bytes, copies);
     for (const slot of slots) this.#apply({ kind: "acknowledged", checkpoint, slot });
   }
 
@@ -336,6 +342,7 @@ export class RegionCheckpoints {
     const { stats, nowMs, log, region } = this.#options;
     const commits = savepoint ? this.#savepoint?.ends !== undefined : true;
     stats.completed(this.#key(checkpoint), nowMs());
+    if (!savepoint) this.#noteCopies(stats.latest.completed?.copies);
     log("debug", `${savepoint ? "savepoint" : "checkpoint"} ${checkpoint} is complete`, { region, checkpoint });
     if (savepoint) this.#savepoint = undefined;
     this.#slots?.ended(checkpoint, commits);
@@ -401,39 +408,28 @@ export class RegionCheckpoints {
   }
 
   async #tidy(): Promise<void> {
-    const { store, retained, merge, log, region } = this.#options;
-    try {
-      await discardOld(await store(), { retained, underWayFrom: this.#life.last + (this.#life.current ? 0 : 1) });
-      const newest = this.#chain.at(-1);
-      if (newest === undefined || this.#chain.length <= CHECKPOINT_CHAIN_MAX) return;
-      const slots = this.#slots;
-      const copy = await merge(newest.name);
-      faultPoint("coordinator.merge-complete");
-      const bytes = await (await store()).readManifest(copy);
-      if (bytes === undefined || this.#slots !== slots) return;
-      const later = this.#chain.filter(({ name }) => checkpointNumber(name) > checkpointNumber(copy));
-      this.#chain = [{ name: copy, crc: manifestCrc(bytes) }, ...later];
-    } catch (cause) {
-      // Nothing is lost by it: there is more on the disk than there has to be.
-      log("warn", `old checkpoints could not be tidied up: ${(cause as Error).message}`, { region });
-    }
+    const { last, current } = this.#life;
+    const slots = this.#slots;
+    const copy = await tidyStore(this.#options, current ? last : last + 1, () => this.#chain);
+    // Another attempt begins a chain of its own.
+    if (copy === undefined || this.#slots !== slots) return;
+    const later = this.#chain.filter(({ name }) => checkpointNumber(name) > checkpointNumber(copy.name));
+    this.#chain = [copy, ...later];
+  }
+
+  /** A host is lost, or there again. */
+  #noteCopies(copies: number | undefined): void {
+    const { log, region } = this.#options;
+    const before = this.#copies ?? copies;
+    this.#copies = copies;
+    if (copies === undefined || before === undefined || copies === before) return;
+    const what = `checkpoints are kept on ${copies} ${copies === 1 ? "host" : "hosts"} instead of ${before}`;
+    log(copies < before ? "warn" : "info", what, { region, copies });
   }
 
   #key(checkpoint: number): { readonly region: number; readonly checkpoint: number } {
     return { region: this.#options.region, checkpoint };
   }
-}
-
-/** By writer, where all that it wrote is. */
-function holdersIn(
-  acknowledgements: readonly Acknowledgement[],
-): Readonly<Record<string, readonly string[]>> | undefined {
-  const held = acknowledgements.flatMap(({ holders, written }) =>
-    holders === undefined
-      ? []
-      : written.flatMap(({ blocks }) => blocks.map(({ worker }) => [worker, holders] as const)),
-  );
-  return held.length === 0 ? undefined : Object.fromEntries(held);
 }
 
 function bytesOf(blocks: readonly BlockRecord[]): number {

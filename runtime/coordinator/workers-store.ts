@@ -31,6 +31,8 @@ export interface WorkersStoreOptions {
   readonly own: CheckpointStore;
   /** Who keeps copies of what a worker writes. */
   copyTo(address: StoreAddress): readonly StoreAddress[];
+  /** On how many hosts each block is to be, where there are as many. */
+  readonly copies: number;
   copyFailed(cause: Error): void;
 }
 
@@ -38,6 +40,8 @@ export class WorkersStore implements CheckpointStore {
   readonly #options: WorkersStoreOptions;
   /** By checkpoint and writer. */
   readonly #holders = new Map<string, readonly StoreId[]>();
+  /** Whose holders are known. */
+  readonly #known = new Set<CheckpointName>();
 
   constructor(options: WorkersStoreOptions) {
     this.#options = options;
@@ -121,6 +125,7 @@ export class WorkersStore implements CheckpointStore {
 
   async deleteManifest(name: CheckpointName): Promise<void> {
     const { place, stores, own } = this.#options;
+    this.#forget(name);
     await own.deleteManifest(name);
     await stores.askAll({ kind: "delete", place, name, what: "manifest" });
   }
@@ -132,6 +137,21 @@ export class WorkersStore implements CheckpointStore {
 
   close(): Promise<void> {
     return this.#options.own.close();
+  }
+
+  /** Whether blocks of these checkpoints are on fewer hosts than they could be on now. */
+  async lackCopies(names: readonly CheckpointName[]): Promise<boolean> {
+    const { stores, copies } = this.#options;
+    const hosts = new Set(stores.workers.map(({ description }) => description.host));
+    for (const name of names) if (!this.#known.has(name)) await this.readManifest(name);
+    const possible = Math.min(copies, hosts.size);
+    for (const [place, holders] of this.#holders) {
+      if (!names.some((name) => place.startsWith(`${name}/`))) continue;
+      const found = new Set(holders.flatMap((store) => stores.hostOf(store) ?? []));
+      // Of what nobody serves no copy can be made.
+      if (found.size > 0 && found.size < possible) return true;
+    }
+    return false;
   }
 
   /** What workers have to know to restore from a checkpoint. */
@@ -198,6 +218,11 @@ export class WorkersStore implements CheckpointStore {
     return stores.askAll({ kind: "list", place });
   }
 
+  #forget(name: CheckpointName): void {
+    this.#known.delete(name);
+    for (const held of this.#holders.keys()) if (held.startsWith(`${name}/`)) this.#holders.delete(held);
+  }
+
   #remember(name: CheckpointName, bytes: Uint8Array): void {
     let manifest: CheckpointManifest;
     try {
@@ -206,6 +231,7 @@ export class WorkersStore implements CheckpointStore {
       // Whoever reads it says what is wrong with it.
       return;
     }
+    this.#known.add(name);
     for (const [writer, holders] of Object.entries(manifest.holders ?? {}))
       this.#holders.set(`${name}/${writer}`, holders as readonly StoreId[]);
   }

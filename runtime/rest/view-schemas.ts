@@ -241,6 +241,7 @@ const checkpoint = fieldsOf<CheckpointView>({
   trigger_timestamp: milliseconds,
   state_size: count,
   persisted_data: count,
+  copies: orNull(count),
   end_to_end_duration: milliseconds,
   num_slots: count,
   num_acknowledged_slots: count,

@@ -204,6 +204,8 @@ export interface CheckpointView {
   readonly state_size: number;
   /** Of that, what was on its way between subtasks. */
   readonly persisted_data: number;
+  /** On how many hosts each of its blocks is at least; null: it is where all workers reach it, or nothing was written. */
+  readonly copies: number | null;
   /** -1 while it is under way. */
   readonly end_to_end_duration: number;
   readonly num_slots: number;

@@ -37,6 +37,8 @@ class Region {
   readonly checkpoints: RegionCheckpoints;
   readonly snapshots: SlotSnapshots;
   failure: MillraceError | undefined;
+  /** The stores that have what is written; undefined: all reach the same one. */
+  holders: readonly string[] | undefined;
   nowMs = 1000;
   wallAheadMs = 0;
   #backend = createMemoryBackend({ operator: counted, keyGroups: { first: 0, last: 127 }, keyGroupCount: 128 });
@@ -45,7 +47,10 @@ class Region {
   constructor(options: Partial<RegionCheckpointsOptions> = {}) {
     this.snapshots = new SlotSnapshots({
       worker: "here",
-      acknowledge: (acknowledgement) => this.checkpoints.acknowledged(acknowledgement),
+      acknowledge: (acknowledgement) => {
+        const { holders } = this;
+        this.checkpoints.acknowledged({ ...acknowledgement, ...(holders === undefined ? {} : { holders }) });
+      },
       decline: (checkpoint, cause) => this.checkpoints.declined(checkpoint, cause),
     });
     this.checkpoints = new RegionCheckpoints({
@@ -247,6 +252,40 @@ describe("the checkpoints of a region", () => {
       return (restored.state("count", { kind: "value" } as never) as never as { get(): number }).get();
     });
     expect(counts).toEqual([4, 5, 4]);
+  });
+
+  test("that have fewer copies than they could have are merged at once, and the newest is built on the copy", async () => {
+    const asked: (readonly string[])[] = [];
+    const region = new Region({
+      lackCopies: async (names) => {
+        asked.push(names);
+        return asked.length === 2;
+      },
+    });
+    region.open();
+    for (const checkpoint of [1, 2, 3]) {
+      region.count(checkpoint);
+      await region.take(checkpoint);
+    }
+    const copy = checkpointName(2, true);
+    expect((await region.manifest(3)).chain.map(({ name }) => name)).toEqual([copy]);
+    expect(asked).toEqual([[checkpointName(1)], [checkpointName(1), checkpointName(2)], [copy, checkpointName(3)]]);
+  });
+
+  test("people are told when they are kept on fewer hosts than before, and when on as many again", async () => {
+    const logged: string[] = [];
+    const region = new Region({ log: (level, message) => level !== "debug" && logged.push(`${level} ${message}`) });
+    region.open();
+    for (const [at, holders] of [["x", "y"], ["x", "y"], ["x"], ["x"], ["x", "z"]].entries()) {
+      region.holders = holders;
+      region.count(at);
+      await region.take(at + 1);
+    }
+    expect(logged).toEqual([
+      "warn checkpoints are kept on 1 host instead of 2",
+      "info checkpoints are kept on 2 hosts instead of 1",
+    ]);
+    expect(region.stats.entries.map(({ copies }) => copies)).toEqual([2, 2, 1, 1, 2]);
   });
 
   test("fail with what the store answered, and so does the region when no failure is tolerated", async () => {

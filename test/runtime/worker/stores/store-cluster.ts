@@ -126,6 +126,7 @@ export class StoreCluster {
       stores: this.stores,
       own: await openDirectoryStore(join(this.folder, "coordinator")),
       copyTo: ({ worker }) => copiesOf(this.stores, worker, copies),
+      copies,
       copyFailed: () => {},
     });
   }

@@ -163,6 +163,23 @@ describe("checkpoints in workers' stores", () => {
     expect(await restored(region, merged, b)).toEqual(everything);
   });
 
+  test("a host that is lost with its copies is made up for by another one that joins later", async () => {
+    const { of, a, b, region } = await twoHosts();
+    const chain = [1, 2, 3].map((number) => checkpointName(number));
+    expect(await region.lackCopies(chain)).toBe(false);
+    await of.lose(b);
+    expect(await region.lackCopies(chain)).toBe(false); // there is no other host
+    await rm(join(folder, "two"), { recursive: true });
+    const third = await of.worker("c", "three");
+    expect(await region.lackCopies(chain)).toBe(true);
+    expect(await (await of.region()).lackCopies(chain)).toBe(true); // also for one that has read nothing yet
+    const merged = await region.merge(newest);
+    expect(await region.lackCopies([merged])).toBe(false);
+    await of.lose(a);
+    await rm(join(folder, "one"), { recursive: true });
+    expect(await restored(region, merged, third)).toEqual(everything);
+  });
+
   test("what was deleted while a worker was away is deleted when it is back", async () => {
     const { of, b, region } = await twoHosts();
     await of.lose(b);
