@@ -4,6 +4,7 @@ import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import type { Key, KeySelector, ScalarKey } from "./key.ts";
 import type { RuntimeContext } from "./operator.ts";
+import { readField, readFields } from "./pick-fields.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Duration } from "./time.ts";
@@ -67,10 +68,7 @@ export function checkedMaxRows(maxRows: number, operator: string): number {
 
 export function keySelector<T>(by: string | readonly string[] | ((value: T) => Key)): KeySelector<T> {
   if (typeof by === "function") return Object.freeze({ select: by, fields: undefined });
-  if (typeof by === "string") return Object.freeze({ select: (value: T) => value[by as keyof T] as Key, fields: [by] });
+  if (typeof by === "string") return Object.freeze({ select: readField(by) as (value: T) => Key, fields: [by] });
   const fields = Object.freeze([...by]);
-  return Object.freeze({
-    select: (value: T) => fields.map((field) => value[field as keyof T]) as unknown as Key,
-    fields,
-  });
+  return Object.freeze({ select: readFields(fields) as (value: T) => Key, fields });
 }
