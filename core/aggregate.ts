@@ -7,6 +7,7 @@
  */
 
 import { MillraceError } from "./errors.ts";
+import { readField } from "./pick-fields.ts";
 import { isAsyncFunction, promiseReturned } from "./user-function.ts";
 
 /** An aggregate written as functions. `add` may change and return the accumulator it was given. */
@@ -90,7 +91,7 @@ function singleColumn<I>(op: "sum" | "min" | "max", of: NumberOf<I>): ColumnAggr
 }
 
 function numberFunction<I>(of: NumberOf<I>): (value: I) => number {
-  return typeof of === "function" ? of : (value) => value[of as keyof I] as number;
+  return typeof of === "function" ? of : (readField(of) as (value: I) => number);
 }
 
 function fieldsOf<I>(of: NumberOf<I>): readonly string[] | undefined {
@@ -105,7 +106,7 @@ export function reader<I, V>(
   readonly fields: { readonly fields?: readonly string[] };
 } {
   if (typeof of === "function") return { read: of, fields: {} };
-  return { read: (value) => value[of as keyof I] as V, fields: { fields: [of] } };
+  return { read: readField(of) as (value: I) => V, fields: { fields: [of] } };
 }
 
 /** A column aggregate whose accumulator is an array of its columns: for what keeps several aggregates in one value. */

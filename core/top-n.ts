@@ -5,6 +5,7 @@ import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import type { Key, KeySelector } from "./key.ts";
 import { TOP_N_MAX } from "./limits.ts";
+import { readField } from "./pick-fields.ts";
 import { mapState, type StateDeclaration, type StateDescriptor, valueState, withTtl } from "./state.ts";
 import type { Duration } from "./time.ts";
 
@@ -88,7 +89,8 @@ export function topNSpec<T>(name: string, key: KeySelector, options: TopNOptions
   const ageing = <D extends StateDescriptor>(state: D): D => (ttl === undefined ? state : withTtl(state, ttl));
   return {
     ...{ kind: "topN", key, n, ranks, emit, keepsOthers },
-    scoreOf: typeof by === "function" ? (by as (value: unknown) => Score) : fieldOf(by),
+    scoreOf:
+      typeof by === "function" ? (by as (value: unknown) => Score) : (readField(by) as (value: unknown) => Score),
     by: typeof by === "function" ? undefined : by,
     descending: order === "descending",
     id: id as ((value: unknown) => Key) | undefined,
@@ -101,10 +103,6 @@ export function topNSpec<T>(name: string, key: KeySelector, options: TopNOptions
           },
     ),
   };
-}
-
-function fieldOf(name: string): (value: unknown) => Score {
-  return (value) => (value as Readonly<Record<string, Score>>)[name] as Score;
 }
 
 /** Where the row goes in rows that are in order: behind those that are as good. */
