@@ -82,6 +82,7 @@ export const errorCodes = {
   RECORD_TOO_LARGE: user("A record is larger than an exchange carries."),
   REQUIREMENTS: user("Operators that run in one chain require different values of one label of their worker."),
   SAVEPOINT_FAILED: external("A savepoint that was asked for came to nothing; the job goes on."),
+  SCHEMA_REGISTRY: external("A schema registry does not answer, or refuses what it was asked."),
   SLOTS_MISSING: external("No workers with enough free slots and the required labels came in time.", "never"),
   SLOT_LOST: internal("The thread of a slot ended before its subtasks did.", "restart"),
   SLOT_STUCK: user("A slot did not come back from the job's code in time, and its thread was ended.", "restart"),

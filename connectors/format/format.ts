@@ -2,8 +2,8 @@
  * Formats: between values and the bytes that stand for them outside. A format is frozen data with two factories, so that a
  * source and a sink may share one; each subtask makes its own decoder or encoder, which may keep what it has learned.
  *
- * What a format needs from outside (a schema that bytes name and nobody has seen) it says before it is needed: `prepare`
- * gives a promise, and `decode` and `encode` themselves never wait.
+ * What a format needs from outside (a schema that bytes name and nobody has seen) it says before it is needed, by `prepare`
+ * and `open`; `decode` and `encode` themselves never wait.
  */
 
 export interface Format<T> {
@@ -24,8 +24,8 @@ export interface Decoder<T> {
 }
 
 export interface Encoder<T> {
-  /** As with decoders. */
-  prepare?(value: T): Promise<void> | undefined;
+  /** Awaited before the first value. */
+  open?(): Promise<void>;
   /** A text stands for its UTF-8. @throws what says why the value cannot be written */
   encode(value: T): string | Uint8Array;
 }

@@ -3,6 +3,10 @@
 export type { Decoder, Encoder, Format } from "../format/format.ts";
 export { json } from "../format/json/json.ts";
 export { bytes, text } from "../format/plain.ts";
+export { type AvroOptions, avro } from "../format/registry/avro.ts";
+export { type ProtobufOptions, protobuf } from "../format/registry/protobuf.ts";
+export type { SchemaRegistryOptions } from "../format/registry/schema-registry.ts";
+export { type Validator, validated } from "../format/validated.ts";
 export type { KafkaOptions, KafkaSasl, KafkaTls } from "./client/connection-options.ts";
 export { makeTopics, type NewTopic } from "./client/make-topics.ts";
 export type { FromEnv, FromFile, Secret } from "./client/secret.ts";

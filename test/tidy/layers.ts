@@ -24,6 +24,7 @@ const rooms: Readonly<Record<string, Room>> = {
 const homes: Readonly<Record<string, readonly string[]>> = {
   "@fastify/swagger": ["runtime/rest"],
   "apache-arrow": ["runtime/exchange", "operators/ml"],
+  avsc: ["connectors/format"],
   aws4fetch: ["runtime/state"],
   commander: ["runtime/cli"],
   esbuild: ["runtime/bundle"],
@@ -34,6 +35,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   level: ["runtime/state"],
   pino: ["runtime/telemetry"],
   piscina: ["runtime/worker"],
+  protobufjs: ["connectors/format"],
 };
 
 /** Folders that never import each other, whatever their room allows. */

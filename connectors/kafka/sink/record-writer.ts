@@ -4,10 +4,12 @@ import { MillraceError } from "../../../core/errors.ts";
 import type { SinkContext } from "../../../core/sink.ts";
 import type { Counter } from "../../../core/telemetry.ts";
 import { NO_TIMESTAMP } from "../../../core/time.ts";
+import type { Encoder } from "../../format/format.ts";
 import type { KafkaClient } from "../client/kafka-client.ts";
 import { TOPIC_WITHIN_MS } from "../limits.ts";
 import { laneAt, laneOf, type OutTopic } from "./out-topics.ts";
 import type { Lane, Outbox } from "./outbox.ts";
+import type { Serialise } from "./serialise.ts";
 import type { KafkaSinkSettings } from "./settings.ts";
 
 export class RecordWriter<T> {
@@ -17,6 +19,9 @@ export class RecordWriter<T> {
   readonly #outbox: Outbox;
   readonly #leftOut: Counter;
   readonly #topics = new Map<string, OutTopic>();
+  /** Of a format. */
+  readonly #encoder: Encoder<T> | undefined;
+  readonly #contentOf: Serialise<T>;
   /** The one that all records go to. */
   #only: OutTopic | undefined;
 
@@ -31,10 +36,15 @@ export class RecordWriter<T> {
     this.#client = client;
     this.#outbox = outbox;
     this.#leftOut = context.metrics.counter("recordsLeftOut");
+    const { value } = settings;
+    const encoder = typeof value === "function" ? undefined : value.encoder();
+    this.#encoder = encoder;
+    this.#contentOf = typeof value === "function" ? value : (each) => encoder?.encode(each);
   }
 
-  /** @throws KafkaFailure KAFKA_TOPIC, KAFKA_DENIED, KAFKA_UNREACHABLE */
+  /** @throws KafkaFailure KAFKA_TOPIC, KAFKA_DENIED, KAFKA_UNREACHABLE; what the format's `open` throws */
   async open(): Promise<void> {
+    await this.#encoder?.open?.();
     const { topic } = this.#settings;
     if (typeof topic === "string") this.#only = await this.#addTopic(topic);
   }
@@ -42,8 +52,8 @@ export class RecordWriter<T> {
   write(value: T, timestamp: number): void | Promise<void> {
     const topic = this.#only ?? this.#topicOf(value);
     if (topic === undefined) return this.#writeToNew(value, timestamp);
-    const { key: keyOf, value: contentOf, headers: headersOf, partition } = this.#settings;
-    const content = contentOf(value);
+    const { key: keyOf, headers: headersOf, partition } = this.#settings;
+    const content = this.#contentOf(value);
     if (content === undefined) {
       this.#leftOut.add();
       return;

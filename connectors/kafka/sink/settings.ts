@@ -2,6 +2,7 @@
 
 import { MillraceError } from "../../../core/errors.ts";
 import { type Duration, positiveDurationMs } from "../../../core/time.ts";
+import type { Format } from "../../format/format.ts";
 import { wholeNumber } from "../../options.ts";
 import { connectionOptions, type KafkaOptions } from "../client/connection-options.ts";
 import { type Compression, compressions } from "../codec/compression.ts";
@@ -22,8 +23,8 @@ export type KafkaGuarantee = "exactly-once" | "at-least-once" | "none";
 export interface KafkaSinkOptions<T> extends KafkaOptions {
   /** Where records go: a topic for all, or of each record its own. A topic must be there. */
   readonly topic: string | ((value: T) => string);
-  /** What is written. Default `asJson()`. Null writes a tombstone, undefined nothing. */
-  readonly value?: Serialise<T>;
+  /** What is written: a format, or a function, whose null writes a tombstone and undefined nothing. Default `asJson()`. */
+  readonly value?: Serialise<T> | Format<T>;
   /** Decides the partition, as the Java client computes it, and which record replaces which in a compacted topic. */
   readonly key?: (value: T) => Field;
   readonly headers?: (value: T) => readonly HeaderField[];
@@ -60,7 +61,7 @@ export interface KafkaSinkOptions<T> extends KafkaOptions {
 export interface KafkaSinkSettings<T> {
   readonly connection: KafkaOptions;
   readonly topic: string | ((value: T) => string);
-  readonly value: Serialise<T>;
+  readonly value: Serialise<T> | Format<T>;
   readonly key: ((value: T) => Field) | undefined;
   readonly headers: ((value: T) => readonly HeaderField[]) | undefined;
   readonly timestamp: ((value: T) => number) | undefined;

@@ -1,16 +1,20 @@
 /** What a Kafka source makes of records: changes of a table, and letters for a topic of the dead. */
 
-import { type Change, collectTo, defineJob, materialise, outputTag } from "millrace";
+import { type Change, collectTo, defineJob, fromArray, materialise, outputTag } from "millrace";
 import { expect, test } from "vitest";
 import { json } from "../../../connectors/format/json/json.ts";
 import { text } from "../../../connectors/format/plain.ts";
+import { avro } from "../../../connectors/format/registry/avro.ts";
+import { protobuf } from "../../../connectors/format/registry/protobuf.ts";
 import { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
 import { toDeadLetters } from "../../../connectors/kafka/sink/dead-letters.ts";
+import { toKafka } from "../../../connectors/kafka/sink/kafka-sink.ts";
 import type { BadRecord } from "../../../connectors/kafka/source/bad-records.ts";
 import { kafka } from "../../../connectors/kafka/source/kafka-source.ts";
 import { isTombstone, type Upsert, upserts } from "../../../connectors/kafka/source/upserts.ts";
 import { runInThread } from "../../../runtime/testing/index.ts";
 import { readSource } from "../../conformance/source.ts";
+import { startRegistry } from "../../connectors/format/registry-server.ts";
 import { brokers, describeOnKafka, newTopic } from "./on-kafka.ts";
 import { readPartition } from "./read-topic.ts";
 import { writeRecords } from "./write-records.ts";
@@ -51,6 +55,38 @@ describeOnKafka("upserts of a compacted topic", () => {
     await writeRecords(topic, 0, [{ value: "1" }]);
     const source = kafka({ brokers, topics: topic, until: "latest", value: upserts({ key: text(), value: json() }) });
     await expect(readSource(source)).rejects.toThrow("it has no key");
+  });
+});
+
+describeOnKafka("values with a schema registry", () => {
+  const orders = Array.from({ length: 500 }, (_, id) => ({ id, item: `item-${id % 7}` }));
+  const fields = [
+    { name: "id", type: "long" },
+    { name: "item", type: "string" },
+  ];
+  const proto = 'syntax = "proto3"; message Order { int64 id = 1; string item = 2; }';
+  type Order = (typeof orders)[number];
+
+  test.each(["avro", "protobuf"] as const)("are written and read (%s)", async (kind) => {
+    await using registry = await startRegistry();
+    const options = { registry: { url: registry.url }, subject: "orders-value" };
+    const format =
+      kind === "avro"
+        ? avro<Order>({ ...options, schema: { type: "record", name: "Order", fields } })
+        : protobuf<Order>({ ...options, schema: proto });
+    const topic = await newTopic(kind, { partitions: 2 });
+    const key = ({ id }: Order) => String(id);
+    const write = defineJob(import.meta, "write", (env) =>
+      env.from(fromArray(orders)).to(toKafka({ brokers, topic, key, value: format })),
+    );
+    await (await runInThread(write, { parallelism: 2 })).result;
+    registry.failures.push({ status: 500 }); // the reader waits
+    const read = defineJob(import.meta, "read", (env) =>
+      env.from(kafka({ brokers, topics: topic, until: "latest", value: format })).to(collectTo("out")),
+    );
+    const handle = await runInThread(read, { parallelism: 2 });
+    await handle.result;
+    expect(handle.collect<Order>("out").toSorted((a, b) => a.id - b.id)).toEqual(orders);
   });
 });
 
