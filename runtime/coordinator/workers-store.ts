@@ -4,8 +4,8 @@
  *   blocks      in the stores that the manifest names, one of the worker that wrote them and one of each copy
  *   manifests   in the coordinator's folder, and in the stores of the workers that hold blocks
  *
- * The law: a manifest is in the coordinator's folder before any other has it, so what others have was complete. Blocks are
- * read where they are: of damage the workers tell, and chains are merged by those that wrote them.
+ * The law: a manifest is in the coordinator's folder before any other has it, so what others have was complete, and stands
+ * in for one that is lost or damaged there. Blocks are read where they are: of damage the workers tell, and chains are merged by those that wrote them.
  */
 
 import { MillraceError } from "../../core/errors.ts";
@@ -67,10 +67,12 @@ export class WorkersStore implements CheckpointStore {
 
   async readManifest(name: CheckpointName): Promise<Uint8Array | undefined> {
     const { place, stores, own } = this.#options;
-    const answers = async () => await stores.askAll({ kind: "readManifest", place, name });
-    const bytes = (await own.readManifest(name)) ?? (await answers()).find(({ manifest }) => manifest)?.manifest;
-    if (bytes !== undefined) this.#remember(name, bytes);
-    return bytes;
+    const kept = await own.readManifest(name);
+    if (kept !== undefined && this.#remember(name, kept)) return kept;
+    const answers = await stores.askAll({ kind: "readManifest", place, name });
+    const copies = answers.flatMap(({ manifest }) => manifest ?? []);
+    // Where none is whole, whoever reads it says what is wrong with it.
+    return copies.find((copy) => this.#remember(name, copy)) ?? kept ?? copies[0];
   }
 
   async manifests(): Promise<readonly CheckpointName[]> {
@@ -223,17 +225,18 @@ export class WorkersStore implements CheckpointStore {
     for (const held of this.#holders.keys()) if (held.startsWith(`${name}/`)) this.#holders.delete(held);
   }
 
-  #remember(name: CheckpointName, bytes: Uint8Array): void {
+  /** @returns whether it is whole. */
+  #remember(name: CheckpointName, bytes: Uint8Array): boolean {
     let manifest: CheckpointManifest;
     try {
       manifest = decodeManifest(bytes, name);
     } catch {
-      // Whoever reads it says what is wrong with it.
-      return;
+      return false;
     }
     this.#known.add(name);
     for (const [writer, holders] of Object.entries(manifest.holders ?? {}))
       this.#holders.set(`${name}/${writer}`, holders as readonly StoreId[]);
+    return true;
   }
 
   #holdersOf(checkpoint: CheckpointName, writer: string): readonly StoreId[] {

@@ -10,6 +10,7 @@ import { copiesOf, type WorkersStore } from "../../../../runtime/coordinator/wor
 import type { ChainLink } from "../../../../runtime/state/checkpoint-manifest.ts";
 import { openCheckpoint, verifyCheckpoint } from "../../../../runtime/state/checkpoint-reader.ts";
 import { type CheckpointName, checkpointName } from "../../../../runtime/state/checkpoint-store.ts";
+import { openDirectoryStore } from "../../../../runtime/state/directory-store.ts";
 import { createMemoryBackend } from "../../../../runtime/state/memory-backend.ts";
 import { workersLocation } from "../../../../runtime/store-protocol.ts";
 import { StoreFolders } from "../../../../runtime/worker/stores/store-folders.ts";
@@ -144,6 +145,21 @@ describe("checkpoints in workers' stores", () => {
     await mkdir(join(folder, "coordinator", "manifests"), { recursive: true });
     expect((await chooseCheckpoint(region, { completed: 0, committed: 0 })).name).toBe(newest);
     expect(await restored(region, newest, a)).toEqual(everything);
+  });
+
+  test("a manifest that is damaged in the coordinator's folder is taken from a worker, and is named where theirs are too", async () => {
+    const { of, a, b } = await twoHosts();
+    const own = await openDirectoryStore(join(folder, "coordinator"));
+    const manifest = (await own.readManifest(newest)) as Uint8Array;
+    await own.writeManifest(newest, manifest.with(40, (manifest[40] as number) ^ 1));
+    const again = await of.region();
+    expect((await chooseCheckpoint(again, { completed: 3, committed: 3 })).name).toBe(newest);
+    for (const worker of [a, b]) expect(await restored(again, newest, worker)).toEqual(everything);
+    const cut = manifest.slice(0, -1);
+    for (const worker of [a, b])
+      await worker.stores.answer({ kind: "writeManifest", place: PLACE, name: newest, manifest: cut });
+    const chosen = await chooseCheckpoint(await of.region(), { completed: 3, committed: 2 });
+    expect([chosen.name, chosen.damaged.length]).toEqual([checkpointName(2), 1]);
   });
 
   test("a chain is merged by those that wrote it, and the copy stands alone", async () => {
