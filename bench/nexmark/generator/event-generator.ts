@@ -8,6 +8,7 @@
  */
 
 import type { Auction, Bid, NexmarkEvent, Person } from "../events.ts";
+import { priceOf } from "./price.ts";
 import { type RandomPosition, SplitMix } from "./split-mix.ts";
 import { type Channel, drawExtra, drawText, type TextTables, textTables } from "./texts.ts";
 
@@ -151,12 +152,12 @@ export class EventGenerator {
     const id = FIRST_AUCTION + this.#lastAuction();
     const seller = FIRST_PERSON + (random.below(HOT_SELLERS) > 0 ? this.#hotPerson() : this.#anyPerson());
     const category = FIRST_CATEGORY + random.below(CATEGORIES);
-    const initialBid = drawPrice(random);
+    const initialBid = priceOf(random.double());
     const horizonMs = this.#timeOf(number + EVENTS_IN_FLIGHT) - dateTime;
     const expires = dateTime + 1 + random.below(Math.max(2 * horizonMs, 1));
     const itemName = drawText(random, 20);
     const description = drawText(random, 100);
-    const reserve = initialBid + drawPrice(random);
+    const reserve = initialBid + priceOf(random.double());
     const size = 8 + itemName.length + description.length + 40;
     const extra = drawExtra(random, size, AUCTION_BYTES, this.#texts.staticText);
     return {
@@ -178,7 +179,7 @@ export class EventGenerator {
     const random = this.#random;
     const auction = FIRST_AUCTION + (random.below(HOT_AUCTIONS) > 0 ? this.#hotAuction() : this.#anyAuction());
     const bidder = 2 * FIRST_PERSON + (random.below(HOT_BIDDERS) > 0 ? this.#hotPerson() + 1 : this.#anyPerson());
-    const price = drawPrice(random);
+    const price = priceOf(random.double());
     const { hotChannels, channels, staticText } = this.#texts;
     const drawnFrom = random.below(HOT_CHANNELS) > 0 ? hotChannels : channels;
     const { name: channel, url } = drawnFrom[random.below(drawnFrom.length)] as Channel;
@@ -211,11 +212,6 @@ export class EventGenerator {
     const active = Math.min(people, ACTIVE_PEOPLE);
     return people - active + this.#random.below(active + ID_LEAD);
   }
-}
-
-/** 1 … 1,000,000 in cents, evenly over the orders of magnitude. */
-function drawPrice(random: SplitMix): number {
-  return Math.floor(10 ** (random.double() * 6) * 100 + 0.5);
 }
 
 const fourDigits = Array.from({ length: 10_000 }, (_, number) => String(number).padStart(4, "0"));

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EventGenerator, generatorPositions } from "../../../bench/nexmark/generator/event-generator.ts";
+import { exactPrice, priceOf } from "../../../bench/nexmark/generator/price.ts";
 import { SplitMix } from "../../../bench/nexmark/generator/split-mix.ts";
 import manifest from "../../../bench/nexmark/oracle/manifest.json" with { type: "json" };
 
@@ -87,6 +88,22 @@ describe("SplitMix is Java's SplittableRandom", () => {
       expect(Math.max(...drawn)).toBe(bound - 1);
     }
   });
+});
+
+test("prices are those of the power, also where a table could round them to the other side", () => {
+  fc.assert(
+    fc.property(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (double) => {
+      expect(priceOf(double)).toBe(exactPrice(double));
+    }),
+    { numRuns: 5000 },
+  );
+  for (let cents = 100; cents < 100_000_000; cents = Math.ceil(cents * 1.003)) {
+    const border = Math.log10((cents + 0.5) / 100) / 6;
+    for (let ulps = -3; ulps <= 3; ulps++) {
+      const double = border * (1 + ulps * 2 ** -53);
+      expect(priceOf(double)).toBe(exactPrice(double));
+    }
+  }
 });
 
 test("the first events are the reference's", () => {
