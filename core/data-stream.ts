@@ -7,6 +7,7 @@
  */
 
 import { type Aggregate, checkAggregate } from "./aggregate.ts";
+import { type AsyncContext, type AsyncOptions, asyncMapSpec, type LookupOptions, lookupSpec } from "./async-map.ts";
 import { type Change, type ChangelogOptions, changelogSpec } from "./changelog.ts";
 import {
   ConnectedStreams,
@@ -165,6 +166,31 @@ export class DataStream<out T> {
     options: OperatorOptions = {},
   ): DataStream<O> {
     return this.append({ kind: "process", key: undefined, fn }, { ...options, name });
+  }
+
+  /**
+   * The result of a function that waits, for up to `capacity` records at a time. Each result has its record's timestamp, and
+   * watermarks stay in front of what they may not overtake. Records under way are in checkpoints; after a restart the
+   * function is called for them again. A function that goes on failing, or that takes too long, fails the job, unless
+   * `onFailure` gives a result in its place.
+   */
+  asyncMap<O>(
+    name: string,
+    fn: (value: T, context: AsyncContext) => O | Promise<O>,
+    options: AsyncOptions<T, O> = {},
+  ): DataStream<O> {
+    return this.append(asyncMapSpec(name, fn, options), { ...options, name });
+  }
+
+  /**
+   * Each record with what is found under its key outside, by calls as those of `asyncMap`, with a cache if that is wanted.
+   * The table is seen as it is when it is asked.
+   */
+  lookup<K extends Key, V, O, const J extends "inner" | "left" = "inner">(
+    name: string,
+    options: LookupOptions<T, K, V, J, O>,
+  ): DataStream<O> {
+    return this.append(lookupSpec(name, options), { ...options, name });
   }
 
   /** Whole batches of records as Arrow columns, synchronously or not. */

@@ -34,6 +34,7 @@ export {
   minBy,
   topN,
 } from "./aggregates/records.ts";
+export type { AsyncContext, AsyncOptions, LookupOptions, RetryOptions } from "./async-map.ts";
 export {
   addsRow,
   type Change,

@@ -63,6 +63,15 @@ export const SINK_FLUSH_AFTER_MS = 200;
 /** How long an asynchronous batch function, source or sink may take when the job says nothing. */
 export const ASYNC_TIMEOUT_MS = 60_000;
 
+/** Records that an asynchronous function works at at a time when the job says nothing: as many as Flink's. */
+export const ASYNC_CAPACITY = 100;
+
+/** The most of them: each result looks through what is under way, and all of it is in each checkpoint. */
+export const ASYNC_CAPACITY_MAX = 10_000;
+
+/** Entries of a lookup's cache at the most, some hundred bytes each: more is a broadcast join's or a database's business. */
+export const LOOKUP_CACHE_ENTRIES_MAX = 10_000_000;
+
 /** Rows that `collect()` keeps for one sink: an in-memory result is for tests and small answers. */
 export const COLLECT_ROWS_MAX = 10_000_000;
 

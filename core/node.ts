@@ -1,6 +1,7 @@
 /** The logical program as frozen data: nodes that API calls make, and the edges between them. */
 
 import type { Aggregate } from "./aggregate.ts";
+import type { AsyncMapSpec, LookupSpec } from "./async-map.ts";
 import type { ChangelogSpec } from "./changelog.ts";
 import type { CoProcessFunction } from "./co-process.ts";
 import type { DeduplicateSpec } from "./deduplicate.ts";
@@ -98,6 +99,8 @@ export type OperatorSpec =
   | DeduplicateSpec
   | TopNSpec
   | GeneralWindowSpec
+  | AsyncMapSpec
+  | LookupSpec
   | { readonly kind: "mapBatches"; readonly fn: BatchFunction }
   | { readonly kind: "custom"; readonly factory: OperatorFactory<any, any>; readonly keyed: boolean }
   | { readonly kind: "sink"; readonly sink: Sink<any> };

@@ -122,6 +122,8 @@ export interface OperatorContext<O = unknown> extends RuntimeContext {
   suspend(resume: () => boolean): void;
   /** No further input comes until the promise settles; a rejection or the timeout fails the subtask. */
   wait(promise: PromiseLike<void>, timeoutMs: number, what: string): void;
+  /** Calls back in the mailbox when the promise has settled. Input goes on meanwhile, and so do checkpoints. */
+  whenSettled(promise: PromiseLike<unknown>, callback: () => void): void;
   /** Calls back in the mailbox at or after the given wall-clock time. Not part of the state. */
   callAt(timeMs: number, callback: () => void): void;
   /** Tells consumers whether this subtask currently holds back their watermark. */

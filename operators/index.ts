@@ -10,6 +10,8 @@ import type { ProcessFunction } from "../core/process.ts";
 import type { SinkContext } from "../core/sink.ts";
 import type { StateDeclaration } from "../core/state.ts";
 import { AggregateOperator } from "./aggregate.ts";
+import { AsyncMapOperator } from "./async/async-map.ts";
+import { lookupJoin } from "./async/lookup-join.ts";
 import { ChangelogOperator } from "./changelog.ts";
 import { CoProcessOperator } from "./co-process.ts";
 import { DeduplicateOperator } from "./deduplicate.ts";
@@ -86,6 +88,10 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
       return spec.emit === "watermark" ? new TopNAtWatermark(spec, context) : new TopNOperator(spec, context);
     case "generalWindow":
       return isPlainSession(spec) ? new SessionOperator(spec, context) : new GeneralWindowOperator(spec, context);
+    case "asyncMap":
+      return new AsyncMapOperator(spec.call, spec.options, context);
+    case "lookupJoin":
+      return lookupJoin(spec, context);
     case "mapBatches":
       return new MapBatchesOperator(spec.fn, context);
     case "custom":

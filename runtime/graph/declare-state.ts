@@ -65,6 +65,8 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
         window: anyWindow(spec.window),
         states: [table("windows", [], true, undefined), ...statesOf(spec.fn?.state ?? {}), ...windowStates(spec)],
       };
+    case "asyncMap":
+    case "lookupJoin":
     case "custom":
       return { kind: spec.kind };
     default:
@@ -115,7 +117,6 @@ function intervalJoinStates({ preserved }: IntervalJoinSpec): readonly DeclaredS
 type Aggregating = Pick<Extract<OperatorSpec, { readonly kind: "window" }>, "aggregate" | "type">;
 
 function panes({ aggregate, type }: Aggregating): DeclaredState {
-
   const { columns }: Aggregate<unknown, unknown, unknown> = aggregate;
   return columns === undefined
     ? table("panes", [], true, type)

@@ -3,6 +3,7 @@
  * slots. The same plan always gives the same text.
  */
 
+import type { AsyncSpec } from "../../core/async-map.ts";
 import type { GeneralWindowSpec } from "../../core/general-window.ts";
 import type { Preserved } from "../../core/join.ts";
 import type { OperatorSpec, StreamNode } from "../../core/node.ts";
@@ -115,6 +116,10 @@ function operatorText(spec: OperatorSpec): string {
       return `deduplicate, the ${spec.keep} by ${spec.time} time, ${stateText(Object.keys(spec.state))}`;
     case "topN":
       return `the ${spec.descending ? "largest" : "smallest"} ${spec.n} by ${spec.by ?? "a function"}${spec.emit === "watermark" ? " at the watermark" : ""}, ${stateText(Object.keys(spec.state))}`;
+    case "asyncMap":
+      return `asyncMap, ${asyncText(spec.options)}`;
+    case "lookupJoin":
+      return `${spec.keepsUnmatched ? "left" : "inner"} lookup join, ${asyncText(spec.options)}${spec.cache === undefined ? "" : `, ${count(spec.cache.entries, "key")} remembered for ${durationText(spec.cache.ttlMs)}`}`;
     case "mapBatches":
       return `mapBatches, columns ${Object.keys(spec.fn.schema).join(", ")}`;
     default:
@@ -146,6 +151,11 @@ function windowText(window: GeneralWindowSpec["window"]): string {
 
 function clockText({ time }: { readonly time: TimerDomain }): string {
   return time === "processing" ? " of processing time" : "";
+}
+
+function asyncText({ capacity, ordered, timeoutMs, retry }: AsyncSpec): string {
+  const calls = retry.attempts === 1 ? "" : `, up to ${count(retry.attempts, "call")} each`;
+  return `${capacity} at a time, ${ordered ? "ordered" : "unordered"}, within ${durationText(timeoutMs)}${calls}`;
 }
 
 function joinText({ left, right }: Preserved): string {

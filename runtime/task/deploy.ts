@@ -105,6 +105,7 @@ function deploySubtask(
     lineage: deployment.lineage,
     createBackend: (options) => services.state.createBackend(options),
     log: (level, message, fields) => services.log(level, message, { subtask: placement.subtask, ...fields }),
+    post: (callback) => slot.callAt(services.host.clock.now(), callback),
     callAt: (timeMs, callback) => slot.callAt(timeMs, callback),
     collect: (operator, rows) => services.collect(operator, rows),
     standardStream: (name) => services.standardStream(name),

@@ -52,6 +52,8 @@ export interface SubtaskEnvironment {
   readonly lineage?: string | undefined;
   createBackend(options: MemoryBackendOptions): KeyedStateBackend;
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
+  /** Runs the callback in the slot's mailbox. */
+  post(callback: () => void): void;
   /** Runs the callback in the slot's mailbox at or after the time. */
   callAt(timeMs: number, callback: () => void): void;
   collect(name: string, rows: readonly unknown[]): void | Promise<void>;
@@ -247,6 +249,16 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
 
   #noteBusy(): void {
     this.busy = this.#suspensions + this.#awaited + this.#held.length > 0;
+  }
+
+  whenSettled(promise: PromiseLike<unknown>, callback: () => void): void {
+    const act = (): void => {
+      if (this.#ended) return;
+      this.gate.worked = true;
+      callback();
+    };
+    const post = (): void => this.#environment.post(act);
+    this.gate.awaitInput(promise.then(post, post));
   }
 
   callAt(timeMs: number, callback: () => void): void {

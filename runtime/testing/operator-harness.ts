@@ -112,6 +112,8 @@ export class OperatorHarness<I, O = never, R = never> {
   readonly #abort = new AbortController();
   /** Of an operator with two inputs. */
   readonly #valve: WatermarkValve | undefined;
+  /** What has settled meanwhile. */
+  readonly #posted: (() => void)[] = [];
   /** Input that has not been taken yet. */
   readonly #waiting: (() => void)[] = [];
   #settled: (() => void) | undefined;
@@ -191,11 +193,9 @@ export class OperatorHarness<I, O = never, R = never> {
   finish(): void {
     this.watermark(END_OF_TIME);
     if (this.#valve !== undefined) this.watermark2(END_OF_TIME);
-    for (const operator of this.#chain.finishers) {
-      operator.finish?.();
-      this.#letThrough();
-    }
-    this.#chain.end();
+    for (const operator of this.#chain.finishers) this.#waiting.push(() => operator.finish?.());
+    this.#waiting.push(() => this.#chain.end());
+    this.#letThrough();
   }
 
   async close(): Promise<void> {
@@ -206,7 +206,7 @@ export class OperatorHarness<I, O = never, R = never> {
   /** Resolves when all input has been taken and no operator awaits a promise any more. @throws what one failed with. */
   async settled(): Promise<void> {
     this.#letThrough();
-    while (this.#gate.waiting) {
+    while (this.#gate.awaiting) {
       const settled = Promise.withResolvers<void>();
       this.#settled = settled.resolve;
       await settled.promise;
@@ -301,6 +301,8 @@ export class OperatorHarness<I, O = never, R = never> {
     const drain = (): boolean => this.#chain.edges.every((edge) => edge.drain());
     this.#gate.throwFailure();
     for (;;) {
+      this.#posted.shift()?.();
+      if (this.#posted.length > 0) continue;
       if (this.#gate.waiting) return;
       if (!this.#gate.blocked) {
         const next = this.#waiting.shift();
@@ -340,6 +342,7 @@ export class OperatorHarness<I, O = never, R = never> {
       showRecordsInErrors: options.showRecordsInErrors ?? false,
       freeze: options.freeze ?? true,
       log: (level, message, fields) => void this.logs.push({ level, message, fields }),
+      post: (callback) => void this.#posted.push(callback),
       callAt: (timeMs, callback) => this.#callbacks.add(timeMs, callback),
       collect: (_operator, rows) => void this.collected.push(...rows),
       standardStream,
