@@ -67,6 +67,51 @@ export function sourceConformance<T>(name: string, prepare: () => SourceCase<T> 
       }
     });
 
+    test("nothing comes of a part that is paused, and all of it when it goes on", async () => {
+      const { source } = await prepare();
+      for (const split of await splitsOf(source, 1)) {
+        const whole = (await readSplit(source, split)).records;
+        const context = fakeContext();
+        await using reader = openReader(source, context);
+        await reader.begin(structuredClone(split));
+        const { reported } = context;
+        // Whoever reads one thing at a time is not read at all instead.
+        expect(reader.pause !== undefined).toBe(reported.parts.length > 0);
+        const records: unknown[] = [];
+        for (let round = 0; records.length < whole.length; round++) {
+          const paused = round % 2 === 0 ? reported.parts.at(-1) : [];
+          for (const part of reported.parts.at(-1) ?? []) reader.pause?.(part, paused?.includes(part) === true);
+          const before = records.length;
+          const step = await reader.read((record) => void records.push(record), 2, { blocked: false });
+          if (paused?.length) expect(records).toHaveLength(before);
+          else if (records.length > before) expect([undefined, ...reported.parts.flat()]).toContain(reported.part);
+          if (step === "end") break;
+          if (typeof step === "number") (context.clock as ManualClock).ms += step;
+        }
+        expect(records).toEqual(whole);
+      }
+    });
+
+    test("a reader that hears of complete checkpoints goes on as if nothing had been", async () => {
+      const { source } = await prepare();
+      for (const split of await splitsOf(source, 1)) {
+        const whole = (await readSplit(source, split)).records;
+        const context = fakeContext({ checkpointing: true });
+        await using reader = openReader(source, context);
+        await reader.begin(structuredClone(split));
+        const records: unknown[] = [];
+        for (let checkpoint = 1, step: unknown; step !== "end" && records.length < whole.length; checkpoint++) {
+          step = await reader.read((record) => void records.push(record), 3, { blocked: false });
+          if (typeof step === "number") (context.clock as ManualClock).ms += step;
+          reader.checkpointCompleted?.(
+            checkpoint,
+            checkpoint % 2 === 0 ? undefined : structuredClone(reader.position()),
+          );
+        }
+        expect(records).toEqual(whole);
+      }
+    });
+
     test("a blocked reader pushes nothing, and a reader never pushes more than it was asked for", async () => {
       const { source } = await prepare();
       const [split] = await splitsOf(source, 1);
@@ -243,6 +288,8 @@ function openReader<T>(source: Source<T>, context: SourceContext = fakeContext()
     begin: (split, position) => reader.begin(split, position),
     read: (push, max, gate) => reader.read(push, max, gate),
     position: () => reader.position(),
+    ...(reader.pause !== undefined && { pause: reader.pause.bind(reader) }),
+    ...(reader.checkpointCompleted !== undefined && { checkpointCompleted: reader.checkpointCompleted.bind(reader) }),
     close: async () => await reader.close?.(),
     [Symbol.asyncDispose]: async () => await reader.close?.(),
   };

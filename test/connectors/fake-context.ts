@@ -12,6 +12,8 @@ export interface Reported {
   readonly failures: unknown[];
   /** Each list of parts that a reader has given. */
   readonly parts: string[][];
+  /** The one of which records come. */
+  part: string | undefined;
 }
 
 export class ManualClock {
@@ -48,6 +50,7 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     printed: [],
     failures: [],
     parts: [],
+    part: undefined,
   };
   const { counters } = reported;
   return {
@@ -76,7 +79,9 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     checkpointing: options.checkpointing ?? false,
     parts: {
       replace: (names) => void reported.parts.push([...names]),
-      reading: () => {},
+      reading(name) {
+        reported.part = name;
+      },
     },
     standardStream: (name) => ({
       terminal: false,

@@ -68,8 +68,8 @@ describeOnKafka("values with a schema registry", () => {
   type Order = (typeof orders)[number];
 
   test.each(["avro", "protobuf"] as const)("are written and read (%s)", async (kind) => {
-    await using registry = await startRegistry();
-    const options = { registry: { url: registry.url }, subject: "orders-value" };
+    await using schemas = await startRegistry();
+    const options = { registry: { url: schemas.url }, subject: "orders-value" };
     const format =
       kind === "avro"
         ? avro<Order>({ ...options, schema: { type: "record", name: "Order", fields } })
@@ -80,7 +80,7 @@ describeOnKafka("values with a schema registry", () => {
       env.from(fromArray(orders)).to(toKafka({ brokers, topic, key, value: format })),
     );
     await (await runInThread(write, { parallelism: 2 })).result;
-    registry.failures.push({ status: 500 }); // the reader waits
+    schemas.failures.push({ status: 500 }); // the reader waits
     const read = defineJob(import.meta, "read", (env) =>
       env.from(kafka({ brokers, topics: topic, until: "latest", value: format })).to(collectTo("out")),
     );

@@ -142,6 +142,22 @@ describe("what slots say", () => {
     expect(other.got.at(-1)).toEqual({ kind: "toSlot", attempt, slot: 1, message: split });
   });
 
+  test("how far a source's subtask is hears the other one that waits for it", async () => {
+    const of = await new ScriptedCluster().start();
+    const [one, other] = [of.worker("w1", 1), of.worker("w2", 1)];
+    await of.submit(plannedJob(oneRegion, 2));
+    for (const worker of [one, other]) worker.run();
+    const vertex = "source-a" as VertexId;
+    const { attempt } = other.deployments[0] ?? { attempt: "" as AttemptId };
+    one.slot(attempt, 0, { kind: "align", group: "g", vertex, subtask: 0, watermark: 70 });
+    other.slot(attempt, 1, { kind: "align", group: "g", vertex, subtask: 1, watermark: 50 });
+    expect(one.got.at(-1)).toMatchObject({ slot: 0, message: { kind: "aligned", vertex, subtask: 0, watermark: 50 } });
+    expect(other.got.at(-1)).toMatchObject({
+      slot: 1,
+      message: { kind: "aligned", vertex, subtask: 1, watermark: 70 },
+    });
+  });
+
   test("rows are answered when they are kept, and counted", async () => {
     const of = await new ScriptedCluster().start();
     const worker = of.worker("w1", 1);
