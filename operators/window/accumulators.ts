@@ -67,7 +67,7 @@ function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, contex
   };
   return {
     table: { numbers: columns.length, values: false },
-    readsValues: columns.some((column) => column.op !== "count"),
+    readsValues: columns.some(readsValue),
     add: columnAdder(columns, context),
     combining: combiningColumns(columns),
     reset: (pane, slot) => {
@@ -76,10 +76,11 @@ function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, contex
       });
     },
     absorb: (pane, slot, from, fromSlot) => {
-      columns.forEach(({ op }, c) => {
+      for (let c = 0; c < columns.length; c++) {
+        const { op } = columns[c] as AggregateColumn<unknown>;
         const numbers = pane.numbers[c] as Float64Array;
         numbers[slot] = sumOf(op, (from.numbers[c] as Float64Array)[fromSlot] as number, numbers[slot] as number);
-      });
+      }
     },
     result: (places) => {
       for (let c = 0; c < columns.length; c++)
@@ -95,12 +96,12 @@ function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, contex
 
 /** Generated: for counting it is `for (let i = 0; i < count; i++) pane.numbers[0][slots[i]] += 1`, with its loads outside. */
 function columnAdder(columns: readonly AggregateColumn<unknown>[], context: OperatorContext): Accumulators["add"] {
-  const readsValues = columns.some((column) => column.op !== "count");
+  const readsValues = columns.some(readsValue);
   const lines = columns.map((column, c) => {
     const place = `numbers${c}[slot]`;
-    if (column.op === "count") return `${place} += 1;`;
+    if (!readsValue(column)) return `${place} += 1;`;
     const read = `x = of${c}(value); if (typeof x !== "number") refuse(${c}, x);`;
-    if (column.op === "sum") return `${read} ${place} += x;`;
+    if (column.op === "count" || column.op === "sum") return `${read} ${place} += x;`;
     const better = column.op === "min" ? "<" : ">";
     return `${read} if (fresh || x ${better} ${place} || x !== x) ${place} = x;`; // NaN stays, as with Math.min
   });
@@ -126,6 +127,11 @@ function columnAdder(columns: readonly AggregateColumn<unknown>[], context: Oper
   };
   const make = new Function("refuse", "fail", ...columns.map((_, c) => `of${c}`), body);
   return make(refuse, fail, ...columns.map((column) => column.of)) as Accumulators["add"];
+}
+
+/** A count looks at records only where one may stand for several. */
+function readsValue({ op, of }: AggregateColumn<unknown>): boolean {
+  return op !== "count" || of !== undefined;
 }
 
 function describe(value: unknown): string {

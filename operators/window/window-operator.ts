@@ -26,6 +26,7 @@ import { type Accumulators, accumulators } from "./accumulators.ts";
 import { CombinedPanes } from "./combined-panes.ts";
 import { FiredProgress } from "./fired-progress.ts";
 import { Panes } from "./panes.ts";
+import { recordsOf } from "./partials.ts";
 
 /**
  * Records that are looked up together. One record's lookup waits for memory several times; the lookups of many records
@@ -202,7 +203,7 @@ export class WindowOperator implements Operator {
   }
 
   #dropLate(value: unknown, timestamp: number): void {
-    this.#lateRecords.add();
+    this.#lateRecords.add(recordsOf(value));
     if (this.#late !== undefined) this.#context.side(this.#late, value, timestamp);
   }
 

@@ -29,12 +29,15 @@ function ofColumns(
   return {
     create: () => columns.map(({ op }) => empty[op]),
     add: (sums, value) => {
-      for (const [c, column] of columns.entries())
+      for (let c = 0; c < columns.length; c++) {
+        const column = columns[c] as AggregateColumn<unknown>;
         sums[c] = combined(column.op, sums[c] as number, column.op === "count" ? 1 : numberOf(column, value));
+      }
       return sums;
     },
     merge: (into, from) => {
-      for (const [c, { op }] of columns.entries()) into[c] = combined(op, into[c] as number, from[c] as number);
+      for (let c = 0; c < columns.length; c++)
+        into[c] = combined((columns[c] as AggregateColumn<unknown>).op, into[c] as number, from[c] as number);
       return into;
     },
     result,

@@ -140,15 +140,15 @@ export class GeneralWindowOperator implements Operator {
     return this.#time === "event" && end - 1 + this.#spec.allowedLatenessMs <= this.#context.currentWatermark;
   }
 
-  /** The window of a span; undefined when that is over. */
+  /** The window of a span, which its end names; undefined when that is over. */
   #window(entry: KeyWindows, { start, end }: Window): OpenWindow | undefined {
     if (this.#isOver(end)) return undefined;
     const { windows } = entry;
     let at = windows.length;
     for (; at > 0; at--) {
       const other = windows[at - 1] as OpenWindow;
-      if (other.start === start && other.end === end) return other;
-      if (other.start < start || (other.start === start && other.end < end)) break;
+      if (other.end === end) return other;
+      if (other.end < end) break;
     }
     const window = newWindow(start, end, this.#trigger.create());
     windows.splice(at, 0, window);

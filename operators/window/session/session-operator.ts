@@ -1,52 +1,60 @@
 /**
- * Sessions of event time with one gap, of which an aggregate makes the result: merged as records come, by panes of ends.
+ * Sessions of event time with one gap, of which an aggregate makes the result: merged as records come.
  *
- * A session [start, end) ends a gap behind its last record. It is kept in the pane of its end, where a pane is a span of
- * ends as long as the gap. The law: a key has at most one session in a pane, as the next one begins behind the end and ends
- * a gap later. A record at t would end in pane p, that of t + gap; any session there touches it. Besides, only a session in
- * the pane before, and those in later panes, which records out of order have made, may touch it. So a record costs one
- * lookup, made for many records at once, and another one where a session comes into a pane.
+ * A session [start, end) ends a gap behind its last record and is kept in the pane of its end (`session-panes.ts`). A
+ * record at t makes the span [t, t + gap) and is added, many records at a time, to its key's session in layer 0 of the pane
+ * of that end, where that is gone, new, or touches the span; else to another layer. A session that has grown is then united
+ * with those that it touches, in the pane of the later end:
  *
- *   pane p-1         pane p              pane p+1          a session that goes on is moved to the pane of its new end;
- *   ──●───────────┼──────●───────────┼───────────────      its old place has the end -Infinity from then on
+ *   pane p-1         pane p              pane p+1          the place that a session has left
+ *   ──●───────────┼──────●───────────┼───────────────      has the end -Infinity from then on
  *     end   ─────────►   end, a record later
  *
  * When the watermark passes a session's last millisecond it fires, sessions in order of their ends, and it is gone when the
  * allowed lateness has passed too: panes are dropped whole. A record is late when neither its own span nor a session that
  * it touches is left; one within the lateness fires its session again at once.
  *
- * State: table "sessions", namespace = number of the pane: the aggregate, start and end of each key's session; up to where
- * sessions have fired. Cost: O(1) a record; a session is moved about once a gap.
+ * State: table "sessions", namespace = pane and layer: the aggregate, start and end of each key's session; up to where
+ * sessions have fired. Cost: O(1) a record: one lookup, and a few more when a session comes into a pane.
  */
 
 import type { PlainSessionSpec } from "../../../core/general-window.ts";
 import type { Key } from "../../../core/key.ts";
 import { KeyBatch } from "../../../core/key-batch.ts";
 import type { Operator, OperatorContext } from "../../../core/operator.ts";
-import type { StatePane, StateTable } from "../../../core/state-backend.ts";
+import type { StatePane } from "../../../core/state-backend.ts";
 import type { Counter } from "../../../core/telemetry.ts";
 import type { WindowResult } from "../../../core/window.ts";
 import { type Accumulators, accumulators } from "../accumulators.ts";
 import { FiredProgress } from "../fired-progress.ts";
 import { noTime } from "../general/assign.ts";
-import { SessionEnds } from "./session-ends.ts";
+import { layerOf, type SessionPane, SessionPanes, sessionNumber, slotOf } from "./session-panes.ts";
 
 /** Records that are looked up together, as in `window-operator.ts`. */
 const GATHERED_MAX = 128;
 
-/** The end of a session that has been moved away. */
-const MOVED = Number.NEGATIVE_INFINITY;
+/** The end of a session that has left its place. */
+const LEFT = Number.NEGATIVE_INFINITY;
 
-interface SessionPane {
-  readonly number: number;
+/** A session's place. */
+interface Place {
+  readonly held: SessionPane;
+  readonly layer: number;
   readonly pane: StatePane;
-  readonly ends: SessionEnds;
+  readonly slot: number;
+}
+
+/** A record that does not touch its key's session in layer 0. */
+interface Aside {
+  readonly key: Key;
+  readonly value: unknown;
+  readonly time: number;
 }
 
 /** Sessions of a pane that are due, and the next of them to fire. */
 interface Firing {
-  readonly pane: StatePane;
-  readonly slots: readonly number[];
+  readonly held: SessionPane;
+  readonly sessions: readonly number[];
   next: number;
 }
 
@@ -56,22 +64,25 @@ export class SessionOperator implements Operator {
   readonly #gapMs: number;
   readonly #latenessMs: number;
   readonly #accumulators: Accumulators;
-  readonly #table: StateTable;
+  readonly #panes: SessionPanes;
   readonly #fired: FiredProgress;
   readonly #lateRecords: Counter;
   /** The columns of a session's start and end, behind those of the aggregate. */
   readonly #start: number;
   readonly #end: number;
-  /** In order. */
-  #panes: SessionPane[] = [];
+  /** Whether a pane has to be told of a change in place: for checkpoints, and where values may be on disk. */
+  readonly #marks: boolean;
   #watermark: number;
   // Records whose spans end in one pane and that have not been added yet.
-  #gathered = Number.NaN;
+  #gathered: SessionPane | undefined;
+  #gatheredFrom = Number.NaN;
+  #gatheredTo = Number.NaN;
   readonly #keys = new KeyBatch(GATHERED_MAX);
   readonly #times = new Float64Array(GATHERED_MAX);
   readonly #values: unknown[] = new Array(GATHERED_MAX).fill(undefined);
   readonly #slots = new Int32Array(GATHERED_MAX);
-  readonly #changed: number[] = [];
+  #changed: number[] = [];
+  #aside: Aside[] = [];
 
   constructor(spec: PlainSessionSpec, context: OperatorContext) {
     this.#spec = spec;
@@ -79,23 +90,20 @@ export class SessionOperator implements Operator {
     this.#gapMs = spec.window.gapMs;
     this.#latenessMs = spec.allowedLatenessMs;
     this.#accumulators = accumulators(spec.aggregate, context);
-    this.#start = this.#accumulators.table.numbers;
-    this.#end = this.#start + 1;
     const { table } = this.#accumulators;
-    this.#table = context.state.table("sessions", { ...table, numbers: table.numbers + 2 });
+    this.#start = table.numbers;
+    this.#end = table.numbers + 1;
+    const sessions = context.state.table("sessions", { ...table, numbers: table.numbers + 2 });
+    this.#panes = new SessionPanes(this.#gapMs, sessions);
+    this.#marks = context.checkpointing || table.values;
     this.#fired = new FiredProgress(context);
     this.#lateRecords = context.metrics.counter("lateRecords");
     this.#watermark = context.currentWatermark;
-    for (const number of this.#table.namespaces()) this.#restored(this.#open(number));
+    for (const held of this.#panes.all) this.#restored(held);
   }
 
   process(value: unknown, timestamp: number): void {
-    if (timestamp - timestamp !== 0) throw this.#context.failure(noTime(this.#context.operator, timestamp), value);
-    const number = Math.floor((timestamp + this.#gapMs) / this.#gapMs);
-    if (number !== this.#gathered) {
-      this.#addGathered();
-      this.#gathered = number;
-    }
+    if (!(timestamp >= this.#gatheredFrom && timestamp < this.#gatheredTo)) this.#turnTo(value, timestamp);
     if (timestamp + this.#gapMs - 1 <= this.#watermark) this.#takeLate(value, timestamp);
     else {
       this.#gather(this.#keyOf(value), value, timestamp);
@@ -118,6 +126,16 @@ export class SessionOperator implements Operator {
     this.#fired.save(this.#watermark);
   }
 
+  /** Looks at another pane than that of the latest record. */
+  #turnTo(value: unknown, timestamp: number): void {
+    if (timestamp - timestamp !== 0) throw this.#context.failure(noTime(this.#context.operator, timestamp), value);
+    this.#addGathered();
+    const number = this.#panes.numberOf(timestamp + this.#gapMs);
+    this.#gathered = undefined;
+    this.#gatheredFrom = this.#panes.startOf(number) - this.#gapMs;
+    this.#gatheredTo = this.#panes.startOf(number + 1) - this.#gapMs;
+  }
+
   #gather(key: Key, value: unknown, timestamp: number): void {
     const at = this.#keys.count;
     this.#keys.add(key);
@@ -134,120 +152,168 @@ export class SessionOperator implements Operator {
   #takeLate(value: unknown, timestamp: number): void {
     this.#addGathered();
     const key = this.#keyOf(value);
-    if (timestamp + this.#gapMs <= this.#goneUpTo && !this.#touches(key, timestamp)) {
+    if (timestamp + this.#gapMs <= this.#goneUpTo && this.#touched(key, timestamp) === undefined) {
       this.#lateRecords.add();
       if (this.#spec.late !== undefined) this.#context.side(this.#spec.late, value, timestamp);
       return;
     }
     this.#gather(key, value, timestamp);
     this.#addGathered();
-    this.#fireAgain(key, timestamp);
+    const place = this.#touched(key, timestamp);
+    if (place !== undefined && this.#endOf(place) - 1 <= this.#watermark) this.#emit(place.pane, place.slot);
   }
 
-  #touches(key: Key, timestamp: number): boolean {
-    return this.#sessionAt(key, timestamp, timestamp + this.#gapMs) !== undefined;
-  }
-
-  /** The first session of a key that touches a span. */
-  #sessionAt(key: Key, from: number, to: number): { readonly pane: StatePane; readonly slot: number } | undefined {
-    for (const { pane } of this.#panes) {
-      const slot = pane.find(key);
-      if (slot < 0) continue;
-      const end = this.#numberAt(pane, this.#end, slot);
-      if (end > this.#goneUpTo && end >= from && this.#numberAt(pane, this.#start, slot) <= to) return { pane, slot };
+  /** A session of a key that touches a record's span. */
+  #touched(key: Key, time: number): Place | undefined {
+    for (const held of this.#panes.all) {
+      for (let layer = 0; layer < held.layers; layer++) {
+        const pane = held.layer(layer);
+        const slot = pane.find(key);
+        if (slot >= 0 && this.#touches(pane, slot, time, time + this.#gapMs)) return { held, layer, pane, slot };
+      }
     }
     return undefined;
   }
 
-  #fireAgain(key: Key, timestamp: number): void {
-    const found = this.#sessionAt(key, timestamp, timestamp + this.#gapMs);
-    if (found !== undefined && this.#numberAt(found.pane, this.#end, found.slot) - 1 <= this.#watermark)
-      this.#emit(found.pane, found.slot);
+  #touches(pane: StatePane, slot: number, from: number, to: number): boolean {
+    const end = this.#numberAt(pane, this.#end, slot);
+    return end > this.#goneUpTo && end >= from && this.#numberAt(pane, this.#start, slot) <= to;
   }
 
-  /** Adds the gathered records to the sessions of their pane; then sees which of these touch sessions of other panes. */
+  /** Adds the gathered records to the sessions of their pane; then unites those that have grown with what they touch. */
   #addGathered(): void {
-    const keys = this.#keys;
-    const { count } = keys;
+    const { count } = this.#keys;
     if (count === 0) return;
-    const held = this.#open(this.#gathered);
-    const { pane } = held;
+    this.#gathered ??= this.#panes.at(this.#panes.numberOf(this.#gatheredFrom + this.#gapMs));
+    const held = this.#gathered;
+    const pane = held.open(0);
     const fresh = pane.size;
     try {
-      pane.slotsOf(keys, this.#slots);
+      pane.slotsOf(this.#keys, this.#slots);
     } catch (error) {
       throw this.#context.failure(error, this.#valueOfRefusedKey(pane));
     }
-    keys.clear();
-    this.#stretch(held, count, fresh);
-    this.#accumulators.add(pane, this.#slots, count, fresh, this.#values);
-    for (const slot of this.#changed) this.#settle(held, slot);
-    this.#changed.length = 0;
+    const added = this.#stretch(held, pane, count, fresh);
+    this.#keys.clear();
+    this.#accumulators.add(pane, this.#slots, added, fresh, this.#values);
+    if (this.#changed.length > 0) this.#settleChanged(held, pane);
+    if (this.#aside.length > 0) this.#addAside(held);
   }
 
-  /** Starts and ends of the sessions of gathered records. */
-  #stretch({ number, pane, ends: waiting }: SessionPane, count: number, fresh: number): void {
+  /** Starts and ends of the sessions of gathered records; how many records they take, which come to the front. */
+  #stretch(held: SessionPane, pane: StatePane, count: number, fresh: number): number {
     const starts = pane.numbers[this.#start] as Float64Array;
     const ends = pane.numbers[this.#end] as Float64Array;
+    const slots = this.#slots;
     const gone = this.#goneUpTo;
-    const isLast = this.#panes.at(-1)?.number === number;
+    const isLast = this.#panes.all.at(-1) === held;
+    const mayHaveFired = this.#latenessMs > 0;
     let nextFresh = fresh;
+    let added = 0;
     for (let i = 0; i < count; i++) {
-      const slot = this.#slots[i] as number;
+      const slot = slots[i] as number;
       const time = this.#times[i] as number;
+      const end = time + this.#gapMs;
       const isFresh = slot === nextFresh;
-      if (isFresh) nextFresh++;
-      else if ((ends[slot] as number) <= gone) this.#accumulators.reset(pane, slot);
-      else {
-        const end = time + this.#gapMs;
+      if (isFresh || (ends[slot] as number) <= gone) {
+        if (isFresh) nextFresh++;
+        else this.#accumulators.reset(pane, slot);
+        starts[slot] = time;
+        ends[slot] = end;
+        this.#changed.push(slot);
+      } else if (time <= (ends[slot] as number) && end >= (starts[slot] as number)) {
         const isEarlier = time < (starts[slot] as number);
         const isLonger = end > (ends[slot] as number);
         if (isEarlier) starts[slot] = time;
         if (isLonger) ends[slot] = end;
-        if (isEarlier || (isLonger && !isLast) || !waiting.isWaiting(slot)) this.#changed.push(slot);
+        const mayTouch = isEarlier || (isLonger && (!isLast || held.isCrowded(slot)));
+        if (mayTouch || (mayHaveFired && !held.ends.isWaiting(sessionNumber(0, slot)))) this.#changed.push(slot);
+      } else {
+        this.#aside.push({ key: this.#keys.keyAt(i), value: this.#values[i], time });
         continue;
       }
-      starts[slot] = time;
-      ends[slot] = time + this.#gapMs;
-      this.#changed.push(slot);
+      slots[added] = slot;
+      if (added !== i) this.#values[added] = this.#values[i];
+      added++;
+    }
+    return added;
+  }
+
+  #settleChanged(held: SessionPane, pane: StatePane): void {
+    const changed = this.#changed;
+    this.#changed = [];
+    for (const slot of changed) this.#settle({ held, layer: 0, pane, slot });
+  }
+
+  /** Records that touch no session in layer 0: the session there is not gone, so they go to another layer. */
+  #addAside(held: SessionPane): void {
+    const aside = this.#aside;
+    this.#aside = [];
+    const slots = new Int32Array(1);
+    for (const { key, value, time } of aside) {
+      const { layer, pane } = this.#layerFor(held, key, time);
+      const { size } = pane;
+      const slot = pane.slotOf(key);
+      const starts = pane.numbers[this.#start] as Float64Array;
+      const ends = pane.numbers[this.#end] as Float64Array;
+      const isNew = slot === size || (ends[slot] as number) <= this.#goneUpTo;
+      if (isNew && slot !== size) this.#accumulators.reset(pane, slot);
+      starts[slot] = isNew ? time : Math.min(time, starts[slot] as number);
+      ends[slot] = isNew ? time + this.#gapMs : Math.max(time + this.#gapMs, ends[slot] as number);
+      slots[0] = slot;
+      this.#accumulators.add(pane, slots, 1, size, [value]);
+      held.crowd(key);
+      this.#settle({ held, layer, pane, slot });
     }
   }
 
-  /** Unites a session with those of other panes that it touches, and sees that it will fire. */
-  #settle(held: SessionPane, slot: number): void {
-    const { pane, number, ends: waiting } = held;
-    if (this.#numberAt(pane, this.#end, slot) === MOVED) return;
-    const key = pane.keyAt(slot);
-    for (const other of this.#panes) {
-      if (other.number < number - 1 || other === held) continue;
-      const at = other.pane.find(key);
-      if (at < 0 || !this.#touch(pane, slot, other.pane, at)) continue;
-      other.pane.slotOf(key); // it changes
-      if (other.number < number) this.#unite(pane, slot, other.pane, at);
-      else {
-        this.#unite(other.pane, at, pane, slot);
-        return;
+  /** The layer with a session that touches a record, or the first that has room. */
+  #layerFor(held: SessionPane, key: Key, time: number): { readonly layer: number; readonly pane: StatePane } {
+    let free = 0;
+    for (let layer = 1; layer < held.layers; layer++) {
+      const pane = held.layer(layer);
+      const slot = pane.find(key);
+      if (slot >= 0 && this.#touches(pane, slot, time, time + this.#gapMs)) return { layer, pane };
+      if (free === 0 && (slot < 0 || this.#numberAt(pane, this.#end, slot) <= this.#goneUpTo)) free = layer;
+    }
+    const layer = free === 0 ? held.layers : free;
+    return { layer, pane: held.open(layer) };
+  }
+
+  /** Unites a session with those that it touches, in the place of the latest end, and sees that it will fire. */
+  #settle(changed: Place): void {
+    if (this.#endOf(changed) === LEFT) return;
+    const key = changed.pane.keyAt(changed.slot);
+    let place = changed;
+    for (const held of this.#panes.all) {
+      if (held.number < changed.held.number - 1) continue;
+      for (let layer = 0; layer < held.layers; layer++) {
+        const pane = held.layer(layer);
+        if (pane === place.pane) continue;
+        const slot = pane.find(key);
+        if (
+          slot < 0 ||
+          !this.#touches(pane, slot, this.#numberAt(place.pane, this.#start, place.slot), this.#endOf(place))
+        )
+          continue;
+        place = this.#united(key, place, { held, layer, pane, slot });
       }
     }
-    const end = this.#numberAt(pane, this.#end, slot);
-    if (end - 1 > this.#watermark && !waiting.isWaiting(slot)) waiting.add(slot, end);
+    const { ends } = place.held;
+    const session = sessionNumber(place.layer, place.slot);
+    const end = this.#endOf(place);
+    if (end - 1 > this.#watermark && !ends.isWaiting(session)) ends.add(session, end);
   }
 
-  #touch(a: StatePane, slotOfA: number, b: StatePane, slotOfB: number): boolean {
-    const end = this.#numberAt(b, this.#end, slotOfB);
-    return (
-      end > this.#goneUpTo &&
-      end >= this.#numberAt(a, this.#start, slotOfA) &&
-      this.#numberAt(b, this.#start, slotOfB) <= this.#numberAt(a, this.#end, slotOfA)
-    );
-  }
-
-  /** Moves a session into one of a later pane. */
-  #unite(into: StatePane, slot: number, from: StatePane, fromSlot: number): void {
-    this.#accumulators.absorb(into, slot, from, fromSlot);
-    const starts = into.numbers[this.#start] as Float64Array;
-    starts[slot] = Math.min(starts[slot] as number, this.#numberAt(from, this.#start, fromSlot));
-    (from.numbers[this.#end] as Float64Array)[fromSlot] = MOVED;
+  /** Moves the session of the earlier end into the other one. */
+  #united(key: Key, one: Place, other: Place): Place {
+    const [from, into] = this.#endOf(one) < this.#endOf(other) ? [one, other] : [other, one];
+    if (this.#marks) for (const { pane } of [from, into]) pane.slotOf(key);
+    this.#accumulators.absorb(into.pane, into.slot, from.pane, from.slot);
+    const starts = into.pane.numbers[this.#start] as Float64Array;
+    starts[into.slot] = Math.min(starts[into.slot] as number, this.#numberAt(from.pane, this.#start, from.slot));
+    (from.pane.numbers[this.#end] as Float64Array)[from.slot] = LEFT;
+    return into;
   }
 
   /** Fires what is due, tick by tick; suspends itself when consumers have no room. True when all is done. */
@@ -260,16 +326,21 @@ export class SessionOperator implements Operator {
       }
     }
     this.#fired.reached(watermark);
-    this.#dropGone(watermark);
+    this.#panes.dropUpTo(this.#goneUpTo);
+    if (!this.#panes.all.includes(this.#gathered as SessionPane)) this.#gathered = undefined;
     this.#context.output.watermark(watermark);
     return true;
   }
 
   #nextDue(watermark: number): Firing | undefined {
-    for (const { number, pane, ends } of this.#panes) {
-      if (number * this.#gapMs > watermark + 1) return undefined;
-      const slots = ends.take(watermark + 1, pane.numbers[this.#end] as Float64Array);
-      if (slots.length > 0) return { pane, slots, next: 0 };
+    for (const held of this.#panes.all) {
+      if (this.#panes.startOf(held.number) > watermark + 1) return undefined;
+      const ends = Array.from(
+        { length: held.layers },
+        (_, layer) => held.layer(layer).numbers[this.#end] as Float64Array,
+      );
+      const sessions = held.ends.take(watermark + 1, ends);
+      if (sessions.length > 0) return { held, sessions, next: 0 };
     }
     return undefined;
   }
@@ -277,9 +348,10 @@ export class SessionOperator implements Operator {
   /** False when it had to stop. */
   #fire(firing: Firing): boolean {
     const { gate } = this.#context;
-    while (firing.next < firing.slots.length) {
+    while (firing.next < firing.sessions.length) {
       if (gate.blocked) return false;
-      this.#emit(firing.pane, firing.slots[firing.next++] as number);
+      const session = firing.sessions[firing.next++] as number;
+      this.#emit(firing.held.layer(layerOf(session)), slotOf(session));
     }
     return true;
   }
@@ -293,38 +365,26 @@ export class SessionOperator implements Operator {
     this.#context.output.push(result, windowEnd - 1);
   }
 
-  /** Drops the panes whose sessions are all gone. */
-  #dropGone(watermark: number): void {
-    let gone = 0;
-    for (const { number } of this.#panes) {
-      if ((number + 1) * this.#gapMs - 1 + this.#latenessMs > watermark) break;
-      this.#table.drop(number);
-      gone++;
-    }
-    if (gone > 0) this.#panes = this.#panes.slice(gone);
-  }
-
-  #open(number: number): SessionPane {
-    const pane = this.#table.pane(number); // asked for each time: what it keeps on disk may have to make room
-    const found = this.#panes.find((each) => each.number === number);
-    if (found !== undefined) return found;
-    const made = { number, pane, ends: new SessionEnds(number * this.#gapMs, this.#gapMs) };
-    this.#panes = [...this.#panes, made].sort((a, b) => a.number - b.number);
-    return made;
-  }
-
   /** Sessions that had not fired will; those that had, though the watermark is behind that, are gone or stay silent. */
-  #restored({ pane, ends: waiting }: SessionPane): void {
-    for (let slot = 0; slot < pane.size; slot++) {
-      const end = this.#numberAt(pane, this.#end, slot);
-      if (end === MOVED || end - 1 <= this.#fired.least) continue;
-      const key = pane.keyAt(slot);
-      if (!this.#fired.isUneven || end - 1 > this.#fired.of(key)) waiting.add(slot, end);
-      else if (this.#latenessMs === 0) {
-        pane.slotOf(key);
-        (pane.numbers[this.#end] as Float64Array)[slot] = MOVED;
+  #restored(held: SessionPane): void {
+    for (let layer = 0; layer < held.layers; layer++) {
+      const pane = held.layer(layer);
+      for (let slot = 0; slot < pane.size; slot++) {
+        const end = this.#numberAt(pane, this.#end, slot);
+        const key = pane.keyAt(slot);
+        if (layer > 0) held.crowd(key);
+        if (end === LEFT || end - 1 <= this.#fired.least) continue;
+        if (!this.#fired.isUneven || end - 1 > this.#fired.of(key)) held.ends.add(sessionNumber(layer, slot), end);
+        else if (this.#latenessMs === 0) {
+          pane.slotOf(key);
+          (pane.numbers[this.#end] as Float64Array)[slot] = LEFT;
+        }
       }
     }
+  }
+
+  #endOf({ pane, slot }: Place): number {
+    return this.#numberAt(pane, this.#end, slot);
   }
 
   #numberAt(pane: StatePane, column: number, slot: number): number {

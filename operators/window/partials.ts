@@ -1,0 +1,86 @@
+/**
+ * Partials: what stands for many records of one key and pane between the subtask that has read them and the one that has the
+ * key. The law: a window that takes partials gives what it gives for the records that they stand for, but that sums of
+ * fractions may differ in their last bits.
+ *
+ *   { "~records": how many, key, columns c0, c1, … of a column aggregate, or the packed accumulator a }
+ *
+ * A partial's timestamp is that of its first record. All records of a pane become late at the same moment, so one of
+ * them tells for all. A window that takes partials also takes records, as both may be in flight when a job is restored
+ * with another parallelism.
+ */
+
+import type { Aggregate, AggregateColumn, ColumnAggregate, ValueAggregate } from "../../core/aggregate.ts";
+import type { Key, KeySelector } from "../../core/key.ts";
+import type { OperatorSpec, StreamNode } from "../../core/node.ts";
+
+export type WindowSpec = Extract<OperatorSpec, { readonly kind: "window" }>;
+
+export interface Partial {
+  readonly "~records": number;
+  readonly key: Key;
+}
+
+/** The columns are c0, c1, … */
+export interface ColumnPartial extends Partial {
+  readonly [column: `c${number}`]: number;
+}
+
+export interface ValuePartial extends Partial {
+  readonly a: unknown;
+}
+
+/** How many records a value stands for: a partial for what it says, a record for itself. */
+export function recordsOf(value: unknown): number {
+  return isPartial(value) ? value["~records"] : 1;
+}
+
+function isPartial(value: unknown): value is Partial {
+  return typeof value === "object" && value !== null && (value as { "~records"?: unknown })["~records"] !== undefined;
+}
+
+/** Whether records of the window may be aggregated before they are sent to the subtask of their key. */
+export function takesPartials({ spec }: StreamNode): boolean {
+  if (spec.kind !== "window" || spec.preAggregate === false) return false;
+  // Records that came too late are wanted themselves, and allowed late ones give a result each.
+  if (spec.late !== undefined || spec.allowedLatenessMs > 0) return false;
+  const { columns, partials }: { readonly columns?: unknown; readonly partials?: unknown } = spec.aggregate;
+  return columns !== undefined || partials !== undefined;
+}
+
+/** The node as it takes partials and records. REQUIRES: it may. */
+export function takingPartials(node: StreamNode): StreamNode {
+  const spec = node.spec as WindowSpec;
+  const aggregate: Aggregate<unknown, unknown, unknown> = spec.aggregate;
+  const merging = aggregate.columns === undefined ? mergingValues(aggregate) : mergingColumns(aggregate);
+  const inputs = node.inputs.map((edge) =>
+    edge.partitioning.kind === "hash"
+      ? { ...edge, partitioning: { kind: "hash" as const, key: keyOfEither(edge.partitioning.key) } }
+      : edge,
+  );
+  return { ...node, inputs, reads: undefined, spec: { ...spec, key: keyOfEither(spec.key), aggregate: merging } };
+}
+
+function keyOfEither({ select, fields: _, ...selector }: KeySelector): KeySelector {
+  return { ...selector, fields: undefined, select: (value) => (isPartial(value) ? value.key : select(value)) };
+}
+
+function mergingColumns({ columns, result }: ColumnAggregate<unknown, unknown>): ColumnAggregate<unknown, unknown> {
+  const merged = columns.map(({ op, of }, c): AggregateColumn<unknown> => {
+    const name = `c${c}` as const;
+    const own = op === "count" ? () => 1 : (of as (value: unknown) => number);
+    return { op, of: (value) => (isPartial(value) ? ((value as ColumnPartial)[name] as number) : own(value)) };
+  });
+  return { columns: merged, result, fields: undefined };
+}
+
+function mergingValues({ add, merge, partials, ...rest }: ValueAggregate<unknown, unknown, unknown>) {
+  const unpack = typeof partials === "object" ? partials.unpack : (packed: unknown) => packed;
+  const merging: ValueAggregate<unknown, unknown, unknown> = {
+    ...rest,
+    merge,
+    add: (accumulator, value) =>
+      isPartial(value) ? merge(accumulator, unpack((value as ValuePartial).a)) : add(accumulator, value),
+  };
+  return merging;
+}
