@@ -20,6 +20,7 @@ import type { Port } from "../../core/node.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
 import type { InputChannel } from "../exchange/channel.ts";
 import { OvertakenChannel } from "../exchange/overtaken-channel.ts";
+import { faultPoint } from "../fault-point.ts";
 import { InFlightLog } from "./in-flight-log.ts";
 import type { OperatorCapture } from "./subtask-cut.ts";
 
@@ -90,6 +91,7 @@ export class OvertakenInputs {
       if (ended || arrived) recorder.done();
       else this.#overtake(channel, channel === midBatch).record(checkpoint, recorder);
     }
+    if (this.#overtaken.size > 0) faultPoint("slot.overtaking");
     return [{ operator, capture: log }];
   }
 

@@ -1,7 +1,7 @@
 /** What is killed when in which round, from a seed: each fault point in turn, and processes at random moments. */
 
 import { SeededRandom } from "../../runtime/testing/seeded-random.ts";
-import { type Point, points } from "./points.ts";
+import { overtakingPoints, type Point, points } from "./points.ts";
 
 export type JobName = "windows" | "joins" | "recommender" | "kafka";
 
@@ -57,12 +57,13 @@ export function roundsOf(options: PlanOptions): readonly Round[] {
     random,
   );
   return Array.from({ length: options.rounds }, (_, at) => {
+    const job = options.jobs[at % options.jobs.length] as JobName;
     const strikes = [
+      ...(job === "joins" ? overtakingPoints : []).map((point) => atPoint(point, random)),
       ...Array.from({ length: options.pointsARound }, () => atPoint(running.next(), random)),
       ...Array.from({ length: options.randomARound }, () => atRandom(random)),
     ];
     const last = atPoint(ending.next(), random);
-    const job = options.jobs[at % options.jobs.length] as JobName;
     return { number: at + 1, job, strikes: inOrder(strikes, random), ending: at % 3 < 3 - PEACEFUL ? last : undefined };
   });
 }

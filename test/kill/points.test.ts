@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
-import { kafkaPoints, points } from "./points.ts";
+import { kafkaPoints, overtakingPoints, points } from "./points.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const page = readFileSync(join(root, "docs/fault-points.md"), "utf8");
@@ -24,5 +24,7 @@ test("every fault point of the sources is on the page and in the run, and no oth
   const inSources = new Set(sources.flatMap(named));
   const onPage = [...page.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name = ""]) => name);
   expect(onPage.toSorted()).toEqual([...inSources].toSorted());
-  expect([...points, ...kafkaPoints].map(({ name }) => name).toSorted()).toEqual([...inSources].toSorted());
+  expect([...points, ...overtakingPoints, ...kafkaPoints].map(({ name }) => name).toSorted()).toEqual(
+    [...inSources].toSorted(),
+  );
 });

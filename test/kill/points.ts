@@ -63,6 +63,9 @@ export const points: readonly Point[] = [
   { name: "store.blocks-deleted", process: "coordinator", when: "running" },
 ];
 
+/** Those of unaligned checkpoints, to which only the job comes that takes such. */
+export const overtakingPoints: readonly Point[] = [{ name: "slot.overtaking", process: "worker", when: "running" }];
+
 /** Those of the Kafka sink, to which only a job with one comes. */
 export const kafkaPoints: readonly Point[] = [
   { name: "kafka.begun", process: "worker", when: "running" },
