@@ -1,8 +1,8 @@
 /**
  * Keys of any kind → slots 0, 1, 2, … in order of insertion; the index under panes, handles and timers.
  *
- * The law: two keys share a slot exactly if their canonical encodings (core/key.ts) are equal. Numbers and strings, which
- * are nearly all keys, have tables of their own; the rest goes by its encoding. Without `remove`, slots are dense. A
+ * The law: two keys share a slot exactly if their canonical encodings (core/key.ts) are equal. Numbers, strings and pairs of
+ * small whole numbers, which are nearly all keys, have tables of their own; the rest goes by its encoding. Without `remove`, slots are dense. A
  * removed key's slot is given to the next new key, so memory is bounded by the most keys at one time.
  */
 
@@ -12,12 +12,17 @@ import { IntTable } from "./int-table.ts";
 import { NumberTable } from "./number-table.ts";
 import { StringTable } from "./string-table.ts";
 
+/** Both halves of a pair below this fit into one double. */
+const PAIR_BOUND = 2 ** 26;
+
 export class KeyIndex {
   readonly #operator: string;
   readonly #ints = new IntTable();
   #numbers: NumberTable | undefined;
   #strings: StringTable | undefined;
-  /** Bigints, booleans, dates and tuples, by `encodeKey`. */
+  /** Pairs, as `pairOf` makes one number of them. */
+  #pairs: NumberTable | undefined;
+  /** Bigints, booleans, dates and other tuples, by `encodeKey`. */
   #encodings: StringTable | undefined;
   readonly #encodingOf: (string | undefined)[] = [];
   /** The key of each slot, our own copy; undefined in slots that are free. */
@@ -52,6 +57,8 @@ export class KeyIndex {
       return slot >= 0 ? slot : this.#insertNumber(key);
     }
     if (typeof key === "string") return this.#slotOfString(key);
+    const pair = pairOf(key);
+    if (pair >= 0) return this.#slotOfPair(pair);
     return this.#slotOfEncoding(encodeKey(key, this.#operator));
   }
 
@@ -63,6 +70,8 @@ export class KeyIndex {
       return this.#findNumber(key);
     }
     if (typeof key === "string") return this.#strings === undefined ? -1 : this.#strings.find(key);
+    const pair = pairOf(key);
+    if (pair >= 0) return this.#pairs === undefined ? -1 : this.#pairs.find(pair);
     const encoding = encodeKey(key, this.#operator);
     return this.#encodings === undefined ? -1 : this.#encodings.find(encoding);
   }
@@ -89,13 +98,20 @@ export class KeyIndex {
       if ((key | 0) === key) this.#ints.remove(key);
       else this.#numbers?.remove(key);
     } else if (typeof key === "string") this.#strings?.remove(key, slot);
-    else {
-      this.#encodings?.remove(this.#encodingOf[slot] as string, slot);
-      this.#encodingOf[slot] = undefined;
-    }
+    else this.#removeObject(key, slot);
     this.#keys[slot] = undefined;
     this.#free ??= [];
     this.#free.push(slot);
+  }
+
+  #removeObject(key: Key, slot: number): void {
+    const pair = pairOf(key);
+    if (pair >= 0) {
+      this.#pairs?.remove(pair);
+      return;
+    }
+    this.#encodings?.remove(this.#encodingOf[slot] as string, slot);
+    this.#encodingOf[slot] = undefined;
   }
 
   #insertNumber(key: number): number {
@@ -127,6 +143,15 @@ export class KeyIndex {
     return slot;
   }
 
+  #slotOfPair(pair: number): number {
+    this.#pairs ??= new NumberTable();
+    const found = this.#pairs.find(pair);
+    if (found >= 0) return found;
+    const slot = this.#keep(Object.freeze([Math.floor(pair / PAIR_BOUND), pair % PAIR_BOUND]));
+    this.#pairs.insert(pair, slot);
+    return slot;
+  }
+
   #reserve(table: IntTable | StringTable): void {
     table.reserve(this.#expected);
     this.#expected = 0;
@@ -150,6 +175,17 @@ export class KeyIndex {
     else this.#keys[slot] = key;
     return slot;
   }
+}
+
+/** One number for a pair of small whole numbers, the first as its upper half; -1 for any other key. -0 counts as 0. */
+function pairOf(key: Key): number {
+  if (!Array.isArray(key) || key.length !== 2) return -1;
+  const [first, second] = key as readonly unknown[];
+  return isHalf(first) && isHalf(second) ? first * PAIR_BOUND + second + 0 : -1; // -0 + 0 is 0
+}
+
+function isHalf(part: unknown): part is number {
+  return typeof part === "number" && (part | 0) === part && part >= 0 && part < PAIR_BOUND;
 }
 
 /** The decoded key, frozen where freezing protects it: not with dates, which `keyAt` decodes again each time. */

@@ -58,9 +58,33 @@ test("a removed key's slot goes to the next new key, so keys that come and go ta
   expect(index.slots).toBeLessThanOrEqual(33);
 });
 
+test("pairs of whole numbers are told from each other and from all that looks like them", () => {
+  const index = new KeyIndex("op");
+  const top = 2 ** 26;
+  const keys: Key[] = [
+    ...[
+      [0, 1],
+      [1, 0],
+      [1, 1],
+      [0, top - 1],
+      [top - 1, 0],
+      [top - 1, top - 1],
+    ],
+    ...[[top, 0], [0, top], [-1, 1], [1, -1], [1, 0.5], [1, "1"], ["1", 1], [1, true], [1], [1, 1, 1], 1, top, top + 1],
+  ];
+  expect(keys.map((key) => index.slotOf(key))).toEqual(keys.map((_, slot) => slot));
+  expect(keys.map((key) => index.find(key))).toEqual(keys.map((_, slot) => slot));
+  expect(keys.map((_, slot) => index.keyAt(slot))).toEqual(keys);
+  expect([index.find([-0, 1]), index.find([1, -0]), index.find([0, 0])]).toEqual([0, 1, -1]);
+  const zeros = index.slotOf([-0, -0]);
+  expect([index.find([0, 0]), Object.is((index.keyAt(zeros) as number[])[0], 0)]).toEqual([zeros, true]);
+});
+
 test("any inserting and removing gives what a Map gives", () => {
+  const part = fc.constantFrom<number>(0, -0, 1, 2, -1, 2 ** 26 - 1, 2 ** 26, 0.5);
   const key = fc.oneof(
     fc.integer({ min: -20, max: 20 }),
+    fc.tuple(part, part),
     fc.constantFrom<Key[]>(0.5, 1e12, "a", "b", "1", 1n, true, [1, 2], new Date(3)),
   );
   fc.assert(
