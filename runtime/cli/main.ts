@@ -87,6 +87,8 @@ class Invocation {
   }
 }
 
+const stateText = "where state is: memory, or level:256MB for what exceeds that much on the disk";
+
 function addLocalCommands(program: Command, invocation: Invocation): void {
   withUpgrade(
     withJobOptions(program.command("run"), "print the final metrics and the collected rows as one line of JSON"),
@@ -96,11 +98,7 @@ function addLocalCommands(program: Command, invocation: Invocation): void {
       "--checkpoints <place>",
       "take checkpoints into a folder, level:FOLDER or s3://…, and go on from the newest there",
     )
-    .option(
-      "--state <backend>",
-      "where state is: memory, or level:256MB for what exceeds that much on the disk",
-      stateOption,
-    )
+    .option("--state <backend>", stateText, stateOption)
     .option("--from <folder>", "go on from the savepoint in that folder, unless there are checkpoints of its own")
     .action(invocation.action<[string, RunCommandOptions]>(async () => (await import("./run-command.ts")).runCommand));
   withConnection(
@@ -141,6 +139,7 @@ function addJobCommands(program: Command, invocation: Invocation): void {
     .option("--detach", "leave it running and print its id", false)
     .option("--from <folder>", "go on from the savepoint in that folder")
     .option("--slot-heap <MB>", "how large the JavaScript heap of each slot may grow", positiveNumber)
+    .option("--state <backend>", stateText, stateOption)
     .action(
       invocation.action<[string, SubmitOptions]>(async () => (await import("./submit-command.ts")).submitCommand),
     );

@@ -4,6 +4,7 @@
  */
 
 import { resolve } from "node:path";
+import type { StateOptions } from "../../core/state-options.ts";
 import type { JobBundle } from "../bundle/bundle-job.ts";
 import type { RestClient } from "../rest/client.ts";
 import type { BundleView, JobResultView, JobSummaryView, SubmitRequest } from "../rest/views.ts";
@@ -23,6 +24,7 @@ import { type UpgradeArguments, upgradeOptions } from "./upgrade-options.ts";
 export interface SubmitOptions extends JobOptions, ConnectionOptions, UpgradeArguments {
   readonly detach: boolean;
   readonly slotHeap?: number;
+  readonly state?: StateOptions;
   /** The folder of a savepoint. */
   readonly from?: string;
 }
@@ -59,12 +61,13 @@ async function bundled(path: string): Promise<JobBundle> {
 }
 
 function requestOf({ hash }: JobBundle, options: SubmitOptions): SubmitRequest {
-  const { parallelism, param, slotHeap, from } = options;
+  const { parallelism, param, slotHeap, state, from } = options;
   const upgrade = upgradeOptions(options);
   return {
     bundle: hash,
     ...(parallelism === undefined ? {} : { parallelism }),
     ...(slotHeap === undefined ? {} : { slotHeapMb: slotHeap }),
+    ...(state === undefined ? {} : { state }),
     ...(from === undefined ? {} : { from: resolve(from) }),
     ...(upgrade === undefined ? {} : { upgrade }),
     paramTexts: param,

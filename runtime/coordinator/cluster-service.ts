@@ -8,6 +8,7 @@ import {
   SUBMISSIONS_PLANNING_MAX,
   SUBMISSIONS_WAITING_MAX,
 } from "../../core/limits.ts";
+import { stateSettings } from "../../core/state-options.ts";
 import type { Clock } from "../../core/time.ts";
 import type { BundleHash, ClusterId, JobId } from "../cluster-ids.ts";
 import type { ExchangeAddress } from "../cluster-protocol.ts";
@@ -217,15 +218,17 @@ export class CoordinatorService implements ClusterService {
   async #planAndSubmit(request: SubmitRequest): Promise<JobSummaryView> {
     const { bundles, cluster, planner } = this.#options;
     const { bundle, parallelism, params, paramTexts, workingDirectory, slotHeapMb, from: folder, upgrade } = request;
+    const state = request.state && stateSettings(request.state, "state");
     if (!(await bundles.has(bundle))) {
       throw new MillraceError("NOT_FOUND", `there is no bundle ${bundle}; send it first`);
     }
-    const plan = await planner.plan({
+    const planned = await planner.plan({
       bundle: bundles.path(bundle),
       ...(parallelism === undefined ? {} : { parallelism }),
       ...(params === undefined ? {} : { params }),
       ...(paramTexts === undefined ? {} : { paramTexts }),
     });
+    const plan = state === undefined ? planned : { ...planned, state };
     const from = folder === undefined ? undefined : await savepointIn(folder, plan.jobGraph, upgrade);
     const job = await cluster.submit(plan, { bundle, workingDirectory, slotHeapMb, from });
     return jobSummary(job, this.#now());

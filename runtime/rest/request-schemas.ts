@@ -4,7 +4,8 @@
  */
 
 import { REST_ROWS_MAX } from "../../core/limits.ts";
-import { count, fieldsOf, oneOf, type Schema, scalar } from "./schema.ts";
+import type { StateOptions } from "../../core/state-options.ts";
+import { count, fieldsOf, oneOf, oneOfAll, type Schema, scalar } from "./schema.ts";
 import type { ExpectedSubmission, SavepointRequest, SubmitRequest, UpgradeRequest } from "./views.ts";
 
 const id = { type: "string", pattern: "^[0-9A-Za-z_-]{1,128}$" } as const;
@@ -62,6 +63,19 @@ const upgrade: Schema = fieldsOf<UpgradeRequest>(
   ["allowDropped", "drop", "rename", "otherJob"],
 );
 
+const state: Schema = fieldsOf<StateOptions>(
+  {
+    backend: oneOfAll<StateOptions["backend"]>({ memory: true, level: true }),
+    memory: {
+      anyOf: [
+        { type: "number", minimum: 0 },
+        { type: "string", pattern: "^\\d{1,12}(\\.\\d{1,12})?(KB|MB|GB)$" },
+      ],
+    },
+  },
+  ["memory"],
+);
+
 export const submitBody: Schema = fieldsOf<SubmitRequest>(
   {
     bundle: hash,
@@ -72,6 +86,7 @@ export const submitBody: Schema = fieldsOf<SubmitRequest>(
     from: absolutePath,
     upgrade,
     slotHeapMb: { type: "integer", minimum: 16, maximum: 1_048_576 },
+    state,
   },
-  ["parallelism", "params", "paramTexts", "slotHeapMb", "from", "upgrade"],
+  ["parallelism", "params", "paramTexts", "slotHeapMb", "state", "from", "upgrade"],
 );

@@ -5,6 +5,7 @@
  * over. Times are epoch milliseconds, durations milliseconds, -1 for "not yet".
  */
 
+import type { StateOptions } from "../../core/state-options.ts";
 import type { BundleHash, JobId } from "../cluster-ids.ts";
 import type { Labels } from "../cluster-protocol.ts";
 import type { ErrorReport } from "../protocol.ts";
@@ -278,6 +279,8 @@ export interface SubmitRequest {
   readonly paramTexts?: readonly string[];
   readonly workingDirectory: string;
   readonly slotHeapMb?: number;
+  /** Where its state is, instead of where the job says. */
+  readonly state?: StateOptions;
   /** The folder of a savepoint that it goes on from. */
   readonly from?: string;
   /** What becomes of its state where the job is another program. */

@@ -153,6 +153,15 @@ describe("submitting", () => {
     expect(worker.got.map(({ kind }) => kind).filter((kind) => kind === "prepare" || kind === "deploy")).toEqual(told);
   });
 
+  test("where state is, is the submission's to say before the job's", async () => {
+    const summary = await soon(service.submit({ ...request, state: { backend: "level", memory: "2MB" } }));
+    const worker = of.worker("w1", 2);
+    await of.pass(100);
+    const deployed = worker.got.find(({ kind }) => kind === "deploy");
+    expect(deployed).toMatchObject({ deployment: { state: { backend: "level", memoryBytes: 2 * 1024 * 1024 } } });
+    expect(summary.name).toBe("program");
+  });
+
   test("a job is planned with what was asked for, and then waits or runs", async () => {
     const params = { parallelism: 3, params: { size: 1 }, paramTexts: ["name=x"] };
     const summary = await soon(service.submit({ ...request, ...params, slotHeapMb: 64 }));

@@ -78,6 +78,7 @@ test("JSON of another shape", async () => {
     "params",
     "paramTexts",
     "slotHeapMb",
+    "state",
     "other",
   );
   const wrong = fc.oneof(
