@@ -71,9 +71,8 @@ function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, contex
     add: columnAdder(columns, context),
     combining: combiningColumns(columns),
     reset: (pane, slot) => {
-      columns.forEach(({ op }, c) => {
-        (pane.numbers[c] as Float64Array)[slot] = nothing[op];
-      });
+      for (let c = 0; c < columns.length; c++)
+        (pane.numbers[c] as Float64Array)[slot] = nothing[(columns[c] as AggregateColumn<unknown>).op];
     },
     absorb: (pane, slot, from, fromSlot) => {
       for (let c = 0; c < columns.length; c++) {

@@ -37,8 +37,9 @@ export class SessionEnds {
     return this.#waiting[session] === 1;
   }
 
-  /** REQUIRES: it is not waiting. */
-  add(session: number, end: number): void {
+  /** Does nothing when it is waiting. */
+  addOnce(session: number, end: number): void {
+    if (this.#waiting[session] === 1) return;
     if (session >= this.#waiting.length) {
       const longer = new Uint8Array(2 * session);
       longer.set(this.#waiting);

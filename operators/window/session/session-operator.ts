@@ -207,6 +207,8 @@ export class SessionOperator implements Operator {
     const slots = this.#slots;
     const gone = this.#goneUpTo;
     const isLast = this.#panes.all.at(-1) === held;
+    // Sessions of the pane before end before this, so what begins behind it touches none of them.
+    const first = this.#panes.startOf(held.number);
     const mayHaveFired = this.#latenessMs > 0;
     let nextFresh = fresh;
     let added = 0;
@@ -220,13 +222,14 @@ export class SessionOperator implements Operator {
         else this.#accumulators.reset(pane, slot);
         starts[slot] = time;
         ends[slot] = end;
-        this.#changed.push(slot);
+        if (time <= first || !isLast || held.isCrowded(slot)) this.#changed.push(slot);
+        else if (end - 1 > this.#watermark) held.ends.addOnce(sessionNumber(0, slot), end);
       } else if (time <= (ends[slot] as number) && end >= (starts[slot] as number)) {
         const isEarlier = time < (starts[slot] as number);
         const isLonger = end > (ends[slot] as number);
         if (isEarlier) starts[slot] = time;
         if (isLonger) ends[slot] = end;
-        const mayTouch = isEarlier || (isLonger && (!isLast || held.isCrowded(slot)));
+        const mayTouch = (isEarlier && time <= first) || ((isEarlier || isLonger) && (!isLast || held.isCrowded(slot)));
         if (mayTouch || (mayHaveFired && !held.ends.isWaiting(sessionNumber(0, slot)))) this.#changed.push(slot);
       } else {
         this.#aside.push({ key: this.#keys.keyAt(i), value: this.#values[i], time });
@@ -302,7 +305,7 @@ export class SessionOperator implements Operator {
     const { ends } = place.held;
     const session = sessionNumber(place.layer, place.slot);
     const end = this.#endOf(place);
-    if (end - 1 > this.#watermark && !ends.isWaiting(session)) ends.add(session, end);
+    if (end - 1 > this.#watermark) ends.addOnce(session, end);
   }
 
   /** Moves the session of the earlier end into the other one. */
@@ -374,7 +377,7 @@ export class SessionOperator implements Operator {
         const key = pane.keyAt(slot);
         if (layer > 0) held.crowd(key);
         if (end === LEFT || end - 1 <= this.#fired.least) continue;
-        if (!this.#fired.isUneven || end - 1 > this.#fired.of(key)) held.ends.add(sessionNumber(layer, slot), end);
+        if (!this.#fired.isUneven || end - 1 > this.#fired.of(key)) held.ends.addOnce(sessionNumber(layer, slot), end);
         else if (this.#latenessMs === 0) {
           pane.slotOf(key);
           (pane.numbers[this.#end] as Float64Array)[slot] = LEFT;
