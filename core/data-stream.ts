@@ -8,6 +8,7 @@
 
 import { type Aggregate, checkAggregate } from "./aggregate.ts";
 import { type AsyncContext, type AsyncOptions, asyncMapSpec, type LookupOptions, lookupSpec } from "./async-map.ts";
+import { BroadcastConnectedStreams } from "./broadcast-streams.ts";
 import { type Change, type ChangelogOptions, changelogSpec } from "./changelog.ts";
 import {
   ConnectedStreams,
@@ -112,8 +113,13 @@ export class DataStream<out T> {
   }
 
   /** This stream and another one, for an operator that reads both. */
-  connect<R>(other: DataStream<R>): ConnectedStreams<T, R> {
-    return new ConnectedStreams(this.connection(other));
+  connect<R>(other: BroadcastStream<R>): BroadcastConnectedStreams<T, R, never>;
+  connect<R>(other: DataStream<R>): ConnectedStreams<T, R>;
+  connect<R>(other: DataStream<R>): BroadcastConnectedStreams<T, R, never> | ConnectedStreams<T, R> {
+    const connection = this.connection(other);
+    return other instanceof BroadcastStream
+      ? new BroadcastConnectedStreams<T, R, never>(connection, undefined)
+      : new ConnectedStreams(connection);
   }
 
   /** Gives records their event time, in epoch milliseconds, and makes watermarks from it. */
@@ -237,8 +243,8 @@ export class DataStream<out T> {
   }
 
   /** Brings every record to every subtask of what follows. */
-  broadcast(): DataStream<T> {
-    return this.partitioned({ kind: "broadcast" });
+  broadcast(): BroadcastStream<T> {
+    return new BroadcastStream(this.env, repartitioned(this.origins, { kind: "broadcast" }));
   }
 
   /** Brings each record to the subtask that the function names: 0 … subtasks-1. */
@@ -349,9 +355,12 @@ export class KeyedStream<out T, K extends Key> extends DataStream<T> {
   }
 
   /** This stream and another one with keys of the same type, for an operator that keeps state per key for both. */
+  override connect<R>(other: BroadcastStream<R>): BroadcastConnectedStreams<T, R, K>;
   override connect<R, K2 extends Key>(other: KeyedStream<R, K2> & SameKeys<K, K2>): KeyedConnectedStreams<T, R, K>;
   override connect<R>(other: DataStream<R> & KeyedAlike): ConnectedStreams<T, R>;
-  override connect<R>(other: DataStream<R>): KeyedConnectedStreams<T, R, K> & ConnectedStreams<T, R> {
+  override connect<R>(other: DataStream<R>): never {
+    if (other instanceof BroadcastStream)
+      return new BroadcastConnectedStreams<T, R, K>(this.connection(other), this.#key) as never;
     const key = other instanceof KeyedStream ? other.#key : undefined;
     return new KeyedConnectedStreams<T, R, K>(this.connection(other), checkedKeys(this.#key, key)) as never;
   }
@@ -450,6 +459,16 @@ function inputsOfSink(origins: readonly EdgeSpec[], upsertKey: KeySelector<never
   if (upsertKey === undefined) return origins;
   const partitioning = Object.freeze({ kind: "hash" as const, key: upsertKey as KeySelector });
   return origins.map((origin) => (origin.partitioning.kind === "forward" ? { ...origin, partitioning } : origin));
+}
+
+/** A stream whose records come to every subtask of what follows. */
+export class BroadcastStream<out T> extends DataStream<T> {
+  /** Tells it from other streams for the compiler. */
+  readonly #broadcast = true;
+
+  override broadcast(): BroadcastStream<T> {
+    return this.#broadcast && this;
+  }
 }
 
 function repartitioned(origins: readonly EdgeSpec[], partitioning: Partitioning): readonly EdgeSpec[] {

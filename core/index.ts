@@ -35,6 +35,13 @@ export {
   topN,
 } from "./aggregates/records.ts";
 export type { AsyncContext, AsyncOptions, LookupOptions, RetryOptions } from "./async-map.ts";
+export type {
+  BroadcastContext,
+  BroadcastDeclaration,
+  BroadcastFunction,
+  BroadcastReadContext,
+} from "./broadcast.ts";
+export type { BroadcastConnectedStreams, DimensionJoinOptions } from "./broadcast-streams.ts";
 export {
   addsRow,
   type Change,
@@ -52,7 +59,7 @@ export {
 export type { CheckpointOptions } from "./checkpoints.ts";
 export type { CoProcessFunction } from "./co-process.ts";
 export type { ConnectedStreams, CoTransformOptions, KeyedConnectedStreams, ReadsOfTwo } from "./connected-streams.ts";
-export { DataStream, KeyedStream } from "./data-stream.ts";
+export { type BroadcastStream, DataStream, KeyedStream } from "./data-stream.ts";
 export type { DeduplicateOptions } from "./deduplicate.ts";
 export type { Environment, OperatorOptions } from "./environment.ts";
 export { type ErrorCode, errorCodes, MillraceError } from "./errors.ts";

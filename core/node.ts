@@ -2,6 +2,7 @@
 
 import type { Aggregate } from "./aggregate.ts";
 import type { AsyncMapSpec, LookupSpec } from "./async-map.ts";
+import type { BroadcastSpec } from "./broadcast.ts";
 import type { ChangelogSpec } from "./changelog.ts";
 import type { CoProcessFunction } from "./co-process.ts";
 import type { DeduplicateSpec } from "./deduplicate.ts";
@@ -99,6 +100,7 @@ export type OperatorSpec =
   | DeduplicateSpec
   | TopNSpec
   | GeneralWindowSpec
+  | BroadcastSpec
   | AsyncMapSpec
   | LookupSpec
   | { readonly kind: "mapBatches"; readonly fn: BatchFunction }

@@ -12,6 +12,7 @@ import type { StateDeclaration } from "../core/state.ts";
 import { AggregateOperator } from "./aggregate.ts";
 import { AsyncMapOperator } from "./async/async-map.ts";
 import { lookupJoin } from "./async/lookup-join.ts";
+import { BroadcastProcessOperator } from "./broadcast-process.ts";
 import { ChangelogOperator } from "./changelog.ts";
 import { CoProcessOperator } from "./co-process.ts";
 import { DeduplicateOperator } from "./deduplicate.ts";
@@ -64,6 +65,8 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
         spec.keys,
         context,
       );
+    case "broadcastProcess":
+      return new BroadcastProcessOperator(spec, context);
     case "intervalJoin":
       return new IntervalJoinOperator(spec, context);
     case "innerJoin":

@@ -32,6 +32,10 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
       return { kind: spec.kind, key: keyOf(spec.key), states: [table("matches", ["due"], true, undefined)] };
     case "aggregate":
       return { kind: spec.kind, key: keyOf(spec.key), states: [{ ...panes(spec), name: "aggregate" }] };
+    case "broadcastProcess":
+      return spec.key === undefined
+        ? { kind: spec.kind }
+        : { kind: spec.kind, key: keyOf(spec.key), states: statesOf(spec.fn.state ?? {}) };
     case "intervalJoin":
       return { kind: spec.kind, key: keyOfPair(spec.keys), states: intervalJoinStates(spec) };
     case "innerJoin":

@@ -94,6 +94,8 @@ function operatorText(spec: OperatorSpec): string {
       return spec.keys === undefined
         ? "process of two inputs"
         : `process of two inputs, ${stateText(Object.keys(spec.fn.state ?? {}))}`;
+    case "broadcastProcess":
+      return `process with broadcast state ${Object.keys(spec.fn.broadcast).join(", ")}, ${stateText(Object.keys(spec.fn.state ?? {}))}`;
     case "intervalJoin":
       return `${joinText(spec.preserved)} interval join, ${durationText(spec.lowerMs)} to ${durationText(spec.upperMs)} later, keyed state`;
     case "innerJoin":

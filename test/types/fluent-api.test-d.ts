@@ -3,6 +3,7 @@
 import { describe, expectTypeOf, test } from "vitest";
 import {
   averaging,
+  type BroadcastStream,
   counting,
   type DataStream,
   defineJob,
@@ -93,7 +94,7 @@ describe("elements", () => {
 
   test("partitioning changes no type", () => {
     expectTypeOf(clicks.rebalance()).toEqualTypeOf<DataStream<Click>>();
-    expectTypeOf(clicks.broadcast()).toEqualTypeOf<DataStream<Click>>();
+    expectTypeOf(clicks.broadcast()).toEqualTypeOf<BroadcastStream<Click>>();
     expectTypeOf(clicks.partitionBy((click, subtasks) => click.item % subtasks)).toEqualTypeOf<DataStream<Click>>();
   });
 
