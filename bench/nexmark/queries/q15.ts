@@ -10,7 +10,7 @@
 import type { DataStream } from "millrace";
 import { isBid, type NexmarkEvent } from "../events.ts";
 import { countBid, countStates } from "./bid-statistics.ts";
-import { dayOf } from "./time-and-rank.ts";
+import { dayOf, dayText } from "./time-and-rank.ts";
 
 export function q15(events: DataStream<NexmarkEvent>) {
   return events
@@ -19,6 +19,6 @@ export function q15(events: DataStream<NexmarkEvent>) {
     .keyBy("day")
     .process("statistics", {
       state: countStates,
-      process: (bid, { state }) => [{ day: bid.day, ...countBid(bid, state) }],
+      process: (bid, { state }) => [{ day: dayText(bid.day), ...countBid(bid, state) }],
     });
 }

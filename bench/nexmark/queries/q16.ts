@@ -9,7 +9,7 @@
 import { type DataStream, valueState } from "millrace";
 import { isBid, type NexmarkEvent } from "../events.ts";
 import { countBid, countStates } from "./bid-statistics.ts";
-import { dayOf, minuteOf } from "./time-and-rank.ts";
+import { dayOf, dayText, minuteOf } from "./time-and-rank.ts";
 
 export function q16(events: DataStream<NexmarkEvent>) {
   return events
@@ -27,7 +27,7 @@ export function q16(events: DataStream<NexmarkEvent>) {
       state: { ...countStates, minute: valueState("") },
       process(bid, { state }) {
         if (bid.minute > state.minute.get()) state.minute.set(bid.minute);
-        return [{ channel: bid.channel, day: bid.day, minute: state.minute.get(), ...countBid(bid, state) }];
+        return [{ channel: bid.channel, day: dayText(bid.day), minute: state.minute.get(), ...countBid(bid, state) }];
       },
     });
 }

@@ -8,7 +8,7 @@
 
 import { type DataStream, valueState } from "millrace";
 import { isBid, type NexmarkEvent } from "../events.ts";
-import { dayOf, rankOf } from "./time-and-rank.ts";
+import { dayOf, dayText, rankOf } from "./time-and-rank.ts";
 
 interface Statistics {
   readonly auction: number;
@@ -37,7 +37,7 @@ export function q17(events: DataStream<NexmarkEvent>) {
         const sum_price = (before?.sum_price ?? 0) + price;
         const after: Statistics = {
           auction,
-          day,
+          day: dayText(day),
           total_bids,
           rank1_bids: (before?.rank1_bids ?? 0) + (rank === 1 ? 1 : 0),
           rank2_bids: (before?.rank2_bids ?? 0) + (rank === 2 ? 1 : 0),

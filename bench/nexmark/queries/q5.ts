@@ -33,10 +33,12 @@ type Count = WindowResult<number, number>;
 /** The auctions with the highest count. */
 const most: ValueAggregate<Count, Hot[], Hot[]> = {
   create: () => [],
-  add: (hottest, { key, value }) => highest(hottest, [{ auction: key, num: value }]),
+  add: (hottest, { key, value }) =>
+    value < (hottest[0]?.num ?? 0) ? hottest : highest(hottest, [{ auction: key, num: value }]),
   merge: highest,
   result: (hottest) => hottest,
   fields: ["key", "value"],
+  partials: "plain",
 };
 
 function highest(one: Hot[], other: Hot[]): Hot[] {

@@ -7,17 +7,57 @@
  *   WHERE B.dateTime BETWEEN B1.dateTime - INTERVAL '10' SECOND AND B1.dateTime
  */
 
-import { type DataStream, maximum, tumbling } from "millrace";
-import { isBid, type NexmarkEvent } from "../events.ts";
+import { type DataStream, tumbling, type ValueAggregate, valueState } from "millrace";
+import { type Bid, isBid, type NexmarkEvent } from "../events.ts";
+
+const WINDOW_MS = 10_000;
 
 export function q7(events: DataStream<NexmarkEvent>) {
-  const bids = events.filter(isBid).select("auction", "price", "bidder", "dateTime", "extra");
-  const highest = bids.windowAll(tumbling("10s")).aggregate("highest", maximum("price"));
-  return (
-    bids
-      .keyBy("price")
-      .connect(highest.keyBy("value"))
-      // A window's result is of its last millisecond.
-      .intervalJoin("bids at the highest price", { lower: "-1ms", upper: "9999ms", join: (bid) => bid })
-  );
+  return events
+    .filter(isBid)
+    .select("auction", "price", "bidder", "dateTime", "extra")
+    .windowAll(tumbling("10s"))
+    .aggregate("highest", highest)
+    .keyBy("key")
+    .process("highest of the window and at its end", {
+      state: { before: valueState({ end: 0, price: 0 }) },
+      process({ windowStart, windowEnd, value: { bids, opening } }, { state: { before } }) {
+        const { end, price } = before.get();
+        const atItsEnd = end === windowStart ? opening.filter((bid) => bid.price === price) : [];
+        before.set({ end: windowEnd, price: priceOf(bids) });
+        return [...atItsEnd, ...bids];
+      },
+    });
+}
+
+type OfferedBid = Omit<Bid, "type" | "channel" | "url">;
+
+interface Highest {
+  readonly bids: readonly OfferedBid[];
+  /** Those of the window's first millisecond, which is the end of the window before. */
+  readonly opening: readonly OfferedBid[];
+}
+
+const highest: ValueAggregate<OfferedBid, Highest, Highest> = {
+  create: () => ({ bids: [], opening: [] }),
+  add: (all, bid) => {
+    const { bids, opening } = all;
+    const begins = bid.dateTime % WINDOW_MS === 0;
+    if (!begins && bid.price < priceOf(bids)) return all;
+    return { bids: higher(bids, [bid]), opening: begins ? [...opening, bid] : opening };
+  },
+  merge: (one, other) => ({ bids: higher(one.bids, other.bids), opening: [...one.opening, ...other.opening] }),
+  result: (all) => all,
+  fields: ["auction", "price", "bidder", "dateTime", "extra"],
+  partials: "plain",
+};
+
+function higher(one: readonly OfferedBid[], other: readonly OfferedBid[]): readonly OfferedBid[] {
+  const difference = priceOf(one) - priceOf(other);
+  return difference === 0 ? [...one, ...other] : difference > 0 ? one : other;
+}
+
+/** They all have the same. */
+function priceOf(bids: readonly OfferedBid[]): number {
+  return bids[0]?.price ?? 0;
 }

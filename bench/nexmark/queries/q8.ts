@@ -44,4 +44,5 @@ const names: ValueAggregate<Newcomer, Seen, readonly string[]> = {
   }),
   result: ({ names, sells }) => (sells ? names : []),
   fields: ["name"],
+  partials: "plain",
 };

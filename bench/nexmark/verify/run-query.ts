@@ -21,11 +21,11 @@ export function described({ parallelism, crashes }: Way): string {
 }
 
 /** Steps of the scheduler from the end of a checkpoint to the beginning of the next one. */
-const CHECKPOINT_STEPS = 40;
+const CHECKPOINT_STEPS = 15;
 
 const faults = {
   checkpoints: { everySteps: CHECKPOINT_STEPS },
-  crashes: [{ afterSteps: Number.POSITIVE_INFINITY, atCheckpoint: 2 }, { afterSteps: 3 * CHECKPOINT_STEPS }],
+  crashes: [{ afterSteps: Number.POSITIVE_INFINITY, atCheckpoint: 1 }, { afterSteps: 3 * CHECKPOINT_STEPS }],
 };
 
 let ledger = new Ledger();

@@ -1,4 +1,6 @@
 /** The queries give what Flink's SQL gives on the same events, of which the hashes stand in the manifest. */
+import { collectTo, defineJob, fromArray } from "millrace";
+import { runInThread } from "millrace/testing";
 import { expect, test } from "vitest";
 import type { NexmarkEvent } from "../../../bench/nexmark/events.ts";
 import { EventGenerator, generatorPositions } from "../../../bench/nexmark/generator/event-generator.ts";
@@ -56,6 +58,38 @@ test("q12, whose windows are the clock's, counts every bid of every bidder once,
     }
     expect(new Map([...counts].sort())).toEqual(new Map([...plainQ12(allEvents())].sort()));
   }
+});
+
+test("of q7, a bid in the first millisecond of a window counts for the window before, too, but does not raise its price", async () => {
+  const bid = (dateTime: number, price: number): NexmarkEvent => ({
+    ...{ type: "bid", auction: dateTime, bidder: 1, price, channel: "", url: "", dateTime, extra: "" },
+  });
+  const bids = [
+    bid(1, 7),
+    bid(9999, 5),
+    bid(10_000, 7),
+    bid(10_000, 9),
+    bid(10_001, 7),
+    bid(20_000, 9),
+    bid(40_000, 9),
+  ];
+  const job = defineJob(import.meta, "q7", (env) => {
+    const events = env
+      .from(fromArray(bids), { parallelism: 1 })
+      .withTimestamps(({ dateTime }) => dateTime, { parallelism: 1 });
+    queries.q7.build(events).to(collectTo("rows"));
+  });
+  const handle = await runInThread(job, { parallelism: 2 });
+  await handle.result;
+  const rows = handle.collect<{ readonly dateTime: number; readonly price: number }>("rows");
+  expect(rows.map(({ dateTime, price }) => [dateTime, price])).toEqual([
+    [1, 7],
+    [10_000, 7],
+    [10_000, 9],
+    [20_000, 9],
+    [20_000, 9],
+    [40_000, 9],
+  ]);
 });
 
 test("an oracle tells a table with another row, with a row too many, and of a query that it does not know", async () => {
