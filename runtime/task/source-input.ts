@@ -90,7 +90,6 @@ export class SourceInput implements SubtaskInput {
     }
     switch (this.#phase) {
       case "ended":
-        this.#watermarks?.ended();
         return "ended";
       case "needs-split":
         // A source may have nothing to deal out for as long as it likes.

@@ -88,11 +88,6 @@ export class SourceWatermarks implements SourceParts {
     this.#betweenSince = this.#chain.head.clock.now();
   }
 
-  /** Nothing will be read any more: nobody waits for this subtask. */
-  ended(): void {
-    this.#alignment?.rise(undefined);
-  }
-
   replace(names: readonly string[]): void {
     this.#parts = new Map(names.map((name) => [name, this.#parts.get(name) ?? this.#newPart(name)]));
     this.#betweenSince = undefined;
