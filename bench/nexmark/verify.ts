@@ -4,13 +4,14 @@
  *   node bench/nexmark/verify.ts [--queries q5,q7] [--parallelism 1,2,3] [--set 20k,100k] [--no-crashes]
  *     [--oracle DIR [--events N] [--tps N] [--seed N] [--base-time MS] [--generators N]]
  *
- * Each query runs at each parallelism, undisturbed and with crashes. With --oracle it is compared with a folder that the
+ * Each query runs at each parallelism, undisturbed and with crashes; q6 and q12, of which Flink's SQL has no table, are
+ * compared with a plain program. With --oracle it is compared with a folder that the
  * Flink harness wrote; the options behind it say what its events were made of, unless it has them in events.jsonl.
  */
 
 import { parseArgs } from "node:util";
 import { queryNamed, queryNames } from "./queries/index.ts";
-import { type EventSet, eventSets, folderOracle, hashedOracle, type Oracle } from "./verify/oracle.ts";
+import { type EventSet, eventSets, folderOracle, hashedOracle, type Oracle, plainOracle } from "./verify/oracle.ts";
 import { described, outputOf, ways } from "./verify/run-query.ts";
 import { tableOf } from "./verify/table-of.ts";
 
@@ -39,7 +40,10 @@ for (const oracle of oracles()) for (const query of chosen) wrong += await verif
 if (wrong > 0) process.exitCode = 1;
 
 function oracles(): Oracle[] {
-  if (values.oracle === undefined) return values.set.split(",").map((set) => hashedOracle(set as EventSet));
+  if (values.oracle === undefined) {
+    const sets = values.set.split(",") as EventSet[];
+    return sets.flatMap((set) => [hashedOracle(set), plainOracle(set)]);
+  }
   const input = {
     events: Number(values.events),
     tps: Number(values.tps),
@@ -54,14 +58,11 @@ function oracles(): Oracle[] {
 async function verify(oracle: Oracle, query: string): Promise<number> {
   let problems = 0;
   let rows = 0;
+  if (oracle.problemOf(query, []) === "unknown") return 0;
   for (const way of chosenWays) {
     const table = tableOf(queryNamed(query), await outputOf(query, oracle.input, way));
     rows = table.length;
     const problem = oracle.problemOf(query, table);
-    if (problem === "unknown") {
-      process.stdout.write(`${oracle.name} ${query}: the oracle does not have it\n`);
-      return 0;
-    }
     if (problem === undefined) continue;
     problems++;
     process.stdout.write(`${oracle.name} ${query}, ${described(way)}: ${problem}\n`);

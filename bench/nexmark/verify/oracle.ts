@@ -9,8 +9,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import type { NexmarkEvent } from "../events.ts";
+import { EventGenerator, generatorPositions } from "../generator/event-generator.ts";
 import type { Input } from "../job.ts";
 import manifest from "../oracle/manifest.json" with { type: "json" };
+import type { NexmarkOptions } from "../source.ts";
+import { plainQ6, plainQ12 } from "./plain.ts";
 import { hashOf } from "./table-of.ts";
 
 export interface Oracle {
@@ -43,6 +47,43 @@ export function hashedOracle(set: EventSet): Oracle {
       return hashOf(table) === expected.sha256 ? undefined : "the rows are others";
     },
   };
+}
+
+/** What a plain program makes of the same events, for the queries of which Flink's SQL has no table. */
+export function plainOracle(set: EventSet): Oracle {
+  const { events, tps, seed, baseTime } = manifest[set];
+  const input = { events, tps, seed, baseTime, generators: 2 };
+  const made = allEvents(input);
+  const tables: Readonly<Record<string, () => readonly object[]>> = {
+    q6: () => plainQ6(made),
+    q12: () => [...plainQ12(made)].map(([bidder, bid_count]) => ({ bidder, bid_count })),
+  };
+  return {
+    name: `plain ${set}`,
+    input,
+    problemOf(query, table) {
+      const expected = tables[query]?.();
+      if (expected === undefined) return "unknown";
+      const lines = expected.map((row) => JSON.stringify(row)).sort();
+      return firstDifference(query === "q12" ? countsOf(table) : table, lines);
+    },
+  };
+}
+
+function allEvents(input: Required<Omit<NexmarkOptions, "throttled">>): NexmarkEvent[] {
+  return generatorPositions(input.events, input.generators, input.seed).flatMap((position) => {
+    const generator = new EventGenerator(input, position);
+    return Array.from({ length: generator.left }, () => generator.next());
+  });
+}
+
+/** q12's rows without their windows, which are the clock's: all bids of each bidder. */
+function countsOf(table: readonly string[]): string[] {
+  const rows = table.map((line) => JSON.parse(line) as { readonly bidder: number; readonly bid_count: number });
+  const bidders = Map.groupBy(rows, ({ bidder }) => bidder);
+  return [...bidders]
+    .map(([bidder, own]) => JSON.stringify({ bidder, bid_count: own.reduce((sum, row) => sum + row.bid_count, 0) }))
+    .sort();
 }
 
 /** The tables in a folder; `input` says what its events were made of, unless they are there too. */
