@@ -5,7 +5,7 @@
  *   types.object({ name: types.string, visits: types.int32, email: types.optional(types.string) })
  *
  * The law: a description is plain JSON, equal for equal types. A type is what the program promises of its values; they are
- * held to it when they are converted, not each time when they are written.
+ * held to it when they are converted, and each time when they are written only where tests freeze values.
  */
 
 import { MillraceError } from "./errors.ts";

@@ -7,6 +7,7 @@
 
 import type { Key } from "../../core/key.ts";
 import type { ListState, MapState, ReducingState, StateDescriptor, ValueState } from "../../core/state.ts";
+import { checkerOf } from "./check-type.ts";
 import { ListCell, MapCell } from "./collection-cells.ts";
 import type { KeyedEntries } from "./keyed-entries.ts";
 import { keptMapKey, keyOfMapKey, type MapKey, mapKeyOf } from "./map-key.ts";
@@ -18,6 +19,8 @@ type Stored = any;
 export type Handle = ValueState<Stored> | ListState<Stored> | MapState<Key, Stored> | ReducingState<Stored>;
 
 export function handleOf(entries: KeyedEntries, column: StateColumn, descriptor: StateDescriptor): Handle {
+  if (entries.freezeValues && descriptor.type !== undefined)
+    column.check = checkerOf(descriptor.type, column.name, entries.operator);
   switch (descriptor.kind) {
     case "value":
       return new ValueHandle(entries, column, descriptor.initial);
@@ -47,7 +50,7 @@ class ValueHandle implements ValueState<Stored> {
   }
 
   set(value: Stored): void {
-    this.#entries.write(this.#column, this.#entries.keep(value));
+    this.#entries.write(this.#column, this.#entries.keep(value, this.#column.check));
   }
 
   update(change: (current: Stored) => Stored): void {
@@ -78,7 +81,7 @@ class ReducingHandle implements ReducingState<Stored> {
   add(value: Stored): void {
     const sum = this.#entries.read(this.#column);
     const next = sum === undefined ? value : this.#reduce(this.#column.valueOf(sum), value);
-    this.#entries.write(this.#column, this.#entries.keep(next));
+    this.#entries.write(this.#column, this.#entries.keep(next, this.#column.check));
   }
 
   clear(): void {
@@ -108,7 +111,7 @@ class ListHandle implements ListState<Stored> {
 
   add(value: Stored): void {
     const { current, confirmed } = this.#entries.epochs;
-    const kept = this.#entries.keep(value);
+    const kept = this.#entries.keep(value, this.#column.check);
     const list = this.#entries.change(this.#column) as ListCell | undefined;
     if (list === undefined) this.#write([kept]);
     else list.add(kept, this.#column.ageing?.now() ?? 0, current, confirmed);
@@ -116,7 +119,7 @@ class ListHandle implements ListState<Stored> {
 
   set(values: readonly Stored[]): void {
     if (values.length === 0) this.clear();
-    else this.#write(values.map((value) => this.#entries.keep(value)));
+    else this.#write(values.map((value) => this.#entries.keep(value, this.#column.check)));
   }
 
   clear(): void {
@@ -168,7 +171,7 @@ class MapHandle implements MapState<Key, Stored> {
     const cell = this.#cell();
     // What is over is removed first, so that the element goes to the end as any new one.
     if (cell?.map.has(mapKey) === true && !this.#isThere(cell, mapKey)) this.#remove(mapKey);
-    this.#put(mapKey, this.#entries.keep(value));
+    this.#put(mapKey, this.#entries.keep(value, this.#column.check));
   }
 
   remove(key: Key): void {

@@ -172,8 +172,9 @@ export class KeyedEntries {
     }
   }
 
-  /** What state keeps of a value that it is given: strings flat, and frozen where that is asked for. */
-  keep<T>(value: T): T {
+  /** What state keeps of a value that it is given: strings flat, and frozen where that is asked for. `check` may refuse it. */
+  keep<T>(value: T, check?: (value: unknown) => void): T {
+    if (check !== undefined) check(value);
     if (typeof value === "string") return flatten(value) as T;
     return this.freezeValues ? deepFreeze(value) : value;
   }

@@ -51,6 +51,8 @@ export class StateColumn {
   space: SpillSpace | undefined;
   /** Where looking for what is over goes on. */
   swept = 0;
+  /** Refuses values that are not of the state's schema; only where values are frozen, for tests. */
+  check: ((value: unknown) => void) | undefined;
   /** Whether a value `undefined` was ever kept. */
   holdsUndefined = false;
   /** The one that is running. */
