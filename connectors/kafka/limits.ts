@@ -40,6 +40,15 @@ export const FETCH_PARTITION_BYTES = 2 * 1024 * 1024;
 /** One answer: a fetch, and a single batch that is larger than a fetch may be. */
 export const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
 
+/** An answer from which on its memory is used again: below it is hardly worth the search. */
+export const REUSED_ANSWER_BYTES = 64 * 1024;
+
+/** Answers whose memory a client keeps to use it again: one that is read, one that comes, a few leaders. */
+export const ANSWER_SPARES_MAX = 4;
+
+/** A usual fetch; what came of one huge batch is not kept for good. */
+export const ANSWER_SPARE_BYTES_MAX = FETCH_BYTES + 1024 * 1024;
+
 /** What a socket reads at once: some hundred kilobytes are there when records flow. */
 export const READ_BYTES = 256 * 1024;
 

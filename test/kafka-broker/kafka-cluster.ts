@@ -206,6 +206,7 @@ function properties(node: Node, nodes: readonly Node[], { listeners = [], settin
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
     "log.segment.bytes": "268435456",
+    "log.retention.ms": "-1", // tests write records of years ago, which would go when it first looks, after 30 s
     "log.cleaner.dedupe.buffer.size": "2097152",
     "num.network.threads": "2",
     "num.io.threads": "4",

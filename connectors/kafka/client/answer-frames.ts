@@ -6,6 +6,7 @@
  */
 
 import { damaged } from "../codec/format-error.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 
 const LENGTH_BYTES = 4;
 const NUMBER_BYTES = 4;
@@ -15,14 +16,16 @@ export type TakeAnswer = (correlationId: number, payload: Buffer) => void;
 export class AnswerFrames {
   readonly #take: TakeAnswer;
   readonly #bytesMax: number;
+  readonly #memory: AnswerMemory;
   readonly #length = Buffer.alloc(LENGTH_BYTES);
   #lengthAt = 0;
   #answer: Buffer | undefined;
   #at = 0;
 
-  constructor(take: TakeAnswer, bytesMax: number) {
+  constructor(take: TakeAnswer, bytesMax: number, memory: AnswerMemory) {
     this.#take = take;
     this.#bytesMax = bytesMax;
+    this.#memory = memory;
   }
 
   /** @throws MillraceError KAFKA_FORMAT when an answer is too short or too long to be one; the connection is useless then */
@@ -37,7 +40,7 @@ export class AnswerFrames {
     if (this.#lengthAt < LENGTH_BYTES) return copied;
     const length = this.#length.readInt32BE(0);
     if (length < NUMBER_BYTES || length > this.#bytesMax) throw damaged(`an answer of ${length} bytes`);
-    this.#answer = Buffer.allocUnsafeSlow(length);
+    this.#answer = this.#memory.take(length);
     this.#at = 0;
     this.#lengthAt = 0;
     return copied;

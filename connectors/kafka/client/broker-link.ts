@@ -11,6 +11,7 @@ import type { ApiHead, ApiRequest } from "../protocol/api.ts";
 import { Reader } from "../protocol/reader.ts";
 import { Writer } from "../protocol/writer.ts";
 import { accessFailure } from "./access-failure.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import type { KafkaConnectionOptions } from "./connection-options.ts";
 import { type Credentials, readCredentials } from "./credentials.ts";
 import { KafkaFailure, noAnswer } from "./kafka-failure.ts";
@@ -32,13 +33,13 @@ export class BrokerLink {
   readonly #connecting = new Map<RawConnection, Promise<void>>();
   #closed = false;
 
-  constructor(host: string, port: number, options: KafkaConnectionOptions) {
+  constructor(host: string, port: number, options: KafkaConnectionOptions, memory: AnswerMemory) {
     this.address = `${host}:${port}`;
     this.#at = { host, port };
     this.#options = options;
     const tls = options.tls && (() => this.#credentials.tls ?? {});
-    const limits = { connectMs: CONNECT_MS, answerMs: ANSWER_MS };
-    this.#broker = makeBroker({ host, port, clientId: options.clientId, tls, sasl: this.#sasl(), ...limits });
+    const others = { connectMs: CONNECT_MS, answerMs: ANSWER_MS, memory };
+    this.#broker = makeBroker({ host, port, clientId: options.clientId, tls, sasl: this.#sasl(), ...others });
   }
 
   #sasl(): RawSasl | undefined {

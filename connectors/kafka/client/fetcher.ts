@@ -37,6 +37,11 @@ export interface FetchedRecords extends TopicPartition {
   readonly records: RecordSet;
   readonly highWatermark: number;
   readonly lastStableOffset: number;
+  /**
+   * Says that nobody reads its records any more and nobody keeps bytes of them: their memory is used again. When it is not
+   * called, the memory is left to the collector. REQUIRES: it is called once at most.
+   */
+  readonly release: () => void;
 }
 
 interface Followed extends TopicPartition {
@@ -52,6 +57,14 @@ interface Followed extends TopicPartition {
 
 const OFFSET_OUT_OF_RANGE = 1;
 
+/** A fetch of a partition that waits to be taken. */
+interface Waiting {
+  readonly of: Followed;
+  readonly fetched: FetchedPartition;
+  readonly from: number;
+  readonly release: () => void;
+}
+
 export class Fetcher {
   readonly #client: KafkaClient;
   readonly #options: FetchOptions;
@@ -59,7 +72,7 @@ export class Fetcher {
   readonly #placeOf: FetcherOptions["placeOf"];
   readonly #followed = new Map<string, Followed>();
   readonly #asked = new Set<number>();
-  readonly #ready: { readonly of: Followed; readonly fetched: FetchedPartition; readonly from: number }[] = [];
+  readonly #ready: Waiting[] = [];
   #waiting: PromiseWithResolvers<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failure: { readonly cause: unknown } | undefined;
@@ -108,11 +121,11 @@ export class Fetcher {
   take(): FetchedRecords | undefined {
     if (this.#failure !== undefined) throw this.#failure.cause;
     for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift()) {
-      const { of, fetched, from } = next;
+      const { of, fetched, from, release } = next;
       if (this.#followed.get(keyOf(of)) !== of) continue;
       of.state = "idle";
       this.#pump();
-      return { ...given(fetched), records: this.#recordSet(fetched, from) };
+      return { ...given(fetched), records: this.#recordSet(fetched, from), release };
     }
     return undefined;
   }
@@ -177,7 +190,8 @@ export class Fetcher {
       const positions = partitions.map(({ of, leader }) => ({ ...of, leaderEpoch: leader.epoch }));
       const request = fetchRecords(positions, this.#options);
       const answer = accepted(await this.#client.toNode(node, request), request);
-      for (const fetched of answer.partitions) this.#take(fetched, partitions);
+      const share = this.#shared();
+      for (const fetched of answer.partitions) this.#take(fetched, partitions, share);
       for (const { of } of partitions) if (of.state === "asked") of.state = "idle"; // not in the answer
     } catch (cause) {
       for (const { of } of partitions) this.#failed(of, cause);
@@ -187,7 +201,22 @@ export class Fetcher {
     }
   }
 
-  #take(fetched: FetchedPartition, partitions: readonly { of: Followed }[]): void {
+  /** An answer's memory holds several partitions' records: it is free when all that were given out are released. */
+  #shared(): (buffer: Buffer) => () => void {
+    let readers = 0;
+    return (buffer) => {
+      readers++;
+      return () => {
+        if (--readers === 0) this.#client.reuse(buffer);
+      };
+    };
+  }
+
+  #take(
+    fetched: FetchedPartition,
+    partitions: readonly { of: Followed }[],
+    share: (buffer: Buffer) => () => void,
+  ): void {
     const { topic, partition, error, buffer, records } = fetched;
     const of = partitions.find((each) => each.of.topic === topic && each.of.partition === partition)?.of;
     if (of === undefined || this.#followed.get(keyOf(of)) !== of) return;
@@ -203,7 +232,7 @@ export class Fetcher {
     of.state = "idle";
     if (records.end === records.start) return;
     of.state = "ready";
-    this.#ready.push({ of, fetched, from: of.offset });
+    this.#ready.push({ of, fetched, from: of.offset, release: share(buffer) });
     of.offset = offsetBehind(buffer, records.start, records.end, of.offset);
     this.#wake();
   }
@@ -259,7 +288,7 @@ function given({
   partition,
   highWatermark,
   lastStableOffset,
-}: FetchedPartition): Omit<FetchedRecords, "records"> {
+}: FetchedPartition): Omit<FetchedRecords, "records" | "release"> {
   return { topic, partition, highWatermark, lastStableOffset };
 }
 

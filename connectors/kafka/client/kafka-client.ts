@@ -8,6 +8,7 @@ import { RETRY_WITHIN_MS } from "../limits.ts";
 import type { ApiRequest, TopicPartition } from "../protocol/api.ts";
 import { type CoordinatorKind, findCoordinator } from "../protocol/find-coordinator.ts";
 import { type BrokerAddress, type ClusterMetadata, metadata, type TopicMetadata } from "../protocol/metadata.ts";
+import { AnswerMemory } from "./answer-memory.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { connectionOptions, type KafkaConnectionOptions, type KafkaOptions } from "./connection-options.ts";
 import { accept, accepted, KafkaFailure, refusal } from "./kafka-failure.ts";
@@ -30,6 +31,7 @@ const LEADER_NOT_AVAILABLE = 5;
 export class KafkaClient implements AsyncDisposable {
   readonly #options: KafkaConnectionOptions;
   readonly #links = new Map<string, BrokerLink>();
+  readonly #memory = new AnswerMemory();
   readonly #brokers = new Map<number, BrokerAddress>();
   readonly #topics = new Map<string, TopicMetadata>();
   readonly #coordinators = new Map<string, number>();
@@ -164,6 +166,11 @@ export class KafkaClient implements AsyncDisposable {
     throw failure;
   }
 
+  /** Takes back the memory of an answer. REQUIRES: nobody reads or keeps a part of it any more. */
+  reuse(answer: Buffer): void {
+    this.#memory.give(answer);
+  }
+
   /** All brokers that are known. */
   get nodes(): readonly number[] {
     return [...this.#brokers.keys()];
@@ -173,7 +180,7 @@ export class KafkaClient implements AsyncDisposable {
     const key = `${host}:${port}`;
     let link = this.#links.get(key);
     if (link === undefined) {
-      link = new BrokerLink(host, port, this.#options);
+      link = new BrokerLink(host, port, this.#options, this.#memory);
       this.#links.set(key, link);
     }
     return link;

@@ -9,6 +9,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { ANSWER_BYTES_MAX, READ_BYTES } from "../limits.ts";
 import { AnswerFrames } from "./answer-frames.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 
 /** The part of kafkajs's `Connection` that is used: one socket to one broker. */
 export interface RawConnection {
@@ -61,6 +62,7 @@ export interface RawBrokerOptions {
   readonly sasl: RawSasl | undefined;
   readonly connectMs: number;
   readonly answerMs: number;
+  readonly memory: AnswerMemory;
 }
 
 /** kafkajs reads its fields at each authentication, and writes a field of its own into it. */
@@ -99,7 +101,7 @@ export function makeBroker(options: RawBrokerOptions): RawBroker {
   });
   for (const connection of connectionPool.pool) {
     scheduleOnlyWhatWaits(connection.requestQueue);
-    readFrames(connection);
+    readFrames(connection, options.memory);
   }
   return new loaded.Broker({ connectionPool, logger: silent, authenticationTimeout: options.answerMs });
 }
@@ -132,15 +134,15 @@ export function calmKafkajs(): void {
 }
 
 /** kafkajs believes any length of an answer, and keeps all its chunks until it is whole. */
-function readFrames(connection: RawConnection): void {
+function readFrames(connection: RawConnection, memory: AnswerMemory): void {
   const take = (correlationId: number, payload: Buffer): void => {
     connection.requestQueue.fulfillRequest({ correlationId, payload, size: payload.length });
   };
   let of: Socket | undefined;
-  let frames = new AnswerFrames(take, ANSWER_BYTES_MAX);
+  let frames = new AnswerFrames(take, ANSWER_BYTES_MAX, memory);
   connection.processData = (chunk) => {
     const { socket } = connection;
-    if (socket !== of) frames = new AnswerFrames(take, ANSWER_BYTES_MAX);
+    if (socket !== of) frames = new AnswerFrames(take, ANSWER_BYTES_MAX, memory);
     of = socket;
     try {
       frames.push(chunk);

@@ -28,11 +28,15 @@ const NO_HEADERS: readonly HeaderField[] = [];
 const FIRST_BYTES = 16 * 1024;
 /** UTF-8 takes up to three bytes for each unit of a JavaScript string. */
 const BYTES_A_UNIT = 3;
+/** One is written, one is under way, one waits: more come together only while a broker is slow. */
+const SPARE_MAX = 2;
 const RECORD_OVERHEAD_MAX = 1 + VARLONG_BYTES_MAX + 5 * VARINT_BYTES_MAX;
 
 export class RecordBatchBuilder {
   readonly #compression: Compression;
   #bytes: Buffer;
+  /** Of batches that nobody needs any more. */
+  readonly #spare: Buffer[] = [];
   #at = HEADER_BYTES;
   #count = 0;
   #baseTimestamp = 0;
@@ -40,7 +44,7 @@ export class RecordBatchBuilder {
 
   constructor(compression: Compression = "none", sizeHint = FIRST_BYTES) {
     this.#compression = compression;
-    this.#bytes = Buffer.allocUnsafe(Math.max(sizeHint, FIRST_BYTES));
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(sizeHint, FIRST_BYTES));
   }
 
   get count(): number {
@@ -86,10 +90,17 @@ export class RecordBatchBuilder {
     const batch = this.#compression === "none" ? this.#bytes.subarray(0, this.#at) : this.#compressed();
     writeHead(batch, this.#compression, this.#count, this.#baseTimestamp, this.#maxTimestamp);
     stampBatch(batch, stamp);
-    if (this.#compression === "none") this.#bytes = Buffer.allocUnsafe(this.#bytes.length);
+    // About as much as this batch took: a burst of large ones is not paid for by each small one that follows.
+    if (this.#compression === "none") this.#bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(roomFor(this.#at));
     this.#at = HEADER_BYTES;
     this.#count = 0;
     return batch;
+  }
+
+  /** Takes back the memory of a finished batch, for a later one. REQUIRES: nobody reads or keeps it any more. */
+  reuse(batch: Buffer): void {
+    if (this.#compression !== "none" || this.#spare.length === SPARE_MAX) return;
+    this.#spare.push(Buffer.from(batch.buffer as ArrayBuffer)); // all of what `finish` has cut it from
   }
 
   #compressed(): Buffer {
@@ -102,7 +113,7 @@ export class RecordBatchBuilder {
   #reserve(more: number): void {
     const needed = this.#at + more;
     if (needed <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
     this.#bytes.copy(grown, 0, 0, this.#at);
     this.#bytes = grown;
   }
@@ -133,6 +144,11 @@ export function unplaceBatch(batch: Buffer): void {
 /** How many records a finished batch holds: the next one's sequence number is that much higher. */
 export function countOf(batch: Buffer): number {
   return batch.readInt32BE(57);
+}
+
+/** A power of two, so that memory fits again. */
+function roomFor(bytes: number): number {
+  return Math.max(FIRST_BYTES, 2 ** Math.ceil(Math.log2(bytes)));
 }
 
 function writeHead(batch: Buffer, compression: Compression, count: number, base: number, max: number): void {

@@ -40,7 +40,7 @@ export interface OutboxOptions {
   readonly bufferBytes: number;
   /** Which broker leads a partition now; batches for the same one go in one request. */
   readonly leaderOf: (where: TopicPartition) => Promise<number>;
-  /** Resolves when all are acknowledged. Batches of different calls may be under way at once, of a partition never. */
+  /** Resolves when all are acknowledged, and nobody keeps them: their memory is used again. Batches of different calls may be under way at once, of a partition never. */
   readonly send: (batches: readonly ProducedBatch[]) => Promise<unknown>;
   /** What `send` threw: nothing is sent any more. */
   readonly onFailure: (error: unknown) => void;
@@ -183,6 +183,7 @@ export class Outbox {
     );
     for (const { lane, finished } of items) {
       lane.sending = false;
+      lane.builder.reuse(finished.batch);
       this.bytes -= finished.bytes;
       if (lane.queue.length > 0 || lane.flushed) this.#pumpSoon(lane);
     }

@@ -91,6 +91,8 @@ interface Bench extends AsyncDisposable {
   /** What each request asked for. */
   readonly asked: Asked[][];
   readonly broker: FakeBroker;
+  /** Answers whose memory was given back. */
+  readonly released: Buffer[];
 }
 
 /** A fetcher on a broker that answers each request as `answer` says. */
@@ -104,10 +106,13 @@ async function onBroker(
     asked.push(request);
     return answer(request, asked.length - 1);
   }).listen();
+  const released: Buffer[] = [];
   const client = new KafkaClient({ brokers: broker.address });
+  client.reuse = (answer) => void released.push(answer);
   const fetcher = new Fetcher(client, options);
   return {
     fetcher,
+    released,
     asked,
     broker,
     async [Symbol.asyncDispose]() {
@@ -140,6 +145,20 @@ describe("a fetcher", () => {
       { partition: 1, values: ["20", "21"], next: 22 },
     ]);
     expect(taken[2]).toMatchObject({ partition: 0, values: ["12", "13"] });
+  });
+
+  test("gives an answer's memory back when the records of all its partitions are released", async () => {
+    await using bench = await onBroker(always);
+    bench.fetcher.follow(first, 10);
+    bench.fetcher.follow(second, 20);
+    await bench.fetcher.wait();
+    const taken = [bench.fetcher.take(), bench.fetcher.take()];
+    taken[1]?.release();
+    expect(bench.released).toEqual([]);
+    taken[0]?.release();
+    expect(bench.released).toHaveLength(1);
+    bench.released[0]?.fill(0xee);
+    expect(await take(bench.fetcher)).toMatchObject({ values: ["12", "13"] }); // of another answer
   });
 
   test("does not ask for a partition of which something waits", async () => {

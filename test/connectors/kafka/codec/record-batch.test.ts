@@ -62,6 +62,38 @@ test("a builder is empty after a batch, and what it gave out stays as it was", (
   );
 });
 
+test("memory that a builder takes back is written anew, whatever lies in it", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(anyRecords, fc.boolean()), { maxLength: 6 }),
+      anyCompression,
+      (rounds, compression) => {
+        const builder = new RecordBatchBuilder(compression);
+        for (const [records, givenBack] of rounds) {
+          for (const { key, value, timestamp, headers } of records) builder.append(key, value, timestamp, headers);
+          const batch = builder.finish();
+          expect(readAll(batch)).toEqual(expected(records));
+          if (!givenBack) continue;
+          batch.fill(0xee);
+          builder.reuse(batch);
+        }
+      },
+    ),
+  );
+});
+
+test("a batch goes into memory that was taken back", () => {
+  const builder = new RecordBatchBuilder();
+  const write = (): Buffer => {
+    builder.append(null, "v", 0);
+    return builder.finish();
+  };
+  const [first, second] = [write(), write()];
+  builder.reuse(first);
+  expect(write().buffer).not.toBe(first.buffer); // was begun before
+  expect([write().buffer, second.buffer === first.buffer]).toEqual([first.buffer, false]);
+});
+
 test("the bytes are those of the format", () => {
   const batch = batchOf([{ key: "k", value: "v", timestamp: 5, headers: [["h", "x"]] }]);
   const head = "0000000000000000" + "0000003e" + "ffffffff" + "02" + "........" + "0000" + "00000000";
