@@ -18,6 +18,7 @@ import {
   rowsJoinSpec,
 } from "./regular-join.ts";
 import type { StateDeclaration } from "./state.ts";
+import { type TemporalJoinOptions, temporalJoinSpec } from "./temporal-join.ts";
 import { isAsyncFunction, promiseReturned } from "./user-function.ts";
 import type { AlignedWindow, SessionWindow } from "./window.ts";
 import {
@@ -154,6 +155,17 @@ export class KeyedConnectedStreams<L, R, K extends Key> {
     options: ChangesJoinOptions<A, B, J, O>,
   ): DataStream<Change<O>> {
     return this.#append(name, changesJoinSpec(name, this.#keys, options), options);
+  }
+
+  /**
+   * Each record of the first stream with the row that its key had in the second one at the record's time. A record waits
+   * until the watermark of both has passed it; each key's latest row is kept, and newer ones as long as something waits.
+   */
+  temporalJoin<O, const J extends "inner" | "left" = "inner">(
+    name: string,
+    options: TemporalJoinOptions<L, R, J, O>,
+  ): DataStream<O> {
+    return this.#append(name, temporalJoinSpec(name, this.#keys, options), options);
   }
 
   /** Cuts both streams into the same windows: tumbling, sliding, cumulative or sessions of the records of both. */

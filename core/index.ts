@@ -121,6 +121,7 @@ export {
 export type { ByteSize, StateOptions } from "./state-options.ts";
 export type { KeptOptions, KeyOptions, MapBatchesOptions, TransformOptions, WindowOptions } from "./stream-options.ts";
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
+export type { TemporalJoinOptions } from "./temporal-join.ts";
 export { type Clock, type Duration, END_OF_TIME, NO_TIMESTAMP } from "./time.ts";
 export type { Score, ScoreOf, TopNOptions } from "./top-n.ts";
 export type { Trigger, TriggerContext, TriggerResult } from "./trigger.ts";

@@ -21,6 +21,7 @@ import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
 import type { Source } from "./source.ts";
+import type { TemporalJoinSpec } from "./temporal-join.ts";
 import type { TopNSpec } from "./top-n.ts";
 import type { TypeDescription } from "./types.ts";
 import type { WatermarkStrategy } from "./watermark.ts";
@@ -75,6 +76,7 @@ export type OperatorSpec =
   | IntervalJoinSpec
   | InnerJoinSpec
   | RegularJoinSpec
+  | TemporalJoinSpec
   | WindowJoinSpec
   | {
       readonly kind: "reduce";

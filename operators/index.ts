@@ -20,6 +20,7 @@ import { FlatMapOperator } from "./flat-map.ts";
 import { InnerJoinOperator } from "./join/inner-join.ts";
 import { IntervalJoinOperator } from "./join/interval-join.ts";
 import { RegularJoinOperator } from "./join/regular-join.ts";
+import { TemporalJoinOperator } from "./join/temporal-join.ts";
 import { WindowJoinOperator } from "./join/window-join.ts";
 import { MapBatchesOperator } from "./map-batches.ts";
 import { PatternOperator } from "./pattern/pattern-operator.ts";
@@ -73,6 +74,8 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
       return new InnerJoinOperator(spec, context);
     case "regularJoin":
       return new RegularJoinOperator(spec, context);
+    case "temporalJoin":
+      return new TemporalJoinOperator(spec, context);
     case "windowJoin":
       return new WindowJoinOperator(spec, context);
     case "reduce":

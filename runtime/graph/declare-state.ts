@@ -41,6 +41,10 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
     case "innerJoin":
     case "regularJoin":
       return { kind: spec.kind, key: keyOfPair(spec.keys), states: statesOf(spec.state) };
+    case "temporalJoin": {
+      const states = ["records", "rows"].map((name) => table(name, [], true, undefined));
+      return { kind: spec.kind, key: keyOfPair(spec.keys), states };
+    }
     case "windowJoin":
       return {
         kind: spec.kind,

@@ -102,6 +102,8 @@ function operatorText(spec: OperatorSpec): string {
       return `inner join, rows ${spec.keepText}, keyed state left, right`;
     case "regularJoin":
       return `${joinText(spec.preserved)} join${spec.ofChanges ? " of changelogs" : ""}, rows ${spec.keepText}, keyed state left, right`;
+    case "temporalJoin":
+      return `${spec.keepsUnmatched ? "left" : "inner"} temporal join, keyed state`;
     case "windowJoin":
       return `join by ${windowText(spec.window)}, keyed state`;
     case "reduce":
