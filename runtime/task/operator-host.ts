@@ -6,6 +6,7 @@
 import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { keyGroupsOfSubtask } from "../../core/key-group.ts";
+import { ASYNC_TIMEOUT_MS } from "../../core/limits.ts";
 import type {
   ArrowAdapter,
   Operator,
@@ -282,7 +283,7 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   }
 
   fail(error: unknown): void {
-    this.callAt(this.clock.now(), () => this.wait(Promise.reject(error), 0, "what a sink does by itself"));
+    this.callAt(this.clock.now(), () => this.wait(Promise.reject(error), ASYNC_TIMEOUT_MS, "send"));
   }
 
   standardStream(name: "stdout" | "stderr"): TextOutput {
