@@ -1,7 +1,10 @@
-/** All queries by name. */
+/** All queries by name, and three jobs that are none of them: what the reference measures its own DataStream API by. */
 
 import type { DataStream } from "millrace";
 import type { NexmarkEvent } from "../events.ts";
+import { dsCount } from "./ds-count.ts";
+import { dsMap } from "./ds-map.ts";
+import { dsWindow } from "./ds-window.ts";
 import { q0 } from "./q0.ts";
 import { q1 } from "./q1.ts";
 import { q2 } from "./q2.ts";
@@ -58,6 +61,9 @@ export const queries = {
   q20: { build: q20 },
   q21: { build: q21 },
   q22: { build: q22 },
+  "ds-map": { build: dsMap },
+  "ds-window": { build: dsWindow },
+  "ds-count": { build: dsCount, upsertKey: ["bidder"] },
 } as const satisfies Readonly<Record<string, Query>>;
 
 export type QueryName = keyof typeof queries;

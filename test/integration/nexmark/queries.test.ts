@@ -33,6 +33,16 @@ test.each(["q6", "q12"] as const)("%s gives what a plain program gives, with two
   }
 });
 
+test("the jobs that are no queries: bids that are mapped, and counted by window and by bidder", async () => {
+  const bids = 18_400;
+  const way = { parallelism: 2, crashes: false };
+  const sum = (rows: readonly object[]): number => rows.reduce((all, row) => all + (row as { bids: number }).bids, 0);
+  expect(await outputOf("ds-map", oracle.input, way)).toHaveLength(bids);
+  expect(sum(await outputOf("ds-window", oracle.input, way))).toBe(bids);
+  const latest = tableOf(queries["ds-count"], await outputOf("ds-count", oracle.input, way));
+  expect(sum(latest.map((line) => JSON.parse(line) as object))).toBe(bids);
+});
+
 test("q12's windows are ten seconds of the clock", async () => {
   const rows = await outputOf("q12", oracle.input, { parallelism: 2, crashes: false });
   const windows = rows as readonly { readonly starttime: number; readonly endtime: number }[];
