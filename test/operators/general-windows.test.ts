@@ -611,3 +611,94 @@ test("keys that have come and gone leave nothing behind", async () => {
   expect(harness.records).toHaveLength(20_000);
   expect(Math.max(...sizes)).toBeLessThan(100_000);
 });
+
+describe("wrong calls are refused with a sentence", () => {
+  const build = (cut: (input: DataStream<Reading>) => unknown) => openHarness<Reading>((input) => void cut(input));
+
+  test.each([
+    [
+      "a global window without trigger",
+      /"n" would never give a result.*\.trigger/,
+      (input) => input.keyBy("key").window(globalWindow()).aggregate("n", counting()),
+    ],
+    [
+      "a trigger of sessions without merge",
+      /"delta above 3" has no merge\(\)/,
+      (input) =>
+        input
+          .keyBy("key")
+          .window(session("1s"))
+          .trigger(deltaTrigger(3, () => 0)),
+    ],
+    [
+      "a window state of sessions",
+      /"n" declares windowState, but sessions merge/,
+      (input) =>
+        input
+          .keyBy("key")
+          .window(session("1s"))
+          .process("n", { windowState: { n: valueState(0) }, process: () => [] }),
+    ],
+    [
+      "an evictor that does nothing",
+      /"idle" has neither before\(\) nor after\(\)/,
+      (input) => input.keyBy("key").window(globalWindow()).evictor({ name: "idle" }),
+    ],
+    [
+      "a count that is none",
+      /the slide of a count window must be a whole number of records, at least 1, got 0/,
+      (input) => input.keyBy("key").countWindow(3, 0),
+    ],
+    [
+      "a size that is no multiple of its step",
+      /cumulative window's size \(10 ms\) is no multiple of its step \(3 ms\)/,
+      () => cumulative("10ms", "3ms"),
+    ],
+    [
+      "another time",
+      /a window's time is "event" or "processing", not "local"/,
+      () => tumbling("10ms", { time: "local" as never }),
+    ],
+    [
+      "an asynchronous function",
+      /the process function of "n" returned a promise/,
+      (input) =>
+        input
+          .keyBy("key")
+          .window(tumbling("1s"))
+          .process("n", { process: (async () => []) as never }),
+    ],
+  ] satisfies [string, RegExp, (input: DataStream<Reading>) => unknown][])("%s", async (_, message, cut) => {
+    await expect(build(cut)).rejects.toThrow(message);
+  });
+
+  test("a record without time, and a gap that is none, name the operator", async () => {
+    const open = () =>
+      openHarness((input: DataStream<Reading>) =>
+        input
+          .keyBy("key")
+          .window(session(({ value }) => milliseconds(value)))
+          .aggregate("n", counting()),
+      );
+    const timeless = await open();
+    expect(() => timeless.push({ key: "a", value: 1 })).toThrow(/"n" got a record with no event time/);
+    const gapless = await open();
+    expect(() => gapless.push({ key: "a", value: 0 }, 1)).toThrow(
+      /the gap of a session of "n" must be longer than zero/,
+    );
+  });
+
+  test("a function's failure names the operator", async () => {
+    const harness = await openHarness((input: DataStream<Reading>) =>
+      input
+        .keyBy("key")
+        .countWindow(1)
+        .process("bad", {
+          process: () => {
+            throw new Error("not today");
+          },
+        }),
+    );
+    expect(() => harness.push({ key: "a", value: 1 }, 1)).toThrow(/a function of "bad" threw Error: not today/);
+  });
+});

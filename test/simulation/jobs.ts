@@ -6,11 +6,15 @@ import {
   counting,
   defineJob,
   type Environment,
+  eventTimeTrigger,
   generate,
   type Job,
   listState,
   mapState,
   outputTag,
+  purgingTrigger,
+  session,
+  sliding,
   tumbling,
   valueState,
 } from "millrace";
@@ -39,6 +43,35 @@ function windows(env: Environment): void {
     .window(tumbling("50ms"))
     .aggregate("counts", counting())
     .to(collectTo("counted"));
+}
+
+/** Sessions of a few records each, kept by panes of their ends. */
+function sessions(env: Environment): void {
+  env
+    .from(generate({ count: RECORDS, splits: 12, record: itemOf }))
+    .withTimestamps(({ i }) => i + 20 * Math.floor(i / 40), { outOfOrderness: "2s" })
+    .keyBy("key")
+    .window(session("15ms"))
+    .aggregate("sessions", counting())
+    .to(collectTo("closed"));
+}
+
+/** Every window fires early and at its end, with all of its records and a state of the key; timers as many as windows. */
+function triggered(env: Environment): void {
+  env
+    .from(generate({ count: RECORDS, splits: 12, record: itemOf }))
+    .withTimestamps(({ i }) => i, { outOfOrderness: "2s" })
+    .keyBy("key")
+    .window(sliding("60ms", "20ms"))
+    .trigger(purgingTrigger(eventTimeTrigger()))
+    .process("lists", {
+      state: { windows: valueState(0) },
+      process(key, { start }, records, { state: { windows } }) {
+        windows.update((n) => n + 1);
+        return [{ key, start, sum: records.reduce((sum, { i }) => sum + i, 0), windows: windows.get() }];
+      },
+    })
+    .to(collectTo("listed"));
 }
 
 interface Side {
@@ -139,6 +172,8 @@ function unaligned(how: NonNullable<CheckpointOptions["unaligned"]>): Checkpoint
 
 export const jobs: Readonly<Record<string, SimulatedJob>> = {
   window: { job: defineJob(import.meta, "window", windows, { parallelism }), options: inFolder },
+  sessions: { job: defineJob(import.meta, "sessions", sessions, { parallelism }) },
+  triggered: { job: defineJob(import.meta, "triggered", triggered, { parallelism }), options: inFolder },
   join: { job: defineJob(import.meta, "join", join, { parallelism }) },
   timers: { job: defineJob(import.meta, "timers", timers, { parallelism }) },
   shuffle: { job: defineJob(import.meta, "shuffle", shuffles, { parallelism }) },
