@@ -14,6 +14,8 @@ import type { SourceReader } from "../../../core/source.ts";
 import { runInThread } from "../../../runtime/testing/index.ts";
 import { enumeratorContext } from "../../conformance/source.ts";
 import { fakeContext } from "../../connectors/fake-context.ts";
+import { KafkaCluster } from "../../kafka-broker/kafka-cluster.ts";
+import { whyNoKafkaHere } from "../../kafka-broker/kafka-home.ts";
 import { brokers, describeOnKafka, newTopic, withAdmin } from "./on-kafka.ts";
 import { writeRecords } from "./write-records.ts";
 
@@ -34,9 +36,13 @@ async function begun(
 }
 
 /** Reads until it has ended, or has so many records. */
-async function readOn(reader: SourceReader<string, KafkaShare>, count = Number.MAX_SAFE_INTEGER): Promise<string[]> {
+async function readOn(
+  reader: SourceReader<string, KafkaShare>,
+  count = Number.MAX_SAFE_INTEGER,
+  withinMs = 20_000,
+): Promise<string[]> {
   const records: string[] = [];
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + withinMs;
   while (records.length < count && Date.now() < deadline) {
     const max = Math.min(50, count - records.length);
     if ((await reader.read((record) => void records.push(record), max, { blocked: false })) === "end") break;
@@ -148,6 +154,36 @@ describeOnKafka("partitions of a Kafka source", () => {
         await reader.close?.();
       }
     });
+  });
+});
+
+describe.skipIf(whyNoKafkaHere() !== undefined)("a Kafka source whose broker goes away", () => {
+  test("waits for it, and reads each record once", { timeout: 240_000 }, async () => {
+    await using cluster = await KafkaCluster.start({ nodes: 1 });
+    const at = [...cluster.brokers];
+    const topic = "away";
+    await withAdmin((admin) => admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 2 }] }), at);
+    const write = async (from: number, to: number): Promise<void> => {
+      for (const partition of [0, 1]) {
+        const records = numbers(from, to).map((each) => ({ value: `${partition}/${each}` }));
+        await writeRecords(topic, partition, records, 100, at);
+      }
+    };
+    await write(0, 300);
+    const source = kafka({ brokers: at, topics: topic, value: text() });
+    const reader = await begun(source);
+    const read = await readOn(reader, 450); // in the midst of fetches
+    await cluster.kill(1);
+    const whileAway = readOn(reader, 150);
+    await cluster.restart(1);
+    read.push(...(await whileAway));
+    await write(300, 400);
+    read.push(...(await readOn(reader, 200, 60_000)));
+    await reader.close?.();
+    for (const partition of [0, 1]) {
+      const own = read.filter((record) => record.startsWith(`${partition}/`));
+      expect(own).toEqual(numbers(0, 400).map((each) => `${partition}/${each}`));
+    }
   });
 });
 

@@ -22,8 +22,9 @@ export async function writeRecords(
   partition: number,
   records: readonly WrittenRecord[],
   batchRecords = 100,
+  at: readonly string[] = brokers,
 ): Promise<void> {
-  await using client = new KafkaClient({ brokers });
+  await using client = new KafkaClient({ brokers: at });
   const producer = new BatchProducer(client);
   for (let start = 0; start < records.length; start += batchRecords) {
     const builder = new RecordBatchBuilder("lz4");
