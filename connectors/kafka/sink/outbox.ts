@@ -40,7 +40,10 @@ export interface OutboxOptions {
   readonly bufferBytes: number;
   /** Which broker leads a partition now; batches for the same one go in one request. */
   readonly leaderOf: (where: TopicPartition) => Promise<number>;
-  /** Resolves when all are acknowledged, and nobody keeps them: their memory is used again. Batches of different calls may be under way at once, of a partition never. */
+  /**
+   * Resolves when all are acknowledged, and nobody keeps them: their memory is used again. Batches of different calls may be
+   * under way at once, of a partition never.
+   */
   readonly send: (batches: readonly ProducedBatch[]) => Promise<unknown>;
   /** What `send` threw: nothing is sent any more. */
   readonly onFailure: (error: unknown) => void;
