@@ -7,7 +7,7 @@
 
 import type { OperatorId } from "../../core/ids.ts";
 import { faultPoint } from "../fault-point.ts";
-import type { SubtaskSnapshot } from "../protocol.ts";
+import type { FromSlot, SubtaskSnapshot } from "../protocol.ts";
 import { type CheckpointWrites, checkpointName } from "../state/checkpoint-store.ts";
 import { CheckpointWriter } from "../state/checkpoint-writer.ts";
 import type { WrittenBlocks } from "./manifest-parts.ts";
@@ -55,6 +55,12 @@ export class SlotSnapshots {
     const current: UnderWay = { checkpoint, slots, store, writer, waitsFor, subtasks: [], writing: Promise.resolve() };
     this.#current = current;
     this.#write(current, () => {});
+  }
+
+  /** What a slot says of its checkpoint. */
+  receive(slot: number, message: Extract<FromSlot, { readonly kind: "blocks" | "snapshotted" }>): void {
+    if (message.kind === "blocks") this.blocks(message.checkpoint, message.operator, message.blocks);
+    else this.snapshotted(slot, message.checkpoint, message.subtasks);
   }
 
   blocks(checkpoint: number, operator: OperatorId, blocks: readonly Uint8Array[]): void {

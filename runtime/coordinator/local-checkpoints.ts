@@ -84,10 +84,8 @@ export class LocalCheckpoints {
         this.#send(this.#slotOf(message.vertex, message.subtask), { ...message, kind: "split" });
         break;
       case "blocks":
-        this.#snapshots.blocks(message.checkpoint, message.operator, message.blocks);
-        break;
       case "snapshotted":
-        this.#snapshots.snapshotted(slot, message.checkpoint, message.subtasks);
+        this.#snapshots.receive(slot, message);
         break;
       case "declined":
       case "enumeratorCut":

@@ -152,10 +152,8 @@ export class CheckpointedAttempt {
         this.#tell(slot, { kind: "collected", serial: message.serial });
         break;
       case "blocks":
-        this.#snapshots.blocks(message.checkpoint, message.operator, message.blocks);
-        break;
       case "snapshotted":
-        this.#snapshots.snapshotted(slot, message.checkpoint, message.subtasks);
+        this.#snapshots.receive(slot, message);
         break;
       case "declined":
         if (this.#current?.checkpoint === message.checkpoint) this.#over(message.checkpoint, false);

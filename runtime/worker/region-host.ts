@@ -237,10 +237,8 @@ export class RegionHost {
         break;
       }
       case "blocks":
-        this.#snapshots.blocks(message.checkpoint, message.operator, message.blocks);
-        break;
       case "snapshotted":
-        this.#snapshots.snapshotted(slot, message.checkpoint, message.subtasks);
+        this.#snapshots.receive(slot, message);
         break;
       case "readManifest":
       case "readBlocks":

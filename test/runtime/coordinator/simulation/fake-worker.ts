@@ -21,6 +21,7 @@ import type { ErrorReport, FromSlot, SubtaskSnapshot, ToSlot } from "../../../..
 import type { CheckpointStore } from "../../../../runtime/state/checkpoint-store.ts";
 import { failed } from "../fixtures/errors.ts";
 import { dealtIn, FakeDealer, FakeReaders } from "./fake-checkpoints.ts";
+import { FakeConnection } from "./fake-connection.ts";
 import type { World } from "./world.ts";
 
 /** What the workers see of a coordinator; it changes when the coordinator is restarted. */
@@ -75,7 +76,7 @@ export class FakeWorker {
   readonly #openStore: (folder: string) => CheckpointStore;
   readonly #slots = new Map<string, FakeSlot>();
   #epoch = 0;
-  #connection: Connection | undefined;
+  #connection: FakeConnection | undefined;
   #alive = true;
   /** What it would have done while it hung. */
   #frozen: (() => void)[] | undefined;
@@ -161,7 +162,7 @@ export class FakeWorker {
   }
 
   #connect(): void {
-    const connection = new Connection(this.#world, (arrived) => this.#do(arrived));
+    const connection = new FakeConnection(this.#world, (arrived) => this.#do(arrived));
     const description = {
       ...{ worker: this.id, host: "sim", pid: 1, slots: this.#slotCount, labels: this.#labels, memoryBytes: 0 },
       exchange: { kind: "unix" as const, path: `/${this.id}` },
@@ -449,59 +450,5 @@ export class FakeWorker {
     const { attempt } = slot.deployment;
     this.#slots.delete(`${attempt}#${slot.slot}`);
     this.#send({ kind: "slotEnded", attempt, slot: slot.slot, lost });
-  }
-}
-
-/** Messages in order, each side's after a delay; what is under way when it is cut is lost, or comes late as a zombie's. */
-class Connection implements ControlConnection {
-  readonly #world: World;
-  readonly #workerDoes: (act: () => void) => void;
-  #open = true;
-  #nextToWorker = 0;
-  #nextToCoordinator = 0;
-  onMessage: (envelope: Envelope<ToWorker>) => void = () => {};
-  onWorkerSide: () => void = () => {};
-  onCoordinatorSide: () => void = () => {};
-
-  constructor(world: World, workerDoes: (act: () => void) => void) {
-    this.#world = world;
-    this.#workerDoes = workerDoes;
-  }
-
-  send(envelope: Envelope<ToWorker>): void {
-    this.deliver(() => this.onMessage(envelope));
-  }
-
-  deliver(arrive: () => void): void {
-    if (!this.#open) return;
-    this.#nextToWorker = Math.max(this.#nextToWorker, this.#world.clock.now() + this.#world.between(0, 20));
-    this.#world.after(this.#nextToWorker - this.#world.clock.now(), () => {
-      if (this.#open) this.#workerDoes(arrive);
-    });
-  }
-
-  toCoordinator(arrive: () => void): void {
-    // What a process has written arrives even if it has gone: sometimes long after.
-    const late = this.#open ? 0 : this.#world.between(0, 5000);
-    if (!this.#open && this.#world.chance(0.5)) return;
-    this.#nextToCoordinator = Math.max(
-      this.#nextToCoordinator,
-      this.#world.clock.now() + this.#world.between(0, 20) + late,
-    );
-    this.#world.after(this.#nextToCoordinator - this.#world.clock.now(), arrive);
-  }
-
-  cut(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#world.after(this.#world.between(0, 100), () => this.onCoordinatorSide());
-    this.#world.after(this.#world.between(0, 100), () => this.#workerDoes(() => this.onWorkerSide()));
-  }
-
-  /** By the coordinator. */
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#world.after(this.#world.between(0, 100), () => this.#workerDoes(() => this.onWorkerSide()));
   }
 }
