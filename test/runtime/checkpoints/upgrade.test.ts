@@ -1,69 +1,17 @@
 /** What becomes of each state when another version of a program goes on from a savepoint: a table of versions. */
 
 import { expect, test } from "vitest";
-import type { DataStream, KeyedStream } from "../../../core/data-stream.ts";
-import type { Environment } from "../../../core/environment.ts";
 import type { OperatorId } from "../../../core/ids.ts";
-import { defineJob, type Job } from "../../../core/job.ts";
+import type { Job } from "../../../core/job.ts";
 import type { Key } from "../../../core/key.ts";
 import type { ValueSchema } from "../../../core/types.ts";
-import {
-  collectTo,
-  fromArray,
-  generate,
-  listState,
-  mapState,
-  sliding,
-  summing,
-  tumbling,
-  types,
-  valueState,
-} from "../../../index.ts";
-import { checkUpgrade, decideUpgrade, stateKey, type UpgradeOptions } from "../../../runtime/checkpoints/upgrade.ts";
-import { upgradeText } from "../../../runtime/checkpoints/upgrade-text.ts";
+import { collectTo, listState, mapState, sliding, summing, tumbling, types } from "../../../index.ts";
+import { decideUpgrade, stateKey, type UpgradeOptions } from "../../../runtime/checkpoints/upgrade.ts";
 import { planJob } from "../../../runtime/graph/plan.ts";
 import { MemoryStore } from "../../../runtime/state/memory-store.ts";
 import { changesOf } from "../../../runtime/state-processor/savepoint-changes.ts";
 import { type SavedOptions, savedBy } from "./fixtures/saved-by.ts";
-
-interface Row {
-  readonly user: string;
-  readonly item: string;
-  readonly amount: number;
-}
-
-type Rows = DataStream<Row>;
-type Keyed = KeyedStream<Row, string>;
-
-let jobs = 0;
-
-function program(build: (rows: Rows, env: Environment) => void, source: "array" | "generate" = "array"): Job {
-  const row: Row = { user: "u", item: "i", amount: 1 };
-  // Every version is a module's own job; here their name is all that they share.
-  return defineJob({ url: `test:${jobs++}` }, "shop", (env) => {
-    const from = source === "array" ? fromArray([row]) : generate({ count: 1, record: () => row });
-    build(env.from(from as ReturnType<typeof fromArray<Row>>, { name: "rows" }), env);
-  });
-}
-
-const visit = types.object({ count: types.int32 });
-
-/** One keyed function with one state. */
-function visits(state: Record<string, ReturnType<typeof v>>, name = "visits", previously?: string[]) {
-  return program((rows) => {
-    const options = previously === undefined ? {} : { previously };
-    rows
-      .keyBy("user")
-      .process(name, { state, process: () => [] }, options)
-      .to(collectTo("out"));
-  });
-}
-
-const v = (schema?: ValueSchema<unknown>) => (schema === undefined ? valueState<unknown>() : valueState(schema));
-
-function windowed(of: (keyed: Keyed) => DataStream<unknown>): Job {
-  return program((rows) => of(rows.withTimestamps(() => 0).keyBy("user")).to(collectTo("out")));
-}
+import { program, type Row, type Rows, v, visit, visits, windowed } from "./fixtures/shop-programs.ts";
 
 function lines(from: Job, to: Job, options?: UpgradeOptions, saved?: SavedOptions): readonly string[] {
   const { decisions } = decideUpgrade(savedBy(from, saved), planJob(to).jobGraph, options);
@@ -502,87 +450,4 @@ test("keys are held to those that were saved where another function makes them a
   expect(keysOf(of((row) => row.user))).toBeUndefined();
   expect(keysOf(of((row) => row.item))).toEqual(["string"]);
   expect(keysOf(keyedBy("user", types.string))).toBeUndefined();
-});
-
-const refusals: readonly (readonly [what: string, to: Job, options: UpgradeOptions, code: string, message: string])[] =
-  [
-    [
-      "another job's savepoint",
-      defineJob({ url: "test:other" }, "other", (env) =>
-        env.from(fromArray([1]), { name: "rows" }).to(collectTo("out")),
-      ),
-      {},
-      "CHECKPOINT_FOREIGN",
-      'is of job "shop", not of "other"',
-    ],
-    [
-      "other key groups",
-      defineJob(
-        { url: "test:groups" },
-        "shop",
-        (env) => env.from(fromArray([1]), { name: "rows" }).to(collectTo("out")),
-        { keyGroups: 7 },
-      ),
-      {},
-      "CHECKPOINT_FOREIGN",
-      'has 128 key groups, job "shop" has 7',
-    ],
-    [
-      "a renaming of what is not there",
-      visits({ a: v(visit) }),
-      { rename: { gone: "visits" } },
-      "BAD_OPTION",
-      'has no operator "gone" to be renamed; it has: rows, visits, out',
-    ],
-    [
-      "a renaming to what is not there",
-      visits({ a: v(visit) }),
-      { rename: { visits: "gone" } },
-      "BAD_OPTION",
-      'the program has no operator "gone"',
-    ],
-    [
-      "two renamings to one",
-      visits({ a: v(visit) }),
-      { rename: { visits: "out", rows: "out" } },
-      "BAD_OPTION",
-      '"visits" and "rows" are both renamed to "out"',
-    ],
-    [
-      "dropping what is not there",
-      visits({ a: v(visit) }),
-      { drop: ["gone"] },
-      "BAD_OPTION",
-      'has no "gone" to be dropped',
-    ],
-    ["a state that does not fit", visits({ a: v(types.string) }), {}, "UPGRADE_REFUSED", "1 of 2 states does not fit"],
-  ];
-
-test.each(refusals)("is refused by name: %s", (_, to, options, code, message) => {
-  const check = (): unknown => checkUpgrade(savedBy(visits({ a: v(visit) })), planJob(to).jobGraph, options);
-  expect(check).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
-});
-
-test("another job's savepoint is taken when that is asked for", () => {
-  const other = defineJob({ url: "test:asked" }, "asked", (env) =>
-    env.from(fromArray([1]), { name: "rows" }).to(collectTo("out")),
-  );
-  const { decisions } = checkUpgrade(savedBy(program((rows) => rows.to(collectTo("out")))), planJob(other).jobGraph, {
-    otherJob: true,
-  });
-  expect(decisions).toMatchObject([{ operator: "rows", outcome: "kept" }]);
-});
-
-test("a refusal says of every state what becomes of it, what has changed and what to do", () => {
-  const to = planJob(visits({ a: v(types.string), b: v(visit) })).jobGraph;
-  const saved = savedBy(visits({ a: v(types.int32) }));
-  const { decisions } = decideUpgrade(saved, to);
-  const text = upgradeText(decisions);
-  expect(text).toBe(`  kept       rows/position  position
-  refused    visits/a       value state
-      its values: int32 became string
-      → declare it as it was, bring the savepoint to the new form with the state processor, or let it begin anew (--drop visits/a)
-  added      visits/b       value state
-      it begins empty`);
-  expect(() => checkUpgrade(saved, to)).toThrow(text);
 });
