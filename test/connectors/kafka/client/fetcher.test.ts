@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Fetcher, type FetcherOptions } from "../../../../connectors/kafka/client/fetcher.ts";
 import { KafkaClient } from "../../../../connectors/kafka/client/kafka-client.ts";
+import { KafkaFailure } from "../../../../connectors/kafka/client/kafka-failure.ts";
 import { RecordColumns } from "../../../../connectors/kafka/codec/record-columns.ts";
 import type { Reader } from "../../../../connectors/kafka/protocol/reader.ts";
 import { atOffset, batchOf, rowsOf } from "../codec/records.ts";
@@ -229,6 +230,44 @@ describe("a fetcher", () => {
     expect(bench.fetcher.take()).toBeUndefined();
     bench.fetcher.follow(first, 50);
     expect(await take(bench.fetcher)).toMatchObject({ values: ["50", "51"] });
+  });
+
+  test("asks where a partition goes on whose offset is lost, once, while others are read", async () => {
+    const answer = (asked: Asked[]): Reaction =>
+      fetched(
+        ...asked.map(({ partition, offset }) =>
+          partition === 1 && offset < 50 ? { partition, error: OUT_OF_RANGE } : { partition, records: two(offset) },
+        ),
+      );
+    const place = Promise.withResolvers<number>();
+    const lost: unknown[] = [];
+    const placeOf = (where: unknown, offset: number): Promise<number> => {
+      lost.push({ where, offset });
+      return place.promise;
+    };
+    await using bench = await onBroker(answer, { placeOf });
+    bench.fetcher.follow(first, 0);
+    bench.fetcher.follow(second, 7);
+    for (let turn = 0; turn < 5; turn++) expect(await take(bench.fetcher)).toMatchObject({ partition: 0 });
+    expect(lost).toEqual([{ where: second, offset: 7 }]);
+    place.resolve(50);
+    const taken: unknown[] = [];
+    while (taken.length < 2) {
+      const { partition, values } = await take(bench.fetcher);
+      if (partition === 1) taken.push(values);
+    }
+    expect(taken).toEqual([
+      ["50", "51"],
+      ["52", "53"],
+    ]);
+  });
+
+  test("names why it cannot be found where a partition goes on", async () => {
+    const placeOf = (): Promise<number> => Promise.reject(new KafkaFailure("KAFKA_DENIED", "no", "X", "none"));
+    await using bench = await onBroker(() => fetched({ partition: 0, error: OUT_OF_RANGE }), { placeOf });
+    bench.fetcher.follow(first, 7);
+    await bench.fetcher.wait();
+    expect(() => bench.fetcher.take()).toThrow(expect.objectContaining({ code: "KAFKA_DENIED" }));
   });
 
   test("names damaged records when they are read", async () => {

@@ -12,7 +12,17 @@ import {
 import { RecordColumns } from "../../../../connectors/kafka/codec/record-columns.ts";
 import { RecordSet } from "../../../../connectors/kafka/codec/record-set.ts";
 import { MillraceError } from "../../../../core/errors.ts";
-import { anyCompression, anyRecord, atOffset, batchOf, expected, type PlainRecord, readAll } from "./records.ts";
+import {
+  anyCompression,
+  anyRecord,
+  atOffset,
+  batchOf,
+  expected,
+  type PlainRecord,
+  type ReadRecord,
+  readAll,
+  rowsOf,
+} from "./records.ts";
 
 const anyRecords = fc.array(anyRecord, { minLength: 1, maxLength: 40 });
 
@@ -44,6 +54,30 @@ test("records come back as they were, in every compression", () => {
   fc.assert(
     fc.property(anyRecords, anyCompression, (records, compression) => {
       expect(readAll(batchOf(records, compression))).toEqual(expected(records));
+    }),
+  );
+});
+
+test("a fetch that is put aside after any record goes on behind it, out of the same bytes", () => {
+  const batches = fc.array(fc.tuple(anyRecords, anyCompression), { minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(batches, fc.nat(), (parts, place) => {
+      let base = 0;
+      const written = parts.map(([records, compression]) => {
+        const batch = atOffset(batchOf(records, compression), base);
+        base += records.length;
+        return batch;
+      });
+      const all = parts.flatMap(([records]) => records);
+      const from = place % (all.length + 1);
+      const bytes = Buffer.concat(written);
+      const set = new RecordSet(bytes, 0, bytes.length, { from: 0 });
+      const columns = new RecordColumns();
+      while (set.nextOffset < from && set.next(columns));
+      const again = set.again(from);
+      const rest: ReadRecord[] = [];
+      while (again.next(columns)) rest.push(...rowsOf(columns));
+      expect(rest).toEqual(expected(all).slice(from));
     }),
   );
 });
