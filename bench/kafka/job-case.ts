@@ -44,7 +44,8 @@ export interface JobFigures {
 const LOOK_EVERY_MS = 40;
 /** Longer than any peer commits apart. */
 const QUIET_MS = 2500;
-const GIVE_UP_MS = 120_000;
+/** Without anything new in the output; peers take seconds to start. */
+const STALLED_MS = 60_000;
 const TICKS_A_SECOND = 100;
 const COMMIT_MS = 1000;
 
@@ -105,7 +106,8 @@ export async function runJob(what: JobCase): Promise<JobFigures> {
     const sample = { at: Date.now(), cpuS: cpuSecondsOf(peer.child.pid) };
     samples.push(sample);
     if (count > seen.count) Object.assign(seen, { count, changedAt: sample.at, firstAt: seen.firstAt || sample.at });
-    if (peer.child.exitCode !== null || sample.at - peer.startedAt > GIVE_UP_MS) throw failure(what, peer, seen.count);
+    const stalled = sample.at - Math.max(peer.startedAt, seen.changedAt) > STALLED_MS;
+    if (peer.child.exitCode !== null || stalled) throw failure(what, peer, seen.count);
     await sleep(LOOK_EVERY_MS);
   }
   const peakRssMb = peakMegabytesOf(peer.child.pid);
