@@ -24,6 +24,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof MillraceError)) return exitCodes.refused;
   switch (error.code) {
     case "COORDINATOR_UNREACHABLE":
+    case "KAFKA_UNREACHABLE":
     case "NOT_A_COORDINATOR":
     case "NOT_READY":
       return exitCodes.unreachable;

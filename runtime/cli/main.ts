@@ -16,6 +16,7 @@ import type { EndOptions, StopOptions } from "./end-command.ts";
 import { errorText } from "./error-text.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exit-code.ts";
 import { list, positiveDuration, positiveNumber, stateOption, withJobOptions } from "./job-options.ts";
+import type { KafkaTransactionsOptions } from "./kafka-command.ts";
 import { label } from "./label.ts";
 import type { ListOptions } from "./list-command.ts";
 import type { LogsOptions } from "./logs-command.ts";
@@ -39,6 +40,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   addLocalCommands(program, invocation);
   addJobCommands(program, invocation);
   addClusterCommands(program, invocation);
+  addKafkaCommands(program, invocation);
   process.stdout.on("error", endQuietly);
   try {
     await program.parseAsync(args, { from: "user" });
@@ -241,4 +243,22 @@ function addClusterCommands(program: Command, invocation: Invocation): void {
     .description("show the workers of the cluster")
     .option("--json", "print them as one line of JSON", false)
     .action(invocation.action<[ListOptions]>(async () => (await import("./workers-command.ts")).workersCommand));
+}
+
+function addKafkaCommands(program: Command, invocation: Invocation): void {
+  const kafka = program.command("kafka").description("what Kafka sinks have left in a Kafka cluster");
+  kafka
+    .command("transactions")
+    .description("show the transactions of sinks that are open, or abort those of a job that will not go on")
+    .option("--brokers <host:port,…>", "some brokers of the cluster", "127.0.0.1:9092")
+    .option("--config <file>", "further options of the connection as JSON: tls, sasl")
+    .option("--prefix <text>", "what the transactional ids begin with", "millrace-")
+    .option("--all", "ids under which nothing is open too", false)
+    .option("--abort <id>", "end this one, or with * at its end all that begin so; may be repeated", list, [])
+    .option("--json", "print them as one line of JSON", false)
+    .action(
+      invocation.action<[KafkaTransactionsOptions]>(
+        async () => (await import("./kafka-command.ts")).kafkaTransactionsCommand,
+      ),
+    );
 }

@@ -76,7 +76,7 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
     });
     this.#records = new RecordWriter(settings, context, this.#client, this.#outbox);
     // Without checkpoints nobody goes on from anything.
-    this.#lineage = context.lineage ?? randomUUID();
+    this.#lineage = context.lineage ?? `${context.job}@${randomUUID()}`;
     this.#prefix = settings.transactionalIdPrefix ?? `millrace-${this.#lineage}-${context.operator}`;
     const prepared = context.restored?.parts.map(({ prepared: part }) => (part as PreparedTransaction).transactionalId);
     this.#slots = new IdSlots(this.#prefix, context.subtask, prepared ?? []);
