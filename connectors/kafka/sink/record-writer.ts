@@ -4,12 +4,11 @@ import { MillraceError } from "../../../core/errors.ts";
 import type { SinkContext } from "../../../core/sink.ts";
 import type { Counter } from "../../../core/telemetry.ts";
 import { NO_TIMESTAMP } from "../../../core/time.ts";
-import type { Encoder } from "../../format/format.ts";
 import type { KafkaClient } from "../client/kafka-client.ts";
 import { TOPIC_WITHIN_MS } from "../limits.ts";
 import { laneAt, laneOf, type OutTopic } from "./out-topics.ts";
 import type { Lane, Outbox } from "./outbox.ts";
-import type { Serialise } from "./serialise.ts";
+import type { RecordEncoder } from "./serialise.ts";
 import type { KafkaSinkSettings } from "./settings.ts";
 
 export class RecordWriter<T> {
@@ -19,9 +18,7 @@ export class RecordWriter<T> {
   readonly #outbox: Outbox;
   readonly #leftOut: Counter;
   readonly #topics = new Map<string, OutTopic>();
-  /** Of a format. */
-  readonly #encoder: Encoder<T> | undefined;
-  readonly #contentOf: Serialise<T>;
+  readonly #encoder: RecordEncoder<T>;
   /** The one that all records go to. */
   #only: OutTopic | undefined;
 
@@ -36,15 +33,12 @@ export class RecordWriter<T> {
     this.#client = client;
     this.#outbox = outbox;
     this.#leftOut = context.metrics.counter("recordsLeftOut");
-    const { value } = settings;
-    const encoder = typeof value === "function" ? undefined : value.encoder();
-    this.#encoder = encoder;
-    this.#contentOf = typeof value === "function" ? value : (each) => encoder?.encode(each);
+    this.#encoder = settings.encoder();
   }
 
   /** @throws KafkaFailure KAFKA_TOPIC, KAFKA_DENIED, KAFKA_UNREACHABLE; what the format's `open` throws */
   async open(): Promise<void> {
-    await this.#encoder?.open?.();
+    await this.#encoder.open?.();
     const { topic } = this.#settings;
     if (typeof topic === "string") this.#only = await this.#addTopic(topic);
   }
@@ -53,7 +47,7 @@ export class RecordWriter<T> {
     const topic = this.#only ?? this.#topicOf(value);
     if (topic === undefined) return this.#writeToNew(value, timestamp);
     const { key: keyOf, headers: headersOf, partition } = this.#settings;
-    const content = this.#contentOf(value);
+    const content = this.#encoder.encode(value);
     if (content === undefined) {
       this.#leftOut.add();
       return;

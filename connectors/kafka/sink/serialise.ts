@@ -1,6 +1,5 @@
 /** From a value to what is written of it. */
 
-import { jsonText } from "../../json-text.ts";
 import type { Field } from "../codec/record-batch-builder.ts";
 
 /**
@@ -9,7 +8,17 @@ import type { Field } from "../codec/record-batch-builder.ts";
  */
 export type Serialise<T> = (value: T) => Field | undefined;
 
-/** The value in JSON, as `toJsonl` writes it: Dates as ISO 8601 strings, bigints as strings of digits. */
-export function asJson<T>(): Serialise<T> {
-  return jsonText;
+/** What makes values in one subtask; a format's encoder is one. */
+export interface RecordEncoder<T> {
+  /** Awaited before the first value. */
+  open?(): Promise<void>;
+  encode(value: T): Field | undefined;
+}
+
+/** A function, or what makes an encoder for each subtask, as formats do. */
+export type EncodeOption<T> = Serialise<T> | { encoder(): RecordEncoder<T> };
+
+/** What makes the encoder of a subtask. */
+export function encoderOf<T>(option: EncodeOption<T>): () => RecordEncoder<T> {
+  return typeof option === "function" ? () => ({ encode: option }) : () => option.encoder();
 }

@@ -2,13 +2,13 @@
 
 import { MillraceError } from "../../../core/errors.ts";
 import { type Duration, positiveDurationMs } from "../../../core/time.ts";
-import type { Format } from "../../format/format.ts";
+import { json } from "../../format/json/json.ts";
 import { wholeNumber } from "../../options.ts";
 import { connectionOptions, type KafkaOptions } from "../client/connection-options.ts";
 import { type Compression, compressions } from "../codec/compression.ts";
 import type { Field, HeaderField } from "../codec/record-batch-builder.ts";
 import { SINK_BATCH_BYTES, SINK_BUFFER_BYTES } from "../limits.ts";
-import { asJson, type Serialise } from "./serialise.ts";
+import { type EncodeOption, encoderOf, type RecordEncoder } from "./serialise.ts";
 
 /**
  * What holds of the output when something fails.
@@ -23,8 +23,8 @@ export type KafkaGuarantee = "exactly-once" | "at-least-once" | "none";
 export interface KafkaSinkOptions<T> extends KafkaOptions {
   /** Where records go: a topic for all, or of each record its own. A topic must be there. */
   readonly topic: string | ((value: T) => string);
-  /** What is written: a format, or a function, whose null writes a tombstone and undefined nothing. Default `asJson()`. */
-  readonly value?: Serialise<T> | Format<T>;
+  /** What is written: a format, or a function, whose null writes a tombstone and undefined nothing. Default `json()`. */
+  readonly value?: EncodeOption<T>;
   /** Decides the partition, as the Java client computes it, and which record replaces which in a compacted topic. */
   readonly key?: (value: T) => Field;
   readonly headers?: (value: T) => readonly HeaderField[];
@@ -61,7 +61,8 @@ export interface KafkaSinkOptions<T> extends KafkaOptions {
 export interface KafkaSinkSettings<T> {
   readonly connection: KafkaOptions;
   readonly topic: string | ((value: T) => string);
-  readonly value: Serialise<T> | Format<T>;
+  /** Makes the encoder of a subtask. */
+  readonly encoder: () => RecordEncoder<T>;
   readonly key: ((value: T) => Field) | undefined;
   readonly headers: ((value: T) => readonly HeaderField[]) | undefined;
   readonly timestamp: ((value: T) => number) | undefined;
@@ -90,7 +91,7 @@ export function settingsOf<T>(options: KafkaSinkOptions<T>): KafkaSinkSettings<T
   };
   connectionOptions(connection); // refuses what is no address, when the program is built
   return {
-    ...{ connection, topic, key, headers, timestamp, partition, value: options.value ?? asJson<T>() },
+    ...{ connection, topic, key, headers, timestamp, partition, encoder: encoderOf(options.value ?? json<T>()) },
     compression: oneOf(compressions, options.compression ?? "none", "compression"),
     guarantee: oneOf(guarantees, options.guarantee ?? "at-least-once", "guarantee"),
     batchBytes: wholeNumber(options.batchBytes ?? SINK_BATCH_BYTES, 1, "batchBytes of toKafka"),

@@ -1,9 +1,10 @@
 import { run } from "millrace";
 import { expect, test } from "vitest";
 import { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
-import { type KafkaSinkOptions, toKafka } from "../../../connectors/kafka/index.ts";
+import { json, type KafkaSinkOptions, toKafka, toKafkaUpserts } from "../../../connectors/kafka/index.ts";
 import { listTransactions } from "../../../connectors/kafka/protocol/describe.ts";
 import { partitionOf } from "../../../connectors/kafka/sink/out-topics.ts";
+import { deleted, inserted, updatedFrom, updatedTo } from "../../../core/changelog.ts";
 import { MillraceError } from "../../../core/errors.ts";
 import { NO_TIMESTAMP } from "../../../core/time.ts";
 import { sinkConformance } from "../../conformance/sink.ts";
@@ -93,6 +94,56 @@ describeOnKafka("a Kafka sink", () => {
       Array.from({ length: 50_000 }, (_, n) => n),
     );
     expect(records.every(({ partition, key }) => partition === partitionOf(textOf(key) ?? "", 4))).toBe(true);
+  });
+
+  test("of a job without checkpoints shows everything at its end, once, when it is exact", {
+    timeout: 60_000,
+  }, async () => {
+    const topic = await newTopic("job-exact", { partitions: 4 });
+    const params = { brokers: brokers.join(), topic, count: 20_000, guarantee: "exactly-once" };
+    const handle = await run(writeJob, { params, parallelism: 2, logLevel: "silent" });
+    await handle.result;
+    const numbers = async () => (await readAll(topic, 4)).map(({ value }) => JSON.parse(textOf(value) ?? "").n);
+    const expected = Array.from({ length: 20_000 }, (_, n) => n);
+    await expect.poll(async () => (await numbers()).sort((a, b) => a - b), { timeout: 20_000 }).toEqual(expected);
+  });
+
+  test("keeps a table: rows by their keys, and tombstones for those that are deleted", async () => {
+    const topic = await newTopic("table", { partitions: 2, settings: { "cleanup.policy": "compact" } });
+    interface Price {
+      readonly item: string;
+      readonly price: number;
+    }
+    const sink = toKafkaUpserts<Price>({ brokers, topic, key: ({ item }) => item, value: json<Price>() });
+    const [old, renewed, other] = [
+      { item: "a", price: 1 },
+      { item: "a", price: 2 },
+      { item: "b", price: 3 },
+    ] as const;
+    const changes = [inserted(old), updatedFrom(old), updatedTo(renewed), inserted(other), deleted(renewed)];
+    const context = fakeContext();
+    const writer = sink.writer(context);
+    await writer.open?.();
+    for (const change of changes) await writer.write(change, NO_TIMESTAMP);
+    await writer.prepare?.(1);
+    await writer.close?.();
+    const records = (await readAll(topic, 2)).map(({ key, value }) => [textOf(key), textOf(value)]);
+    expect(records.filter(([key]) => key === "a")).toEqual([
+      ["a", '{"item":"a","price":1}'],
+      ["a", '{"item":"a","price":2}'],
+      ["a", null],
+    ]);
+    expect(records.filter(([key]) => key === "b")).toEqual([["b", '{"item":"b","price":3}']]);
+    expect(context.reported.counters.get("recordsLeftOut")).toBe(1);
+    expect(sink.upsertKey.select(inserted(other))).toBe("b");
+  });
+
+  test("names a transaction timeout that the brokers do not allow, when it starts", async () => {
+    const topic = await newTopic("timeout");
+    const options = { topic, guarantee: "exactly-once", transactionTimeout: "24h" } as const;
+    const failure = await writeAll<string>(options, []).catch((error) => error);
+    expect(failure.code).toBe("KAFKA_TRANSACTION_TIMEOUT");
+    expect(failure.message).toContain("transaction.max.timeout.ms");
   });
 
   test.runIf(hasJudge)("writes what the Java client reads", { timeout: 120_000 }, async () => {
