@@ -1,7 +1,7 @@
 /**
  * Kills what writes to Kafka exactly once, and Kafka itself, with -9, and has the Java consumer say what is there.
  *
- *   npm run test:kafka:kill -- [--rounds 20] [--seed N] [--round R]
+ *   npm run test:kafka:kill -- [--rounds 20] [--seed N] [--round R] [--points 1] [--random 0]
  *
  * On a cluster of three brokers, of which transactions may be open for 5 s. Of ten rounds, in six processes of the job die at
  * the steps of checkpoints and of the sink's protocol and at random; in three brokers die one after the other, each while
@@ -25,22 +25,26 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "20" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     round: { type: "string" },
+    points: { type: "string", default: "1" },
+    random: { type: "string", default: "0" },
   },
 });
 const seed = Number(values.seed);
 const TRANSACTION_MS = 5000;
 const OUTAGE_MS = 20_000;
 const NODES = [1, 2, 3] as const;
-const COUNT = 20_000;
+const COUNT = 8000;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-/** The steps at which a process dies in a round are followed by the sink's own: they are what this is about. */
-const steps = [...kafkaPoints, ...kafkaPoints, ...points.filter(({ name }) => /^(sink|coordinator)\./.test(name))];
+/** The sink's own steps, and those of a checkpoint between its being prepared and committed, and of a restart. */
+const between =
+  /^(sink\.|slot\.(cut|captured|snapshotted|restored|deployed|end-committed)|worker\.(acknowledged|checkpoint-ended)|coordinator\.(acknowledged|all-acknowledged|manifest|completion|attempt-stored|deployed|job-over))/;
+const steps = [...kafkaPoints, ...kafkaPoints, ...points.filter(({ name }) => between.test(name))];
 
 const processRounds = roundsOf({
   ...{ seed, jobs: ["kafka"], rounds: Math.max(Number(values.rounds), Number(values.round ?? 0)) },
-  ...{ pointsARound: 2, randomARound: 1, points: steps },
+  ...{ pointsARound: Number(values.points), randomARound: Number(values.random), points: steps },
 });
 
 const rounds = processRounds
@@ -51,12 +55,13 @@ function disturbed(round: Round, random: SeededRandom): Round {
   const turn = (round.number - 1) % 10;
   if (turn < 6) return round;
   const byProcess: Strike = { kind: "random", process: "worker", which: 0, afterMs: Math.floor(random.next() * 600) };
-  if (turn === 9) return { ...round, strikes: [{ kind: "outage", of: NODES, forMs: OUTAGE_MS }, byProcess] };
+  const all: Strike = { kind: "outage", of: NODES, forMs: OUTAGE_MS };
+  if (turn === 9) return { ...round, strikes: [all, byProcess], ending: undefined };
   const first = Math.floor(random.next() * 3);
   const rolling = NODES.map((_, at): Strike => {
     return { kind: "outage", of: [((first + at) % 3) + 1], forMs: 200 + Math.floor(random.next() * 3000) };
   });
-  return { ...round, strikes: [...rolling, byProcess] };
+  return { ...round, strikes: rolling, ending: undefined };
 }
 
 async function main(): Promise<void> {
@@ -91,7 +96,9 @@ async function main(): Promise<void> {
     } catch (error) {
       say(`round ${round.number} FAILED: ${(error as Error).message}`);
       say(`  planned: ${round.strikes.map(textOf).join(", ")}`);
-      say(`  again:   npm run test:kafka:kill -- --seed ${seed} --round ${round.number}`);
+      say(
+        `  again:   npm run test:kafka:kill -- --seed ${seed} --points ${values.points} --random ${values.random} --round ${round.number}`,
+      );
     }
   }
   summary(results);

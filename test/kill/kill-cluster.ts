@@ -38,7 +38,7 @@ export class KillCluster implements AsyncDisposable {
     this.output = join(folder, "output");
     this.#port = port;
     this.#coordinator = coordinator;
-    this.#client = new RestClient({ host: "127.0.0.1", port, token, timeoutMs: 5_000 });
+    this.#client = new RestClient({ host: "127.0.0.1", port, token, timeoutMs: 30_000 });
   }
 
   static async start(folder: string): Promise<KillCluster> {

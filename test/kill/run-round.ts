@@ -131,8 +131,10 @@ class Striking {
     const cluster = this.#cluster;
     const from = performance.now();
     let done = false;
+    let triedAt = Number.NEGATIVE_INFINITY;
     return async () => {
       const { when } = point;
+      if (when === "timedOut" && performance.now() - triedAt < OTHER_AFTER_MS) return;
       if (done && when !== "savepoint") return;
       const regular = when === "running" || when === "restarting";
       if (regular && (point.process === "coordinator" || performance.now() - from < OTHER_AFTER_MS)) return;
@@ -146,7 +148,7 @@ class Striking {
       if (when === "timedOut") {
         this.kills.push("coordinator.completion-stored");
         await cluster.withoutCoordinator("coordinator.completion-stored:1", 2 * (this.#job.transactionMs ?? 0));
-        done = false;
+        [done, triedAt] = [false, performance.now()];
       } else if (when === "savepoint") await cluster.savepoint();
       else if (when === "failing") await cluster.kill("worker", 0, undefined);
       else cluster.open();
