@@ -11,6 +11,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type JobHandle, run } from "millrace";
+import { ownVersion } from "../../runtime/version.ts";
 import nexmarkJob from "./job.ts";
 
 const [query = "", events = "", parallelism = "", checkpoint = "", state = ""] = process.argv.slice(2);
@@ -41,7 +42,7 @@ try {
       events_per_s: Number(events) / wallS,
       events_per_cpu_s: Number(events) / cpuS,
       peak_rss_mb: process.resourceUsage().maxRSS / 1024,
-      versions: { node: process.version },
+      versions: { millrace: ownVersion(), node: process.version, v8: process.versions.v8 },
     })}\n`,
   );
 } finally {
