@@ -7,5 +7,6 @@ export type { CsvColumns, CsvColumnType, CsvRecord } from "./file/csv-columns.ts
 export { type JsonlOptions, jsonl } from "./file/jsonl.ts";
 export { type ToJsonlOptions, toJsonl } from "./file/jsonl-sink.ts";
 export { type ParquetOptions, parquet } from "./file/parquet.ts";
+export { type TextLinesOptions, textLines } from "./file/text-lines.ts";
 export { collectTo, type FromArrayOptions, fromArray } from "./memory.ts";
 export { type PrintOptions, type PrintStream, print } from "./print.ts";

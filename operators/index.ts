@@ -36,6 +36,7 @@ import { WindowOperator } from "./window/window-operator.ts";
 
 export { type FusedStep, fuse } from "./fused.ts";
 export { type InOrderOptions, inOrder } from "./in-order.ts";
+export { type MapReduce, type MapReduceKey, mapReduce } from "./map-reduce.ts";
 export {
   answerMerger,
   mergeAnswers,
