@@ -5,6 +5,7 @@ export { json } from "../format/json/json.ts";
 export { bytes, text } from "../format/plain.ts";
 export { type AvroOptions, avro } from "../format/registry/avro.ts";
 export { type ProtobufOptions, protobuf } from "../format/registry/protobuf.ts";
+export { type RegisteredJsonOptions, registeredJson } from "../format/registry/registered-json.ts";
 export type { SchemaRegistryOptions } from "../format/registry/schema-registry.ts";
 export { type Validator, validated } from "../format/validated.ts";
 export type { KafkaOptions, KafkaSasl, KafkaTls } from "./client/connection-options.ts";

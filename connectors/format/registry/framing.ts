@@ -17,7 +17,7 @@ export const FRAME_BYTES = 5;
 export type ReadValue<T> = (bytes: Buffer, start: number, end: number) => T;
 
 /** @throws Error when the bytes name no schema */
-function schemaIdOf(bytes: Buffer, start: number, end: number): number {
+export function schemaIdOf(bytes: Buffer, start: number, end: number): number {
   if (end - start >= FRAME_BYTES && bytes[start] === 0) return bytes.readUInt32BE(start + 1);
   throw new Error("it does not begin with the id of a schema");
 }

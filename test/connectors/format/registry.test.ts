@@ -4,6 +4,7 @@ import type { Format } from "../../../connectors/format/format.ts";
 import { json } from "../../../connectors/format/json/json.ts";
 import { type AvroOptions, avro } from "../../../connectors/format/registry/avro.ts";
 import { protobuf } from "../../../connectors/format/registry/protobuf.ts";
+import { registeredJson } from "../../../connectors/format/registry/registered-json.ts";
 import { SchemaRegistry } from "../../../connectors/format/registry/schema-registry.ts";
 import { validated } from "../../../connectors/format/validated.ts";
 import { type RegistryServer, startRegistry } from "./registry-server.ts";
@@ -227,6 +228,26 @@ describe("Protobuf with a schema registry", () => {
       "one of shop.Order, shop.Place",
     );
     await expect(encoded(protobuf<object>(options()), { id: {} })).rejects.toMatchObject({ code: "BAD_RECORD" });
+  });
+});
+
+describe("JSON with a schema registry", () => {
+  const schema = { type: "object", properties: { n: { type: "number" } } };
+  const format = registeredJson<{ n: number }>({ registry: { url: "http://127.0.0.1:1" } });
+
+  test("is text behind the id of its schema", async () => {
+    const writing = registeredJson<{ n: number }>({ registry: { url: server.url }, schema, subject: "numbers-value" });
+    const message = await encoded(writing, { n: 7 });
+    const id = server.register("numbers-value", { schema: JSON.stringify(schema), schemaType: "JSON" });
+    expect(message).toEqual(frame(id, Buffer.from('{"n":7}').toString("hex")));
+    expect(server.requests).toEqual(["POST /subjects/numbers-value/versions"]);
+  });
+
+  test("is read without asking", async () => {
+    expect(await decoded(format, frame(12345, Buffer.from('{"n":7}').toString("hex")))).toEqual({ n: 7 });
+    await expect(decoded(format, Buffer.from('{"n":7}'))).rejects.toThrow("does not begin with the id");
+    await expect(decoded(format, frame(1, "7b"))).rejects.toThrow(SyntaxError);
+    await expect(encoded(format, { n: 7 })).rejects.toMatchObject({ code: "BAD_OPTION" });
   });
 });
 
