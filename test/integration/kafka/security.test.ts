@@ -17,6 +17,9 @@ import { withAdmin } from "./on-kafka.ts";
 const missing = whyNoKafkaHere();
 const required = Boolean(process.env["MILLRACE_KAFKA_REQUIRED"]);
 
+if (missing !== undefined && !required)
+  process.stderr.write(`*** Without jars of Kafka, as ${missing}, TLS and SASL ARE NOT TESTED.\n`);
+
 /** A broker of its own, from jars: one that is given, or in Docker, asks nobody who he is. */
 describe.skipIf(missing !== undefined && !required)("a broker that asks who its clients are", () => {
   endsAllProcesses();
