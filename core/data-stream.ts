@@ -22,7 +22,7 @@ import { type Deduplicated, type DeduplicateOptions, deduplicateSpec } from "./d
 import type { Environment, OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import type { Key, KeySelector } from "./key.ts";
-import { ARROW_BATCH_ROWS, ASYNC_TIMEOUT_MS } from "./limits.ts";
+import { batchFunction } from "./map-batches.ts";
 import type { EdgeSpec, OperatorSpec } from "./node.ts";
 import type { OperatorFactory } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
@@ -36,22 +36,20 @@ import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
 import type { StateDeclaration } from "./state.ts";
 import {
-  checkedMaxRows,
   type KeptOptions,
   type KeyField,
   type KeyOptions,
   keptType,
   keySelector,
   type MapBatchesOptions,
+  sinkOptions,
   type TransformOptions,
   type TupleOf,
   type WindowOptions,
 } from "./stream-options.ts";
-import { positiveDurationMs } from "./time.ts";
 import { type ScoreOf, type TopNOptions, type TopNResult, topNSpec } from "./top-n.ts";
 import { describeSchema } from "./types.ts";
 import {
-  boundMethod,
   isAsyncFunction,
   promiseReturned,
   type Synchronous,
@@ -201,25 +199,8 @@ export class DataStream<out T> {
 
   /** Whole batches of records as Arrow columns, synchronously or not. */
   mapBatches<O>(name: string, options: MapBatchesOptions<O> & OperatorOptions): DataStream<O> {
-    return this.append(
-      {
-        kind: "mapBatches",
-        fn: Object.freeze({
-          schema: Object.freeze({ ...options.schema }),
-          maxRows: checkedMaxRows(options.maxRows ?? ARROW_BATCH_ROWS, name),
-          rowWise: options.rowWise ?? false,
-          timeoutMs:
-            options.timeout === undefined
-              ? ASYNC_TIMEOUT_MS
-              : positiveDurationMs(options.timeout, `timeout of "${name}"`),
-          call: boundMethod(options, options.process),
-          open: options.open === undefined ? undefined : boundMethod(options, options.open),
-          close: options.close === undefined ? undefined : boundMethod(options, options.close),
-        }),
-      },
-      { ...options, name },
-      { reads: Object.keys(options.schema) },
-    );
+    const reads = Object.keys(options.schema);
+    return this.append({ kind: "mapBatches", fn: batchFunction(name, options) }, { ...options, name }, { reads });
   }
 
   /** An operator of one's own, by the contract in `core/operator.ts`. */
@@ -254,21 +235,8 @@ export class DataStream<out T> {
 
   /** Writes the stream to a sink. A stream may have several. */
   to(sink: Sink<T>, options: OperatorOptions = {}): void {
-    const parallelism = options.parallelism ?? sink.parallelism;
-    if (sink.parallelism !== undefined && parallelism !== sink.parallelism) {
-      throw new MillraceError(
-        "PARALLELISM",
-        `sink "${sink.name}" can only have parallelism ${sink.parallelism}, not ${parallelism}`,
-        { operator: sink.name },
-      );
-    }
-    const { name = sink.name } = options;
     const inputs = inputsOfSink(this.origins, sink.upsertKey);
-    this.append(
-      { kind: "sink", sink },
-      { ...options, name, ...(parallelism === undefined ? {} : { parallelism }) },
-      { inputs },
-    );
+    this.append({ kind: "sink", sink }, sinkOptions(sink, options), { inputs });
   }
 
   /**

@@ -7,6 +7,7 @@ import type { RuntimeContext } from "./operator.ts";
 import { readField, readFields } from "./pick-fields.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
+import type { Sink } from "./sink.ts";
 import type { Duration } from "./time.ts";
 import { describeSchema, type TypeDescription, type ValueSchema } from "./types.ts";
 
@@ -58,6 +59,18 @@ export interface WindowOptions<T> {
 
 export function keptType({ schema }: { readonly schema?: ValueSchema<unknown> }): { readonly type?: TypeDescription } {
   return schema === undefined ? {} : { type: describeSchema(schema) };
+}
+
+/** @throws PARALLELISM for one that the sink cannot have. */
+export function sinkOptions<T>(sink: Sink<T>, options: OperatorOptions): OperatorOptions {
+  const { name = sink.name, parallelism = sink.parallelism } = options;
+  if (sink.parallelism !== undefined && parallelism !== sink.parallelism)
+    throw new MillraceError(
+      "PARALLELISM",
+      `sink "${sink.name}" can only have parallelism ${sink.parallelism}, not ${parallelism}`,
+      { operator: sink.name },
+    );
+  return { ...options, name, ...(parallelism === undefined ? {} : { parallelism }) };
 }
 
 export function checkedMaxRows(maxRows: number, operator: string): number {
