@@ -174,8 +174,8 @@ class LogReplay {
     const recorders = this.#inputs.map((input, channel) => {
       const recorder = open(input);
       const { watermark, idle } = this.#valve.said(channel);
+      recorder.add(idle ? "idle" : "active", Number.NaN, undefined);
       if (watermark > Number.NEGATIVE_INFINITY) recorder.add("watermark", watermark, undefined);
-      if (idle) recorder.add("idle", Number.NaN, undefined);
       if (this.#ended[channel] === true) recorder.add("end", Number.NaN, undefined);
       return recorder;
     });

@@ -85,8 +85,9 @@ export class OvertakenInputs {
     for (const [channel, origin] of this.#origins.entries()) {
       const recorder = log.channel(origin.input);
       const { watermark, idle, ended, arrived } = progressOf(channel);
+      // Of one that has said nothing yet this is said: it holds back event time until it says something.
+      recorder.add(idle ? "idle" : "active", Number.NaN, undefined);
       if (watermark > Number.NEGATIVE_INFINITY) recorder.add("watermark", watermark, undefined);
-      if (idle) recorder.add("idle", Number.NaN, undefined);
       if (ended) recorder.add("end", Number.NaN, undefined);
       if (ended || arrived) recorder.done();
       else this.#overtake(channel, channel === midBatch).record(checkpoint, recorder);

@@ -7,25 +7,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { CHANNEL_CREDIT, LOCAL_BATCH_ROWS } from "../../../core/limits.ts";
-import { type DataStream, defineJob, generate, type OperatorFactory, type Sink, valueState } from "../../../index.ts";
+import { type DataStream, defineJob, generate, type Sink, valueState } from "../../../index.ts";
 import { runInThread } from "../../../runtime/testing/index.ts";
 import { type Build, disturbance, type Item, items, jobs, outputOf } from "./disturbed.ts";
-
-/** Waits after every so many records until time has passed, which it does not before everyone waits for something. */
-function slowly<T>(every: number, ms = 10): OperatorFactory<T, T> {
-  return (context) => {
-    let taken = 0;
-    return {
-      process(value, timestamp) {
-        context.output.push(value as T, timestamp);
-        if (++taken % every !== 0) return;
-        const moment = Promise.withResolvers<void>();
-        context.callAt(context.clock.now() + ms, () => moment.resolve());
-        context.wait(moment.promise, 10_000, "a moment");
-      },
-    };
-  };
-}
+import { slowly } from "./slowly.ts";
 
 /** Says of each record which one of its key came before. */
 function followed(stream: DataStream<Item>, name: string): DataStream<Item & { readonly after: number }> {
