@@ -35,7 +35,7 @@ export interface AccumulatorPacking<A> {
 
 export interface AggregateColumn<I> {
   readonly op: "count" | "sum" | "min" | "max";
-  /** The number that a record contributes; "count" has none. */
+  /** The number that a record contributes; of a count how many records it stands for, by default one. */
   readonly of?: (value: I) => number;
 }
 

@@ -289,6 +289,19 @@ export const S3_ANSWER_MS = 60_000;
 /** How often a request to it is sent again, later each time, where it says that it is busy: for some seconds together. */
 export const S3_RETRIES = 6;
 
+/**
+ * Keys and panes that are aggregated before a shuffle, for each edge of a subtask; a power of two. With their columns they
+ * fit into a second-level cache, and the most frequent keys of any stream are among so many.
+ */
+export const PRE_AGGREGATE_PLACES = 32_768;
+
+/** For how long partials are held at the most while a subtask runs: so that what they spare does not come all at once. */
+export const PRE_AGGREGATE_HOLD_MS = 1000;
+
+/** How many records it takes to see whether keys come again, and for how many it is given up where they do not: 6 % of them. */
+export const PRE_AGGREGATE_TRIAL_RECORDS = 2 * PRE_AGGREGATE_PLACES;
+export const PRE_AGGREGATE_REST_RECORDS = 32 * PRE_AGGREGATE_PLACES;
+
 /** Records of one step of a pattern, and of all of its steps: each has a place of its own in the automaton. */
 export const PATTERN_TIMES_MAX = 1000;
 export const PATTERN_POSITIONS_MAX = 1000;

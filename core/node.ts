@@ -95,6 +95,8 @@ export type OperatorSpec =
       readonly late: OutputTag<any> | undefined;
       /** What accumulators are, where the program says so. */
       readonly type?: TypeDescription;
+      /** Whether it is aggregated before the shuffle, where that is possible; absent: where whole records would travel. */
+      readonly preAggregate?: boolean;
     }
   | PatternMatchSpec
   | RunningAggregateSpec

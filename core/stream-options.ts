@@ -55,6 +55,13 @@ export interface WindowOptions<T> {
   readonly allowedLateness?: Duration;
   /** Gets the records that came too late for every window of theirs; without it they are only counted. */
   readonly late?: OutputTag<T>;
+  /**
+   * Whether records are aggregated before they are sent to the subtask of their key, so that a key that many records have
+   * does not hold up the others. Possible with tumbling, sliding and cumulative windows of event time whose aggregate is
+   * mergeable, where neither lateness nor a late output is asked for. Default: where whole records would travel; where only
+   * named fields do, it pays when a few keys have most of the records. Sums of fractions may differ in their last bits.
+   */
+  readonly preAggregate?: boolean;
 }
 
 export function keptType({ schema }: { readonly schema?: ValueSchema<unknown> }): { readonly type?: TypeDescription } {

@@ -85,7 +85,13 @@ export class WindowedStream<T, K extends Key> {
     const fn = "process" in options ? (options as WindowFunction<R, K, S, W, O>) : undefined;
     const reads = this.#readsOf(aggregate);
     if (fn === undefined && this.#isPlain()) {
-      const plain = { window: this.#cut.window as AlignedWindow, aggregate, ...keptType(options) };
+      const { preAggregate } = this.#cut.options;
+      const plain = {
+        window: this.#cut.window as AlignedWindow,
+        aggregate,
+        ...keptType(options),
+        ...(preAggregate === undefined ? {} : { preAggregate }),
+      };
       return this.#cut.append(
         { kind: "window", ...this.#common(name), ...plain },
         { ...options, name },

@@ -2,13 +2,13 @@
  * Aggregates the records of a window before they are sent to the subtasks of their keys: few partials in place of many
  * records, above all of keys that most of them have.
  *
- * A table of fixed size has a place for each key and pane, by their hash. Where two want the same place, the one that
- * came earlier is sent. So a key that comes often stays, whatever the number of others, and memory is bounded.
+ * A table of fixed size has two places for each key and pane, by their hash. Where others have both, the one that stands for
+ * fewer records is sent. So a key that comes often stays, whatever the number of others, and memory is bounded.
  * All that is held is sent: before a watermark at which the first of its windows fires, before a barrier, before
  * the subtask is idle, at the end, and after some time.
  *
- * Where keys seldom come twice, holding them is of no use: when few records were spared, partials of one record each are
- * sent for a while, and then it is tried again.
+ * Where keys seldom come twice, holding them is of no use: when few records were spared, they are
+ * sent as they are for a while, and then it is tried again.
  */
 
 import {
@@ -74,7 +74,7 @@ export class PreAggregator {
   // The trial under way: of so many records so many made others leave.
   #tried = 0;
   #left = 0;
-  /** So many records are still sent one by one. */
+  /** So many records are still sent as they are. */
   #resting = 0;
 
   constructor(options: PreAggregatorOptions) {
@@ -106,45 +106,59 @@ export class PreAggregator {
   }
 
   #take(value: unknown, timestamp: number): void {
+    if (this.#resting > 0) {
+      this.#resting--;
+      this.#options.push(value, timestamp);
+      return;
+    }
     try {
       const key = this.#options.spec.key.select(value);
       const hash = hashKey(key, this.#options.operator) | 0;
       if (!(timestamp >= this.#paneFrom && timestamp < this.#paneTo)) this.#turnTo(timestamp);
-      if (this.#resting > 0) {
-        this.#resting--;
-        this.#held.put(0, value);
-        this.#options.push(this.#held.partial(0, 1, key), timestamp);
-      } else this.#hold(key, hash, value, timestamp);
+      this.#hold(key, hash, value, timestamp);
     } catch (error) {
       throw this.#options.failure(error, value);
     }
   }
 
   #hold(key: Key, hash: number, value: unknown, timestamp: number): void {
-    const place = (hash ^ this.#paneHash ^ (hash >>> 15)) & (PRE_AGGREGATE_PLACES - 1);
+    if (++this.#tried >= PRE_AGGREGATE_TRIAL_RECORDS) this.#judge();
+    const place = this.#placeOf(key, hash);
     const records = this.#records[place] as number;
-    if (records !== 0) {
-      if (this.#hashes[place] === hash && this.#paneOf[place] === this.#pane && isSame(this.#keys[place] as Key, key)) {
-        this.#held.add(place, value);
-        this.#records[place] = records + 1;
-        if (++this.#tried >= PRE_AGGREGATE_TRIAL_RECORDS) this.#judge();
-        return;
-      }
+    if (records > 0 && this.#isHere(place, key, hash)) {
+      this.#held.add(place, value);
+      this.#records[place] = records + 1;
+      return;
+    }
+    if (records > 0) {
       this.#left++;
       this.#sendPlace(place);
     }
+    this.#held.put(place, value);
     this.#keys[place] = key;
     this.#hashes[place] = hash;
     this.#paneOf[place] = this.#pane;
     this.#times[place] = timestamp;
     this.#records[place] = 1;
-    this.#held.put(place, value);
     if (this.#isEmpty) this.#heldSince = this.#options.clock.monotonicMs();
     this.#isEmpty = false;
     if (this.#paneFiresAt < this.#firesAt) this.#firesAt = this.#paneFiresAt;
-    if (++this.#tried >= PRE_AGGREGATE_TRIAL_RECORDS) this.#judge();
   }
 
+  /** One of two places: where the key is, or one that is empty, or one of them. */
+  #placeOf(key: Key, hash: number): number {
+    const first = (hash ^ this.#paneHash ^ (hash >>> 15)) & (PRE_AGGREGATE_PLACES - 1);
+    if (this.#records[first] === 0 || this.#isHere(first, key, hash)) return first;
+    const second = first ^ 1;
+    if (this.#records[second] === 0 || this.#isHere(second, key, hash)) return second;
+    return (this.#records[first] as number) <= (this.#records[second] as number) ? first : second;
+  }
+
+  #isHere(place: number, key: Key, hash: number): boolean {
+    return this.#hashes[place] === hash && this.#paneOf[place] === this.#pane && isSame(this.#keys[place] as Key, key);
+  }
+
+  /** What has been tried is judged before the record at hand finds its place. */
   #judge(): void {
     if (this.#left > SENT_SHARE_MAX * this.#tried) {
       this.send();

@@ -49,6 +49,7 @@ function chainedLines(vertex: JobVertex, { jobGraph }: Plan): string[] {
 }
 
 function edgeText(edge: JobEdge): string {
+  if (edge.preAggregated) return `from ${edge.fromOperator}: ${edge.partitioning}, aggregated before it is sent`;
   return `from ${edge.fromOperator}: ${edge.partitioning}, ${edge.fields === undefined ? "all fields" : `fields ${edge.fields.join(", ")}`}`;
 }
 

@@ -13,6 +13,7 @@ import type { StreamNode } from "../../core/node.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
 import { joinedRequirements } from "../../core/requirements.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
+import { takesPartials } from "../../operators/window/partials.ts";
 import type { Labels } from "../cluster-protocol.ts";
 import type { OperatorDeclaration } from "../state/operator-declaration.ts";
 import { declaredState } from "./declare-state.ts";
@@ -62,6 +63,8 @@ export interface JobEdge {
   readonly partitioning: Partitioning["kind"];
   /** The only fields that travel, or undefined for all. */
   readonly fields: readonly string[] | undefined;
+  /** Whether records are aggregated before they are sent: what travels are partials. */
+  readonly preAggregated?: true;
 }
 
 export interface JobGraphOptions {
@@ -84,7 +87,7 @@ export function createJobGraph(graph: StreamGraph, options: JobGraphOptions): Jo
   const parallelism = new Map(graph.nodes.map((node) => [node.id, settledParallelism(node, options)]));
   const edges = graph.nodes.flatMap((node) => settleEdges(node, graph, parallelism));
   const headOf = chainHeads(graph, edges);
-  const jobEdges = edges.filter((edge) => !edge.chained).map((edge, index) => toJobEdge(edge, index, headOf));
+  const jobEdges = edges.filter((edge) => !edge.chained).map((edge, index) => toJobEdge(edge, index, headOf, edges));
   const vertices = graph.nodes
     .filter((node) => headOf.get(node.id) === node.id)
     .map((head): JobVertex => {
@@ -182,7 +185,13 @@ function chainHeads(graph: StreamGraph, edges: readonly SettledEdge[]): Readonly
   return heads;
 }
 
-function toJobEdge(edge: SettledEdge, index: number, headOf: ReadonlyMap<OperatorId, OperatorId>): JobEdge {
+function toJobEdge(
+  edge: SettledEdge,
+  index: number,
+  headOf: ReadonlyMap<OperatorId, OperatorId>,
+  edges: readonly SettledEdge[],
+): JobEdge {
+  const preAggregated = isPreAggregated(edge.to, edges);
   return {
     index,
     from: headOf.get(edge.from.id) as unknown as VertexId,
@@ -191,8 +200,22 @@ function toJobEdge(edge: SettledEdge, index: number, headOf: ReadonlyMap<Operato
     toOperator: edge.to.id,
     input: edge.input,
     partitioning: edge.partitioning,
-    fields: edge.fields,
+    fields: preAggregated ? undefined : edge.fields,
+    ...(preAggregated ? { preAggregated } : {}),
   };
+}
+
+/**
+ * Where all records of a window go to the subtasks of their keys, they may be aggregated first. By itself that is done where
+ * whole records would travel: to send a few fields of one costs less than to find its place.
+ */
+function isPreAggregated(node: StreamNode, edges: readonly SettledEdge[]): boolean {
+  if (!takesPartials(node)) return false;
+  const isAsked = node.spec.kind === "window" && node.spec.preAggregate === true;
+  const inputs = edges.filter(({ to }) => to === node);
+  return inputs.every(
+    ({ partitioning, chained, fields }) => partitioning === "hash" && !chained && (isAsked || fields === undefined),
+  );
 }
 
 function outputsOf(node: StreamNode, edges: readonly SettledEdge[], jobEdges: readonly JobEdge[]): OperatorOutput[] {

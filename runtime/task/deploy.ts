@@ -14,6 +14,7 @@ import type { Partitioning } from "../../core/partitioning.ts";
 import type { TextOutput } from "../../core/sink.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
+import type { WindowSpec } from "../../operators/window/partials.ts";
 import type { InputChannel, OutputChannel } from "../exchange/channel.ts";
 import { Doorbell } from "../exchange/doorbell.ts";
 import { LocalChannel } from "../exchange/local-channel.ts";
@@ -28,6 +29,7 @@ import { Chain } from "./chain.ts";
 import { EdgeOutput } from "./edge-output.ts";
 import type { OperatorHost, SubtaskEnvironment } from "./operator-host.ts";
 import type { ChannelOrigin } from "./overtaken-inputs.ts";
+import { withPartialWindows } from "./partial-windows.ts";
 import { behindInFlight, inFlightAbout } from "./restore-in-flight.ts";
 import type { RestoredSubtasks } from "./restore-slot.ts";
 import type { Slot, SlotHost } from "./slot.ts";
@@ -85,7 +87,9 @@ function deploySubtask(
   channels: SlotChannels,
   services: SlotServices,
 ): Subtask {
-  const graph = rebuiltGraph(job, deployment);
+  const program = rebuiltGraph(job, deployment);
+  const restored = services.restored?.get(placement);
+  const graph = withPartialWindows(program, deployment.jobGraph, restored);
   const vertex = deployment.jobGraph.vertices.find((candidate) => candidate.id === placement.vertex) as JobVertex;
   const wake = (): void => services.host.wake();
   const gate = new SubtaskGate(wake);
@@ -111,7 +115,6 @@ function deploySubtask(
     standardStream: (name) => services.standardStream(name),
     arrow: () => services.arrow(),
   };
-  const restored = services.restored?.get(placement);
   const chain = new Chain({
     vertex,
     graph,
@@ -121,8 +124,8 @@ function deploySubtask(
       createEdgeOutput(
         deployment.jobGraph.edges[edge] as JobEdge,
         placement.subtask,
-        graph,
-        gate,
+        { program, graph },
+        environment,
         channels,
         deployment,
         host,
@@ -186,13 +189,14 @@ function createInput(
 function createEdgeOutput(
   edge: JobEdge,
   subtask: number,
-  graph: StreamGraph,
-  gate: SubtaskGate,
+  { program, graph }: { readonly program: StreamGraph; readonly graph: StreamGraph },
+  { gate, clock }: SubtaskEnvironment,
   channels: SlotChannels,
   deployment: SlotDeployment,
   host: () => OperatorHost,
 ): EdgeOutput {
   const consumer = graph.nodes.find((node) => node.id === edge.toOperator);
+  const written = program.nodes.find((node) => node.id === edge.toOperator);
   assert(consumer !== undefined, `operator ${edge.toOperator} is in the job graph but not in the program`);
   return new EdgeOutput({
     kind: edge.partitioning,
@@ -202,6 +206,7 @@ function createEdgeOutput(
     gate,
     toOperator: edge.toOperator,
     failure: (cause, value) => host().failure(cause, value),
+    ...(edge.preAggregated ? { preAggregate: { spec: written?.spec as WindowSpec, clock } } : {}),
   });
 }
 

@@ -11,6 +11,7 @@ import { keyGroupOf, subtaskOfKeyGroup } from "../../core/key-group.ts";
 import { WATERMARKS_SENT_AT_ONCE } from "../../core/limits.ts";
 import type { Output, Push } from "../../core/operator.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
+import { PreAggregator, type PreAggregatorOptions } from "../../operators/window/pre-aggregator.ts";
 import type { OutputChannel } from "../exchange/channel.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
 
@@ -24,22 +25,29 @@ export interface EdgeOutputOptions {
   /** The consuming operator, named in errors. */
   readonly toOperator: string;
   readonly failure: (cause: unknown, value: unknown) => Error;
+  /** The window for which records are aggregated before they are sent, and what the time is. */
+  readonly preAggregate?: Pick<PreAggregatorOptions, "spec" | "clock">;
 }
 
 export class EdgeOutput implements Output {
   readonly push: Push<unknown>;
   readonly #channels: readonly OutputChannel[];
   readonly #gate: SubtaskGate;
+  readonly #preAggregator: PreAggregator | undefined;
   /** So many more are sent at once, before watermarks wait for full batches. */
   #watermarksUntilFull = WATERMARKS_SENT_AT_ONCE;
 
   constructor(options: EdgeOutputOptions) {
     this.#channels = options.channels;
     this.#gate = options.gate;
-    this.push = createPush(options);
+    const push = createPush(options);
+    const { preAggregate, toOperator: operator, failure } = options;
+    this.#preAggregator = preAggregate && new PreAggregator({ ...preAggregate, operator, push, failure });
+    this.push = this.#preAggregator?.push ?? push;
   }
 
   watermark(timestamp: number): void {
+    this.#preAggregator?.watermark(timestamp);
     for (const channel of this.#channels) channel.watermark(timestamp);
     if (this.#watermarksUntilFull === 0) return;
     this.#watermarksUntilFull--;
@@ -47,22 +55,26 @@ export class EdgeOutput implements Output {
   }
 
   idle(idle: boolean): void {
+    this.#preAggregator?.send();
     for (const channel of this.#channels) channel.idle(idle);
     this.#closeIfBlocked();
   }
 
   /** Behind everything that was pushed so far, on every channel. */
   barrier(checkpoint: number): void {
+    this.#preAggregator?.send();
     for (const channel of this.#channels) channel.barrier(checkpoint);
     this.#closeIfBlocked();
   }
 
   end(): void {
+    this.#preAggregator?.send();
     for (const channel of this.#channels) channel.end();
     this.#closeIfBlocked();
   }
 
   flush(): void {
+    this.#preAggregator?.flush();
     for (const channel of this.#channels) channel.flush();
     this.#closeIfBlocked();
   }

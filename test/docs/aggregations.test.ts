@@ -1,0 +1,5 @@
+/** The samples of docs/aggregations.md are true. */
+
+import { testSamples } from "./samples.ts";
+
+testSamples("aggregations.md", { fragments: 1, programs: 1 });
