@@ -134,7 +134,8 @@ class Striking {
     let triedAt = Number.NEGATIVE_INFINITY;
     return async () => {
       const { when } = point;
-      if (when === "timedOut" && performance.now() - triedAt < OTHER_AFTER_MS) return;
+      // What was armed for it dies a while after the job goes on: until then it must not lose its coordinator again.
+      if (when === "timedOut" && performance.now() - triedAt < REACHED_WITHIN_MS / 2) return;
       if (done && when !== "savepoint") return;
       const regular = when === "running" || when === "restarting";
       if (regular && (point.process === "coordinator" || performance.now() - from < OTHER_AFTER_MS)) return;
