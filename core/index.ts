@@ -102,6 +102,7 @@ export type {
   Source,
   SourceContext,
   SourceCut,
+  SourceParts,
   SourceReader,
   SplitEnumerator,
 } from "./source.ts";
@@ -127,7 +128,7 @@ export type { Score, ScoreOf, TopNOptions } from "./top-n.ts";
 export type { Trigger, TriggerContext, TriggerResult } from "./trigger.ts";
 export * from "./triggers.ts";
 export { type Type, types, type ValueSchema } from "./types.ts";
-export type { WatermarkGenerator, WatermarkOptions } from "./watermark.ts";
+export type { SourceWatermarks, WatermarkAlignment, WatermarkGenerator, WatermarkOptions } from "./watermark.ts";
 export {
   cumulative,
   globalWindow,

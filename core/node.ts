@@ -24,7 +24,7 @@ import type { Source } from "./source.ts";
 import type { TemporalJoinSpec } from "./temporal-join.ts";
 import type { TopNSpec } from "./top-n.ts";
 import type { TypeDescription } from "./types.ts";
-import type { WatermarkStrategy } from "./watermark.ts";
+import type { SourceWatermarkSpec, WatermarkStrategy } from "./watermark.ts";
 import type { AlignedWindow } from "./window.ts";
 import type { WindowJoinSpec } from "./window-join.ts";
 
@@ -52,7 +52,7 @@ export type KeyPair = readonly [first: KeySelector, second: KeySelector];
 
 // biome-ignore-start lint/suspicious/noExplicitAny: nodes forget element types, which the fluent API has checked
 export type OperatorSpec =
-  | { readonly kind: "source"; readonly source: Source<any> }
+  | { readonly kind: "source"; readonly source: Source<any>; readonly watermarks?: SourceWatermarkSpec<any> }
   | { readonly kind: "map"; readonly fn: UserFunction<[any], unknown> }
   | { readonly kind: "filter"; readonly fn: UserFunction<[any], unknown> }
   | { readonly kind: "flatMap"; readonly fn: UserFunction<[any], unknown> }
