@@ -153,6 +153,15 @@ describe("sessions equal those of a plain reference", () => {
     );
   });
 
+  test.each([
+    ["that goes on in the next pane of ends", [at(6), at(7)], ["a [6, 8) 2"]],
+    ["that comes to another one of its pane", [at(0), at(3), at(1), at(2)], ["a [0, 4) 4"]],
+  ])("one session %s", async (_, steps, expected) => {
+    const build = (input: DataStream<Reading>) => input.keyBy("key").window(session("1ms")).aggregate("n", counting());
+    const { records } = await results(build, [...steps, { watermark: 50 }]);
+    expect(records.map(text)).toEqual(expected);
+  });
+
   test("one after the other, in order of their ends", async () => {
     await fc.assert(
       fc.asyncProperty(shapes, windowSteps, async (shape, steps) => {
