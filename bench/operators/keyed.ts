@@ -1,0 +1,35 @@
+/** Patterns, top-N, deduplication and running aggregates. */
+
+import { counting, pattern } from "millrace";
+import type { BenchEvent, OperatorCase } from "./operator-case.ts";
+
+const threeSteps = pattern<BenchEvent>("three steps")
+  .begin("low")
+  .where(({ value }) => value < 100)
+  .followedBy("middle")
+  .where(({ value }) => value >= 450 && value < 550)
+  .followedBy("high")
+  .where(({ value }) => value >= 900)
+  .within("10s");
+
+export const keyed: readonly OperatorCase[] = [
+  {
+    name: "pattern of three steps",
+    build: (events) => events.keyBy("key").match(threeSteps, { afterMatch: "skipPastLastEvent" }),
+    floor: { eventsPerCpuS: 500_000, keys: 10_000 },
+    share: 0.2,
+  },
+  {
+    name: "top 10",
+    build: (events) => events.keyBy("key").topN("top", { n: 10, by: "value" }),
+  },
+  {
+    name: "deduplicate, the last",
+    build: (events) => events.keyBy("key").deduplicate("last", { keep: "last" }),
+    share: 0.5,
+  },
+  {
+    name: "running count",
+    build: (events) => events.keyBy("key").aggregate("count", counting()),
+  },
+];
