@@ -8,9 +8,9 @@
 
 import { type Aggregate, checkAggregate } from "./aggregate.ts";
 import { type AsyncContext, type AsyncOptions, asyncMapSpec, type LookupOptions, lookupSpec } from "./async-map.ts";
-import { BroadcastConnectedStreams } from "./broadcast-streams.ts";
 import { type Change, type ChangelogOptions, changelogSpec } from "./changelog.ts";
 import {
+  BroadcastConnectedStreams,
   ConnectedStreams,
   type Connection,
   checkedKeys,
@@ -22,7 +22,6 @@ import { type Deduplicated, type DeduplicateOptions, deduplicateSpec } from "./d
 import type { Environment, OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import type { Key, KeySelector } from "./key.ts";
-import { batchFunction } from "./map-batches.ts";
 import type { EdgeSpec, OperatorSpec } from "./node.ts";
 import type { OperatorFactory } from "./operator.ts";
 import type { Partitioning } from "./partitioning.ts";
@@ -36,6 +35,7 @@ import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
 import type { StateDeclaration } from "./state.ts";
 import {
+  batchFunction,
   type KeptOptions,
   type KeyField,
   type KeyOptions,

@@ -41,7 +41,6 @@ export type {
   BroadcastFunction,
   BroadcastReadContext,
 } from "./broadcast.ts";
-export type { BroadcastConnectedStreams, DimensionJoinOptions } from "./broadcast-streams.ts";
 export {
   addsRow,
   type Change,
@@ -58,7 +57,14 @@ export {
 } from "./changelog.ts";
 export type { CheckpointOptions } from "./checkpoints.ts";
 export type { CoProcessFunction } from "./co-process.ts";
-export type { ConnectedStreams, CoTransformOptions, KeyedConnectedStreams, ReadsOfTwo } from "./connected-streams.ts";
+export type {
+  BroadcastConnectedStreams,
+  ConnectedStreams,
+  CoTransformOptions,
+  DimensionJoinOptions,
+  KeyedConnectedStreams,
+  ReadsOfTwo,
+} from "./connected-streams.ts";
 export { type BroadcastStream, DataStream, KeyedStream } from "./data-stream.ts";
 export type { DeduplicateOptions } from "./deduplicate.ts";
 export type { Environment, OperatorOptions } from "./environment.ts";
@@ -71,7 +77,7 @@ export {
   timeEvictor,
   type WindowRecord,
 } from "./evictor.ts";
-export type { IntervalJoinOptions } from "./interval-join.ts";
+export type { IntervalJoinOptions, TemporalJoinOptions } from "./interval-join.ts";
 export { defineJob, type Job, type JobOptions, type Params, type ParamValue } from "./job.ts";
 export type { JoinFunctions, JoinType, LeftOf, RightOf } from "./join.ts";
 export type { Key } from "./key.ts";
@@ -122,7 +128,6 @@ export {
 export type { ByteSize, StateOptions } from "./state-options.ts";
 export type { KeptOptions, KeyOptions, MapBatchesOptions, TransformOptions, WindowOptions } from "./stream-options.ts";
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
-export type { TemporalJoinOptions } from "./temporal-join.ts";
 export { type Clock, type Duration, END_OF_TIME, NO_TIMESTAMP } from "./time.ts";
 export type { Score, ScoreOf, TopNOptions } from "./top-n.ts";
 export type { Trigger, TriggerContext, TriggerResult } from "./trigger.ts";

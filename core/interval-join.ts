@@ -1,4 +1,4 @@
-/** Interval joins: what a program says of them, checked. */
+/** Joins by event time, interval joins and temporal ones: what a program says of them, checked. */
 
 import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
@@ -64,5 +64,44 @@ export function intervalJoinSpec<L, R, J extends JoinType, O>(
     join: boundMethod(options, options.join as IntervalJoinSpec["join"]),
     lateLeft: options.lateLeft,
     lateRight: options.lateRight,
+  };
+}
+
+export interface TemporalJoinOptions<L, R, J extends "inner" | "left", O> extends OperatorOptions {
+  /** Whether a record whose key had no row at its time is dropped, which is the default, or joined with undefined. */
+  readonly type?: J;
+  /** Whether a row says that its key has none from its time on. Default: none does. */
+  deleted?(row: R): boolean;
+  join(left: L, row: R | (J extends "left" ? undefined : never)): O;
+  /** Gets the records of the first stream that came behind the watermark; without it they are only counted. */
+  readonly late?: OutputTag<L>;
+}
+
+// biome-ignore-start lint/suspicious/noExplicitAny: nodes forget element types, which the fluent API has checked
+export interface TemporalJoinSpec {
+  readonly kind: "temporalJoin";
+  readonly keys: KeyPair;
+  readonly keepsUnmatched: boolean;
+  readonly deleted: ((row: any) => boolean) | undefined;
+  readonly join: (left: any, row: any) => unknown;
+  readonly late: OutputTag<any> | undefined;
+}
+// biome-ignore-end lint/suspicious/noExplicitAny: see above
+
+/** @throws BAD_OPTION, PROMISE_RETURNED */
+export function temporalJoinSpec<L, R, J extends "inner" | "left", O>(
+  name: string,
+  keys: KeyPair,
+  options: TemporalJoinOptions<L, R, J, O>,
+): TemporalJoinSpec {
+  for (const part of ["deleted", "join"] as const)
+    if (isAsyncFunction(options[part])) throw promiseReturned(name, part);
+  return {
+    kind: "temporalJoin",
+    keys,
+    keepsUnmatched: preservedBy(options.type ?? "inner", name).left,
+    deleted: options.deleted && boundMethod(options, options.deleted),
+    join: boundMethod(options, options.join) as TemporalJoinSpec["join"],
+    late: options.late,
   };
 }

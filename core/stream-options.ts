@@ -3,13 +3,16 @@
 import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import type { Key, KeySelector, ScalarKey } from "./key.ts";
+import { ARROW_BATCH_ROWS, ASYNC_TIMEOUT_MS } from "./limits.ts";
+import type { BatchFunction } from "./node.ts";
 import type { RuntimeContext } from "./operator.ts";
 import { readField, readFields } from "./pick-fields.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
-import type { Duration } from "./time.ts";
+import { type Duration, positiveDurationMs } from "./time.ts";
 import { describeSchema, type TypeDescription, type ValueSchema } from "./types.ts";
+import { boundMethod } from "./user-function.ts";
 
 /** The names of fields that can be part of a key. */
 export type KeyField<T> = { [name in keyof T]: T[name] extends ScalarKey ? name : never }[keyof T] & string;
@@ -80,7 +83,7 @@ export function sinkOptions<T>(sink: Sink<T>, options: OperatorOptions): Operato
   return { ...options, name, ...(parallelism === undefined ? {} : { parallelism }) };
 }
 
-export function checkedMaxRows(maxRows: number, operator: string): number {
+function checkedMaxRows(maxRows: number, operator: string): number {
   if (Number.isInteger(maxRows) && maxRows >= 1) return maxRows;
   const message = `maxRows of "${operator}" is ${maxRows}; it must be a whole number of at least 1`;
   throw new MillraceError("BAD_OPTION", message, { operator });
@@ -91,4 +94,18 @@ export function keySelector<T>(by: string | readonly string[] | ((value: T) => K
   if (typeof by === "string") return Object.freeze({ select: readField(by) as (value: T) => Key, fields: [by] });
   const fields = Object.freeze([...by]);
   return Object.freeze({ select: readFields(fields) as (value: T) => Key, fields });
+}
+
+/** @throws BAD_OPTION, BAD_DURATION */
+export function batchFunction<O>(name: string, options: MapBatchesOptions<O>): BatchFunction {
+  const { schema, maxRows = ARROW_BATCH_ROWS, rowWise = false, timeout, process, open, close } = options;
+  return Object.freeze({
+    schema: Object.freeze({ ...schema }),
+    maxRows: checkedMaxRows(maxRows, name),
+    rowWise,
+    timeoutMs: timeout === undefined ? ASYNC_TIMEOUT_MS : positiveDurationMs(timeout, `timeout of "${name}"`),
+    call: boundMethod(options, process),
+    open: open && boundMethod(options, open),
+    close: close && boundMethod(options, close),
+  });
 }

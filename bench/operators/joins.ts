@@ -1,6 +1,6 @@
 /** Joins: half of the events are one input, half the other. */
 
-import type { DataStream, KeyedConnectedStreams } from "millrace";
+import { type DataStream, type KeyedConnectedStreams, tumbling } from "millrace";
 import type { BenchEvent, OperatorCase } from "./operator-case.ts";
 
 /** Events of even and of odd numbers, by key: their keys are mixed well, so either half has all of them. */
@@ -21,5 +21,25 @@ export const joins: readonly OperatorCase[] = [
   {
     name: "interval join, 2 s, full",
     build: (events) => halves(events).intervalJoin("join", { type: "full", lower: "-1s", upper: "1s", join: distance }),
+  },
+  {
+    name: "window join, 1 s",
+    build: (events) => halves(events).window(tumbling("1s")).join("join", { join: distance }),
+    share: 0.3,
+  },
+  {
+    name: "join of rows kept for 2 s of event time",
+    build: (events) => halves(events).join("join", { keep: "2s", time: "event", join: distance }),
+    share: 0.3,
+  },
+  {
+    name: "temporal join",
+    build: (events) => halves(events).temporalJoin("join", { join: distance }),
+    share: 0.3,
+  },
+  {
+    name: "asyncMap of settled promises",
+    build: (events) => events.asyncMap("async", ({ value }) => Promise.resolve(value)),
+    share: 0.1,
   },
 ];

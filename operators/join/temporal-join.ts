@@ -12,11 +12,11 @@
  */
 
 import { MillraceError } from "../../core/errors.ts";
+import type { TemporalJoinSpec } from "../../core/interval-join.ts";
 import type { Key } from "../../core/key.ts";
 import type { Operator, OperatorContext } from "../../core/operator.ts";
 import type { StatePane, StateTable } from "../../core/state-backend.ts";
 import type { Counter } from "../../core/telemetry.ts";
-import type { TemporalJoinSpec } from "../../core/temporal-join.ts";
 import { promiseReturned } from "../../core/user-function.ts";
 import { pushStamped, type Stamped } from "./stamped.ts";
 
