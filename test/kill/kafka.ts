@@ -115,7 +115,8 @@ function summary(results: readonly RoundResult[]): void {
   if (results.length < rounds.length) process.exitCode = 1;
 }
 
-process.once("SIGINT", () => void endAll().then(() => process.exit(130)));
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void endAll().then(() => process.exit(130)));
 try {
   await main();
 } finally {
