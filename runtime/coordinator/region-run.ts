@@ -147,7 +147,11 @@ function onePerWorker(placements: readonly SlotPlacement[]): readonly SlotPlacem
 }
 
 /** What the workers of an attempt have to know. */
-export function deploymentOf({ id, submission, lineage }: JobRecord, plan: PlannedJob, run: RegionRun): RegionDeployment {
+export function deploymentOf(
+  { id, submission, lineage }: JobRecord,
+  plan: PlannedJob,
+  run: RegionRun,
+): RegionDeployment {
   return {
     attempt: run.attempt,
     jobId: id,

@@ -9,6 +9,7 @@ import { MillraceError } from "../../core/errors.ts";
 import type { VertexId } from "../../core/ids.ts";
 import type { Job } from "../../core/job.ts";
 import type { ArrowAdapter } from "../../core/operator.ts";
+import { areLoaded, loadOperators } from "../../operators/create-operator.ts";
 import type { SourcePosition } from "../checkpoints/manifest-parts.ts";
 import { toErrorReport } from "../error-report.ts";
 import { faultPoint } from "../fault-point.ts";
@@ -73,6 +74,7 @@ async function runWithState(
 ): Promise<void> {
   const restored = deployment.restore && (await readRestored(deployment, deployment.restore, mail.store, state));
   if (restored !== undefined) faultPoint("slot.restored");
+  if (!areLoaded(rebuiltGraph(job, deployment))) await loadOperators();
   const running = new RunningSlot(job, deployment, surroundings, abort, state, restored);
   mail.handTo((message) => running.receive(message));
   surroundings.send({ kind: "running" });

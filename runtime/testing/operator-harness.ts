@@ -31,6 +31,7 @@ import { WatermarkValve } from "../task/watermark-valve.ts";
 import { mergeSnapshots } from "./merge-snapshots.ts";
 import { type OutputElement, RecordedOutput } from "./recorded-output.ts";
 import { VirtualClock } from "./virtual-clock.ts";
+import "./all-operators.ts";
 
 export interface HarnessOptions {
   /** Which subtask of how many it is: 0 of 1. */

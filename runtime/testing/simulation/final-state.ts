@@ -4,12 +4,12 @@
  */
 
 import type { KeyGroupRange } from "../../../core/key-group.ts";
-import { dropsPlan, tablePlan } from "../../state/table-plans.ts";
 import { checkpointsToTry, openCheckpoint, readOperator } from "../../state/checkpoint-reader.ts";
 import type { CheckpointStore } from "../../state/checkpoint-store.ts";
 import { createMemoryBackend } from "../../state/memory-backend.ts";
 import { type ColumnPlan, type OpenBlock, openBlock, readHeader, type Section } from "../../state/state-block.ts";
 import { listPlan, mapPlan, valuePlan } from "../../state/state-rows.ts";
+import { dropsPlan, tablePlan } from "../../state/table-plans.ts";
 import { TimerFold } from "../../state/timer-rows.ts";
 import { textOf } from "./ledger.ts";
 

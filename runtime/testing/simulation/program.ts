@@ -43,8 +43,7 @@ function specOf(
   { sources, ownSinks, ledger, recordsAtOnce }: ProgramOptions,
   process: SimulatedProcess | undefined,
 ): OperatorSpec {
-  if (spec.kind === "source")
-    return { ...spec, source: slowed(sources[name] ?? spec.source, recordsAtOnce, process) };
+  if (spec.kind === "source") return { ...spec, source: slowed(sources[name] ?? spec.source, recordsAtOnce, process) };
   if (spec.kind !== "sink" || ownSinks) return spec;
   return { kind: "sink", sink: ledger.sink(name, spec.sink, process) };
 }

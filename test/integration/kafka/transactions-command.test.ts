@@ -1,8 +1,8 @@
 /** `millrace kafka transactions` on a real broker: what a lost sink has left is found, and ended. */
 
 import { expect, test } from "vitest";
-import { toKafka } from "../../../connectors/kafka/index.ts";
 import { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
+import { toKafka } from "../../../connectors/kafka/index.ts";
 import type { LeftTransaction } from "../../../connectors/kafka/sink/transactions-admin.ts";
 import { NO_TIMESTAMP } from "../../../core/time.ts";
 import { fakeContext } from "../../connectors/fake-context.ts";

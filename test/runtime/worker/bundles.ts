@@ -43,6 +43,7 @@ function deploymentOf(job: Job, bundle: BundleHash, options: DeploymentOptions):
     attempt: attemptId("job" as JobId, 0, attempt),
     jobId: "job" as JobId,
     jobName: job.name,
+    lineage: "job",
     attemptNumber: attempt,
     bundle,
     params: plan.params,

@@ -329,6 +329,7 @@ export class FakeWorker {
       case "checkpoint":
       case "checkpointEnded":
       case "overtake":
+      case "aligned":
       case "stored":
         break;
     }

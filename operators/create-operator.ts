@@ -1,0 +1,79 @@
+/**
+ * From a graph node to the operator that runs it. Map and filter are fused by the chain instead: see `fused.ts`.
+ *
+ * Loading is most of a start, so operators that few jobs have are loaded where a graph has one, all of them at once.
+ */
+
+import { AssertionFailure, assert } from "../core/assert.ts";
+import type { Key } from "../core/key.ts";
+import type { OperatorSpec, StreamNode } from "../core/node.ts";
+import type { Operator, OperatorContext } from "../core/operator.ts";
+import type { ProcessFunction } from "../core/process.ts";
+import type { SinkContext } from "../core/sink.ts";
+import type { StateDeclaration } from "../core/state.ts";
+import type { StreamGraph } from "../core/stream-graph.ts";
+import { FlatMapOperator } from "./flat-map.ts";
+import { MapBatchesOperator } from "./map-batches.ts";
+import { ProcessOperator } from "./process.ts";
+import { ReduceOperator } from "./reduce.ts";
+import { SinkOperator } from "./sink.ts";
+import { TimestampsOperator } from "./timestamps.ts";
+import { WindowOperator } from "./window/window-operator.ts";
+
+/** What nearly every job consists of: sources and what the chain fuses, which have no operator, and these. */
+const commonKinds = [
+  ...(["source", "map", "filter"] as const),
+  ...(["flatMap", "timestamps", "process", "reduce", "window", "mapBatches", "custom", "sink"] as const),
+];
+
+export type CommonKind = (typeof commonKinds)[number];
+
+const common: ReadonlySet<OperatorSpec["kind"]> = new Set(commonKinds);
+
+type CreateFurther = typeof import("./further-operators.ts").createFurtherOperator;
+
+let createFurther: CreateFurther | undefined;
+
+/** Whether all operators of the graph can be created now; where not, `loadOperators` has to come first. */
+export function areLoaded({ nodes }: StreamGraph): boolean {
+  return createFurther !== undefined || nodes.every(({ spec }) => common.has(spec.kind));
+}
+
+/** ENSURES: any operator can be created in this thread. */
+export async function loadOperators(): Promise<void> {
+  createFurther ??= (await import("./further-operators.ts")).createFurtherOperator;
+}
+
+/** REQUIRES: `areLoaded` of the node's graph */
+export function createOperator(node: StreamNode, context: OperatorContext & SinkContext): Operator {
+  const { spec } = node;
+  switch (spec.kind) {
+    case "flatMap":
+      return new FlatMapOperator(spec.fn, context);
+    case "timestamps":
+      return new TimestampsOperator(spec, context);
+    case "process":
+      return new ProcessOperator(
+        spec.fn as ProcessFunction<unknown, Key, StateDeclaration, unknown>,
+        spec.key,
+        context,
+      );
+    case "reduce":
+      return new ReduceOperator(spec.key, spec.reduce, context);
+    case "window":
+      return new WindowOperator(spec, context);
+    case "mapBatches":
+      return new MapBatchesOperator(spec.fn, context);
+    case "custom":
+      return spec.factory(context);
+    case "sink":
+      return new SinkOperator(spec.sink, context);
+    case "source":
+    case "map":
+    case "filter":
+      throw new AssertionFailure(`${spec.kind} has no operator of its own`);
+    default:
+      assert(createFurther !== undefined, `the operators of kind ${spec.kind} are not loaded`);
+      return createFurther(spec, context);
+  }
+}
