@@ -6,9 +6,10 @@
  * of them had is before it; one that its reader got behind its barrier will be dealt out again, as those that were being
  * read are, from where their readers were. They come first, to whoever asks.
  *
- * A source that begins deals out nothing until all of its subtasks have asked. One whose thread is ready earlier would read
- * far ahead of the others, and what it read would wait in the operators behind it for the others' first watermark, to be
- * released at once: the first results came later than if it had waited.
+ * A source deals out nothing until all of its subtasks have asked, when it begins and when it goes on. One whose thread is
+ * ready earlier would read far ahead of the others, and what it read would wait in the operators behind it for the others'
+ * first watermark, to be released at once: the first results came later than if it had waited. And it would finish short
+ * splits and take over those that the others were reading: records of one behind the end of another are late.
  */
 
 import { MillraceError } from "../../core/errors.ts";
@@ -69,7 +70,7 @@ export class SplitDealer {
       const started = this.#start(head.spec.source, head.id, context);
       const enumerator = options.checkpointing === true ? started.then((made) => savable(made, head.id)) : started;
       this.#books.set(vertex.id, new DealtBook(cut?.reading ?? [], options.checkpointing === true));
-      this.#begins.set(vertex.id, new Beginning(position === undefined ? parallelism : 0));
+      this.#begins.set(vertex.id, new Beginning(parallelism));
       // Whoever asks for a split gets the failure; nobody may ask if the job fails earlier.
       enumerator.catch(() => {});
       this.#enumerators.set(vertex.id, enumerator);

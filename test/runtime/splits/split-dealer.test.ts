@@ -43,9 +43,15 @@ test("a source that begins deals out nothing until all of its subtasks have aske
   expect(asked).toEqual([2, 0, 1, 0]);
 });
 
-test("a source that goes on deals out at once, whoever asks", async () => {
-  const enumerator = await dealerFrom(numbers(2)).cut(items0, [0, 0]);
-  expect(await dealerFrom(numbers(2), { enumerator, current: [] }).next(items0, 1)).toMatchObject({ split: 1 });
+test("so does one that goes on: what each subtask was reading is dealt to as many of them", async () => {
+  const enumerator = await dealerFrom(numbers(4)).cut(items0, [0, 0]);
+  const current = [{ split: "a" }, { split: "b" }].map(plainBytes);
+  const dealer = dealerFrom(numbers(4), { enumerator, current });
+  let early: unknown;
+  const asked = dealer.next(items0, 1).then((dealt) => (early = dealt));
+  await new Promise(setImmediate);
+  expect(early).toBeUndefined();
+  expect(await Promise.all([dealer.next(items0, 0), asked])).toMatchObject([{ split: "b" }, { split: "a" }]);
 });
 
 test("an enumerator knows its source's parallelism and the job's folder, and learns of its end by the signal", async () => {
@@ -137,13 +143,15 @@ function dealerFrom(
   return new SplitDealer(graph, jobGraph, surroundings, undefined, { checkpointing: true, restored: () => position });
 }
 
+/** To two readers in turns, until neither gets any more. */
 async function dealAll(dealer: SplitDealer): Promise<unknown[]> {
   const all: unknown[] = [];
-  for (let dealt = await dealer.next(items0, 0); dealt !== undefined; dealt = await dealer.next(items0, 0)) {
-    const { serial: _, ...rest } = dealt;
-    all.push(rest);
+  for (;;) {
+    const dealt = await Promise.all([dealer.next(items0, 0), dealer.next(items0, 1)]);
+    const splits = dealt.filter((each) => each !== undefined);
+    if (splits.length === 0) return all;
+    all.push(...splits.map(({ serial: _, ...rest }) => rest));
   }
-  return all;
 }
 
 test("who goes on deals out what was being read, where it was, then what came behind a barrier, then the rest", async () => {
@@ -168,7 +176,7 @@ test("splits that wait to be dealt out again are in the next cut too, and those 
   await first.next(items0, 0);
   const cut = await first.cut(items0, [1, 0]);
   const second = dealerFrom(numbers(4), { enumerator: cut, current: [] });
-  await second.next(items0, 0);
+  await Promise.all([second.next(items0, 0), second.next(items0, 1)]);
   const again = await second.cut(items0, [1, 0]);
   expect(await dealAll(dealerFrom(numbers(4), { enumerator: again, current: [] }))).toEqual([
     { split: 3, position: undefined },
