@@ -15,7 +15,15 @@ async function compile(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-judge-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const source = join(import.meta.dirname, "java/Judge.java");
-  await run(findJava()?.compiler ?? "javac", ["-cp", join(kafkaJars(), "*"), "-d", folder, source]);
+  await run(findJava()?.compiler ?? "javac", [
+    "-encoding",
+    "UTF-8",
+    "-cp",
+    join(kafkaJars(), "*"),
+    "-d",
+    folder,
+    source,
+  ]);
   return folder;
 }
 
@@ -23,7 +31,13 @@ async function compile(): Promise<string> {
 export async function judge(brokers: readonly string[], args: readonly string[]): Promise<string> {
   compiled ??= compile();
   const path = [await compiled, join(kafkaJars(), "*")].join(process.platform === "win32" ? ";" : ":");
-  const quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xmx256m"];
+  const quick = [
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Xmx256m",
+    "-Dfile.encoding=UTF-8",
+  ];
   const command = [...quick, "-cp", path, "Judge", brokers.join(), ...args];
   const { stdout } = await run(findJava()?.command ?? "java", command, {
     maxBuffer: 256 * 1024 * 1024,
