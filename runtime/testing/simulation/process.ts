@@ -53,8 +53,8 @@ export class SimulatedProcess {
     return this.world.after(ms, `${this.name} ${what}`, act, this);
   }
 
-  /** Calls as timers of the machine do. */
-  readonly callAfter = (ms: number, act: () => void): (() => void) => this.after(Math.max(0, ms), "timer", act);
+  /** Calls as timers of Node do: never at once, so that one that is set again and again lets time go on. */
+  readonly callAfter = (ms: number, act: () => void): (() => void) => this.after(Math.max(1, ms), "timer", act);
 
   /** Done after a time; nobody hears of it if the process dies before. */
   later<T>(ms: number, what: string, act: () => T): Promise<T> {
