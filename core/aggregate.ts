@@ -150,12 +150,13 @@ export function checkAggregate(name: string, aggregate: object): void {
     if (isAsyncFunction((aggregate as Record<string, unknown>)[part])) throw promiseReturned(name, part);
 }
 
-/** @throws WRONG_SHAPE for what is no number. */
-export function numberOf(came: unknown, aggregate: string): number {
+/** `operator`: whose aggregate it is, where that is known. @throws WRONG_SHAPE for what is no number. */
+export function numberOf(came: unknown, aggregate: string, operator?: string): number {
   if (typeof came === "number") return came;
   const what = came === null || came === undefined ? String(came) : `a ${typeof came}`;
   throw new MillraceError(
     "WRONG_SHAPE",
-    `the aggregate (${aggregate}) got ${what} instead of a number; filter such records out or convert the field`,
+    `the aggregate${operator === undefined ? "" : ` of "${operator}"`} (${aggregate}) got ${what} instead of a number; filter such records out or convert the field`,
+    operator === undefined ? {} : { operator },
   );
 }

@@ -18,6 +18,7 @@ import {
   numberOf,
   type ValueAggregate,
 } from "../../core/aggregate.ts";
+import { MillraceError } from "../../core/errors.ts";
 import { hashKey, type Key } from "../../core/key.ts";
 import {
   PRE_AGGREGATE_HOLD_MS,
@@ -81,7 +82,7 @@ export class PreAggregator {
     const { aggregate, window } = options.spec;
     this.#options = options;
     this.#panes = new Panes(window);
-    this.#held = heldOf(aggregate);
+    this.#held = heldOf(aggregate, options.operator);
     // A property, as partitioners take it.
     this.push = (value, timestamp) => this.#take(value, timestamp);
   }
@@ -117,8 +118,17 @@ export class PreAggregator {
       if (!(timestamp >= this.#paneFrom && timestamp < this.#paneTo)) this.#turnTo(timestamp);
       this.#hold(key, hash, value, timestamp);
     } catch (error) {
-      throw this.#options.failure(error, value);
+      throw this.#options.failure(this.#named(error), value);
     }
+  }
+
+  /** It stands behind another operator, and what fails is a function of the window. */
+  #named(error: unknown): unknown {
+    if (error instanceof MillraceError && error.operator !== undefined) return error;
+    const { operator } = this.#options;
+    if (error instanceof MillraceError) return new MillraceError(error.code, error.message, { operator, cause: error });
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return new MillraceError("USER_FUNCTION", `a function of "${operator}" threw ${text}`, { operator, cause: error });
   }
 
   #hold(key: Key, hash: number, value: unknown, timestamp: number): void {
@@ -195,12 +205,12 @@ function isSame(a: Key, b: Key): boolean {
   return a.every((part, i) => isSame(part, b[i]));
 }
 
-function heldOf(aggregate: Aggregate<unknown, unknown, unknown>): Held {
-  return aggregate.columns === undefined ? heldValues(aggregate) : heldColumns(aggregate);
+function heldOf(aggregate: Aggregate<unknown, unknown, unknown>, operator: string): Held {
+  return aggregate.columns === undefined ? heldValues(aggregate) : heldColumns(aggregate, operator);
 }
 
 /** Generated, as the window's own: `add` for counting is `c0[place] += 1`. */
-function heldColumns({ columns }: ColumnAggregate<unknown, unknown>): Held {
+function heldColumns({ columns }: ColumnAggregate<unknown, unknown>, operator: string): Held {
   const names = columns.map((_, c) => `c${c}`);
   const read = (column: AggregateColumn<unknown>, c: number): string =>
     column.op === "count" ? "" : `const x${c} = number(of${c}(value), ${c});`;
@@ -221,7 +231,7 @@ function heldColumns({ columns }: ColumnAggregate<unknown, unknown>): Held {
     };`;
   const arrays = columns.map(() => new Float64Array(PRE_AGGREGATE_PLACES));
   const make = new Function("number", ...names, ...columns.map((_, c) => `of${c}`), code);
-  const number = (x: unknown, c: number): number => numberOf(x, (columns[c] as AggregateColumn<unknown>).op);
+  const number = (x: unknown, c: number): number => numberOf(x, (columns[c] as AggregateColumn<unknown>).op, operator);
   return make(number, ...arrays, ...columns.map(({ of }) => of)) as Held;
 }
 
