@@ -62,6 +62,10 @@ class PrintWriter<T> implements SinkWriter<T> {
     return this.#output.write(text);
   }
 
+  async close(): Promise<void> {
+    await this.#output.handedOn?.();
+  }
+
   #lineOf(value: T): string {
     if (typeof value === "string") return value;
     if (!this.#output.terminal) return jsonText(value);

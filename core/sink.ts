@@ -80,6 +80,8 @@ export interface TextOutput {
   readonly terminal: boolean;
   /** Returns a promise when the other side has to catch up. */
   write(text: string): void | Promise<void>;
+  /** Resolves when all that was written has left this thread, which may end then. Absent: it leaves at once. */
+  handedOn?(): Promise<void>;
 }
 
 export interface SinkWriter<T> {

@@ -12,5 +12,7 @@ export function standardStream(name: "stdout" | "stderr"): TextOutput {
       if (stream.write(text)) return;
       return new Promise((resolve) => stream.once("drain", resolve));
     },
+    // A worker thread's stream keeps what the main thread has not taken yet, and that is lost with the thread.
+    handedOn: () => new Promise((resolve) => stream.write("", () => resolve())),
   };
 }

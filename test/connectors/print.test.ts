@@ -93,3 +93,19 @@ test("another stream is refused", () => {
   // @ts-expect-error: there are only two names
   expect(() => print({ stream: "stdin" })).toThrow(/print writes to "stdout", "stderr" or a stream, got "stdin"/);
 });
+
+test("what was printed has left the thread when the writer is closed", async () => {
+  const context = fakeContext();
+  const left = Promise.withResolvers<void>();
+  const standardStream = () => ({ terminal: false, write: () => {}, handedOn: () => left.promise });
+  const writer = print<string>().writer({ ...context, standardStream });
+  await writer.write("last", 0);
+  let closed = false;
+  const closing = Promise.resolve(writer.close?.()).then(() => {
+    closed = true;
+  });
+  await new Promise(setImmediate);
+  expect(closed).toBe(false);
+  left.resolve();
+  await closing;
+});
