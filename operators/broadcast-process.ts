@@ -40,13 +40,9 @@ export class BroadcastProcessOperator implements Operator {
 
   process(value: unknown, timestamp: number): void {
     const reader = this.#reader;
-    reader.timestamp = timestamp;
     let returned: unknown;
     try {
-      if (this.#spec.key !== undefined) {
-        reader.currentKey = this.#spec.key.select(value);
-        this.#context.state.setCurrentKey(reader.currentKey, timestamp);
-      }
+      reader.turnTo(value, timestamp, this.#spec.key);
       returned = this.#spec.fn.process(value, reader);
     } catch (error) {
       throw this.#context.failure(error, value);
@@ -67,8 +63,7 @@ export class BroadcastProcessOperator implements Operator {
 
   onTimer(timer: Timer): void {
     const reader = this.#reader;
-    reader.timestamp = timer.timestamp;
-    reader.currentKey = timer.key;
+    reader.turnToTimer(timer);
     let returned: unknown;
     try {
       returned = this.#spec.fn.onTimer?.(timer, reader);

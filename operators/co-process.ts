@@ -5,7 +5,7 @@
  */
 
 import type { CoProcessFunction } from "../core/co-process.ts";
-import type { Key, KeySelector } from "../core/key.ts";
+import type { Key } from "../core/key.ts";
 import type { KeyPair } from "../core/node.ts";
 import type { Operator, OperatorContext, Timer } from "../core/operator.ts";
 import type { StateDeclaration } from "../core/state.ts";
@@ -40,7 +40,7 @@ export class CoProcessOperator implements Operator {
   process(value: unknown, timestamp: number): void {
     let returned: unknown;
     try {
-      this.#turnTo(value, timestamp, this.#keys?.[0]);
+      this.#user.turnTo(value, timestamp, this.#keys?.[0]);
       returned = this.#fn.process1(value, this.#user);
     } catch (error) {
       throw this.#context.failure(error, value);
@@ -51,7 +51,7 @@ export class CoProcessOperator implements Operator {
   process2(value: unknown, timestamp: number): void {
     let returned: unknown;
     try {
-      this.#turnTo(value, timestamp, this.#keys?.[1]);
+      this.#user.turnTo(value, timestamp, this.#keys?.[1]);
       returned = this.#fn.process2(value, this.#user);
     } catch (error) {
       throw this.#context.failure(error, value);
@@ -61,8 +61,7 @@ export class CoProcessOperator implements Operator {
 
   onTimer(timer: Timer): void {
     const user = this.#user;
-    user.timestamp = timer.timestamp;
-    user.currentKey = timer.key;
+    user.turnToTimer(timer);
     let returned: unknown;
     try {
       returned = this.#fn.onTimer?.(timer, user);
@@ -74,13 +73,5 @@ export class CoProcessOperator implements Operator {
 
   close(): void | Promise<void> {
     return this.#fn.close?.();
-  }
-
-  #turnTo(value: unknown, timestamp: number, key: KeySelector | undefined): void {
-    const user = this.#user;
-    user.timestamp = timestamp;
-    if (key === undefined) return;
-    user.currentKey = key.select(value);
-    this.#context.state.setCurrentKey(user.currentKey, timestamp);
   }
 }

@@ -36,13 +36,9 @@ export class ProcessOperator implements Operator {
 
   process(value: unknown, timestamp: number): void {
     const user = this.#user;
-    user.timestamp = timestamp;
     let returned: unknown;
     try {
-      if (this.#key !== undefined) {
-        user.currentKey = this.#key.select(value);
-        this.#context.state.setCurrentKey(user.currentKey, timestamp);
-      }
+      user.turnTo(value, timestamp, this.#key);
       returned = this.#fn.process(value, user);
     } catch (error) {
       throw this.#context.failure(error, value);
@@ -52,8 +48,7 @@ export class ProcessOperator implements Operator {
 
   onTimer(timer: Timer): void {
     const user = this.#user;
-    user.timestamp = timer.timestamp;
-    user.currentKey = timer.key;
+    user.turnToTimer(timer);
     let returned: unknown;
     try {
       returned = this.#fn.onTimer?.(timer, user);

@@ -1,8 +1,8 @@
 /** What process functions work with: the state and the timers of the current key, and side outputs. */
 
 import { MillraceError } from "../core/errors.ts";
-import type { Key } from "../core/key.ts";
-import type { OperatorContext } from "../core/operator.ts";
+import type { Key, KeySelector } from "../core/key.ts";
+import type { OperatorContext, Timer } from "../core/operator.ts";
 import type { ProcessContext } from "../core/process.ts";
 import type { OutputTag } from "../core/side-output.ts";
 import type { StateDeclaration, StateHandles } from "../core/state.ts";
@@ -41,6 +41,20 @@ export class UserContext implements ProcessContext {
   get timers(): OperatorContext["timers"] {
     if (this.currentKey === undefined) throw keyNeeded(this.runtime.operator, "timers");
     return this.runtime.timers;
+  }
+
+  /** A record is about to be processed; with a key, its key becomes the current one. @throws what the key function throws, or BAD_KEY */
+  turnTo(value: unknown, timestamp: number, key: KeySelector | undefined): void {
+    this.timestamp = timestamp;
+    if (key === undefined) return;
+    this.currentKey = key.select(value);
+    this.runtime.state.setCurrentKey(this.currentKey, timestamp);
+  }
+
+  /** A timer is due, whose key is the current one already. */
+  turnToTimer(timer: Timer): void {
+    this.timestamp = timer.timestamp;
+    this.currentKey = timer.key;
   }
 
   /** A property, not a method: user functions take the context apart. */

@@ -26,7 +26,7 @@ function makePadding(length: number): string {
 }
 
 /** A well-mixed unsigned 32-bit number. */
-function mix(value: number): number {
+export function mix(value: number): number {
   let h = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;

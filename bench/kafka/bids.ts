@@ -6,15 +6,9 @@
  *   J2  count per auction in tumbling windows of 10 s of event time; each window once, when it is complete
  */
 
-export interface Bid {
-  readonly auction: number;
-  readonly bidder: number;
-  readonly price: number;
-  readonly channel: string;
-  readonly url: string;
-  readonly dateTime: number;
-  readonly extra: string;
-}
+import { type Bid, mix } from "../jobs/bids.ts";
+
+export type { Bid } from "../jobs/bids.ts";
 
 export interface WindowCount {
   readonly auction: number;
@@ -39,12 +33,6 @@ const FIRST_INSTANT = 1_700_000_000_000; // a multiple of 10 s
 const HOUR_MS = 3_600_000;
 const channels = ["Google", "Facebook", "Baidu", "Apple"] as const;
 const letters = "abcdefghijklmnopqrstuvwxyz".repeat(8);
-
-function mix(value: number): number {
-  let h = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}
 
 /** Log-uniform from 100 to 100,000,000, as Nexmark's, so that half of them exceed the limit. */
 function priceOf(draw: number): number {
