@@ -202,6 +202,7 @@ function properties(node: Node, nodes: readonly Node[], { listeners = [], settin
     "transaction.state.log.replication.factor": replicas,
     "transaction.state.log.min.isr": inSync,
     "transaction.state.log.num.partitions": "3",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
     "share.coordinator.state.topic.replication.factor": replicas,
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel } from "kafkajs";
 import { KafkaClient } from "../../connectors/kafka/client/kafka-client.ts";
 import { listOffsets } from "../../connectors/kafka/protocol/list-offsets.ts";
+import { leftTransactions } from "../../connectors/kafka/sink/transactions-admin.ts";
 import type { JobBundle } from "../../runtime/bundle/bundle-job.ts";
 import { judged } from "../kafka-broker/judge.ts";
 import type { Output } from "./output.ts";
@@ -24,7 +25,8 @@ export interface KafkaRoundOptions {
 const PARTITIONS = 3;
 const TIMELINES = 2;
 /** As in `jobs/kafka.ts`. */
-const KINDS = 23;
+const KEYS = 23;
+const WINDOW_MS = 200;
 /** How long transactions that a killed process has left open may keep others' records back. */
 const SETTLED_WITHIN_MS = 60_000;
 
@@ -38,7 +40,7 @@ export async function kafkaRound(options: KafkaRoundOptions): Promise<RoundJob> 
     params: { brokers: brokers.join(), records, counts, count, transactionMs },
     expected: expectedOf(count),
     found: async () => new Map(await Promise.all([read(brokers, "records", records), read(brokers, "counts", counts)])),
-    transactionMs,
+    aborted: () => noneIsOpen(brokers, [records, counts]),
     ...(outage && { outage }),
   };
 }
@@ -78,18 +80,32 @@ async function settled(brokers: readonly string[], topic: string): Promise<void>
   throw new Error(`a transaction in ${topic} is still open`);
 }
 
+async function noneIsOpen(brokers: readonly string[], topics: readonly string[]): Promise<void> {
+  for (const until = performance.now() + SETTLED_WITHIN_MS; performance.now() < until; await sleep(200)) {
+    const left = await leftTransactions({ brokers }, { prefix: "", all: false });
+    if (!left.some(({ partitions }) => partitions.some(({ topic }) => topics.includes(topic)))) return;
+  }
+  throw new Error(`a transaction with records for ${topics.join(" or ")} is still open`);
+}
+
 /** What the job gives when nobody disturbs it. */
 function expectedOf(count: number): Output {
   const records: string[] = [];
-  const counts: string[] = [];
+  const counts = new Map<string, number>();
   for (let timeline = 0; timeline < TIMELINES; timeline++) {
     for (let number = 0; number < count; number++) {
-      records.push(JSON.stringify({ timeline, number }));
-      counts.push(JSON.stringify({ kind: `${timeline}-${number % KINDS}`, count: Math.floor(number / KINDS) + 1 }));
+      const key = (number * 31 + timeline) % KEYS;
+      records.push(JSON.stringify({ timeline, number, key }));
+      const window = JSON.stringify([key, number - (number % WINDOW_MS)]);
+      counts.set(window, (counts.get(window) ?? 0) + 1);
     }
   }
+  const rows = Array.from(counts, ([window, value]) => {
+    const [key, windowStart] = JSON.parse(window) as [number, number];
+    return JSON.stringify({ key, windowStart, windowEnd: windowStart + WINDOW_MS, value });
+  });
   return new Map([
     ["records", records.sort()],
-    ["counts", counts.sort()],
+    ["counts", rows.sort()],
   ]);
 }

@@ -65,11 +65,7 @@ function disturbed(round: Round, random: SeededRandom): Round {
 }
 
 async function main(): Promise<void> {
-  await using kafka = await KafkaCluster.start({
-    nodes: 3,
-    heapMegabytes: 256,
-    settings: { "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500" },
-  });
+  await using kafka = await KafkaCluster.start({ nodes: 3, heapMegabytes: 256 });
   const bundle = await bundleJob(join(import.meta.dirname, "jobs/kafka.ts"));
   const outage = async (of: readonly number[], forMs: number): Promise<void> => {
     await Promise.all(of.map((id) => kafka.kill(id)));

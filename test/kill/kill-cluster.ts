@@ -19,7 +19,7 @@ export type Role = "worker" | "coordinator";
 
 const LOOK_EVERY_MS = 25;
 /** Only a job that hangs takes longer. */
-const HANGS_AFTER_MS = 60_000;
+const HANGS_AFTER_MS = 120_000;
 const WORKERS = 2;
 
 export class KillCluster implements AsyncDisposable {
@@ -63,12 +63,12 @@ export class KillCluster implements AsyncDisposable {
     this.#replace(victim, armed);
   }
 
-  /** The coordinator dies at a fault point, and another one takes its place so much later. */
-  async withoutCoordinator(armed: Armed, forMs: number): Promise<void> {
+  /** The coordinator dies at a fault point, and another one takes its place only after this. */
+  async withoutCoordinator(armed: Armed, meanwhile: () => Promise<void>): Promise<void> {
     await this.kill("coordinator", 0, armed);
     const late = sleep(HANGS_AFTER_MS, "late", { ref: false });
     if ((await Promise.race([this.#coordinator.ended, late])) === "late") throw new Error(`nothing comes to ${armed}`);
-    await sleep(forMs);
+    await meanwhile();
     this.#replace(this.#coordinator, undefined);
   }
 

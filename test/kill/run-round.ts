@@ -22,8 +22,8 @@ export interface RoundJob {
   readonly found?: () => Promise<Output>;
   /** What an outage is. */
   readonly outage?: (of: readonly number[], forMs: number) => Promise<void>;
-  /** How long its transactions may be open; a checkpoint's are aborted when the coordinator is away for twice as long. */
-  readonly transactionMs?: number;
+  /** Resolves when brokers have aborted all that it had open, which they do after a while when it has no coordinator. */
+  readonly aborted?: () => Promise<void>;
 }
 
 export interface RoundResult {
@@ -37,7 +37,10 @@ export interface RoundResult {
 }
 
 /** Only one that is never reached takes longer. */
-const REACHED_WITHIN_MS = 60_000;
+const REACHED_WITHIN_MS = 120_000;
+
+/** What was provoked and did not come by then is provoked once more. */
+const AGAIN_AFTER_MS = 30_000;
 
 /** Enumerators run in one slot only: then the other worker is killed, and the armed one gets that slot. */
 const OTHER_AFTER_MS = 8_000;
@@ -135,7 +138,7 @@ class Striking {
     return async () => {
       const { when } = point;
       // What was armed for it dies a while after the job goes on: until then it must not lose its coordinator again.
-      if (when === "timedOut" && performance.now() - triedAt < REACHED_WITHIN_MS / 2) return;
+      if (when === "timedOut" && performance.now() - triedAt < AGAIN_AFTER_MS) return;
       if (done && when !== "savepoint") return;
       const regular = when === "running" || when === "restarting";
       if (regular && (point.process === "coordinator" || performance.now() - from < OTHER_AFTER_MS)) return;
@@ -148,7 +151,7 @@ class Striking {
       }
       if (when === "timedOut") {
         this.kills.push("coordinator.completion-stored");
-        await cluster.withoutCoordinator("coordinator.completion-stored:1", 2 * (this.#job.transactionMs ?? 0));
+        await cluster.withoutCoordinator("coordinator.completion-stored:1", this.#job.aborted ?? (async () => {}));
         [done, triedAt] = [false, performance.now()];
       } else if (when === "savepoint") await cluster.savepoint();
       else if (when === "failing") await cluster.kill("worker", 0, undefined);
