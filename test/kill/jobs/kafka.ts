@@ -1,13 +1,14 @@
 /**
- * Two timelines into a topic as they come, and how many records of each kind there were so far into another one, exactly once
+ * Two timelines into a topic as they come, and how often each key came in each time of both into another one, exactly once
  * both. The transactions have a timeout that an outage of brokers is longer than.
  */
 
-import { defineJob } from "millrace";
+import { counting, defineJob, tumbling } from "millrace";
 import { toKafka } from "millrace/kafka";
 import { timelines } from "./timelines.ts";
 
-const KINDS = 23;
+const KEYS = 23;
+const WINDOW_MS = 200;
 
 const job = defineJob(
   import.meta,
@@ -18,21 +19,21 @@ const job = defineJob(
       guarantee: "exactly-once" as const,
       transactionTimeout: { milliseconds: transactionMs },
     };
-    const records = env.from(
-      timelines({
-        ...{ name: "records", timelines: 2, count, gate, records: pace },
-        record: (timeline, number) => ({ timeline, number }),
-      }),
-    );
-    records.to(
-      toKafka({ ...options, topic: recordsTopic, key: ({ number }) => `${number % KINDS}`, name: "records-out" }),
-    );
+    const records = env
+      .from(
+        timelines({
+          ...{ name: "records", timelines: 2, count, gate, records: pace },
+          // Every key comes in both, so that a window's count is right only if neither's records were late.
+          record: (timeline, number) => ({ timeline, number, key: (number * 31 + timeline) % KEYS }),
+        }),
+      )
+      .withTimestamps(({ number }) => number);
+    records.to(toKafka({ ...options, topic: recordsTopic, key: ({ key }) => `${key}`, name: "records-out" }));
     records
-      // A kind has records of one timeline only, so that their order is the same in every run.
-      .map(({ timeline, number }) => ({ kind: `${timeline}-${number % KINDS}`, count: 1 }))
-      .keyBy("kind")
-      .reduce("counts", (sum, { count: more }) => ({ kind: sum.kind, count: sum.count + more }))
-      .to(toKafka({ ...options, topic: counts, key: ({ kind }) => kind, name: "counts-out" }));
+      .keyBy("key")
+      .window(tumbling(`${WINDOW_MS}ms`))
+      .aggregate("counts", counting())
+      .to(toKafka({ ...options, topic: counts, key: ({ key }) => `${key}`, name: "counts-out" }));
   },
   {
     params: {
