@@ -50,6 +50,11 @@ export interface SinkContext extends RuntimeContext {
   /** Tells of a step of the writer's own protocol: where tests kill the process. */
   reached(step: string): void;
   /**
+   * Asks for a checkpoint soon, before the interval is over: for a writer whose first output somebody waits for. A request
+   * that comes while one is under way is for the next one. Nothing happens in a job without checkpoints.
+   */
+  wantCheckpoint(): void;
+  /**
    * Whose output it is: the same for all that go on from each other's checkpoints, attempts as well as later jobs, and
    * nobody else's. Undefined in a job without checkpoints.
    */

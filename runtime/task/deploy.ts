@@ -107,6 +107,7 @@ function deploySubtask(
     freeze: deployment.freeze,
     checkpointing: services.checkpoints !== undefined,
     lineage: deployment.lineage,
+    wantCheckpoint: () => services.checkpoints?.want(),
     createBackend: (options) => services.state.createBackend(options),
     log: (level, message, fields) => services.log(level, message, { subtask: placement.subtask, ...fields }),
     post: (callback) => slot.callAt(services.host.clock.now(), callback),

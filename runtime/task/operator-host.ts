@@ -51,6 +51,7 @@ export interface SubtaskEnvironment {
   readonly freeze: boolean;
   readonly checkpointing: boolean;
   readonly lineage?: string | undefined;
+  wantCheckpoint(): void;
   createBackend(options: MemoryBackendOptions): KeyedStateBackend;
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Runs the callback in the slot's mailbox. */
@@ -186,6 +187,10 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
 
   get lineage(): string | undefined {
     return this.#environment.lineage;
+  }
+
+  wantCheckpoint(): void {
+    this.#environment.wantCheckpoint();
   }
 
   get operatorState(): OperatorState {

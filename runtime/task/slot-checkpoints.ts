@@ -72,6 +72,10 @@ export class SlotCheckpoints implements Checkpoints {
     for (const subtask of this.#begun.waitsFor) subtask.overtakeBy(checkpoint);
   }
 
+  want(): void {
+    this.#send({ kind: "wantsCheckpoint" });
+  }
+
   stateOf(checkpoint: number): "unknown" | "begun" | "over" {
     if (checkpoint <= this.#over || checkpoint < (this.#begun?.checkpoint ?? 0)) return "over";
     return this.#begun?.checkpoint === checkpoint ? "begun" : "unknown";

@@ -26,6 +26,8 @@ export interface SubtaskCut {
 export interface Checkpoints {
   /** "unknown": its message has not come yet; "over": it is complete or came to nothing, or a later one has begun. */
   stateOf(checkpoint: number): "unknown" | "begun" | "over";
+  /** Somebody waits for one that begins from now on. */
+  want(): void;
   /** Whether it has to be self-contained. REQUIRES: begun */
   isFull(checkpoint: number): boolean;
   /** How the job ends with it; undefined: it goes on. REQUIRES: begun */

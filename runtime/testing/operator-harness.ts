@@ -334,6 +334,7 @@ export class OperatorHarness<I, O = never, R = never> {
       parallelism: options.parallelism ?? 1,
       attempt: options.attempt ?? 1,
       checkpointing: false,
+      wantCheckpoint: () => {},
       createBackend: createMemoryBackend,
       workingDirectory: process.cwd(),
       keyGroups,

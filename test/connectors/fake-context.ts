@@ -14,6 +14,8 @@ export interface Reported {
   readonly parts: string[][];
   /** The one of which records come. */
   part: string | undefined;
+  /** How often a checkpoint was asked for. */
+  wanted: number;
 }
 
 export class ManualClock {
@@ -51,6 +53,7 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     failures: [],
     parts: [],
     part: undefined,
+    wanted: 0,
   };
   const { counters } = reported;
   return {
@@ -92,6 +95,7 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     fail: (error) => void reported.failures.push(error),
     restored: options.restored,
     lineage: options.lineage ?? "test@1",
+    wantCheckpoint: () => void reported.wanted++,
     reached: (step) => options.reached?.(step),
     collect: (rows) => {
       reported.collected.push([...rows]);

@@ -163,6 +163,15 @@ test("one whose end is complete takes no part any more", () => {
   expect(sent).toMatchObject([{ kind: "snapshotted", subtasks: [{ subtask: 1 }] }]);
 });
 
+test("a checkpoint that somebody waits for is asked for, also while another one is under way", () => {
+  const { checkpoints, sent } = slotOf(1);
+  checkpoints.want();
+  expect(sent).toEqual([{ kind: "wantsCheckpoint" }]);
+  checkpoints.begin(1, false);
+  checkpoints.want();
+  expect(sent.filter(({ kind }) => kind === "wantsCheckpoint")).toHaveLength(2);
+});
+
 test("when all wait for a checkpoint it is asked for once, and again when that one came to nothing", () => {
   const { checkpoints, subtasks, sent } = slotOf(2);
   const [first, second] = subtasks as [FakeSubtask, FakeSubtask];

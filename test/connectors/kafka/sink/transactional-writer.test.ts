@@ -290,6 +290,19 @@ test("a transaction that was aborted is written again, and counted", async () =>
   expect(context.reported.counters.get("transactionsWrittenAgain")).toBe(1);
 });
 
+test("a checkpoint is asked for once, when there is something of which it shows the first output", async () => {
+  const context = fakeContext();
+  const writer = connected(context, new FakeBrokers());
+  await writer.open?.();
+  await writer.flush?.();
+  expect(context.reported.wanted).toBe(0);
+  for (const value of [1, 2]) {
+    await writer.write(value, NO_TIMESTAMP);
+    await writer.flush?.();
+    expect(context.reported.wanted).toBe(1);
+  }
+});
+
 describe("names what keeps it from being exact:", () => {
   test("records that the log does not have any more", async () => {
     const brokers = new FakeBrokers();
