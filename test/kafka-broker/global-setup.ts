@@ -1,7 +1,8 @@
 /**
  * One broker for all tests of the project "kafka": that of KAFKA_BROKERS if it is set, else one in Docker, else one from
- * jars. Where there is none, the tests say so and are skipped, except where MILLRACE_KAFKA_REQUIRED is set, as in CI:
- * there it is a failure.
+ * jars. Tests that kill or secure brokers, or have the Java client judge, need the jars whatever broker there is. What is
+ * missing is said, and the tests that need it are skipped, except where MILLRACE_KAFKA_REQUIRED is set, as in CI: there it
+ * is a failure.
  */
 
 import type { TestProject } from "vitest/node";
@@ -13,6 +14,8 @@ import { whyNoKafkaHere } from "./kafka-home.ts";
 export interface KafkaForTests {
   readonly brokers: readonly string[];
   readonly missing: string | undefined;
+  /** Why there are no jars to start other brokers and the Java client from. */
+  readonly noJars: string | undefined;
 }
 
 declare module "vitest" {
@@ -22,22 +25,27 @@ declare module "vitest" {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const kafka = await startKafka();
+  const noJars = whyNoKafkaHere();
+  if (noJars !== undefined) miss(`The tests that start brokers of their own or the Java client cannot run: ${noJars}.`);
+  const kafka = await startKafka(noJars);
   if (typeof kafka !== "string") {
-    project.provide("kafka", { brokers: kafka.brokers, missing: undefined });
+    project.provide("kafka", { brokers: kafka.brokers, missing: undefined, noJars });
     return () => kafka.stop();
   }
-  const message = `The tests on a real Kafka cannot run: KAFKA_BROKERS is not set, no Docker answers, and ${kafka}.`;
-  if (process.env["MILLRACE_KAFKA_REQUIRED"]) throw new Error(message);
-  process.stderr.write(`\n*** ${message}\n*** THEY ARE SKIPPED.\n\n`);
-  project.provide("kafka", { brokers: [], missing: kafka });
+  miss(`The tests on a real Kafka cannot run: KAFKA_BROKERS is not set, no Docker answers, and ${kafka}.`);
+  project.provide("kafka", { brokers: [], missing: kafka, noJars });
   return async () => {};
 }
 
+function miss(message: string): void {
+  if (process.env["MILLRACE_KAFKA_REQUIRED"]) throw new Error(message);
+  process.stderr.write(`\n*** ${message}\n*** THEY ARE SKIPPED.\n\n`);
+}
+
 /** A broker, or the reason why there is none. */
-async function startKafka(): Promise<RunningKafka | string> {
+async function startKafka(noJars: string | undefined): Promise<RunningKafka | string> {
   const given = process.env["KAFKA_BROKERS"];
   if (given) return { brokers: given.split(","), stop: async () => {} };
   if (await dockerAnswers()) return startInDocker();
-  return whyNoKafkaHere() ?? KafkaCluster.start();
+  return noJars ?? KafkaCluster.start();
 }

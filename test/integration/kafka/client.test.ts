@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { BatchProducer } from "../../../connectors/kafka/client/batch-producer.ts";
 import { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
 import { KafkaFailure } from "../../../connectors/kafka/client/kafka-failure.ts";
@@ -24,8 +24,7 @@ import {
   type TransactionalProducer,
 } from "../../../connectors/kafka/protocol/transactions.ts";
 import { KafkaCluster } from "../../kafka-broker/kafka-cluster.ts";
-import { whyNoKafkaHere } from "../../kafka-broker/kafka-home.ts";
-import { brokers, describeOnKafka, newTopic, withAdmin } from "./on-kafka.ts";
+import { brokers, describeOnKafka, describeWithJars, newTopic, withAdmin } from "./on-kafka.ts";
 import { readPartition } from "./read-topic.ts";
 
 function batch(...values: readonly string[]): Buffer {
@@ -239,7 +238,7 @@ describeOnKafka("a client", () => {
   });
 });
 
-describe.runIf(whyNoKafkaHere() === undefined)("while brokers are killed and come back", () => {
+describeWithJars("while brokers are killed and come back", () => {
   test("each batch is written once, in order, on a single node", () => sendThrough(1, [1]));
 
   test("each batch is written once, in order, as leaders move", { timeout: 300_000 }, () => sendThrough(3, [1, 2, 3]));

@@ -6,8 +6,8 @@ import { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
 import { compressions } from "../../../connectors/kafka/codec/compression.ts";
 import { RecordBatchBuilder } from "../../../connectors/kafka/codec/record-batch-builder.ts";
 import { listOffsets } from "../../../connectors/kafka/protocol/list-offsets.ts";
-import { hasJudge, javaConsumes, javaProduces, javaRecord, javaTransacts } from "./java-judge.ts";
-import { brokers, describeOnKafka, newTopic } from "./on-kafka.ts";
+import { javaConsumes, javaProduces, javaRecord, javaTransacts } from "./java-judge.ts";
+import { brokers, describeOnKafka, hasJudge, newTopic } from "./on-kafka.ts";
 import { readPartition } from "./read-topic.ts";
 
 const COUNT = 2000;

@@ -1,13 +1,9 @@
 /** The Java client on the broker of the tests (`judge.ts`). */
 
 import { type Isolation, type JudgedRecord, judge, judged } from "../../kafka-broker/judge.ts";
-import { whyNoKafkaHere } from "../../kafka-broker/kafka-home.ts";
 import { brokers } from "./on-kafka.ts";
 
 export type { JudgedRecord } from "../../kafka-broker/judge.ts";
-
-/** Whether there is a Java client. A test without it is skipped, but not where Kafka is required. */
-export const hasJudge = whyNoKafkaHere() === undefined || Boolean(process.env["MILLRACE_KAFKA_REQUIRED"]);
 
 /** Has the Java producer write `count` records of the form that `javaRecord` knows into partition 0. */
 export async function javaProduces(topic: string, compression: string, count: number): Promise<void> {

@@ -12,8 +12,7 @@ import { kafkaPoints } from "../../kill/points.ts";
 import { runRound } from "../../kill/run-round.ts";
 import { workFolder } from "../cluster/process.ts";
 import { endsAllProcesses } from "../cluster/processes.ts";
-import { hasJudge } from "./java-judge.ts";
-import { brokers, describeOnKafka } from "./on-kafka.ts";
+import { brokers, describeOnKafka, hasJudge } from "./on-kafka.ts";
 
 endsAllProcesses();
 

@@ -8,7 +8,7 @@ import "../../kafka-broker/global-setup.ts";
 
 calmKafkajs();
 
-const { brokers: all, missing } = inject("kafka");
+const { brokers: all, missing, noJars } = inject("kafka");
 
 export const brokers: string[] = [...all];
 
@@ -16,6 +16,14 @@ export const brokers: string[] = [...all];
 export function describeOnKafka(name: string, tests: () => void): void {
   describe.skipIf(missing !== undefined)(name, tests);
 }
+
+/** `describe` of what starts brokers of its own, or the Java client, and is skipped where there are no jars for that. */
+export function describeWithJars(name: string, tests: () => void): void {
+  describe.skipIf(noJars !== undefined)(name, tests);
+}
+
+/** Whether the Java client can be started. */
+export const hasJudge = noJars === undefined;
 
 export interface NewTopic {
   readonly partitions?: number;

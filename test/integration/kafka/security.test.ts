@@ -8,20 +8,13 @@ import { RecordBatchBuilder } from "../../../connectors/kafka/codec/record-batch
 import { commitOffsets } from "../../../connectors/kafka/protocol/group-offsets.ts";
 import { initProducerId } from "../../../connectors/kafka/protocol/transactions.ts";
 import { STORE_PASSWORD } from "../../kafka-broker/certificates.ts";
-import { whyNoKafkaHere } from "../../kafka-broker/kafka-home.ts";
 import { passwords, type SecuredKafka, startSecuredKafka } from "../../kafka-broker/secured-kafka.ts";
 import { Cluster, eventually } from "../cluster/cluster.ts";
 import { endsAllProcesses, millrace, workFolder } from "../cluster/processes.ts";
-import { withAdmin } from "./on-kafka.ts";
-
-const missing = whyNoKafkaHere();
-const required = Boolean(process.env["MILLRACE_KAFKA_REQUIRED"]);
-
-if (missing !== undefined && !required)
-  process.stderr.write(`*** Without jars of Kafka, as ${missing}, TLS and SASL ARE NOT TESTED.\n`);
+import { describeWithJars, withAdmin } from "./on-kafka.ts";
 
 /** A broker of its own, from jars: one that is given, or in Docker, asks nobody who he is. */
-describe.skipIf(missing !== undefined && !required)("a broker that asks who its clients are", () => {
+describeWithJars("a broker that asks who its clients are", () => {
   endsAllProcesses();
   let kafka: SecuredKafka;
 

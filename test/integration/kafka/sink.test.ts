@@ -11,8 +11,8 @@ import { sinkConformance } from "../../conformance/sink.ts";
 import { twoPhaseSinkConformance } from "../../conformance/two-phase-sink.ts";
 import { fakeContext } from "../../connectors/fake-context.ts";
 import writeJob from "./fixtures/write-job.ts";
-import { hasJudge, type JudgedRecord, javaConsumes } from "./java-judge.ts";
-import { brokers, describeOnKafka, newTopic } from "./on-kafka.ts";
+import { type JudgedRecord, javaConsumes } from "./java-judge.ts";
+import { brokers, describeOnKafka, hasJudge, newTopic } from "./on-kafka.ts";
 import { readPartition } from "./read-topic.ts";
 
 const textOf = (hex: string | null): string | null => (hex === null ? null : Buffer.from(hex, "hex").toString());

@@ -15,8 +15,7 @@ import { runInThread } from "../../../runtime/testing/index.ts";
 import { enumeratorContext } from "../../conformance/source.ts";
 import { fakeContext } from "../../connectors/fake-context.ts";
 import { KafkaCluster } from "../../kafka-broker/kafka-cluster.ts";
-import { whyNoKafkaHere } from "../../kafka-broker/kafka-home.ts";
-import { brokers, describeOnKafka, newTopic, withAdmin } from "./on-kafka.ts";
+import { brokers, describeOnKafka, describeWithJars, newTopic, withAdmin } from "./on-kafka.ts";
 import { writeRecords } from "./write-records.ts";
 
 const numbers = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => from + at);
@@ -157,7 +156,7 @@ describeOnKafka("partitions of a Kafka source", () => {
   });
 });
 
-describe.skipIf(whyNoKafkaHere() !== undefined)("a Kafka source whose broker goes away", () => {
+describeWithJars("a Kafka source whose broker goes away", () => {
   test("waits for it, and reads each record once", { timeout: 240_000 }, async () => {
     await using cluster = await KafkaCluster.start({ nodes: 1 });
     const at = [...cluster.brokers];
