@@ -6,7 +6,7 @@ import { MillraceError } from "./errors.ts";
 import type { KeySelector } from "./key.ts";
 import type { TimerDomain } from "./operator.ts";
 import { type StateDeclaration, type StateDescriptor, valueState, withTtl } from "./state.ts";
-import type { Duration } from "./time.ts";
+import { type Duration, positiveDurationMs } from "./time.ts";
 
 export interface DeduplicateOptions<Keep extends "first" | "last" = "first" | "last"> extends OperatorOptions {
   /** Which record of a key stays. Default "first". */
@@ -16,8 +16,8 @@ export interface DeduplicateOptions<Keep extends "first" | "last" = "first" | "l
    */
   readonly time?: TimerDomain;
   /**
-   * For how long a key is remembered after the record that stays was written down, measured by `time`; then the key begins
-   * anew. Default: for ever, so that state grows with every new key.
+   * For how long a key is remembered after the record that stays, measured by `time`: from when that came, or by event time
+   * from its timestamp on. Then the key begins anew. Default: for ever, so that state grows with every new key.
    */
   readonly ttl?: Duration;
 }
@@ -30,6 +30,7 @@ export interface DeduplicateSpec {
   readonly key: KeySelector;
   readonly keep: "first" | "last";
   readonly time: TimerDomain;
+  readonly ttlMs: number;
   readonly state: StateDeclaration;
 }
 
@@ -50,8 +51,9 @@ export function deduplicateSpec(name: string, key: KeySelector, options: Dedupli
     keep === "last"
       ? { last: ageing(valueState<KeptRecord>()) }
       : // What waits for the watermark must not be gone before it comes, whatever the time to live.
-        { seen: ageing(valueState<boolean>()), ...(time === "event" ? { waiting: valueState<KeptRecord>() } : {}) };
-  return { kind: "deduplicate", key, keep, time, state: Object.freeze(state) };
+        { seen: ageing(valueState<number>()), ...(time === "event" ? { waiting: valueState<KeptRecord>() } : {}) };
+  const ttlMs = ttl === undefined ? Number.POSITIVE_INFINITY : positiveDurationMs(ttl, `ttl of "${name}"`);
+  return { kind: "deduplicate", key, keep, time, ttlMs, state: Object.freeze(state) };
 }
 
 function refused(name: string, option: string, accepted: readonly string[], came: unknown): MillraceError {

@@ -6,8 +6,9 @@
  *                      sent one on drops all others. The late first record of a key goes on at once.
  *   last               a changelog of the last record; by event time, one with an earlier timestamp is dropped
  *
- * State: value "seen", true for the keys that have sent one on; value "waiting", the record that waits; value "last", the
- * last record. Timers: one for each record that waits. O(1) a record.
+ * State: value "seen", of the keys that have sent one on the time of that record, from which on its time to live counts,
+ * whenever the watermark has passed it; value "waiting", the record that waits; value "last", the last record. Timers: one
+ * for each record that waits. O(1) a record.
  */
 
 import { inserted, updatedFrom, updatedTo } from "../core/changelog.ts";
@@ -20,7 +21,7 @@ import { requireTime, selectKey } from "./keyed-record.ts";
 export class DeduplicateOperator implements Operator {
   readonly #spec: DeduplicateSpec;
   readonly #context: OperatorContext;
-  readonly #seen: ValueState<boolean> | undefined;
+  readonly #seen: ValueState<number> | undefined;
   readonly #waiting: ValueState<KeptRecord> | undefined;
   readonly #last: ValueState<KeptRecord> | undefined;
   readonly #duplicates: Counter;
@@ -42,7 +43,7 @@ export class DeduplicateOperator implements Operator {
     if (this.#spec.time === "event") requireTime(this.#context, value, timestamp, `the ${this.#spec.keep} record`);
     selectKey(this.#spec.key, this.#context, value, timestamp);
     if (this.#last !== undefined) this.#replaceLast(this.#last, value, timestamp);
-    else if (this.#seen?.get() === true) this.#duplicates.add();
+    else if (this.#isSeen(timestamp)) this.#duplicates.add();
     else if (this.#waiting === undefined || timestamp <= this.#context.currentWatermark) this.#sendOn(value, timestamp);
     else this.#waitWith(this.#waiting, value, timestamp);
   }
@@ -54,9 +55,15 @@ export class DeduplicateOperator implements Operator {
     this.#sendOn(first.value, first.timestamp);
   }
 
+  #isSeen(timestamp: number): boolean {
+    const seenAt = this.#seen?.get();
+    if (seenAt === undefined) return false;
+    return this.#spec.time === "processing" || timestamp < seenAt + this.#spec.ttlMs;
+  }
+
   #sendOn(value: unknown, timestamp: number): void {
     this.#dropWaiting();
-    this.#seen?.set(true);
+    this.#seen?.set(this.#spec.time === "processing" ? 0 : timestamp);
     this.#context.output.push(value, timestamp);
   }
 

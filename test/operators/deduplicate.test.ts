@@ -81,7 +81,22 @@ describe("the first", () => {
       visit("a", 3, 1010),
       { watermark: 2000 },
     ]);
-    expect(records.map(text)).toEqual(["a1", "a3"]);
+    // Its time to live counts from its own time: it is the same in whatever steps the watermark comes.
+    expect(records.map(text)).toEqual(["a1", "a2"]);
+  });
+
+  test("is remembered from its own time on, in whatever steps the watermark comes", async () => {
+    for (const passed of [5, 8, 14]) {
+      const { records } = await driveInEveryWay(by({ time: "event", ttl: "10ms" }), [
+        visit("a", 1, 5),
+        { watermark: passed },
+        visit("a", 2, 14),
+        visit("a", 3, 15),
+        { watermark: 100 },
+        visit("a", 4, 24),
+      ]);
+      expect(records.map(text)).toEqual(["a1", "a3"]);
+    }
   });
 });
 

@@ -1,24 +1,29 @@
 /**
  * `npm run test:simulation -- --seeds 200 [--seed FIRST] [--job NAME] [--log]`: runs jobs on simulated clusters, and says of
- * every seed that fails how to run it again. Without a job, the seeds take turns with all of them.
+ * every seed that fails how to run it again. Without a job, the seeds take turns with all of them; with --operators with
+ * those of each operator that keeps state.
  */
 
 import { parseArgs } from "node:util";
 import { Simulation } from "../../runtime/testing/simulation/simulate.ts";
-import { jobs } from "./jobs.ts";
+import { jobs as whole } from "./jobs.ts";
+import { operatorJobs } from "./operator-jobs.ts";
 
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
     job: { type: "string" },
+    operators: { type: "boolean", default: false },
     log: { type: "boolean", default: false },
     // Ends with the first seed that fails.
     first: { type: "boolean", default: false },
   },
 });
 
-const names = values.job === undefined ? Object.keys(jobs) : [values.job];
+const jobs = { ...whole, ...operatorJobs };
+const chosen = values.operators ? operatorJobs : whole;
+const names = values.job === undefined ? Object.keys(chosen) : [values.job];
 if (names.some((name) => jobs[name] === undefined)) {
   throw new Error(`there is no job "${values.job}"; there are ${Object.keys(jobs).join(", ")}`);
 }
@@ -50,7 +55,7 @@ for (let seed = first; seed < first + seeds; seed++) {
   failed++;
   console.log(`seed ${seed} of job "${name}" fails:`);
   for (const problem of result.problems) console.log(`  - ${problem}`);
-  console.log(`  run it again: npm run test:simulation -- --job ${name} --seed ${seed} --seeds 1 --log`);
+  console.log(`  run it again: npm run test:simulation -- --job "${name}" --seed ${seed} --seeds 1 --log`);
   if (values.first) break;
 }
 
