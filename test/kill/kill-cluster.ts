@@ -63,11 +63,21 @@ export class KillCluster implements AsyncDisposable {
     this.#replace(victim, armed);
   }
 
-  /** The coordinator dies at a fault point, and another one takes its place only after this. */
+  /**
+   * The coordinator dies at a fault point, and another one takes its place only after `meanwhile`; at once when it does not
+   * come to die as a worker killed itself first.
+   */
   async withoutCoordinator(armed: Armed, meanwhile: () => Promise<void>): Promise<void> {
     await this.kill("coordinator", 0, armed);
-    const late = sleep(HANGS_AFTER_MS, "late", { ref: false });
-    if ((await Promise.race([this.#coordinator.ended, late])) === "late") throw new Error(`nothing comes to ${armed}`);
+    for (
+      const end = performance.now() + HANGS_AFTER_MS;
+      !hasKilledItself(this.#coordinator);
+      await sleep(LOOK_EVERY_MS)
+    ) {
+      if (this.#workers.some(hasKilledItself)) return await this.kill("coordinator", 0, undefined);
+      if (performance.now() > end) throw new Error(`nothing comes to ${armed}`);
+    }
+    await this.#coordinator.ended;
     await meanwhile();
     this.#replace(this.#coordinator, undefined);
   }
@@ -76,7 +86,7 @@ export class KillCluster implements AsyncDisposable {
   async killedItself(role: Role, withinMs: number, armed: Armed, meanwhile: () => Promise<void>): Promise<boolean> {
     const watched = role === "worker" ? this.#workers : [this.#coordinator];
     for (const end = performance.now() + withinMs; performance.now() < end; await sleep(LOOK_EVERY_MS)) {
-      const dead = watched.find(({ child }) => child.signalCode === "SIGKILL");
+      const dead = watched.find(hasKilledItself);
       if (dead !== undefined) {
         await dead.ended;
         this.#replace(dead, armed);
@@ -153,6 +163,10 @@ export class KillCluster implements AsyncDisposable {
     const args = ["worker", "--coordinator", `127.0.0.1:${this.#port}`, "--slots", "1"];
     this.#workers.push(new Process(args, { cwd: this.folder, env: environment(armed) }));
   }
+}
+
+function hasKilledItself({ child }: Process): boolean {
+  return child.signalCode === "SIGKILL";
 }
 
 function coordinatorProcess(folder: string, port: number, armed: Armed): Process {
