@@ -1,7 +1,9 @@
 /** Streams that begin and end in memory: for tests, examples and small answers. */
 
+import { type Change, isUpsert } from "../core/changelog.ts";
+import { encodeKey, type Key } from "../core/key.ts";
 import type { Gate, Push } from "../core/operator.ts";
-import type { CollectedMark, Sink, SinkContext, SinkWriter } from "../core/sink.ts";
+import type { CollectedMark, Sink, SinkContext, SinkWriter, UpsertSink } from "../core/sink.ts";
 import type { ReadStep, Source, SourceReader } from "../core/source.ts";
 import { NO_TIMESTAMP } from "../core/time.ts";
 import { type IndexRange, rangesInOrder } from "./splits.ts";
@@ -69,6 +71,23 @@ export function collectTo<T = unknown>(name: string): Sink<T> {
   return Object.freeze<Sink<T>>({ name, writer: (context) => new CollectWriter<T>(context) });
 }
 
+export interface CollectTableOptions<T> {
+  /** Which row it is. */
+  readonly key: (row: T) => Key;
+}
+
+/**
+ * Gathers a changelog for the program that runs the job, which makes the table of it: `materialise(handle.collect(name), key)`.
+ * All changes of a key come by one subtask, in order, and of those between two hand-overs only the last one: the row as
+ * it is, or its deletion. Meant for tests and small tables: what was handed over is held in memory.
+ */
+export function collectTable<T>(name: string, { key }: CollectTableOptions<T>): UpsertSink<T> {
+  const select = ({ value }: Change<T>): Key => key(value);
+  const upsertKey = Object.freeze({ select, fields: undefined });
+  const writer = (context: SinkContext): SinkWriter<Change<T>> => new TableCollector<T>(context, select);
+  return Object.freeze<UpsertSink<T>>({ name, upsertKey, writer });
+}
+
 /** Rows that a restart takes back need no second phase: what is prepared says which these are. */
 class CollectWriter<T> implements SinkWriter<T> {
   readonly #context: SinkContext;
@@ -95,6 +114,40 @@ class CollectWriter<T> implements SinkWriter<T> {
     await this.flush();
     const { subtask, attempt } = this.#context;
     return { kind: "millrace.collected", subtask, attempt, rows: this.#handedOver };
+  }
+
+  commit(): void {}
+}
+
+/** Holds the last change of each key until rows are handed over. */
+class TableCollector<T> implements SinkWriter<Change<T>> {
+  readonly #rows: CollectWriter<Change<T>>;
+  readonly #operator: string;
+  readonly #keyOf: (change: Change<T>) => Key;
+  readonly #latest = new Map<string, Change<T>>();
+
+  constructor(context: SinkContext, keyOf: (change: Change<T>) => Key) {
+    this.#rows = new CollectWriter(context);
+    this.#operator = context.operator;
+    this.#keyOf = keyOf;
+  }
+
+  write(change: Change<T>): void | Promise<void> {
+    if (!isUpsert(change)) return;
+    this.#latest.set(encodeKey(this.#keyOf(change), this.#operator), change);
+    if (this.#latest.size >= COLLECT_ROWS) return this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const changes = [...this.#latest.values()];
+    this.#latest.clear();
+    for (const change of changes) await this.#rows.write(change);
+    await this.#rows.flush();
+  }
+
+  async prepare(): Promise<CollectedMark> {
+    await this.flush();
+    return await this.#rows.prepare();
   }
 
   commit(): void {}

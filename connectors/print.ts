@@ -1,6 +1,7 @@
 /** A sink for the eyes. */
 
 import { inspect } from "node:util";
+import { type Change, shortKind } from "../core/changelog.ts";
 import { MillraceError } from "../core/errors.ts";
 import type { Sink, SinkContext, SinkWriter, TextOutput } from "../core/sink.ts";
 import { jsonText } from "./json-text.ts";
@@ -36,15 +37,32 @@ export function print<T = unknown>(options: PrintOptions = {}): Sink<T> {
       `print writes to "stdout", "stderr" or a stream, got ${JSON.stringify(stream)}`,
     );
   }
-  return Object.freeze<Sink<T>>({ name: "print", writer: (context) => new PrintWriter<T>(options, context) });
+  return Object.freeze<Sink<T>>({
+    name: "print",
+    writer: (context) => new PrintWriter<T>(options, context, "records"),
+  });
+}
+
+/**
+ * Prints each change of a changelog on a line, behind its mark: `+I` where a row is new, `-U` and `+U` where one is replaced, as
+ * it was and as it is, `-D` where one is deleted. Everything else is as with `print`.
+ */
+export function printChanges<T = unknown>(options: PrintOptions = {}): Sink<Change<T>> {
+  print(options); // refuses what it does not know
+  return Object.freeze<Sink<Change<T>>>({
+    name: "printChanges",
+    writer: (context) => new PrintWriter<Change<T>>(options, context, "changes"),
+  });
 }
 
 class PrintWriter<T> implements SinkWriter<T> {
   readonly #output: TextOutput;
   readonly #prefix: string;
+  readonly #ofChanges: boolean;
   #lines: string[] = [];
 
-  constructor({ prefix, stream = "stdout" }: PrintOptions, context: SinkContext) {
+  constructor({ prefix, stream = "stdout" }: PrintOptions, context: SinkContext, of: "records" | "changes") {
+    this.#ofChanges = of === "changes";
     const { subtask, parallelism } = context;
     this.#output = typeof stream === "string" ? context.standardStream(stream) : outputTo(stream);
     const parts = [prefix, parallelism > 1 ? String(subtask) : undefined].filter((part) => part !== undefined);
@@ -67,6 +85,12 @@ class PrintWriter<T> implements SinkWriter<T> {
   }
 
   #lineOf(value: T): string {
+    if (!this.#ofChanges) return this.#textOf(value);
+    const change = value as Change<unknown>; // as the sink's type says
+    return `${shortKind(change.kind)} ${this.#textOf(change.value)}`;
+  }
+
+  #textOf(value: unknown): string {
     if (typeof value === "string") return value;
     if (!this.#output.terminal) return jsonText(value);
     return inspect(value, { breakLength: Number.POSITIVE_INFINITY, compact: true, depth: 6 });

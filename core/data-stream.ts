@@ -42,6 +42,7 @@ import {
   keptType,
   keySelector,
   type MapBatchesOptions,
+  type SinkCallOptions,
   sinkOptions,
   type TransformOptions,
   type TupleOf,
@@ -233,10 +234,15 @@ export class DataStream<out T> {
     return this.partitioned({ kind: "custom", choose });
   }
 
-  /** Writes the stream to a sink. A stream may have several. */
-  to(sink: Sink<T>, options: OperatorOptions = {}): void {
+  /**
+   * Writes the stream to a sink. A stream may have several. A changelog goes into sinks that keep a table; one that only
+   * appends refuses it, unless its changes are wanted as records.
+   */
+  to(sink: Sink<T>, options: SinkCallOptions = {}): void {
+    const { changesAsRecords = false, ...named } = options;
     const inputs = inputsOfSink(this.origins, sink.upsertKey);
-    this.append({ kind: "sink", sink }, sinkOptions(sink, options), { inputs });
+    const spec = { kind: "sink", sink, ...(changesAsRecords && { changesAsRecords }) } as const;
+    this.append(spec, sinkOptions(sink, named), { inputs });
   }
 
   /**

@@ -20,6 +20,7 @@ interface ErrorCodeEntry {
 
 /** The registry: code → who must act, whether a retry helps, and what it means in one line. */
 export const errorCodes = {
+  APPEND_ONLY_SINK: user("A changelog goes into a sink that only appends."),
   BAD_DURATION: user('A duration is not of the form "5s" or { seconds: 5 }.'),
   BAD_JOB_MODULE: user("The module does not default-export a job made by defineJob."),
   BAD_OPTION: user("An option has a value outside of what it accepts."),

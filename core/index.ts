@@ -126,7 +126,14 @@ export {
   withTtl,
 } from "./state.ts";
 export type { ByteSize, StateOptions } from "./state-options.ts";
-export type { KeptOptions, KeyOptions, MapBatchesOptions, TransformOptions, WindowOptions } from "./stream-options.ts";
+export type {
+  KeptOptions,
+  KeyOptions,
+  MapBatchesOptions,
+  SinkCallOptions,
+  TransformOptions,
+  WindowOptions,
+} from "./stream-options.ts";
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
 export { type Clock, type Duration, END_OF_TIME, NO_TIMESTAMP } from "./time.ts";
 export type { Score, ScoreOf, TopNOptions } from "./top-n.ts";

@@ -108,7 +108,12 @@ export type OperatorSpec =
   | LookupSpec
   | { readonly kind: "mapBatches"; readonly fn: BatchFunction }
   | { readonly kind: "custom"; readonly factory: OperatorFactory<any, any>; readonly keyed: boolean }
-  | { readonly kind: "sink"; readonly sink: Sink<any> };
+  | {
+      readonly kind: "sink";
+      readonly sink: Sink<any>;
+      /** Whether the program wants the changes of a changelog as records. */
+      readonly changesAsRecords?: boolean;
+    };
 // biome-ignore-end lint/suspicious/noExplicitAny: see above
 
 /** Where an edge begins: a node's main output, or one of its side outputs. */

@@ -25,6 +25,8 @@ export interface Sink<T> {
   readonly timeout?: Duration;
   /** Of an upsert sink: see `UpsertSink`. */
   readonly upsertKey?: KeySelector<never>;
+  /** Whether it puts each record behind the others and takes nothing back, so that a changelog makes no sense there. */
+  readonly appendOnly?: boolean;
   writer(context: SinkContext): SinkWriter<T>;
 }
 

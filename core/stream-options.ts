@@ -47,6 +47,11 @@ export interface KeyOptions {
   readonly type?: ValueSchema<Key>;
 }
 
+export interface SinkCallOptions extends OperatorOptions {
+  /** Whether changes are records of their own to a sink that only appends: `{ kind, value }`, one after the other. */
+  readonly changesAsRecords?: boolean;
+}
+
 /** Of operators that keep one value for each key. */
 export interface KeptOptions<A> extends OperatorOptions {
   /** What is kept; so that it can be converted when a later version of the program keeps something else. */

@@ -15,6 +15,7 @@ import { MillraceError } from "../../core/errors.ts";
 import type { SinkContext, SinkWriter } from "../../core/sink.ts";
 import { jsonText } from "../json-text.ts";
 import { OUTPUT_BUFFER_CHARS } from "./limits.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 /** What the checkpoint keeps of a part: names in the folder. */
 interface PreparedFile {
@@ -134,14 +135,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** A new name survives a loss of power when its folder is synced. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -37,12 +37,14 @@ export function toJsonl<T = unknown>(path: string, { exactlyOnce = false }: ToJs
   if (exactlyOnce) {
     return Object.freeze<Sink<T>>({
       name: `jsonl:${path}`,
+      appendOnly: true,
       writer: (context) => new JsonlPartsWriter<T>(resolve(context.workingDirectory, path), context),
     });
   }
   return Object.freeze<Sink<T>>({
     name: `jsonl:${path}`,
     parallelism: 1,
+    appendOnly: true,
     writer: ({ workingDirectory }) => new JsonlWriter<T>(resolve(workingDirectory, path)),
   });
 }

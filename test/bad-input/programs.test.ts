@@ -5,11 +5,13 @@ import type { StreamNode } from "../../core/node.ts";
 import { validateGraph } from "../../core/stream-graph.ts";
 import {
   collectTo,
+  counting,
   type DataStream,
   defineJob,
   type Environment,
   fromArray,
   type Job,
+  toJsonl,
   valueState,
 } from "../../index.ts";
 import { runInThread } from "../../runtime/testing/index.ts";
@@ -32,6 +34,18 @@ describe("the graph", () => {
       },
       "UNFINISHED_STREAM",
       /"forgotten" in job "bad" goes nowhere; end it with \.to\(sink\) or remove/,
+    ],
+    [
+      "with a changelog into a sink that only appends",
+      (env) =>
+        env
+          .from(fromArray([1, 2]))
+          .keyBy((n) => n)
+          .aggregate("totals", counting(), { emit: "changes" })
+          .filter(({ value }) => value.value > 0)
+          .to(toJsonl("out.jsonl")),
+      "APPEND_ONLY_SINK",
+      /"totals" gives a changelog, and the sink "jsonl:out.jsonl" would only append it.*toJsonlTable.*changesAsRecords: true/,
     ],
     [
       "with one name for two operators",

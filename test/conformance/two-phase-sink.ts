@@ -5,6 +5,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { OperatorState, OperatorStateMode } from "../../core/operator.ts";
 import type { PreparedPart, RestoredSink, Sink, SinkWriter } from "../../core/sink.ts";
 import { NO_TIMESTAMP } from "../../core/time.ts";
 import { fakeContext } from "../connectors/fake-context.ts";
@@ -85,6 +86,9 @@ class TwoPhaseRun {
   #writers: SinkWriter<number>[] = [];
   #parts: PreparedPart[] = [];
   #restored: RestoredSink | undefined;
+  /** What writers keep over a restart, as it is now, and as it was at the last complete checkpoint. */
+  #reads: (readonly [name: string, read: () => readonly unknown[]])[] = [];
+  #lists: ReadonlyMap<string, readonly unknown[]> = new Map();
   #attempt = 0;
   #checkpoint = 0;
   #next = 0;
@@ -126,24 +130,46 @@ class TwoPhaseRun {
     for (const writer of this.#writers) await writer.close?.();
   }
 
-  async #open(writers: number): Promise<void> {
+  async #open(asked: number): Promise<void> {
     this.#attempt++;
+    this.#reads = [];
     const restored = this.#restored;
-    const open = Array.from({ length: writers }, (_, at) => opened(this.#sink, at, writers, this.#attempt, restored));
+    const writers = this.#sink.parallelism ?? asked;
+    const open = Array.from({ length: writers }, (_, at) =>
+      opened(this.#sink, at, writers, this.#attempt, restored, this.#operatorState(at, writers)),
+    );
     this.#writers = await Promise.all(open);
     for (const [at, part] of (restored?.parts ?? []).entries())
       await this.#writers[at % writers]?.commit?.(part.checkpoint, part.prepared);
     this.#parts = [];
   }
 
+  #operatorState(at: number, writers: number): OperatorState {
+    return {
+      list: <T>(name: string, mode: OperatorStateMode, read: () => readonly T[]) => {
+        this.#reads.push([name, read]);
+        const all = structuredClone(this.#lists.get(name) ?? []) as readonly T[];
+        return mode === "replicated" ? all : all.filter((_, element) => element % writers === at);
+      },
+    };
+  }
+
+  /** As a job does, before the writers prepare. */
+  #readLists(): ReadonlyMap<string, readonly unknown[]> {
+    const byName = Map.groupBy(this.#reads, ([name]) => name);
+    return structuredClone(new Map([...byName].map(([name, reads]) => [name, reads.flatMap(([, read]) => read())])));
+  }
+
   async #takeCheckpoint(outcome: "lost" | "complete" | "complete, then crash"): Promise<void> {
     const checkpoint = ++this.#checkpoint;
+    const lists = this.#readLists();
     for (const writer of this.#writers) {
       const prepared = structuredClone(await writer.prepare?.(checkpoint));
       if (prepared !== undefined) this.#parts.push({ checkpoint, prepared });
     }
     if (outcome === "lost") return;
     this.#restored = { checkpoint, parts: this.#parts };
+    this.#lists = lists;
     this.saved = [...this.saved, ...this.#unsaved];
     this.#unsaved = [];
     if (outcome === "complete, then crash") return await this.crash(this.#writers.length);
@@ -159,10 +185,17 @@ async function opened(
   parallelism: number,
   attempt: number,
   restored: RestoredSink | undefined,
+  operatorState?: OperatorState,
 ): Promise<SinkWriter<number>> {
   const clone = structuredClone(restored);
   const writer = sink.writer(
-    fakeContext({ subtask, parallelism, attempt, ...(clone === undefined ? {} : { restored: clone }) }),
+    fakeContext({
+      subtask,
+      parallelism,
+      attempt,
+      ...(clone === undefined ? {} : { restored: clone }),
+      ...(operatorState && { operatorState }),
+    }),
   );
   await writer.open?.();
   return writer;

@@ -1,5 +1,6 @@
 /** The context that a source or sink gets, with everything that it reports kept for the test to look at. */
 
+import type { OperatorState } from "../../core/operator.ts";
 import type { RestoredSink, SinkContext } from "../../core/sink.ts";
 import type { SourceContext } from "../../core/source.ts";
 
@@ -37,6 +38,8 @@ export interface FakeContextOptions {
   readonly checkpointing?: boolean;
   readonly restored?: RestoredSink;
   readonly lineage?: string;
+  /** Default: what is kept over a restart is lost. */
+  readonly operatorState?: OperatorState;
   /** Is told of each step that a writer says it has reached. */
   readonly reached?: (step: string) => void;
   /** What `collect` returns. */
@@ -78,7 +81,7 @@ export function fakeContext(options: FakeContextOptions = {}): SourceContext & S
     },
     log: { log: (level, message, fields) => void reported.logs.push({ level, message, fields }) },
     side: (tag, value) => void reported.side.push({ tag: tag.name, value }),
-    operatorState: { list: () => [] },
+    operatorState: options.operatorState ?? { list: () => [] },
     checkpointing: options.checkpointing ?? false,
     parts: {
       replace: (names) => void reported.parts.push([...names]),

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type PrintOptions, type PrintStream, print } from "../../connectors/print.ts";
+import { type PrintOptions, type PrintStream, print, printChanges } from "../../connectors/print.ts";
+import { deleted, inserted, updatedFrom, updatedTo } from "../../index.ts";
 import { sinkConformance } from "../conformance/sink.ts";
 import { fakeContext } from "./fake-context.ts";
 
@@ -108,4 +109,12 @@ test("what was printed has left the thread when the writer is closed", async () 
   expect(closed).toBe(false);
   left.resolve();
   await closing;
+});
+
+test("changes are printed behind their marks", async () => {
+  const screen = new Screen(false);
+  const writer = printChanges<string>({ stream: screen, prefix: "table" }).writer(fakeContext());
+  for (const change of [inserted("a"), updatedFrom("a"), updatedTo("b"), deleted("b")]) await writer.write(change, 0);
+  await writer.flush?.();
+  expect(screen.text).toBe("table> +I a\ntable> -U a\ntable> +U b\ntable> -D b\n");
 });

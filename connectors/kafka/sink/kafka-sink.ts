@@ -22,6 +22,7 @@ export function toKafka<T = unknown>(options: KafkaSinkOptions<T>): Sink<T> {
   return Object.freeze<Sink<T>>({
     name: options.name ?? `kafka:${typeof topic === "string" ? topic : "by record"}`,
     timeout: { milliseconds: SINK_STEP_MS },
+    appendOnly: true,
     writer: (context) =>
       settings.guarantee === "exactly-once"
         ? new TransactionalWriter<T>(settings, context, brokersOf(settings.connection))

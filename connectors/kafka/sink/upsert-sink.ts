@@ -36,7 +36,8 @@ export function toKafkaUpserts<T>(options: KafkaUpsertOptions<T>): UpsertSink<T>
       partition: (change: Change<T>, partitions: number) => partition(change.value, partitions),
     }),
   });
-  return Object.freeze<UpsertSink<T>>({ ...sink, upsertKey: keySelector<Change<T>>((change) => key(change.value)) });
+  const upsertKey = keySelector<Change<T>>((change) => key(change.value));
+  return Object.freeze<UpsertSink<T>>({ ...sink, appendOnly: false, upsertKey });
 }
 
 function changesBy<T>(value: EncodeOption<T>): EncodeOption<Change<T>> {
