@@ -62,18 +62,17 @@ export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHan
     callAfter: systemCallAfter,
     state: spilling?.state,
   };
-  const openSlots = (): AttemptSlots => openPool(job, options, plan.executionGraph.slots, log);
-  const { checkpoints } = options;
-  const from = async () => (options.from === undefined ? undefined : await savepointFor(plan, options.from));
-  const { local, end } =
-    checkpoints === undefined
-      ? await onSlots(openSlots, common, await from())
-      : await restarting(job, checkpoints, common, openSlots, from);
+  const ahead = new SlotsAhead(() => openPool(job, options, plan.executionGraph.slots, log));
+  const { local, end } = await embedded(job, options, common, ahead).catch(async (error: unknown) => {
+    await ahead.close();
+    throw error;
+  });
   const cancel = (): void => local.cancel();
   options.signal?.addEventListener("abort", cancel, { once: true });
   const result = local
     .run()
     .finally(end)
+    .finally(() => ahead.close())
     .finally(() => spilling?.folder.close())
     .then(metrics)
     .finally(() => options.signal?.removeEventListener("abort", cancel));
@@ -81,10 +80,44 @@ export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHan
   return { jobId, result, metrics, collect: <T>(name: string) => local.collected(name) as readonly T[], cancel };
 }
 
+/** The slots of the first attempt, whose threads start while all else is got ready; and then those of each other one. */
+class SlotsAhead {
+  readonly #open: () => AttemptSlots;
+  #ready: AttemptSlots | undefined;
+
+  constructor(open: () => AttemptSlots) {
+    this.#open = open;
+    this.#ready = open();
+  }
+
+  take(): AttemptSlots {
+    const slots = this.#ready ?? this.#open();
+    this.#ready = undefined;
+    return slots;
+  }
+
+  /** Ends those that nobody has taken. */
+  async close(): Promise<void> {
+    const slots = this.#ready;
+    this.#ready = undefined;
+    await slots?.close();
+  }
+}
+
+async function embedded(job: Job, options: RunOptions, common: Common, ahead: SlotsAhead): Promise<EmbeddedJob> {
+  const { checkpoints, from: savepoint } = options;
+  const openSlots = (): AttemptSlots => ahead.take();
+  const from = async () => (savepoint === undefined ? undefined : await savepointFor(common.plan, savepoint));
+  return checkpoints === undefined
+    ? await onSlots(openSlots, common, await from())
+    : await restarting(job, checkpoints, common, openSlots, from);
+}
+
 function openPool(job: Job, { slotHeapMb }: RunOptions, slots: number, log: Log): AttemptSlots {
   const pool = new SlotPool({
     slots,
     slotHeapMb,
+    loadsAhead: { module: job.module },
     onStrayError: (error) =>
       log("error", "an error in a thread whose slot had ended", { job: job.name, error: error.message }),
   });

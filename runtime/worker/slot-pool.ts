@@ -27,18 +27,21 @@ export interface SlotPoolOptions {
   readonly slots: number;
   /** How large the JavaScript heap of a slot may grow; absent: as Node decides. */
   readonly slotHeapMb?: number | undefined;
-  /** Whether its threads load what bundled programs need as soon as they start. Default: with their task. */
-  readonly loadsAhead?: boolean;
+  /** What its threads load as soon as they start. Absent: all with their task. */
+  readonly loadsAhead?: LoadsAhead;
   /** What its threads have as environment; absent: the process's. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Gets the error of a thread whose slot has ended already. */
   readonly onStrayError: (error: Error) => void;
 }
 
+/** What bundled programs need, or the module of the job that will be run. */
+export type LoadsAhead = "for-bundles" | { readonly module: string };
+
 /** What the pool's threads know of themselves. */
 export interface ThreadData {
   readonly millraceSlot: true;
-  readonly loadsAhead: boolean;
+  readonly loadsAhead: LoadsAhead | undefined;
 }
 
 /** @throws BAD_JOB_MODULE in a slot's thread: there a job's module is imported to be run, not to run the job again. */
@@ -58,7 +61,7 @@ export class SlotPool {
   /** Resolves for each thread when it is gone: a killed one leaves the pool before. */
   readonly #gone = new Map<Worker, Promise<unknown>>();
 
-  constructor({ slots, slotHeapMb, loadsAhead = false, env, onStrayError }: SlotPoolOptions) {
+  constructor({ slots, slotHeapMb, loadsAhead, env, onStrayError }: SlotPoolOptions) {
     setSlotFlags();
     const data: ThreadData = { millraceSlot: true, loadsAhead };
     this.#pool = new Piscina<SlotTask, void>({

@@ -89,7 +89,7 @@ export class SlotThreads {
       pool: new Pool({
         slots: 1,
         slotHeapMb,
-        loadsAhead: true,
+        loadsAhead: "for-bundles",
         env: this.#options.env,
         onStrayError: (error) => thread.onStrayError(error),
       }),
