@@ -41,6 +41,7 @@ for (const end = Date.now() + DRAINED_WITHIN_MS; latencies.length <= sent.count 
 sent.done = true;
 await reading;
 report(running);
+await running?.[Symbol.asyncDispose](); // which an exit leaves out
 process.exit(0);
 
 async function started(): Promise<RunningPeer | undefined> {

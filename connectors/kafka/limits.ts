@@ -31,6 +31,12 @@ export const RETRY_MS_MAX = 1_000;
 /** How long a broker waits for records to come before it answers that there are none. */
 export const FETCH_WAIT_MS = 500;
 
+/**
+ * The same while records of other partitions wait here, or a partition is to be asked for again: that one would have to wait
+ * until the broker has answered, as it gets one request at a time.
+ */
+export const FETCH_SHORT_WAIT_MS = 20;
+
 /** Bytes of one fetch: enough for full speed, and few enough that some of them may wait in memory. */
 export const FETCH_BYTES = 16 * 1024 * 1024;
 

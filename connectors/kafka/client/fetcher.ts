@@ -4,7 +4,8 @@
  *
  * A partition is asked for again when its last fetch was taken, so the next one comes while that is being read, and at most
  * one fetch of each partition waits in memory. A partition that nobody takes from is not asked for: that is the
- * backpressure. `pause` does the same on purpose.
+ * backpressure. `pause` does the same on purpose. A request that leaves out partitions of which something waits is a short
+ * one, so that these are not held up by quiet ones when they were taken.
  *
  *   idle ──asked──► asked ──records──► ready ──taken──► idle
  *                     ├──none, or a failure that passes──► idle, after a pause
@@ -16,6 +17,7 @@ import { RecordSet } from "../codec/record-set.ts";
 import {
   FETCH_BYTES,
   FETCH_PARTITION_BYTES,
+  FETCH_SHORT_WAIT_MS,
   FETCH_WAIT_MS,
   RETRY_MS_MAX,
   RETRY_MS_MIN,
@@ -164,15 +166,22 @@ export class Fetcher {
     const due = idle.filter(({ notBefore }) => notBefore <= now);
     this.#askLater(Math.min(...idle.filter((each) => !due.includes(each)).map(({ notBefore }) => notBefore)) - now);
     for (const each of due) each.state = "asked";
+    const waitMs = this.#waitMs();
     const led = await Promise.all(due.map((each) => this.#leaderOf(each)));
     const byNode = Map.groupBy(
       led.flatMap((each) => each ?? []),
       ({ leader }) => leader.node,
     );
     for (const [node, partitions] of byNode) {
-      if (!this.#asked.has(node)) this.#fetch(node, partitions).catch((cause: unknown) => this.#fail(cause));
+      if (!this.#asked.has(node)) this.#fetch(node, partitions, waitMs).catch((cause: unknown) => this.#fail(cause));
       else for (const { of } of partitions) of.state = "idle"; // taken along when that leader has answered
     }
+  }
+
+  #waitMs(): number {
+    for (const { state, paused } of this.#followed.values())
+      if (state !== "asked" && !paused) return Math.min(FETCH_SHORT_WAIT_MS, this.#options.waitMs);
+    return this.#options.waitMs;
   }
 
   async #leaderOf(of: Followed): Promise<{ of: Followed; leader: Leader } | undefined> {
@@ -184,11 +193,15 @@ export class Fetcher {
     }
   }
 
-  async #fetch(node: number, partitions: readonly { of: Followed; leader: Leader }[]): Promise<void> {
+  async #fetch(
+    node: number,
+    partitions: readonly { of: Followed; leader: Leader }[],
+    waitMs: number,
+  ): Promise<void> {
     this.#asked.add(node);
     try {
       const positions = partitions.map(({ of, leader }) => ({ ...of, leaderEpoch: leader.epoch }));
-      const request = fetchRecords(positions, this.#options);
+      const request = fetchRecords(positions, { ...this.#options, waitMs });
       const answer = accepted(await this.#client.toNode(node, request), request);
       const share = this.#shared();
       for (const fetched of answer.partitions) this.#take(fetched, partitions, share);

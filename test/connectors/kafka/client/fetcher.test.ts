@@ -47,9 +47,11 @@ interface Asked {
   readonly offset: number;
 }
 
-/** What a request to fetch asks for. */
-function askedIn(from: Reader): Asked[] {
-  for (let field = 0; field < 4; field++) from.int32();
+/** What a request to fetch asks for, and how long the broker may wait. */
+function askedIn(from: Reader): { readonly waitMs: number; readonly partitions: Asked[] } {
+  from.int32();
+  const waitMs = from.int32();
+  for (let field = 0; field < 2; field++) from.int32();
   from.int8();
   from.int32();
   from.int32();
@@ -68,7 +70,7 @@ function askedIn(from: Reader): Asked[] {
     from.end();
     return partitions;
   });
-  return topics.flat();
+  return { waitMs, partitions: topics.flat() };
 }
 
 async function take(fetcher: Fetcher): Promise<{ partition: number; values: string[]; next: number }> {
@@ -91,6 +93,8 @@ interface Bench extends AsyncDisposable {
   readonly fetcher: Fetcher;
   /** What each request asked for. */
   readonly asked: Asked[][];
+  /** How long each may wait. */
+  readonly waits: number[];
   readonly broker: FakeBroker;
   /** Answers whose memory was given back. */
   readonly released: Buffer[];
@@ -102,10 +106,12 @@ async function onBroker(
   options: FetcherOptions = {},
 ): Promise<Bench> {
   const asked: Asked[][] = [];
+  const waits: number[] = [];
   const broker = await new FakeBroker(({ body }) => {
-    const request = askedIn(body);
-    asked.push(request);
-    return answer(request, asked.length - 1);
+    const { waitMs, partitions } = askedIn(body);
+    asked.push(partitions);
+    waits.push(waitMs);
+    return answer(partitions, asked.length - 1);
   }).listen();
   const released: Buffer[] = [];
   const client = new KafkaClient({ brokers: broker.address });
@@ -115,6 +121,7 @@ async function onBroker(
     fetcher,
     released,
     asked,
+    waits,
     broker,
     async [Symbol.asyncDispose]() {
       fetcher.close();
@@ -171,6 +178,23 @@ describe("a fetcher", () => {
     await expect.poll(() => bench.asked).toEqual([[{ partition: 0, offset: 0 }], [{ partition: 1, offset: 0 }]]);
     await take(bench.fetcher);
     await expect.poll(() => bench.asked.slice(2)).toEqual([[{ partition: 0, offset: 2 }]]);
+  });
+
+  test("has the broker wait long only if nothing else waits to be asked for", async () => {
+    await using bench = await onBroker((asked) =>
+      fetched(...asked.map(({ partition, offset }) => ({ partition, ...(offset < 2 && { records: two(offset) }) }))),
+    );
+    bench.fetcher.follow(first, 0);
+    await bench.fetcher.wait();
+    bench.fetcher.follow(second, 5);
+    await expect.poll(() => bench.asked.length).toBeGreaterThan(2);
+    await take(bench.fetcher);
+    await expect.poll(() => bench.asked.at(-1)).toHaveLength(2);
+    const waits = bench.asked.map((asked, turn) => {
+      const all = turn === 0 || asked.length === 2;
+      return `${all ? "all" : "the second alone"}: ${bench.waits[turn]}`;
+    });
+    expect(new Set(waits)).toEqual(new Set(["all: 500", "the second alone: 20"]));
   });
 
   test("asks again for what was empty", async () => {
