@@ -42,6 +42,8 @@ export interface Combining {
   readonly clear: (into: StatePane, places: number) => void;
   /** Adds the first `count` slots of a pane to their places in another one. */
   readonly add: (into: StatePane, from: StatePane, places: Int32Array, count: number) => void;
+  /** Takes them away again, to the last bit; absent where that cannot be. */
+  readonly subtract?: (from: StatePane, pane: StatePane, places: Int32Array, count: number) => void;
   /** A column that is above zero exactly where something has been added; -1: there is none. */
   readonly presence: number;
 }
@@ -159,8 +161,20 @@ function combiningColumns(columns: readonly AggregateColumn<unknown>[]): Combini
         else pickSlots(op, to, from.numbers[c] as Float64Array, places, count);
       });
     },
+    // Sums of fractions would not come out as they were, and of the least one does not know the second least.
+    ...(columns.every(({ op }) => op === "count") ? { subtract: subtractColumns } : {}),
     presence: columns.findIndex(({ op }) => op === "count"),
   };
+}
+
+function subtractColumns(from: StatePane, pane: StatePane, places: Int32Array, count: number): void {
+  from.numbers.forEach((numbers, c) => {
+    const taken = pane.numbers[c] as Float64Array;
+    for (let slot = 0; slot < count; slot++) {
+      const place = places[slot] as number;
+      numbers[place] = (numbers[place] as number) - (taken[slot] as number);
+    }
+  });
 }
 
 function addSlots(to: Float64Array, from: Float64Array, places: Int32Array, count: number): void {

@@ -6,12 +6,14 @@
  * once, many keys at a time, and kept. Firing then adds numbers to numbers by their places.
  *
  *   pane's slots:     0   1   2          places:   0   1   2   3      the law: a place holds the combination of the
- *   places of them:   2   0   3    ──►   columns:  …   …   …   …      window's panes, and `isIn` says whether any has it
+ *   places of them:   2   0   3    ──►   columns:  …   …   …   …      window's panes, and `present` says whether any has it
+ *
+ * Of counts, the next window is the last one without the panes that it has left behind, and with those that it has come to:
+ * two panes where it has ten. Whoever changes a pane that has been part of a window says so, and all are added anew.
  *
  * Keys that no pane has any more keep their places until they are the larger part; then all are given out anew.
  */
 
-import type { Key } from "../../core/key.ts";
 import { KeyBatch } from "../../core/key-batch.ts";
 import type { KeyedStateBackend, StatePane, TableDescriptor } from "../../core/state-backend.ts";
 import type { Combining } from "./accumulators.ts";
@@ -36,6 +38,8 @@ export class CombinedPanes {
   #placesOf = new Map<StatePane, PanePlaces>();
   /** By place, where no column tells: 1 if it is in the window. */
   #present = new Uint8Array(PLACES_MIN);
+  /** The panes that the columns are the sum of, as long as one may go on from there. */
+  #summed: readonly StatePane[] = [];
   readonly #keys = new KeyBatch(KEYS_AT_ONCE);
   readonly #found = new Int32Array(KEYS_AT_ONCE);
 
@@ -48,15 +52,43 @@ export class CombinedPanes {
 
   /** Puts the panes of the next window together. */
   combine(panes: readonly StatePane[]): void {
-    this.#forget(panes);
+    this.#clearAway(panes);
+    if (!this.#moveOn(panes)) this.#combineAll(panes);
+    this.#summed = this.#combining.subtract === undefined ? [] : panes;
+    for (const pane of this.#placesOf.keys()) if (!panes.includes(pane)) this.#placesOf.delete(pane);
+  }
+
+  /** A pane that may be part of the columns is going to be changed. */
+  paneChanged(): void {
+    this.#summed = [];
+  }
+
+  #combineAll(panes: readonly StatePane[]): void {
     for (const pane of panes) this.#lookUp(pane);
     const { size } = this.#combined;
     this.#combining.clear(this.#combined, size);
-    for (const pane of panes) {
-      const { places, count } = this.#lookUp(pane);
-      this.#combining.add(this.#combined, pane, places, count);
-    }
+    for (const pane of panes) this.#add(pane);
     if (this.#combining.presence < 0) this.#markPresent(panes, size);
+  }
+
+  /** From the last window to this one, where that is less than all of its panes; else false. */
+  #moveOn(panes: readonly StatePane[]): boolean {
+    const { subtract } = this.#combining;
+    if (subtract === undefined) return false;
+    const left = this.#summed.filter((pane) => !panes.includes(pane));
+    const come = panes.filter((pane) => !this.#summed.includes(pane));
+    if (left.length + come.length >= panes.length) return false;
+    for (const pane of left) {
+      const { places, count } = this.#lookUp(pane);
+      subtract(this.#combined, pane, places, count);
+    }
+    for (const pane of come) this.#add(pane);
+    return true;
+  }
+
+  #add(pane: StatePane): void {
+    const { places, count } = this.#lookUp(pane);
+    this.#combining.add(this.#combined, pane, places, count);
   }
 
   #markPresent(panes: readonly StatePane[], size: number): void {
@@ -74,14 +106,10 @@ export class CombinedPanes {
     return this.#combined.size;
   }
 
-  /** Whether the key of a place is in the window. */
-  isIn(place: number): boolean {
+  /** By place: above zero if its key is in the window. */
+  get present(): Float64Array | Uint8Array {
     const { presence } = this.#combining;
-    return presence < 0 ? this.#present[place] === 1 : (this.#combined.numbers[presence]?.[place] as number) > 0;
-  }
-
-  keyAt(place: number): Key {
-    return this.#combined.keyAt(place);
+    return presence < 0 ? this.#present : (this.#combined.numbers[presence] as Float64Array);
   }
 
   /** Where the columns are, by place. */
@@ -109,12 +137,12 @@ export class CombinedPanes {
     return known;
   }
 
-  /** Forgets panes that are no part of the window, and all places when most of them are of such panes alone. */
-  #forget(panes: readonly StatePane[]): void {
-    for (const pane of this.#placesOf.keys()) if (!panes.includes(pane)) this.#placesOf.delete(pane);
+  /** Forgets all places when most of them are of panes alone that are no part of the window. */
+  #clearAway(panes: readonly StatePane[]): void {
     const keysMax = panes.reduce((sum, pane) => sum + pane.size, 0);
     if (this.#combined.size <= Math.max(PLACES_MIN, 2 * keysMax)) return;
     this.#combined = this.#state.scratch(this.#table);
     this.#placesOf = new Map();
+    this.#summed = [];
   }
 }

@@ -115,6 +115,7 @@ export class WindowOperator implements Operator {
     // An array that is old by now would tell the garbage collector of every young record that it takes.
     if (this.#accumulators.readsValues || !keys.allInts) this.#values[at] = value;
     if (this.#paneFiresAt <= this.#watermark) {
+      this.#combined?.paneChanged();
       this.#addGathered();
       this.#fireAgain(this.#paneStart, this.#pane as StatePane, this.#slots[at] as number);
     } else if (keys.count === GATHERED_MAX) this.#addGathered();
@@ -290,13 +291,15 @@ export class WindowOperator implements Operator {
     firing.combined = true;
     const { gate, output } = this.#context;
     const { windowStart, windowEnd } = firing;
-    while (firing.slot < combined.places) {
+    const { places, present, pane } = combined;
+    const { resultAt } = this.#accumulators;
+    while (firing.slot < places) {
       if (gate.blocked) return false;
       const place = firing.slot++;
-      if (!combined.isIn(place)) continue;
-      const key = combined.keyAt(place);
+      if ((present[place] as number) === 0) continue;
+      const key = pane.keyAt(place);
       if (this.#fired.isUneven && this.#fired.of(key) >= windowEnd - 1) continue;
-      const value = this.#accumulators.resultAt(combined.pane, place);
+      const value = resultAt(pane, place);
       const result: WindowResult<unknown, unknown> = { key, windowStart, windowEnd, value };
       output.push(result, windowEnd - 1);
     }

@@ -8,7 +8,7 @@
  * changed always, and a capture takes it at once.
  */
 
-import { assert } from "../../core/assert.ts";
+import { AssertionFailure, assert } from "../../core/assert.ts";
 import type { Key } from "../../core/key.ts";
 import type { KeyBatch } from "../../core/key-batch.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
@@ -219,7 +219,8 @@ export class MemoryPane implements StatePane {
   }
 
   keyAt(slot: number): Key {
-    assert(slot >= 0 && slot < this.size, `slot ${slot} of a pane of ${this.size} entries`);
+    // Not by `assert`, whose message would be made each time: for each result of a window.
+    if (!(slot >= 0 && slot < this.size)) throw new AssertionFailure(`slot ${slot} of a pane of ${this.size} entries`);
     this.#lately?.read(slot);
     return this.#index.keyAt(slot);
   }

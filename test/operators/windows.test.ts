@@ -183,6 +183,14 @@ test("reduce combines the records of a window", async () => {
   ]);
 });
 
+test("a count goes on from the window before, though a pane of it has changed", async () => {
+  const { records } = await driveInEveryWay<Reading, WindowResult<string, number>>(
+    (input) => input.keyBy("key").window(sliding("5ms", "1ms")).aggregate("count", counting()),
+    [at(0), at(1), at(2), at(3), at(4), { watermark: 4 }, at(2), { watermark: 5 }, { watermark: 100 }],
+  );
+  expect(records.map(({ value }) => value)).toEqual([1, 2, 3, 4, 5, 5, 4, 2, 1]);
+});
+
 describe("results equal those of a plain reference", () => {
   const shapes = fc
     .record({
@@ -192,21 +200,29 @@ describe("results equal those of a plain reference", () => {
       allowedLatenessMs: fc.constantFrom(0, 0, 1, 7, 30),
     })
     .map(({ slideMs, times, ...rest }) => ({ sizeMs: Math.ceil(slideMs * times), slideMs, ...rest }));
-  const record = fc.tuple(
-    fc.record({ key: fc.constantFrom("a", "b", "c"), value: fc.integer({ min: 0, max: 9 }) }),
-    fc.integer({ min: -20, max: 60 }),
-  );
-  const watermark = fc.record({ rise: fc.nat(15) });
-  const streams = fc
-    .array(fc.oneof({ weight: 3, arbitrary: record }, { weight: 1, arbitrary: watermark }), { maxLength: 25 })
-    .map((elements) => {
-      let time = -25;
-      return [...elements, { rise: 1000 }].map((element): Step<Reading> => {
-        if (Array.isArray(element)) return element as [Reading, number];
-        time += (element as { rise: number }).rise;
-        return { watermark: time };
+  function streamsOf(
+    first: number,
+    last: number,
+    riseMax: number,
+    length: fc.ArrayConstraints,
+  ): fc.Arbitrary<Step<Reading>[]> {
+    const record = fc.tuple(
+      fc.record({ key: fc.constantFrom("a", "b", "c"), value: fc.integer({ min: 0, max: 9 }) }),
+      fc.integer({ min: first, max: last }),
+    );
+    const watermark = fc.record({ rise: fc.integer({ min: 1, max: riseMax }) });
+    return fc
+      .array(fc.oneof({ weight: 3, arbitrary: record }, { weight: 1, arbitrary: watermark }), length)
+      .map((elements) => {
+        let time = first - 5;
+        return [...elements, { rise: 1000 }].map((element): Step<Reading> => {
+          if (Array.isArray(element)) return element as [Reading, number];
+          time += (element as { rise: number }).rise;
+          return { watermark: time };
+        });
       });
-    });
+  }
+  const streams = streamsOf(-20, 60, 15, { maxLength: 25 });
 
   test("for any windows, streams and watermarks, driven in every way", async () => {
     await fc.assert(
@@ -227,6 +243,39 @@ describe("results equal those of a plain reference", () => {
         expect(seen.sort()).toEqual(referenceWindows(rising, shape).sort());
       }),
       { numRuns: 40 },
+    );
+  });
+
+  test("for counts, of which a window goes on from the one before", async () => {
+    const manyPanes = fc
+      .record({
+        slideMs: fc.integer({ min: 1, max: 6 }),
+        times: fc.integer({ min: 3, max: 8 }),
+        allowedLatenessMs: fc.constantFrom(0, 0, 7),
+      })
+      .map(({ slideMs, times, allowedLatenessMs }) => ({
+        ...{ sizeMs: slideMs * times, slideMs, offsetMs: 0, allowedLatenessMs },
+      }));
+    await fc.assert(
+      fc.asyncProperty(manyPanes, streamsOf(0, 20, 5, { maxLength: 24, size: "max" }), async (shape, steps) => {
+        const { sizeMs, slideMs, allowedLatenessMs } = shape;
+        const { records } = await driveInEveryWay<Reading, WindowResult<string, number>>(
+          (input) =>
+            input
+              .keyBy("key")
+              .window(sliding({ milliseconds: sizeMs }, { milliseconds: slideMs }), {
+                allowedLateness: { milliseconds: allowedLatenessMs },
+              })
+              .aggregate("count", counting()),
+          steps,
+          { keysInAnyOrder: true },
+        );
+        const expected = referenceWindows(steps, shape).filter((line) => !line.startsWith("late "));
+        expect(records.map((result) => describeResult({ ...result, value: String(result.value) })).sort()).toEqual(
+          expected.map((line) => line.replace(/[^ ]+$/, (values) => String(values.split(",").length))).sort(),
+        );
+      }),
+      { numRuns: 12 },
     );
   });
 

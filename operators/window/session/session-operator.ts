@@ -54,7 +54,7 @@ interface Aside {
 /** Sessions of a pane that are due, and the next of them to fire. */
 interface Firing {
   readonly held: SessionPane;
-  readonly sessions: readonly number[];
+  readonly sessions: ArrayLike<number>;
   next: number;
 }
 
