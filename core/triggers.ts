@@ -27,9 +27,12 @@ export function eventTimeTrigger(): Trigger<unknown, null> {
   });
 }
 
-/** Fires when the clock has passed the window's end. The default of windows over processing time. Remembers nothing. */
+/**
+ * Fires when the clock has come to the window's end: not in its last millisecond, in which records may still come. The default
+ * of windows over processing time. Remembers nothing.
+ */
 export function processingTimeTrigger(): Trigger<unknown, null> {
-  const ask = (context: TriggerContext): void => context.processingTimer(context.window.end - 1);
+  const ask = (context: TriggerContext): void => context.processingTimer(context.window.end);
   return Object.freeze({
     name: "processing time",
     create: () => null,
@@ -38,7 +41,7 @@ export function processingTimeTrigger(): Trigger<unknown, null> {
       return "continue" as const;
     },
     onProcessingTime: (_: null, time: number, { window }: TriggerContext) =>
-      time === window.end - 1 ? "fire" : "continue",
+      time === window.end ? "fire" : "continue",
     merge: () => null,
     onMerge: (_: null, context: TriggerContext) => ask(context),
   });

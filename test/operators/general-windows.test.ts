@@ -476,6 +476,21 @@ describe("windows of processing time", () => {
     expect(timestamps[0]).toBe((records[0]?.windowEnd as number) - 1);
   });
 
+  test("give one result, of their last millisecond's records too", async () => {
+    const steps = [
+      at(0, 1),
+      { advanceTime: 9 },
+      at(0, 2),
+      { advanceTime: 0 },
+      at(0, 3),
+      { advanceTime: 1 },
+      at(0, 4),
+      { advanceTime: 20 },
+    ];
+    const { records } = await results(by(tumbling("10ms", { time: "processing" })), steps);
+    expect(records.map(text)).toEqual(["a [0, 10) 1,2,3", "a [10, 20) 4"]);
+  });
+
   test("give what they have when all input has come", async () => {
     const harness = await openHarness(by(tumbling("1h", { time: "processing" })), { blockEvery: 2 });
     for (const key of ["a", "b", "c", "d"]) harness.push({ key, value: 1 });

@@ -227,10 +227,13 @@ export class GeneralWindowOperator implements Operator {
     this.#emission.gone(key, window);
   }
 
-  /** The time at which a window goes; null: it stays. */
+  /**
+   * The time at which a window goes; null: it stays. A watermark says that nothing as early will come, but the clock stands at
+   * a window's last millisecond while records of it come.
+   */
   #goesAt({ end }: OpenWindow): number | null {
     if (this.#time === undefined) return null;
-    return isOfEventTime(this.#spec.window) ? end - 1 + this.#spec.allowedLatenessMs : end - 1;
+    return isOfEventTime(this.#spec.window) ? end - 1 + this.#spec.allowedLatenessMs : end;
   }
 
   /** Keeps what a key has, and sees to its timers. REQUIRES: the key is current. */
