@@ -9,40 +9,37 @@ import type { Column } from "./column-codec.ts";
 import type { Capturing } from "./epochs.ts";
 import type { MemoryPane, MemoryTable } from "./memory-table.ts";
 import type { PaneKeeper } from "./pane-capture.ts";
-import { BlockCutter, moved, movedNumbers, PICKED_TOGETHER, PickedChunks, PickedRows, part } from "./picked-rows.ts";
+import { PickedColumn } from "./picked-column.ts";
+import { BlockCutter, PICKED_TOGETHER, PickedChunks, PickedRows } from "./picked-rows.ts";
 import { ROWS_A_STEP } from "./rows-by-group.ts";
-import { giveBack, takeArray } from "./spare-arrays.ts";
 import { tableShape } from "./table-plans.ts";
 
 class PickedEntries extends PickedRows {
-  #namespaces: unknown[];
-  #numbers: readonly Float64Array[];
+  readonly #namespaces: PickedColumn;
+  readonly #numbers: readonly PickedColumn[];
+  readonly #into: readonly Float64Array[];
 
   constructor(columns: number, capacity: number) {
     super(capacity);
-    this.#namespaces = takeArray(capacity);
-    this.#numbers = Array.from({ length: columns }, () => new Float64Array(capacity));
+    this.#namespaces = new PickedColumn(capacity);
+    this.#numbers = Array.from({ length: columns }, () => new PickedColumn(capacity));
+    this.#into = this.#numbers.map(({ values }) => values as Float64Array); // as new ones take numbers
   }
 
   add(pane: MemoryPane, namespace: number, slot: number): void {
     const place = this.addKey(pane.groups[slot] as number, pane.keyOnly(slot));
-    this.#namespaces[place] = namespace;
-    for (let c = 0; c < this.#numbers.length; c++)
-      (this.#numbers[c] as Float64Array)[place] = (pane.numbers[c] as Float64Array)[slot] as number;
+    this.#namespaces.set(place, namespace);
+    for (let c = 0; c < this.#into.length; c++)
+      (this.#into[c] as Float64Array)[place] = (pane.numbers[c] as Float64Array)[slot] as number;
   }
 
-  protected moveColumns(to: Int32Array): void {
-    this.#namespaces = moved(this.#namespaces, to);
-    this.#numbers = this.#numbers.map((column) => movedNumbers(column, to));
-  }
-
-  columnsOf(from: number, to: number): readonly Column[] {
-    return [part(this.#namespaces, from, to), ...this.#numbers.map((column) => column.subarray(from, to))];
+  protected columnsAt(places: Int32Array): readonly Column[] {
+    return [this.#namespaces, ...this.#numbers].map((column) => column.gathered(places));
   }
 
   override release(): void {
     super.release();
-    giveBack(this.#namespaces);
+    for (const column of [this.#namespaces, ...this.#numbers]) column.release();
   }
 }
 

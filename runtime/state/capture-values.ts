@@ -1,69 +1,81 @@
 /**
- * Captures of values in memory, which are replaced and never changed: a row is picked by its reference, either when the
- * capture comes to its slot or, before that, when the value is about to be replaced. Once all slots have been looked at,
- * within some milliseconds, records cost what they cost without a capture.
+ * Captures of values in memory, which are replaced and never changed: a row is picked either when the capture comes to its
+ * slot or, before that, when the value is about to be replaced. Once all slots have been looked at, records cost what they
+ * cost without a capture.
  *
  *   1. Look at the slots, and pick those that have changed.
  *   2. Cut what was picked into blocks; where many are picked, before going on with 1.
  */
 
-import type { Key } from "../../core/key.ts";
 import type { Steps } from "./capture.ts";
-import type { Column } from "./column-codec.ts";
+import type { Column, RecordColumns } from "./column-codec.ts";
 import type { Capturing } from "./epochs.ts";
 import type { KeyedEntries } from "./keyed-entries.ts";
-import { BlockCutter, moved, movedNumbers, PICKED_TOGETHER, PickedChunks, PickedRows } from "./picked-rows.ts";
-import { ROWS_A_STEP } from "./rows-by-group.ts";
-import { giveBack, takeArray } from "./spare-arrays.ts";
+import { type CellsLearnt, PickedCells } from "./picked-cells.ts";
+import { gatheredNumbers } from "./picked-column.ts";
+import { BlockCutter, PICKED_TOGETHER, PickedChunks, PickedRows } from "./picked-rows.ts";
 import { shapeOf } from "./state-block.ts";
 import type { ColumnCapture, StateColumn } from "./state-column.ts";
 
+/** Slots that are looked at before others may go on: what has changed of them is taken in some hundred microseconds. */
+const SLOTS_A_STEP = 8192;
+
+/** Rows are taken together, so many that what is done once for all of them costs little, and few enough for their array to be young. */
+const FOUND_TOGETHER = 512;
+
+/** Rows that are to be taken, as they were at the barrier. */
+class FoundRows {
+  count = 0;
+  readonly slots = new Int32Array(FOUND_TOGETHER);
+  readonly stamps: Float64Array | undefined;
+  /** Made anew each time: among old objects each reference to a young one would have to be noted. */
+  cells: unknown[] = new Array(FOUND_TOGETHER);
+
+  constructor(hasStamps: boolean) {
+    this.stamps = hasStamps ? new Float64Array(FOUND_TOGETHER) : undefined;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.cells = new Array(FOUND_TOGETHER);
+  }
+}
+
 class PickedValues extends PickedRows {
   readonly #column: StateColumn;
-  #cells: unknown[];
-  #stamps: Float64Array | undefined;
+  readonly #cells: PickedCells;
+  readonly #stamps: Float64Array | undefined;
 
-  constructor(column: StateColumn, capacity: number) {
+  constructor(column: StateColumn, capacity: number, learnt: CellsLearnt) {
     super(capacity);
     this.#column = column;
-    this.#cells = takeArray(capacity);
+    this.#cells = new PickedCells(capacity, learnt);
     this.#stamps = column.stampDomain === undefined ? undefined : new Float64Array(capacity);
   }
 
-  add(group: number, key: Key, cell: unknown, slot: number): void {
-    const place = this.addKey(group, key);
-    this.#cells[place] = cell;
-    if (this.#stamps !== undefined) this.#stamps[place] = this.#column.stamps?.[slot] ?? 0;
-  }
-
-  protected moveColumns(to: Int32Array): void {
-    this.#cells = moved(this.#cells, to);
-    if (this.#stamps !== undefined) this.#stamps = movedNumbers(this.#stamps, to);
-  }
-
-  columnsOf(from: number, to: number): readonly Column[] {
-    const cells = this.#cells;
-    const present = takeArray(to - from);
-    const values = takeArray(to - from);
-    let count = 0;
-    for (let i = from; i < to; i++) {
-      const cell = cells[i];
-      present[i - from] = cell !== undefined;
-      if (cell !== undefined) values[count++] = cell;
+  /** Takes rows from one on, and is full at the first that it does not take. @returns that one, or how many there are. */
+  take({ groups, index }: KeyedEntries, found: FoundRows, from: number): number {
+    const end = Math.min(found.count, from + this.capacity - this.size);
+    const taken = this.#cells.take(found.cells, from, end, this.size);
+    if (taken < end) this.close();
+    for (let i = from; i < taken; i++) {
+      const slot = found.slots[i] as number;
+      const place = this.addKey(groups[slot] as number, index.keyAt(slot));
+      if (this.#stamps !== undefined) this.#stamps[place] = found.stamps?.[i] ?? 0;
     }
-    values.length = count;
-    if (this.#column.holdsUndefined) for (let i = 0; i < count; i++) values[i] = this.#column.valueOf(values[i]);
-    return [present, values, ...this.#stampsOf(from, to)];
+    return taken;
   }
 
-  #stampsOf(from: number, to: number): readonly Column[] {
-    const stamps = this.#stamps?.subarray(from, to);
-    return stamps === undefined ? [] : [Array.from(stamps.filter((_, i) => this.#cells[from + i] !== undefined))];
+  protected columnsAt(places: Int32Array): readonly (Column | RecordColumns)[] {
+    const [present, values, at] = this.#cells.gathered(places);
+    if (this.#column.holdsUndefined && Array.isArray(values))
+      for (let i = 0; i < values.length; i++) values[i] = this.#column.valueOf(values[i]);
+    return this.#stamps === undefined ? [present, values] : [present, values, gatheredNumbers(this.#stamps, at)];
   }
 
   override release(): void {
     super.release();
-    giveBack(this.#cells);
+    this.#cells.release();
   }
 }
 
@@ -76,6 +88,7 @@ export class ValueCapture implements ColumnCapture {
   readonly #cutter: BlockCutter;
   /** Slots below have been looked at. */
   #looked = 0;
+  readonly #found: FoundRows;
 
   /** @param slots how many there are at the barrier. `cutAtGroups`: each block is about one key group, and all rows are sorted. */
   constructor(entries: KeyedEntries, column: StateColumn, capturing: Capturing, slots: number, cutAtGroups: boolean) {
@@ -85,7 +98,10 @@ export class ValueCapture implements ColumnCapture {
     this.#slots = slots;
     const { name, kind, stampDomain } = column;
     const capacity = Math.max(1, cutAtGroups ? slots : Math.min(slots, PICKED_TOGETHER));
-    this.#picked = new PickedChunks(() => new PickedValues(column, capacity));
+    // A snapshot cuts at key groups, whose rows must all be in one place.
+    const learnt = { areMixed: cutAtGroups };
+    this.#picked = new PickedChunks(() => new PickedValues(column, capacity, learnt));
+    this.#found = new FoundRows(stampDomain !== undefined);
     this.#cutter = new BlockCutter(name, shapeOf(kind, stampDomain), entries.operator, cutAtGroups);
   }
 
@@ -95,9 +111,10 @@ export class ValueCapture implements ColumnCapture {
 
   *steps(): Steps {
     while (this.#looked < this.#slots) {
-      const to = Math.min(this.#slots, this.#looked + ROWS_A_STEP);
+      const to = Math.min(this.#slots, this.#looked + SLOTS_A_STEP);
       this.#pickWithin(this.#looked, to);
       this.#looked = to;
+      this.#take();
       yield undefined;
       if (this.#picked.areMany) yield* this.#cut(false);
     }
@@ -110,15 +127,26 @@ export class ValueCapture implements ColumnCapture {
 
   /** What has changed since the barrier has been picked before. Tombstones are for deltas only. */
   #pickWithin(from: number, to: number): void {
-    const { groups, index } = this.#entries;
-    const { marks, cells } = this.#column;
+    const found = this.#found;
+    const { marks, cells, stamps } = this.#column;
     const { after, upTo } = this.#capturing;
     for (let slot = from; slot < to; slot++) {
       const mark = marks[slot] as number;
       if (mark <= after || mark > upTo) continue;
       const cell = cells[slot];
       if (after < 0 && cell === undefined) continue;
-      this.#picked.open.add(groups[slot] as number, index.keyAt(slot), cell, slot);
+      found.slots[found.count] = slot;
+      found.cells[found.count] = cell;
+      if (found.stamps !== undefined) found.stamps[found.count] = stamps?.[slot] ?? 0;
+      if (++found.count === FOUND_TOGETHER) this.#take();
     }
+  }
+
+  /** A slot has its key until no capture runs any more, so it is asked for now. */
+  #take(): void {
+    const found = this.#found;
+    if (found.count === 0) return;
+    for (let at = 0; at < found.count; ) at = this.#picked.open.take(this.#entries, found, at);
+    found.clear();
   }
 }

@@ -22,20 +22,48 @@ export const encodings = { constant: 0, int32: 1, float64: 2, boolean: 3, text: 
 
 export type Column = ArrayLike<unknown>;
 
+/** Records by their fields, in the order in which each has them: a column that was never records. */
+export class RecordColumns {
+  readonly length: number;
+  readonly fields: readonly string[];
+  readonly columns: readonly Column[];
+
+  /** Arrays among the columns are given back when they are written. */
+  constructor(length: number, fields: readonly string[], columns: readonly Column[]) {
+    this.length = length;
+    this.fields = fields;
+    this.columns = columns;
+  }
+}
+
 const FIELDS_MAX = 64;
 const DEPTH_MAX = 4;
 const beyondLatin1 = /[^\0-\xff]/;
 
 /** @throws DataCloneError for what is no plain data. */
-export function writeColumn(out: ByteSink, values: Column, depth = 0): void {
-  if (values instanceof Float64Array) write(out, encodings.float64, bytesOf(values));
+export function writeColumn(out: ByteSink, values: Column | RecordColumns, depth = 0): void {
+  if (values instanceof RecordColumns) writeRecords(out, values, depth);
+  else if (values instanceof Float64Array || values instanceof Int32Array) writeNumbers(out, values);
   else writeInferred(out, values as readonly unknown[], depth);
+}
+
+function writeNumbers(out: ByteSink, values: Float64Array | Int32Array): void {
+  if (isConstant(values)) write(out, encodings.constant, plainBytes(values[0]));
+  else write(out, values instanceof Int32Array ? encodings.int32 : encodings.float64, bytesOf(values));
+}
+
+/** NaN is equal to nothing, so that a column of it stays one of numbers; and a 0 is not a -0. */
+function isConstant(values: Float64Array | Int32Array): boolean {
+  const first = values[0];
+  if (first === 0 && values instanceof Float64Array) return false;
+  for (let i = 0; i < values.length; i++) if (values[i] !== first) return false;
+  return true;
 }
 
 function writeInferred(out: ByteSink, values: readonly unknown[], depth: number): void {
   const first = values[0];
   if (typeof first === "object") {
-    const columns = depth < DEPTH_MAX && isPlainObject(first) ? columnsOf(values, first) : undefined;
+    const columns = depth < DEPTH_MAX ? columnsOf(values, first) : undefined;
     if (columns === undefined) write(out, encodings.plain, plainBytes(values));
     else writeRecords(out, columns, depth);
   } else if (areAll(values, first)) write(out, encodings.constant, plainBytes(first));
@@ -61,7 +89,7 @@ function areAll(values: readonly unknown[], first: unknown): boolean {
 const kinds = { int32: 1, number: 2, text: 4, boolean: 8, other: 16 } as const;
 
 /** One loop over all values, up to the first of another kind. */
-function kindsOf(values: readonly unknown[]): number {
+function kindsOf(values: Column): number {
   let found = 0;
   for (let i = 0; i < values.length && found < kinds.other; i++) {
     const value = values[i];
@@ -73,7 +101,8 @@ function kindsOf(values: readonly unknown[]): number {
 }
 
 /** Whether a column can hold all values as numbers, or all as texts. */
-export function areNumbersOrTexts(values: readonly unknown[]): boolean {
+export function areNumbersOrTexts(values: Column): boolean {
+  if (values instanceof Int32Array || values instanceof Float64Array) return true;
   const found = kindsOf(values);
   return (found & ~(kinds.int32 | kinds.number)) === 0 || found === kinds.text;
 }
@@ -113,21 +142,24 @@ function lengthsOf(values: readonly string[]): Uint32Array {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-interface RecordColumns {
-  readonly fields: readonly string[];
-  readonly columns: readonly unknown[][];
-}
-
 /** The columns of all values, if they are plain objects with the same fields in the same order. */
-function columnsOf(values: readonly unknown[], first: Fields): RecordColumns | undefined {
-  const fields = Object.keys(first);
-  // __proto__ cannot be set by its name, and lone surrogates are no UTF-8: such objects go as plain values.
-  if (fields.length === 0 || fields.length > FIELDS_MAX || fields.includes("__proto__")) return undefined;
-  if (!fields.every((field) => field.isWellFormed() && field.length < 10_000)) return undefined;
+function columnsOf(values: readonly unknown[], first: unknown): RecordColumns | undefined {
+  const fields = fieldsOf(first);
+  if (fields === undefined) return undefined;
   const columns = fields.map(() => takeArray(values.length));
-  if (spreaderOf(fields)(values, columns, fields)) return { fields, columns };
+  if (spreaderOf(fields, [])(values, 0, values.length, columns, 0, fields) === values.length)
+    return new RecordColumns(values.length, fields, columns);
   for (const column of columns) giveBack(column);
   return undefined;
+}
+
+/** The fields of a plain object, if they can be those of a column of records. */
+export function fieldsOf(value: unknown): readonly string[] | undefined {
+  if (!isPlainObject(value)) return undefined;
+  const fields = Object.keys(value);
+  // __proto__ cannot be set by its name, and lone surrogates are no UTF-8: such objects go as plain values.
+  if (fields.length === 0 || fields.length > FIELDS_MAX || fields.includes("__proto__")) return undefined;
+  return fields.every((field) => field.isWellFormed() && field.length < 10_000) ? fields : undefined;
 }
 
 function isPlainObject(value: unknown): value is Fields {
@@ -140,16 +172,27 @@ function writeRecords(out: ByteSink, { fields, columns }: RecordColumns, depth: 
   out.u32(0);
   out.u16(fields.length);
   for (const [at, field] of fields.entries()) {
-    const column = columns[at] as unknown[];
+    const column = columns[at] as Column;
     out.name(field);
     writeColumn(out, column, depth + 1);
-    giveBack(column);
+    if (Array.isArray(column)) giveBack(column);
   }
   out.patchU32(lengthAt, out.length - lengthAt - 4);
 }
 
-/** Puts the fields of records into columns; false at the first value that has others. */
-type Spreader = (values: readonly unknown[], columns: readonly unknown[][], fields: readonly string[]) => boolean;
+/**
+ * Puts the fields of records, of those from one place to another, into columns from a place on.
+ *
+ * @returns where it stopped: at the end, or at a value with other fields or without a number where only numbers are taken.
+ */
+export type Spreader = (
+  values: readonly unknown[],
+  from: number,
+  to: number,
+  columns: readonly (Float64Array | unknown[])[],
+  place: number,
+  fields: readonly string[],
+) => number;
 
 const spreaders = new CompiledCache<Spreader>();
 
@@ -157,24 +200,30 @@ const spreaders = new CompiledCache<Spreader>();
  * Two loops: the first comes to each record, so briefly that the processor waits for many of them at once to come from
  * memory; the second looks at its fields and takes them by their names. An object's constructor is asked instead of its
  * prototype, as V8 does that without a call.
+ *
+ * @param numbers by field: whether its column takes numbers only; absent: it does not.
  */
-function spreaderOf(fields: readonly string[]): Spreader {
+export function spreaderOf(fields: readonly string[], numbers: readonly boolean[]): Spreader {
   const names = fields.map((field) => JSON.stringify(field));
-  return spreaders.get(names.join(), ["values", "columns", "fields"], () => {
-    const takes = names.map((name, at) => `c${at}[i] = value[${name}];`).join(" ");
+  const kinds = fields.map((_, at) => (numbers[at] === true ? "n" : "a")).join("");
+  return spreaders.get(`${kinds} ${names.join()}`, ["values", "from", "to", "columns", "place", "fields"], () => {
+    const reads = names.map((name, at) => `const v${at} = value[${name}];`);
+    const checks = names.map((_, at) => (numbers[at] === true ? `if (typeof v${at} !== "number") return i;` : ""));
+    const puts = names.map((_, at) => `c${at}[put] = v${at};`);
     return `const [${names.map((_, at) => `c${at}`).join()}] = columns;
-for (let i = 0; i < values.length; i++) {
-  const value = values[i];
-  if (typeof value !== "object" || value === null || value.constructor !== Object) return false;
+let known = from;
+for (; known < to; known++) {
+  const value = values[known];
+  if (typeof value !== "object" || value === null || value.constructor !== Object) break;
 }
-for (let i = 0; i < values.length; i++) {
+for (let i = from, put = place; i < known; i++, put++) {
   const value = values[i];
   let at = 0;
-  for (const field in value) if (fields[at++] !== field) return false;
-  if (at !== ${fields.length}) return false;
-  ${takes}
+  for (const field in value) if (fields[at++] !== field) return i;
+  if (at !== ${fields.length}) return i;
+  ${[...reads, ...checks, ...puts].join(" ")}
 }
-return true;`;
+return known;`;
   });
 }
 

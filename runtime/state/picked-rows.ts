@@ -1,6 +1,6 @@
 /**
- * Rows that a capture has picked: what each held at the barrier, copied, or referred to where it never changes. So they are
- * sorted by key group and cut into blocks while their keys go on changing.
+ * Rows that a capture has picked: what each held at the barrier, in columns. So they are sorted by key group and cut into
+ * blocks while their keys go on changing.
  *
  * Picking goes by slots, so what it reads lies side by side, and it is over early: whatever changes behind it has nothing
  * to keep for the capture. Sorting and cutting touch one chunk at a time, which stays in the nearest caches. Reading each
@@ -10,8 +10,9 @@
 import type { Key } from "../../core/key.ts";
 import { FIRST_BLOCK_ROWS, nextBlockRows } from "./block-rows.ts";
 import type { Steps } from "./capture.ts";
-import type { Column } from "./column-codec.ts";
-import { giveBack, takeArray } from "./spare-arrays.ts";
+import type { Column, RecordColumns } from "./column-codec.ts";
+import { PickedColumn } from "./picked-column.ts";
+import { giveBack } from "./spare-arrays.ts";
 import { encodeBlock, type StateShape } from "./state-block.ts";
 
 /** Rows that are sorted together: a block of a large capture then holds a sixteenth of the key groups. */
@@ -22,20 +23,28 @@ export const PICKED_AHEAD = 16 * PICKED_TOGETHER;
 
 export abstract class PickedRows {
   size = 0;
-  readonly #capacity: number;
+  readonly capacity: number;
   #groups: Uint16Array;
-  #keys: unknown[];
+  readonly #keys: PickedColumn;
   #groupMax = 0;
+  /** The places of all rows, sorted by key group. */
+  #sorted = new Int32Array(0);
+  #isClosed = false;
 
   /** @param capacity how many rows it takes. */
   constructor(capacity: number) {
-    this.#capacity = capacity;
+    this.capacity = capacity;
     this.#groups = new Uint16Array(capacity);
-    this.#keys = takeArray(capacity);
+    this.#keys = new PickedColumn(capacity);
   }
 
   get isFull(): boolean {
-    return this.size === this.#capacity;
+    return this.#isClosed || this.size === this.capacity;
+  }
+
+  /** It takes no more. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** @returns the row's place. REQUIRES: it is not full. */
@@ -43,80 +52,57 @@ export abstract class PickedRows {
     const place = this.size++;
     this.#groups[place] = group;
     if (group > this.#groupMax) this.#groupMax = group;
-    this.#keys[place] = key;
+    this.#keys.set(place, key);
     return place;
   }
 
-  /** The columns behind the keys are moved to other places, by place. */
-  protected abstract moveColumns(to: Int32Array): void;
+  /** The columns behind the keys, of the rows at these places. Arrays among them are the caller's to give back. */
+  protected abstract columnsAt(places: Int32Array): readonly (Column | RecordColumns)[];
 
-  /** The columns behind the keys, of the rows from one place to another. Arrays among them are the caller's to give back. */
-  abstract columnsOf(from: number, to: number): readonly Column[];
-
-  /** Sorts rows by key group; those of one stay in the order in which they were picked. All is read as it lies. */
+  /** Sorts rows by key group; those of one stay in the order in which they were picked. */
   sort(): void {
-    const to = this.#sortedPlaces();
-    const groups = new Uint16Array(this.size);
-    for (let place = 0; place < this.size; place++) groups[to[place] as number] = this.#groups[place] as number;
-    this.#groups = groups;
-    this.#keys = moved(this.#keys, to);
-    this.moveColumns(to);
-  }
-
-  /** By place: where the row goes. */
-  #sortedPlaces(): Int32Array {
-    const groups = this.#groups;
-    const next = new Uint32Array(this.#groupMax + 2);
-    for (let place = 0; place < this.size; place++) {
-      const behind = (groups[place] as number) + 1;
-      next[behind] = (next[behind] as number) + 1;
-    }
-    for (let group = 1; group < next.length; group++)
-      next[group] = (next[group] as number) + (next[group - 1] as number);
-    const to = new Int32Array(this.size);
-    for (let place = 0; place < this.size; place++) {
-      const group = groups[place] as number;
+    const { size } = this;
+    const next = this.#firsts();
+    const sorted = new Int32Array(size);
+    const groups = new Uint16Array(size);
+    for (let place = 0; place < size; place++) {
+      const group = this.#groups[place] as number;
       const at = next[group] as number;
       next[group] = at + 1;
-      to[place] = at;
+      sorted[at] = place;
+      groups[at] = group;
     }
-    return to;
+    this.#sorted = sorted;
+    this.#groups = groups;
   }
 
+  /** By key group: how many rows come before its own. */
+  #firsts(): Uint32Array {
+    const firsts = new Uint32Array(this.#groupMax + 2);
+    for (let place = 0; place < this.size; place++) {
+      const behind = (this.#groups[place] as number) + 1;
+      firsts[behind] = (firsts[behind] as number) + 1;
+    }
+    for (let group = 1; group < firsts.length; group++)
+      firsts[group] = (firsts[group] as number) + (firsts[group - 1] as number);
+    return firsts;
+  }
+
+  /** REQUIRES: it is sorted. */
   groupsOf(from: number, to: number): Uint16Array {
     return this.#groups.subarray(from, to);
   }
 
-  /** In an array that is the caller's to give back. */
-  keysOf(from: number, to: number): Key[] {
-    return part(this.#keys, from, to) as Key[];
+  /** What a block of the rows from one to another consists of. REQUIRES: it is sorted. */
+  columnsOf(from: number, to: number): readonly [keys: Column, ...columns: (Column | RecordColumns)[]] {
+    const places = this.#sorted.subarray(from, to);
+    return [this.#keys.gathered(places), ...this.columnsAt(places)];
   }
 
-  /** Its arrays may be used by others. */
+  /** Its memory may be used by others. */
   release(): void {
-    giveBack(this.#keys);
+    this.#keys.release();
   }
-}
-
-/** The same at other places, in another array instead of it. */
-export function moved(from: unknown[], to: Int32Array): unknown[] {
-  const array = takeArray(to.length);
-  for (let place = 0; place < to.length; place++) array[to[place] as number] = from[place];
-  giveBack(from);
-  return array;
-}
-
-export function movedNumbers(from: Float64Array, to: Int32Array): Float64Array<ArrayBuffer> {
-  const array = new Float64Array(to.length);
-  for (let place = 0; place < to.length; place++) array[to[place] as number] = from[place] as number;
-  return array;
-}
-
-/** A part as an array to be given back. */
-export function part(array: readonly unknown[], from: number, to: number): unknown[] {
-  const copy = takeArray(to - from);
-  for (let i = from; i < to; i++) copy[i - from] = array[i];
-  return copy;
 }
 
 /** Rows of one capture, in chunks that are sorted each by itself. */
@@ -190,10 +176,9 @@ export class BlockCutter {
 
   #encode(picked: PickedRows, from: number, to: number): Uint8Array {
     const groups = picked.groupsOf(from, to);
-    const keys = picked.keysOf(from, to);
-    const columns = picked.columnsOf(from, to);
+    const [keys, ...columns] = picked.columnsOf(from, to);
     const of = { name: this.#name, shape: this.#shape, rows: to - from };
-    const block = encodeBlock({ ...of, groups, keys, columns }, this.#operator);
+    const block = encodeBlock({ ...of, groups, keys: keys as ArrayLike<Key>, columns }, this.#operator);
     for (const column of [keys, ...columns]) if (Array.isArray(column)) giveBack(column);
     this.#rowsMax = nextBlockRows(to - from, block);
     return block;

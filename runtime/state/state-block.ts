@@ -28,7 +28,7 @@ import { decodeKey, encodeKey, type Key } from "../../core/key.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { StateSnapshot } from "../../core/state-backend.ts";
 import { ByteSink, ByteSource } from "./byte-sink.ts";
-import { areNumbersOrTexts, type Column, readColumn, writeColumn } from "./column-codec.ts";
+import { areNumbersOrTexts, type Column, type RecordColumns, readColumn, writeColumn } from "./column-codec.ts";
 
 /** Large enough that the cost of a block disappears in its rows', small enough to be encoded in about a millisecond. */
 export const BLOCK_ROWS = 1000;
@@ -78,9 +78,9 @@ export interface BlockContent {
   readonly groups: ArrayLike<number>;
   readonly about?: KeyGroupRange;
   /** Absent where rows have no keys. */
-  readonly keys?: readonly Key[];
+  readonly keys?: ArrayLike<Key>;
   readonly rows: number;
-  readonly columns: readonly Column[];
+  readonly columns: readonly (Column | RecordColumns)[];
 }
 
 /** What is read from a block's header: all that a manifest says of it. */
@@ -121,7 +121,7 @@ export function encodeBlock(content: BlockContent, operator: string): Uint8Array
     out.u32(row);
   }
   try {
-    if (keys !== undefined) writeColumn(out, encoded ? keys.map((key) => encodeKey(key, operator)) : keys);
+    if (keys !== undefined) writeColumn(out, encoded ? Array.from(keys, (key) => encodeKey(key, operator)) : keys);
     for (const column of columns) writeColumn(out, column);
   } catch (cause) {
     throw notSaveable(shape.section, name, operator, cause);
