@@ -137,9 +137,10 @@ export function asValueAggregate<I, R>(aggregate: Aggregate<I, unknown, R>): Val
 }
 
 /** What the columns of no record hold. */
-const initialOf = { count: 0, sum: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY } as const;
+export const initialOf = { count: 0, sum: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY } as const;
 
-function combined(op: AggregateColumn<never>["op"], a: number, b: number): number {
+/** What a column holds of two that it held. */
+export function combined(op: AggregateColumn<never>["op"], a: number, b: number): number {
   if (op === "count" || op === "sum") return a + b;
   return op === "min" ? Math.min(a, b) : Math.max(a, b);
 }

@@ -15,6 +15,7 @@ export {
   type ValueOf,
 } from "./aggregate.ts";
 export { type AnyAggregate, aggregates, filtered } from "./aggregates/combine.ts";
+export { countingDistinct, type Distinct, type SeenValues } from "./aggregates/distinct.ts";
 export {
   type ApproximateDistinctOptions,
   approximateDistinct,
@@ -26,8 +27,6 @@ export {
   type BestOptions,
   collectingList,
   collectingSet,
-  countingDistinct,
-  type Distinct,
   firstValue,
   lastValue,
   maxBy,

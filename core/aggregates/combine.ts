@@ -1,12 +1,9 @@
 /** Several aggregates in one, and aggregates of some of the records. */
 
-import {
-  type Aggregate,
-  type AggregateColumn,
-  asValueAggregate,
-  type ColumnAggregate,
-  type ValueAggregate,
-} from "../aggregate.ts";
+import { type Aggregate, type AggregateColumn, asValueAggregate, type ColumnAggregate } from "../aggregate.ts";
+import { distinctCountOf, noteFiltered } from "./distinct.ts";
+import { columnsFrom, type NamedParts, resultsBy } from "./generated.ts";
+import { severalAggregates } from "./several.ts";
 
 /** Any aggregate of records I with result R: as little of it as the compiler needs to infer both. */
 export interface AnyAggregate<I, R = unknown> {
@@ -24,89 +21,33 @@ type Whole<I, R> = Aggregate<I, any, R>;
  *   aggregates({ bids: counting(), volume: summing("price"), top: maxBy("price") })
  *
  * Where all of them are columns (counting, summing, minimum, maximum, averaging), so is the whole. They are mergeable
- * before the shuffle when all of them are.
+ * before the shuffle when all of them are. Distinct counts of one field, filtered or not, keep its values once.
  */
 export function aggregates<I, R extends Readonly<Record<string, unknown>>>(
   parts: {
     readonly [name in keyof R]: AnyAggregate<I, R[name]>;
   },
 ): Whole<I, R> {
-  const named = Object.entries(parts) as unknown as readonly (readonly [string, Aggregate<I, unknown, unknown>])[];
+  const named = Object.entries(parts) as unknown as NamedParts<I>;
   const columns = named.map(([, part]) => part.columns);
   const fields = joinedFields(named.map(([, part]) => part.fields));
   if (columns.every((each) => each !== undefined)) {
-    const of = named as readonly (readonly [string, ColumnAggregate<I, unknown>])[];
-    return columnsOf(of, columns.flat() as readonly AggregateColumn<I>[], fields) as Whole<I, R>;
+    return columnsOf(named, columns.flat() as readonly AggregateColumn<I>[], fields) as Whole<I, R>;
   }
-  return valuesOf(
-    named.map(([name, part]) => [name, asValueAggregate<I, unknown>(part)] as const),
-    fields,
-  ) as Whole<I, R>;
+  return severalAggregates(named, fields) as Whole<I, R>;
 }
 
 function columnsOf<I>(
-  parts: readonly (readonly [string, ColumnAggregate<I, unknown>])[],
+  parts: NamedParts<I>,
   columns: readonly AggregateColumn<I>[],
   fields: readonly string[] | undefined,
 ): ColumnAggregate<I, unknown> {
-  return {
-    columns,
-    result: (numbers) => {
-      let at = 0;
-      const results: Record<string, unknown> = {};
-      for (const [name, part] of parts) {
-        results[name] = part.result(numbers.slice(at, at + part.columns.length));
-        at += part.columns.length;
-      }
-      return results;
-    },
-    fields,
-  };
-}
-
-function valuesOf<I>(
-  parts: readonly (readonly [string, ValueAggregate<I, unknown, unknown>])[],
-  fields: readonly string[] | undefined,
-): ValueAggregate<I, unknown[], unknown> {
-  const all = parts.map(([, part]) => part);
-  return {
-    create: () => all.map((part) => part.create()),
-    add: (accumulators, value) => {
-      for (let i = 0; i < all.length; i++)
-        accumulators[i] = (all[i] as (typeof all)[number]).add(accumulators[i], value);
-      return accumulators;
-    },
-    merge: (into, from) => {
-      for (let i = 0; i < all.length; i++) into[i] = (all[i] as (typeof all)[number]).merge(into[i], from[i]);
-      return into;
-    },
-    result: (accumulators) => Object.fromEntries(parts.map(([name, part], i) => [name, part.result(accumulators[i])])),
-    ...(fields === undefined ? {} : { fields }),
-    ...packing(all),
-  };
-}
-
-/** How the accumulators of all travel, if they do. */
-function packing(parts: readonly ValueAggregate<never, unknown, unknown>[]): {
-  readonly partials?: NonNullable<ValueAggregate<never, unknown[], unknown>["partials"]>;
-} {
-  const ways = parts.map(({ partials }) => partials);
-  if (ways.some((way) => way === undefined)) return {};
-  if (ways.every((way) => way === "plain")) return { partials: "plain" };
-  return {
-    partials: {
-      pack: (accumulators) =>
-        accumulators.map((each, i) => {
-          const way = ways[i];
-          return typeof way === "object" ? way.pack(each) : each;
-        }),
-      unpack: (packed) =>
-        (packed as readonly unknown[]).map((each, i) => {
-          const way = ways[i];
-          return typeof way === "object" ? way.unpack(each) : each;
-        }),
-    },
-  };
+  const counts = parts.map(([, part]) => part.columns?.length ?? 0);
+  const result = resultsBy("numbers", parts, (p) => {
+    const from = counts.slice(0, p).reduce((sum, count) => sum + count, 0);
+    return `part${p}.result(${columnsFrom(from, counts[p] as number)})`;
+  }) as ColumnAggregate<I, unknown>["result"];
+  return { columns, result, fields };
 }
 
 function joinedFields(all: readonly (readonly string[] | undefined)[]): readonly string[] | undefined {
@@ -129,5 +70,10 @@ export function filtered<I, R>(predicate: (value: I) => boolean, aggregate: AnyA
     return { columns: sums, result: aggregate.result as ColumnAggregate<I, R>["result"], fields: undefined };
   }
   const { fields: _, ...part } = asValueAggregate<I, R>(whole);
-  return { ...part, add: (accumulator, value) => (predicate(value) ? part.add(accumulator, value) : accumulator) };
+  const some: Whole<I, R> = {
+    ...part,
+    add: (accumulator, value) => (predicate(value) ? part.add(accumulator, value) : accumulator),
+  };
+  noteFiltered(some, distinctCountOf(aggregate), predicate);
+  return some;
 }

@@ -13,7 +13,7 @@ import { reader, type ValueAggregate, type ValueOf } from "../aggregate.ts";
 import { MillraceError } from "../errors.ts";
 import { encodeKey } from "../key.ts";
 import { murmurString, murmurTwoWords } from "../murmur3.ts";
-import type { Distinct } from "./records.ts";
+import type { Distinct } from "./distinct.ts";
 
 /** Either the hashes in ascending order, or the registers. */
 export interface DistinctSketch {

@@ -1,10 +1,10 @@
 /** Aggregates that keep records or values of theirs: the least and greatest by something, first and last, lists, sets, the best n. */
 
-import { type AccumulatorPacking, reader, type ValueAggregate, type ValueOf } from "../aggregate.ts";
+import { reader, type ValueAggregate, type ValueOf } from "../aggregate.ts";
 import { MillraceError } from "../errors.ts";
-import { encodeKey } from "../key.ts";
 import { TOP_N_MAX } from "../limits.ts";
 import { placeFor, type Score, type ScoreOf } from "../top-n.ts";
+import { type Comparable, comparable, type Distinct } from "./distinct.ts";
 
 /** Values in an object: an empty one is told from one that holds undefined. */
 interface Held<V> {
@@ -89,39 +89,6 @@ export function collectingList<I, V = I>(of?: ValueOf<I, V>): ValueAggregate<I, 
     },
     result: ({ values }) => values.slice(),
     ...(of === undefined ? {} : fields),
-  };
-}
-
-/** What can be told apart: what can be a key, and null. */
-export type Distinct = string | number | bigint | boolean | Date | null;
-
-/** As values of a Set, in which equal keys are the same. NaN is equal to itself here. */
-function comparable(value: unknown): Comparable {
-  if (typeof value === "string") return value.charCodeAt(0) === 0 ? `\0s${value}` : value;
-  if (typeof value === "object" && value !== null) return `\0${encodeKey(value, "distinct")}`;
-  return value as Comparable;
-}
-
-type Comparable = string | number | bigint | boolean | null;
-
-const setPacking: AccumulatorPacking<Set<Comparable>> = {
-  pack: (set) => [...set],
-  unpack: (values) => new Set(values as readonly Comparable[]),
-};
-
-/** How many different values a field has, exactly. Keeps each of them; `approximateDistinct` does with a fixed size. */
-export function countingDistinct<I>(of: ValueOf<I, Distinct>): ValueAggregate<I, Set<Comparable>, number> {
-  const { read, fields } = reader<I, Distinct>(of);
-  return {
-    create: () => new Set(),
-    add: (set, value) => set.add(comparable(read(value))),
-    merge: (into, from) => {
-      for (const value of from) into.add(value);
-      return into;
-    },
-    result: (set) => set.size,
-    partials: setPacking,
-    ...fields,
   };
 }
 

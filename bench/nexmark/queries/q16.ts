@@ -6,10 +6,10 @@
  *     count(*) AS total_bids, … FROM bid GROUP BY channel, day
  */
 
-import { type DataStream, valueState } from "millrace";
+import { aggregates, type DataStream, maximum } from "millrace";
 import { isBid, type NexmarkEvent } from "../events.ts";
-import { countBid, countStates } from "./bid-statistics.ts";
-import { dayOf, dayText, minuteOf } from "./time-and-rank.ts";
+import { bidCounts } from "./bid-statistics.ts";
+import { dayOf, dayText, minuteOf, minuteText } from "./time-and-rank.ts";
 
 export function q16(events: DataStream<NexmarkEvent>) {
   return events
@@ -23,11 +23,22 @@ export function q16(events: DataStream<NexmarkEvent>) {
       auction,
     }))
     .keyBy(["channel", "day"])
-    .process("statistics", {
-      state: { ...countStates, minute: valueState("") },
-      process(bid, { state }) {
-        if (bid.minute > state.minute.get()) state.minute.set(bid.minute);
-        return [{ channel: bid.channel, day: dayText(bid.day), minute: state.minute.get(), ...countBid(bid, state) }];
-      },
-    });
+    .aggregate("statistics", aggregates({ minute: maximum("minute"), ...bidCounts }))
+    .map(({ key: [channel, day], value }) => ({
+      channel,
+      day: dayText(day),
+      minute: minuteText(value.minute),
+      total_bids: value.total_bids,
+      rank1_bids: value.rank1_bids,
+      rank2_bids: value.rank2_bids,
+      rank3_bids: value.rank3_bids,
+      total_bidders: value.total_bidders,
+      rank1_bidders: value.rank1_bidders,
+      rank2_bidders: value.rank2_bidders,
+      rank3_bidders: value.rank3_bidders,
+      total_auctions: value.total_auctions,
+      rank1_auctions: value.rank1_auctions,
+      rank2_auctions: value.rank2_auctions,
+      rank3_auctions: value.rank3_auctions,
+    }));
 }

@@ -20,17 +20,18 @@ export function dayText(day: number): string {
   return lastDayText;
 }
 
-let lastMinute = Number.NaN;
-let lastMinuteText = "";
+/** The minute of the day. */
+export function minuteOf(dateTime: number): number {
+  return Math.floor((dateTime % DAY_MS) / MINUTE_MS);
+}
+
+const minuteTexts = Array.from({ length: DAY_MS / MINUTE_MS }, (_, minute) =>
+  new Date(minute * MINUTE_MS).toISOString().slice(11, 16),
+);
 
 /** "23:59". */
-export function minuteOf(dateTime: number): string {
-  const minute = Math.floor(dateTime / MINUTE_MS);
-  if (minute !== lastMinute) {
-    lastMinute = minute;
-    lastMinuteText = new Date(minute * MINUTE_MS).toISOString().slice(11, 16);
-  }
-  return lastMinuteText;
+export function minuteText(minute: number): string {
+  return minuteTexts[minute] as string;
 }
 
 /** Small, middling and large prices. */

@@ -39,6 +39,7 @@ interface Reading {
 
 const x = ({ x: value }: Reading): number => value;
 const isEven = (reading: Reading): boolean => reading.x % 2 === 0;
+const isBig = (reading: Reading): boolean => reading.x > 7;
 const sum = (all: readonly Reading[]): number => all.reduce((total, each) => total + each.x, 0);
 const mean = (all: readonly Reading[]): number => sum(all) / all.length;
 const squares = (all: readonly Reading[]): number => all.reduce((total, each) => total + (each.x - mean(all)) ** 2, 0);
@@ -145,6 +146,27 @@ const cases: readonly Case[] = [
       n: all.length,
       names: new Set(all.map(({ name }) => name)).size,
       top: all.toSorted((a, b) => b.x - a.x).slice(0, 1),
+    }),
+  },
+  {
+    name: "several distinct counts of fields, each of some records",
+    aggregate: aggregates<Reading, Record<"n" | "all" | "even" | "evenBig" | "names" | "evenNames" | "low", number>>({
+      n: counting(),
+      all: countingDistinct("x"),
+      even: filtered(isEven, countingDistinct("x")),
+      evenBig: filtered(isBig, filtered(isEven, countingDistinct("x"))),
+      names: countingDistinct("name"),
+      evenNames: filtered(isEven, countingDistinct("name")),
+      low: filtered(isEven, minimum("x")),
+    }),
+    expected: (all) => ({
+      n: all.length,
+      all: new Set(all.map(x)).size,
+      even: new Set(all.filter(isEven).map(x)).size,
+      evenBig: new Set(all.filter((each) => isEven(each) && isBig(each)).map(x)).size,
+      names: new Set(all.map(({ name }) => name)).size,
+      evenNames: new Set(all.filter(isEven).map(({ name }) => name)).size,
+      low: Math.min(...all.filter(isEven).map(x)),
     }),
   },
 ];
