@@ -1,5 +1,6 @@
 /** Deduplication: of the records of a key the first or the last. What the call takes, and the node that it makes. */
 
+import { type BloomFilterOptions, checkedFilterOptions } from "./aggregates/bloom-filter.ts";
 import type { Change } from "./changelog.ts";
 import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
@@ -20,6 +21,22 @@ export interface DeduplicateOptions<Keep extends "first" | "last" = "first" | "l
    * from its timestamp on. Then the key begins anew. Default: for ever, so that state grows with every new key.
    */
   readonly ttl?: Duration;
+  /**
+   * Remembers keys by Bloom filters: a few bits a key instead of the key, at the price that a first record is taken for a
+   * duplicate, and dropped, with a small probability. A duplicate never goes on. Only for the first by the order of coming;
+   * `time` says how the time to live is measured, which is up to a third longer. Default: keys are kept.
+   */
+  readonly approximate?: BloomFilterOptions;
+}
+
+/** A key is looked for in the filters of so many slices of time, each a third of the time to live. */
+export const SLICES = 4;
+
+/** Of filters: for how many keys a slice, and at which rate. */
+export interface ApproximateSpec {
+  readonly capacity: number;
+  readonly falsePositiveRate: number;
+  readonly sliceMs: number;
 }
 
 /** What comes out: the first record of a key is final; the last one may be replaced. */
@@ -31,6 +48,7 @@ export interface DeduplicateSpec {
   readonly keep: "first" | "last";
   readonly time: TimerDomain;
   readonly ttlMs: number;
+  readonly approximate?: ApproximateSpec;
   readonly state: StateDeclaration;
 }
 
@@ -53,7 +71,25 @@ export function deduplicateSpec(name: string, key: KeySelector, options: Dedupli
       : // What waits for the watermark must not be gone before it comes, whatever the time to live.
         { seen: ageing(valueState<number>()), ...(time === "event" ? { waiting: valueState<KeptRecord>() } : {}) };
   const ttlMs = ttl === undefined ? Number.POSITIVE_INFINITY : positiveDurationMs(ttl, `ttl of "${name}"`);
+  if (options.approximate !== undefined) {
+    if (keep === "last") throw refused(name, "keep", ["first"], "last, which filters cannot tell");
+    const approximate = approximateSpec(name, options.approximate, ttlMs);
+    return { kind: "deduplicate", key, keep, time, ttlMs, approximate, state: {} };
+  }
   return { kind: "deduplicate", key, keep, time, ttlMs, state: Object.freeze(state) };
+}
+
+/** @throws BAD_OPTION */
+function approximateSpec(name: string, options: BloomFilterOptions, ttlMs: number): ApproximateSpec {
+  const { capacity, falsePositiveRate } = checkedFilterOptions(options, `deduplicate "${name}"`);
+  if (ttlMs === Number.POSITIVE_INFINITY) return { capacity, falsePositiveRate, sliceMs: ttlMs };
+  const sliceMs = Math.ceil(ttlMs / (SLICES - 1));
+  // Of the keys within the time to live, a slice has its share; the rates of slices add up.
+  return {
+    capacity: Math.ceil(capacity / (SLICES - 1)),
+    falsePositiveRate: falsePositiveRate / SLICES,
+    sliceMs,
+  };
 }
 
 function refused(name: string, option: string, accepted: readonly string[], came: unknown): MillraceError {

@@ -14,6 +14,7 @@ export {
   type ValueAggregate,
   type ValueOf,
 } from "./aggregate.ts";
+export { approximateSet, type BloomFilter, type BloomFilterOptions, mayHold } from "./aggregates/bloom-filter.ts";
 export { type AnyAggregate, aggregates, filtered } from "./aggregates/combine.ts";
 export { countingDistinct, type Distinct, type SeenValues } from "./aggregates/distinct.ts";
 export {

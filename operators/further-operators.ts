@@ -8,6 +8,7 @@ import type { OperatorSpec } from "../core/node.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
 import type { StateDeclaration } from "../core/state.ts";
 import { AggregateOperator } from "./aggregate.ts";
+import { ApproximateDeduplicate } from "./approximate-deduplicate.ts";
 import { AsyncMapOperator } from "./async/async-map.ts";
 import { lookupJoin } from "./async/lookup-join.ts";
 import { BroadcastProcessOperator } from "./broadcast-process.ts";
@@ -56,7 +57,9 @@ export function createFurtherOperator(spec: FurtherSpec, context: OperatorContex
     case "changelog":
       return new ChangelogOperator(spec, context);
     case "deduplicate":
-      return new DeduplicateOperator(spec, context);
+      return spec.approximate === undefined
+        ? new DeduplicateOperator(spec, context)
+        : new ApproximateDeduplicate(spec, spec.approximate, context);
     case "topN":
       return spec.emit === "watermark" ? new TopNAtWatermark(spec, context) : new TopNOperator(spec, context);
     case "generalWindow":

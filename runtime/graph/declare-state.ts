@@ -52,8 +52,12 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
         window: anyWindow(spec.window),
         states: [table("windows", [], true, undefined), ...statesOf(spec.fn.state ?? {})],
       };
-    case "changelog":
     case "deduplicate":
+      if (spec.approximate !== undefined)
+        // filters of key groups, whatever the keys
+        return { kind: spec.kind, states: [table("filters", ["keys"], true, undefined)] };
+      return { kind: spec.kind, key: keyOf(spec.key), states: statesOf(spec.state) };
+    case "changelog":
     case "topN":
       return { kind: spec.kind, key: keyOf(spec.key), states: statesOf(spec.state) };
     case "reduce":

@@ -118,6 +118,7 @@ function operatorText(spec: OperatorSpec): string {
     case "changelog":
       return "changelog of upserts, keyed state row";
     case "deduplicate":
+      if (spec.approximate !== undefined) return "deduplicate, the first, by Bloom filters, keyed state filters";
       return `deduplicate, the ${spec.keep} by ${spec.time} time, ${stateText(Object.keys(spec.state))}`;
     case "topN":
       return `the ${spec.descending ? "largest" : "smallest"} ${spec.n} by ${spec.by ?? "a function"}${spec.emit === "watermark" ? " at the watermark" : ""}, ${stateText(Object.keys(spec.state))}`;

@@ -110,6 +110,8 @@ const ofKeys: Readonly<Record<string, (stream: Keyed) => DataStream<unknown>>> =
   "the first of each key by event time": (stream) => firstsOf(stream).deduplicate("firsts", { time: "event" }),
   "the first of each key, for a while": (stream) =>
     firstsOf(stream).deduplicate("firsts", { ttl: "90ms", time: "event" }),
+  "the first of each key, by Bloom filters": (stream) =>
+    firstsOf(stream).deduplicate("firsts", { approximate: { capacity: 20 }, ttl: "90ms", time: "event" }),
   "the last of each key": (stream) => firstsOf(stream).deduplicate("lasts", { keep: "last" }),
   "the best of each key": (stream) => stream.topN("best", { n: 3, by: "x", ranks: true }),
   "the best of each key, by row": (stream) =>
@@ -204,6 +206,7 @@ const ofTwo: Readonly<Record<string, (env: Environment) => DataStream<unknown>>>
 /** Their values that are too old are never seen again, but given back bit by bit: how many are left differs. */
 const ageing: readonly string[] = [
   "the first of each key, for a while",
+  "the first of each key, by Bloom filters",
   "a process function with every kind of state, which ages",
 ];
 
