@@ -20,6 +20,9 @@ import type { DeployedSubtask } from "./deploy.ts";
 import type { Subtask } from "./subtask.ts";
 import type { Checkpoints, OperatorCapture, OwnSnapshot } from "./subtask-cut.ts";
 
+/** Blocks are sent together, so many that a message costs little beside them, and few enough to be copied in a moment. */
+const BLOCKS_SENT_BYTES = 256 * 1024;
+
 interface Begun {
   readonly checkpoint: number;
   readonly full: boolean;
@@ -28,6 +31,8 @@ interface Begun {
   readonly waitsFor: Set<Subtask>;
   readonly captures: OperatorCapture[];
   readonly subtasks: SubtaskSnapshot[];
+  /** What was captured of one operator and is not sent. */
+  unsent: { readonly operator: OperatorId; readonly blocks: Uint8Array[]; bytes: number } | undefined;
   /** Nothing more is said of it: all of it has been, or it was declined. */
   told: boolean;
 }
@@ -52,7 +57,16 @@ export class SlotCheckpoints implements Checkpoints {
   begin(checkpoint: number, full: boolean, ends?: JobEnd): void {
     if (this.#begun !== undefined) this.ended(this.#begun.checkpoint, false);
     const taking = this.#subtasks.map(({ subtask }) => subtask).filter((subtask) => subtask.takesPart);
-    this.#begun = { checkpoint, full, ends, waitsFor: new Set(taking), captures: [], subtasks: [], told: false };
+    this.#begun = {
+      checkpoint,
+      full,
+      ends,
+      waitsFor: new Set(taking),
+      captures: [],
+      subtasks: [],
+      unsent: undefined,
+      told: false,
+    };
     this.#wanted = false;
     for (const subtask of taking) subtask.beginCheckpoint(checkpoint);
     faultPoint("slot.checkpoint-begun");
@@ -107,19 +121,33 @@ export class SlotCheckpoints implements Checkpoints {
     if (next === undefined) return false;
     try {
       const block = next.capture.step();
-      if (block !== undefined) this.#sendBlock(begun, next.operator, block);
+      if (block !== undefined) this.#add(begun, next.operator, block);
     } catch (error) {
       begun.told = true;
       this.#send({ kind: "declined", checkpoint: begun.checkpoint, error: toErrorReport(error) });
       return false;
     }
-    if (next.capture.done) begun.captures.splice(begun.captures.indexOf(next), 1);
+    if (next.capture.done) {
+      this.#sendBlocks(begun);
+      begun.captures.splice(begun.captures.indexOf(next), 1);
+    }
     this.#tellIfDone(begun);
     return !begun.told;
   }
 
-  #sendBlock({ checkpoint }: Begun, operator: OperatorId, block: Uint8Array): void {
-    this.#send({ kind: "blocks", checkpoint, operator, blocks: [block] });
+  #add(begun: Begun, operator: OperatorId, block: Uint8Array): void {
+    if (begun.unsent?.operator !== operator) this.#sendBlocks(begun);
+    begun.unsent ??= { operator, blocks: [], bytes: 0 };
+    begun.unsent.blocks.push(block);
+    begun.unsent.bytes += block.length;
+    if (begun.unsent.bytes >= BLOCKS_SENT_BYTES) this.#sendBlocks(begun);
+  }
+
+  #sendBlocks(begun: Begun): void {
+    if (begun.unsent === undefined) return;
+    const { operator, blocks } = begun.unsent;
+    begun.unsent = undefined;
+    this.#send({ kind: "blocks", checkpoint: begun.checkpoint, operator, blocks });
     faultPoint("slot.block-sent");
   }
 

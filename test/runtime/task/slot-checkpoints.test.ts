@@ -81,10 +81,10 @@ test("it is told when all subtasks are cut and all captures are through, their b
   checkpoints.begin(1, false);
   checkpoints.cut(first.asSubtask, snapshot, [{ operator, capture: capturing([1, 2]) }], 1);
   workAll(checkpoints);
-  expect(sent.map(({ kind }) => kind)).toEqual(["blocks", "blocks"]);
+  expect(sent).toEqual([{ kind: "blocks", checkpoint: 1, operator, blocks: [Uint8Array.of(1), Uint8Array.of(2)] }]);
   checkpoints.cut(second.asSubtask, { ...snapshot, finished: true }, [{ operator, capture: capturing([3]) }], 1);
   workAll(checkpoints);
-  expect(sent.slice(2)).toEqual([
+  expect(sent.slice(1)).toEqual([
     { kind: "blocks", checkpoint: 1, operator, blocks: [Uint8Array.of(3)] },
     {
       kind: "snapshotted",
@@ -94,6 +94,61 @@ test("it is told when all subtasks are cut and all captures are through, their b
         { vertex: "items", subtask: 1, ...snapshot, finished: true },
       ],
     },
+  ]);
+});
+
+test("blocks go together until they are many, but each message is about one operator", () => {
+  const { checkpoints, subtasks, sent } = slotOf(1);
+  const [subtask] = subtasks as [FakeSubtask];
+  const large = [100, 200, 300].map((kib) => new Uint8Array(kib * 1024));
+  const left = [...large];
+  const capture = capturing([]);
+  Object.defineProperty(capture, "done", { get: () => left.length === 0 });
+  capture.step = () => left.shift();
+  const other = "other" as OperatorId;
+  checkpoints.begin(1, false);
+  const captures = [
+    { operator, capture },
+    { operator: other, capture: capturing([1, 2]) },
+  ];
+  checkpoints.cut(subtask.asSubtask, snapshot, captures, 1);
+  workAll(checkpoints);
+  const about = { kind: "blocks", checkpoint: 1 };
+  expect(sent.slice(0, -1)).toEqual([
+    { ...about, operator, blocks: large.slice(0, 2) },
+    { ...about, operator, blocks: large.slice(2) },
+    { ...about, operator: other, blocks: [Uint8Array.of(1), Uint8Array.of(2)] },
+  ]);
+});
+
+test("what two operators capture in turns is not mixed", () => {
+  const { checkpoints, subtasks, sent } = slotOf(1);
+  const [subtask] = subtasks as [FakeSubtask];
+  const turns = { ...capturing([]), waits: false };
+  const left = [1, 2];
+  Object.defineProperty(turns, "done", { get: () => left.length === 0 });
+  turns.step = () => {
+    turns.waits = left.length === 2;
+    return Uint8Array.of(left.shift() as number);
+  };
+  const other = "other" as OperatorId;
+  const between = capturing([9]);
+  const { step } = between;
+  between.step = () => {
+    turns.waits = false;
+    return step();
+  };
+  checkpoints.begin(1, false);
+  const captures = [
+    { operator, capture: turns },
+    { operator: other, capture: between },
+  ];
+  checkpoints.cut(subtask.asSubtask, snapshot, captures, 1);
+  workAll(checkpoints);
+  expect(sent.slice(0, -1)).toMatchObject([
+    { operator, blocks: [Uint8Array.of(1)] },
+    { operator: other, blocks: [Uint8Array.of(9)] },
+    { operator, blocks: [Uint8Array.of(2)] },
   ]);
 });
 
@@ -112,10 +167,10 @@ test("a capture that waits holds up the end of it, but no other capture", () => 
   checkpoints.cut(subtask.asSubtask, snapshot, captures, 1);
   workAll(checkpoints);
   expect(checkpoints.work()).toBe(false);
-  expect(sent).toMatchObject([{ blocks: [Uint8Array.of(1)] }, { blocks: [Uint8Array.of(2)] }]);
+  expect(sent).toMatchObject([{ blocks: [Uint8Array.of(1), Uint8Array.of(2)] }]);
   inFlight.waits = false;
   workAll(checkpoints);
-  expect(sent.slice(2)).toMatchObject([{ blocks: [Uint8Array.of(7)] }, { kind: "snapshotted", checkpoint: 1 }]);
+  expect(sent.slice(1)).toMatchObject([{ blocks: [Uint8Array.of(7)] }, { kind: "snapshotted", checkpoint: 1 }]);
 });
 
 test("those that were not cut hear that barriers are not waited for, of the checkpoint that is under way only", () => {
