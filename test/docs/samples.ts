@@ -1,6 +1,6 @@
 /**
- * The samples of a page of docs are true: fragments (```ts) compile together with the page's preamble, and programs
- * (```ts program) print what stands in the ```text block behind them.
+ * The samples of a page of docs are true: fragments (```ts) compile together with the page's preamble, modules (```ts module)
+ * by themselves, and programs (```ts program) print what stands in the ```text block behind them.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -13,11 +13,12 @@ import * as millrace from "../../index.ts";
 const root = resolve(import.meta.dirname, "../..");
 
 /** Types that fragments use; values are those that the package exports. */
-const types = ["Aggregate", "BadLine", "DataStream", "Duration", "Environment", "Job", "Sink", "Trigger"];
+const types = ["Aggregate", "BadLine", "Change", "DataStream", "Duration", "Environment", "Job", "Sink", "Trigger"];
 
 /** Declares the tests of a page in docs/, which has at least so many fragments and programs. */
 export function testSamples(page: string, least: { readonly fragments: number; readonly programs: number }): void {
   const text = readFileSync(join(root, "docs", page), "utf8");
+  const modules = modulesOf(page);
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "millrace-docs-")));
   const preamble = /^```ts preamble\n([\s\S]*?)^```$/m.exec(text)?.[1] ?? "";
   const fragments = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = ""]) => code);
@@ -39,11 +40,14 @@ export function testSamples(page: string, least: { readonly fragments: number; r
     expect(fragments.length).toBeGreaterThanOrEqual(least.fragments);
     expect(programs.length).toBeGreaterThanOrEqual(least.programs);
     const blocks = [...text.matchAll(/^```ts.*$/gm)];
-    expect(blocks).toHaveLength(fragments.length + programs.length + 1);
+    expect(blocks).toHaveLength(fragments.length + modules.length + programs.length + 1);
   });
 
   test("its fragments and programs compile", { timeout: 120_000 }, () => {
     writeFragments(folder, preamble, fragments);
+    modules.forEach((code, at) => {
+      writeFileSync(join(folder, `module-${at}.ts`), code);
+    });
     for (const { code, name } of programs) writeFileSync(join(folder, `${name}.ts`), code);
     const { stdout } = compile(folder);
     // What is wrong in the checkout itself is another test's business.
@@ -58,13 +62,19 @@ export function testSamples(page: string, least: { readonly fragments: number; r
   });
 }
 
+/** The modules of a page: whole programs that need something from outside to be run. */
+export function modulesOf(page: string): string[] {
+  const text = readFileSync(join(root, "docs", page), "utf8");
+  return [...text.matchAll(/^```ts module\n([\s\S]*?)^```$/gm)].map(([, code = ""]) => code);
+}
+
 function writeFragments(folder: string, preamble: string, fragments: readonly string[]): void {
   const values = Object.keys(millrace).filter((name) => !types.includes(name));
   const names = [...values, ...types.map((name) => `type ${name}`)].join(", ");
   fragments.forEach((code, at) => {
     writeFileSync(
       join(folder, `fragment-${at}.ts`),
-      `import { ${names} } from "millrace";\n${preamble}\nexport function sample() {\n${code}\n}\n`,
+      `import { ${names} } from "millrace";\n${preamble}\nexport async function sample() {\n${code}\n}\n`,
     );
   });
 }
