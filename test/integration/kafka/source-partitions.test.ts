@@ -7,6 +7,7 @@ import { json } from "../../../connectors/format/json/json.ts";
 import { text } from "../../../connectors/format/plain.ts";
 import { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
 import { fetchOffsets } from "../../../connectors/kafka/protocol/group-offsets.ts";
+import type { KafkaRecord } from "../../../connectors/kafka/source/deserialise.ts";
 import { type KafkaSourceOptions, kafka } from "../../../connectors/kafka/source/kafka-source.ts";
 import type { KafkaShare } from "../../../connectors/kafka/source/shares.ts";
 import { MillraceError } from "../../../core/errors.ts";
@@ -16,6 +17,7 @@ import { enumeratorContext } from "../../conformance/source.ts";
 import { fakeContext } from "../../connectors/fake-context.ts";
 import { KafkaCluster } from "../../kafka-broker/kafka-cluster.ts";
 import { brokers, describeOnKafka, describeWithJars, newTopic, withAdmin } from "./on-kafka.ts";
+import { readPartition } from "./read-topic.ts";
 import { writeRecords } from "./write-records.ts";
 
 const numbers = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => from + at);
@@ -183,6 +185,65 @@ describeWithJars("a Kafka source whose broker goes away", () => {
       const own = read.filter((record) => record.startsWith(`${partition}/`));
       expect(own).toEqual(numbers(0, 400).map((each) => `${partition}/${each}`));
     }
+  });
+});
+
+describeWithJars("a Kafka source whose partitions get other leaders", () => {
+  const topic = "moved";
+  const partitions = [0, 1, 2, 3];
+
+  async function write(from: number, to: number, at: readonly string[]): Promise<void> {
+    const records = numbers(from, to).map((each) => ({ value: String(each) }));
+    await Promise.all(partitions.map((partition) => writeRecords(topic, partition, records, 100, at)));
+  }
+
+  async function leaders(client: KafkaClient): Promise<number[]> {
+    client.forget(topic);
+    const found = await Promise.all(partitions.map((partition) => client.leader({ topic, partition })));
+    return found.map(({ node }) => node);
+  }
+
+  /** What is there: an answer that was lost with its leader has its batch written again. */
+  async function written(client: KafkaClient): Promise<string[][]> {
+    const read = partitions.map((partition) => readPartition(client, topic, { partition }));
+    return (await Promise.all(read)).map((records) =>
+      records.map(({ value, offset }) => `${offset}: ${Buffer.from(value ?? "", "hex")}`),
+    );
+  }
+
+  test("reads each record once and in order, while each node is killed and comes back", {
+    timeout: 500_000,
+  }, async () => {
+    await using cluster = await KafkaCluster.start({ nodes: 3 });
+    const at = [...cluster.brokers];
+    await using client = new KafkaClient({ brokers: at });
+    const made = { topic, numPartitions: partitions.length, replicationFactor: 3 };
+    await withAdmin((admin) => admin.createTopics({ waitForLeaders: true, topics: [made] }), at);
+    const read: string[][] = partitions.map(() => []);
+    const value = ({ partition, offset, text: content }: KafkaRecord): string => `${partition} ${offset}: ${content}`;
+    const reader = await begun(kafka({ brokers: at, topics: topic, value }));
+    const take = (record: string): void => void read[Number(record[0])]?.push(record.slice(2));
+    const counted = (): number => read.reduce((sum, { length }) => sum + length, 0);
+    const readUntil = async (count: number): Promise<void> => {
+      while (counted() < count) await reader.read(take, 50, { blocked: false });
+    };
+    await write(0, 100, at);
+    await readUntil(400);
+    for (const node of cluster.pids.keys()) {
+      const first = 100 * node;
+      const reading = readUntil(first * partitions.length + 400);
+      expect(await leaders(client)).toContain(node);
+      await cluster.kill(node);
+      await write(first, first + 100, at); // by those that are left
+      expect(await leaders(client)).not.toContain(node);
+      await reading;
+      await cluster.restart(node);
+    }
+    const expected = await written(client);
+    await readUntil(expected.flat().length);
+    await reader.close?.();
+    expect(read).toEqual(expected);
+    for (const records of expected) expect(new Set(records.map((each) => each.split(": ")[1])).size).toBe(400);
   });
 });
 
