@@ -1,16 +1,17 @@
 /**
  * Millrace on Kafka beside its peers, on one real broker in one session, each run in a process of its own, in turns.
  *
- *   node bench/kafka.ts [--cases j1,latency] [--peers ours,kafkajs,streams,flink] [--messages 2000000] [--repeats 1] [--json]
+ *   node bench/kafka.ts [--cases j1,latency] [--peers ours,kafkajs] [--messages 2000000] [--repeats 1] [--json]
  *
  *   produce fetch fetch-json                      the client alone: values of 200 bytes, all replicas acknowledge
  *   j1-exactly-once j1-at-least-once              decode JSON, keep half, map, encode, produce; commits every second
  *   j2-exactly-once                               count by key in windows of 10 s of event time; commits every second
  *   latency-at-least-once latency-exactly-once    J1 at 10,000 messages a second; exactly once with commits every 100 ms
  *
- * `--cases` takes beginnings of these names. 4 partitions, no compression. The broker is that of KAFKA_BROKERS, or one that is
- * started here. All that is written is checked by count and checksum; Linux, as CPU and memory are read from /proc. Kafka
- * Streams and Flink need Java 17 and Maven, which builds them at the first use.
+ * `--cases` takes beginnings of these names. Peers are ours, kafkajs, platformatic (which only fetches), streams and flink.
+ * 4 partitions, no compression. The broker is that of KAFKA_BROKERS, or one that is started here. All that is written is
+ * checked by count and checksum; Linux, as CPU and memory are read from /proc. Kafka Streams and Flink need Java 17 and Maven,
+ * which builds them at the first use; npm installs platformatic's client then.
  */
 
 import { spawnSync } from "node:child_process";
@@ -21,7 +22,7 @@ import { MillraceError } from "millrace";
 import { type Expected, expectedOfJ1, expectedOfJ2, VALUE_BYTES } from "./kafka/bids.ts";
 import { newTopic, PARTITIONS, startBroker } from "./kafka/broker.ts";
 import { runJob } from "./kafka/job-case.ts";
-import { type Peer, peers } from "./kafka/peers.ts";
+import { jobPeers, type Peer, peers } from "./kafka/peers.ts";
 import { fill } from "./kafka/topics.ts";
 
 const { values } = parseArgs({
@@ -57,13 +58,8 @@ const latency = (p50: number, p99: number) => ({ p50_ms: p50, p99_ms: p99 });
 
 const cases: readonly Case[] = [
   { name: "produce", goals: perMillion(1.1), peers: ["ours", "kafkajs"], measure: produce },
-  { name: "fetch", goals: perMillion(0.5), peers: ["ours", "kafkajs"], measure: (peer) => fetch(peer, "fetch") },
-  {
-    name: "fetch-json",
-    goals: perMillion(1.1),
-    peers: ["ours", "kafkajs"],
-    measure: (peer) => fetch(peer, "fetch-json"),
-  },
+  fetchCase("fetch", 0.5),
+  fetchCase("fetch-json", 1.1),
   jobCase("j1", "exactly-once", { ...perMillion(2.7), ...memoryAndStart }),
   jobCase("j1", "at-least-once", { ...perMillion(2.5), ...memoryAndStart }),
   jobCase("j2", "exactly-once", { ...perMillion(2.5), peak_rss_mb: 250 }),
@@ -117,7 +113,7 @@ function jobCase(job: "j1" | "j2", guarantee: "exactly-once" | "at-least-once", 
   const expectedOf = job === "j1" ? expectedOfJ1 : expectedOfJ2;
   let expected: Expected | undefined;
   return {
-    ...{ name: `${job}-${guarantee}`, goals, peers },
+    ...{ name: `${job}-${guarantee}`, goals, peers: jobPeers },
     measure: async (peer) => {
       const input = await topicWith("bids", (topic) => fill(brokers, topic, messages));
       expected ??= expectedOf(messages);
@@ -129,7 +125,16 @@ function jobCase(job: "j1" | "j2", guarantee: "exactly-once" | "at-least-once", 
 function latencyCase(guarantee: string, commitMs: number, goals: Case["goals"]): Case {
   const measure = async (peer: Peer): Promise<Row> =>
     child("latency-case.ts", brokers, peer, guarantee, String(commitMs));
-  return { name: `latency-${guarantee}`, goals, peers, measure };
+  return { name: `latency-${guarantee}`, goals, peers: jobPeers, measure };
+}
+
+function fetchCase(name: string, cpu: number): Case {
+  return {
+    name,
+    goals: perMillion(cpu),
+    peers: ["ours", "kafkajs", "platformatic"],
+    measure: (peer) => fetch(peer, name),
+  };
 }
 
 async function produce(peer: Peer): Promise<Row> {

@@ -1,7 +1,7 @@
 /**
  * One case of the Kafka benchmark in a process of its own: prints its figures as a line of JSON.
  *
- *   node bench/kafka/client-case.ts BROKERS TOPIC MESSAGES ours|kafkajs produce|fetch|fetch-json
+ *   node bench/kafka/client-case.ts BROKERS TOPIC MESSAGES ours|kafkajs|platformatic produce|fetch|fetch-json
  *
  * Messages lie in 4 partitions, in turns of 2000. Time and CPU count from the first request for records to the last one.
  */
@@ -15,6 +15,7 @@ import { calmKafkajs } from "../../connectors/kafka/client/kafkajs.ts";
 import { RecordBatchBuilder } from "../../connectors/kafka/codec/record-batch-builder.ts";
 import { RecordColumns } from "../../connectors/kafka/codec/record-columns.ts";
 import { type KafkaValue, kafkaValue, kafkaValueId, VALUE_BYTES } from "../jobs/kafka-values.ts";
+import { platformaticMessages } from "./platformatic.ts";
 
 const [addresses = "", topic = "", count = "", who = "", what = ""] = process.argv.slice(2);
 const brokers = addresses.split(",");
@@ -45,13 +46,19 @@ switch (`${who} ${what}`) {
     await produceKafkajs();
     break;
   case "kafkajs fetch":
-    await fetchKafkajs((value) => value.length);
+    await fetchKafkajs(lengthOf);
     break;
   case "kafkajs fetch-json":
-    await fetchKafkajs((value) => (JSON.parse(value.toString()) as KafkaValue).id);
+    await fetchKafkajs(idOf);
+    break;
+  case "platformatic fetch":
+    await fetchPlatformatic(lengthOf);
+    break;
+  case "platformatic fetch-json":
+    await fetchPlatformatic(idOf);
     break;
   default:
-    throw new Error("Usage: client-case.ts BROKERS TOPIC MESSAGES ours|kafkajs produce|fetch|fetch-json");
+    throw new Error("Usage: client-case.ts BROKERS TOPIC MESSAGES ours|kafkajs|platformatic produce|fetch|fetch-json");
 }
 process.exit(0);
 
@@ -188,4 +195,22 @@ async function fetchKafkajs(numberOf: (value: Buffer) => number): Promise<void> 
   });
   await done.promise;
   end();
+}
+
+async function fetchPlatformatic(numberOf: (value: Buffer) => number): Promise<void> {
+  await using peer = await platformaticMessages(brokers, topic, partitions);
+  begin();
+  for await (const { value } of peer.stream) {
+    seen.sum += numberOf(value);
+    if (++seen.messages === messages) break;
+  }
+  end();
+}
+
+function lengthOf(value: Buffer): number {
+  return value.length;
+}
+
+function idOf(value: Buffer): number {
+  return (JSON.parse(value.toString()) as KafkaValue).id;
 }

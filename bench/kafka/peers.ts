@@ -11,8 +11,10 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync } from "node:fs"
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-export const peers = ["ours", "kafkajs", "streams", "flink"] as const;
+export const peers = ["ours", "kafkajs", "platformatic", "streams", "flink"] as const;
 export type Peer = (typeof peers)[number];
+/** @platformatic/kafka is a client, and runs no jobs here. */
+export const jobPeers: readonly Peer[] = ["ours", "kafkajs", "streams", "flink"];
 
 const node = (script: string): string[] => [process.execPath, join(import.meta.dirname, script)];
 /** What Java 17 closes and both engines reach into. */
@@ -24,6 +26,8 @@ export function commandOf(peer: Peer): readonly string[] {
       return node("ours.ts");
     case "kafkajs":
       return node("kafkajs-job.ts");
+    case "platformatic":
+      throw new Error(`${peer} runs no jobs`);
     case "streams":
       return java("StreamsJob");
     case "flink":
