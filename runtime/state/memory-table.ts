@@ -186,10 +186,14 @@ export class MemoryPane implements StatePane {
   slotOf(key: Key): number {
     const slot = this.#index.find(key);
     if (slot < 0) return this.#append(key);
+    this.changing(slot);
+    return slot;
+  }
+
+  changing(slot: number): void {
     this.#lately?.change(slot);
     if (this.#keeper !== undefined) this.#keeper.keep(slot);
     this.marks[slot] = this.#epochs.current;
-    return slot;
   }
 
   slotsOf(keys: KeyBatch, slots: Int32Array): void {
@@ -216,6 +220,12 @@ export class MemoryPane implements StatePane {
     const slot = this.#index.find(key);
     if (slot >= 0) this.#lately?.read(slot);
     return slot;
+  }
+
+  findAll(keys: KeyBatch, slots: Int32Array): void {
+    const { count } = keys;
+    if (keys.allInts) this.#index.findInts(keys.ints, count, slots);
+    else for (let i = 0; i < count; i++) slots[i] = this.#index.find(keys.keyAt(i));
   }
 
   keyAt(slot: number): Key {

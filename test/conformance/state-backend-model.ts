@@ -201,12 +201,26 @@ function countMany(pane: StatePane, counted: readonly Key[], by: number, values:
   const batch = new KeyBatch(counted.length);
   for (const each of counted) batch.add(each);
   const slots = new Int32Array(counted.length);
-  pane.slotsOf(batch, slots);
-  const counts = pane.numbers[0] as Float64Array;
-  for (const slot of slots) {
-    counts[slot]! += by;
-    if (values) pane.values[slot] = counts[slot];
+  if (values) {
+    pane.findAll(batch, slots);
+    for (const [i, slot] of slots.entries()) countAt(pane, changed(pane, counted[i] as Key, slot), by);
+    return;
   }
+  pane.slotsOf(batch, slots);
+  for (const slot of slots) (pane.numbers[0] as Float64Array)[slot]! += by;
+}
+
+/** The slot of a key, to be changed; `found` is its slot as it was before others came, or -1. */
+function changed(pane: StatePane, key: Key, found: number): number {
+  if (found < 0) return pane.slotOf(key);
+  pane.changing(found);
+  return found;
+}
+
+function countAt(pane: StatePane, slot: number, by: number): void {
+  const counts = pane.numbers[0] as Float64Array;
+  counts[slot]! += by;
+  pane.values[slot] = counts[slot];
 }
 
 export function compare(backend: KeyedStateBackend, model: Model): void {

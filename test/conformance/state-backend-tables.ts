@@ -63,6 +63,22 @@ export function tableSuite(factory: BackendFactory): void {
     expect([pane.size, pane.find(9), pane.find(10)]).toEqual([9, 8, -1]);
   });
 
+  test("many keys are found, and those that are absent are not made", () => {
+    const pane = open(factory).table("t", { numbers: 1, values: true }).pane(0);
+    for (const key of [7, -1, "7", 0.5]) pane.slotOf(key);
+    const found = (...keys: readonly Key[]): number[] => {
+      const batch = new KeyBatch(keys.length);
+      for (const key of keys) batch.add(key);
+      const slots = new Int32Array(keys.length);
+      pane.findAll(batch, slots);
+      return [...slots];
+    };
+    expect(found(-1, 7, 8, 7)).toEqual([1, 0, -1, 0]);
+    expect(found(8, "7", 0.5, "8", -1)).toEqual([-1, 2, 3, -1, 1]);
+    expect(() => found(7, Number.NaN)).toThrow(expect.objectContaining({ code: "BAD_KEY" }));
+    expect(pane.size).toBe(4);
+  });
+
   test("columns keep their numbers while they grow", () => {
     const pane = open(factory).table("t", { numbers: 1, values: true }).pane(0);
     for (let key = 0; key < 5000; key++) {
