@@ -19,17 +19,21 @@ export type Condition = PatternCondition<unknown>;
 /** Where edges to the end lead. */
 export const END = -1;
 
+/** Where no condition has to be true: every record fits. */
+export const ALWAYS = -1;
+
+/** Conditions are numbers, the same one for the same function, so that a record asks each of them once. */
 export interface Edge {
   readonly to: number;
   readonly contiguity: Contiguity;
-  /** Undefined: every record fits; so does none for an edge to the end. */
-  readonly fits: Condition | undefined;
-  /** From the first record on that fits this the edge can no longer be taken. */
-  readonly until: Condition | undefined;
+  /** Of an edge to the end no record is asked. */
+  readonly fits: number;
+  /** From the first record on that fits this the edge can no longer be taken; ALWAYS: no record does. */
+  readonly until: number;
   /** Must not fit the very next record. */
-  readonly notNext: readonly Condition[];
+  readonly notNext: readonly number[];
   /** Must fit no record until the edge is taken. */
-  readonly notUntil: readonly Condition[];
+  readonly notUntil: readonly number[];
   readonly withinPreviousMs: number;
   /** The bit of the greedy step that it leads into; 0: none. */
   readonly greedy: number;
@@ -49,6 +53,16 @@ export interface Position {
 export interface Automaton {
   readonly start: readonly Edge[];
   readonly positions: readonly Position[];
+  /** By number. */
+  readonly conditions: readonly Condition[];
+}
+
+/** An edge as it is built, with the functions. */
+interface Way extends Omit<Edge, "fits" | "until" | "notNext" | "notUntil"> {
+  readonly fits: Condition | undefined;
+  readonly until: Condition | undefined;
+  readonly notNext: readonly Condition[];
+  readonly notUntil: readonly Condition[];
 }
 
 /** What an edge meets on its way from one step to another. */
@@ -61,7 +75,7 @@ interface Nots {
 interface MutablePosition {
   readonly step: string;
   readonly order: number;
-  edges: Edge[];
+  edges: Way[];
   accepts: boolean;
 }
 
@@ -107,7 +121,24 @@ export function automatonOf(pattern: PatternSpec): Automaton {
   const start = whole.entries.map((entry) => edgeTo(entry, "relaxed", noNots, false));
   const most = Math.max(start.length, builder.greedySteps, ...positions.map(({ edges }) => edges.length));
   if (most > PATTERN_EDGES_MAX) throw tooLong(pattern.name, `${most} ways on from one record`, PATTERN_EDGES_MAX);
-  return { start, positions };
+  return numbered(start, positions);
+}
+
+function numbered(start: readonly Way[], positions: readonly MutablePosition[]): Automaton {
+  const numbers = new Map<Condition, number>();
+  const numberOf = (condition: Condition | undefined): number => {
+    if (condition === undefined) return ALWAYS;
+    const number = numbers.get(condition) ?? numbers.size;
+    numbers.set(condition, number);
+    return number;
+  };
+  const edgesOf = (ways: readonly Way[]): readonly Edge[] =>
+    ways.map((way) => ({
+      ...{ ...way, fits: numberOf(way.fits), until: numberOf(way.until) },
+      ...{ notNext: way.notNext.map(numberOf), notUntil: way.notUntil.map(numberOf) },
+    }));
+  const numberedPositions = positions.map((position) => ({ ...position, edges: edgesOf(position.edges) }));
+  return { start: edgesOf(start), positions: numberedPositions, conditions: [...numbers.keys()] };
 }
 
 function tooLong(pattern: string, what: string, max: number): MillraceError {
@@ -115,13 +146,13 @@ function tooLong(pattern: string, what: string, max: number): MillraceError {
   return new MillraceError("BAD_OPTION", message, { operator: pattern });
 }
 
-function endEdge({ next, until }: Nots): Edge {
+function endEdge({ next, until }: Nots): Way {
   const none = { fits: undefined, until: undefined, greedy: 0, passes: 0, withinPreviousMs: Number.POSITIVE_INFINITY };
   return { to: END, contiguity: until.length > 0 ? "any" : "strict", ...none, notNext: next, notUntil: until };
 }
 
 /** `isAgain`: between two rounds, which a record that fits `until` ends. Into the first round such a record only does not lead. */
-function edgeTo(entry: Entry, contiguity: Contiguity, nots: Nots, isAgain: boolean): Edge {
+function edgeTo(entry: Entry, contiguity: Contiguity, nots: Nots, isAgain: boolean): Way {
   const { to, until, greedy, withinPreviousMs } = entry;
   return {
     ...{ to, greedy, withinPreviousMs },
@@ -138,6 +169,8 @@ class Builder {
   readonly #positions: MutablePosition[];
   /** The names of steps, in order. */
   readonly #steps: string[] = [];
+  /** Of each step's condition one function, however often the step repeats. */
+  readonly #conditions = new Map<PatternStep, Condition | undefined>();
   greedySteps = 0; // each has a bit
 
   constructor(pattern: string, positions: MutablePosition[]) {
@@ -234,7 +267,7 @@ class Builder {
     if (at >= PATTERN_POSITIONS_MAX) throw tooLong(this.#pattern, `more than ${at} records`, PATTERN_POSITIONS_MAX);
     const entry = {
       to: at,
-      fits: conditionOf(step),
+      fits: this.#conditionOf(step),
       until,
       withinPreviousMs,
       greedy,
@@ -242,6 +275,11 @@ class Builder {
       nots: noNots,
     };
     return { entries: [entry], exits: [{ at, nots: noNots }], skippable: false, skips: 0 };
+  }
+
+  #conditionOf(step: PatternStep): Condition | undefined {
+    if (!this.#conditions.has(step)) this.#conditions.set(step, conditionOf(step));
+    return this.#conditions.get(step);
   }
 
   #position(step: string): MutablePosition {

@@ -5,6 +5,13 @@
  * What matches have taken is a forest that they share: a node is one record at one position of the automaton, and has
  * the node before it. A match is its last node; matches that go separate ways share all nodes up to there. Nodes that
  * none needs any more are swept when there are as many of them as others.
+ *
+ * Matches that have begun are six numbers each in one flat array, in no order:
+ *
+ *   [ last node, number of its first record, time of that, time of its last record, ways, fresh, … ]
+ *
+ *   ways    a bit for each way on that it still has
+ *   fresh   1 as long as no record has come since its last one
  */
 
 export interface KeyMatches {
@@ -16,13 +23,16 @@ export interface KeyMatches {
   values: unknown[];
   times: number[];
   numbers: number[];
-  /** Matches that have begun, in the order of their beginnings. */
-  open: OpenMatch[];
+  /** Matches that have begun. */
+  open: number[];
   /** Complete ones that wait until no earlier beginning is open. */
   held: CompleteMatch[];
-  /** Records that the watermark has not passed, in the order of coming. */
+  /** None of the matches is over before this time. */
+  deadline: number;
+  /** Records that the watermark has not passed, in the order of their times, from `looked` on. */
   waiting: unknown[];
   waitingTimes: number[];
+  looked: number;
   /** So many nodes were left by the last sweep. */
   swept: number;
 }
@@ -39,32 +49,57 @@ export interface CompleteMatch {
   readonly at: number;
 }
 
-export interface OpenMatch {
-  /** Its last node. */
-  node: number;
-  readonly began: number;
-  readonly startedAt: number;
-  /** When its last record was. */
-  readonly takenAt: number;
-  /** A bit for each way on that it still has. */
-  ways: number;
-  /** Whether no record has come since its last one. */
-  isFresh: boolean;
-}
+/** Places within an open match. */
+export const OPEN_SIZE = 6;
+export const NODE = 0;
+export const BEGAN = 1;
+export const STARTED_AT = 2;
+export const TAKEN_AT = 3;
+export const WAYS = 4;
+export const FRESH = 5;
 
 export const NODE_SIZE = 3;
 /** A few nodes are not worth a sweep. */
 const SWEEP_FROM = 64 * NODE_SIZE;
+/** Nor are a few records that have been looked at. */
+const WAITED_MAX = 32;
 
 export function newKeyMatches(): KeyMatches {
   return {
     ...{ next: 0, nodes: [], values: [], times: [], numbers: [] },
-    ...{ open: [], held: [], waiting: [], waitingTimes: [], swept: 0 },
+    ...{ open: [], held: [], deadline: Number.POSITIVE_INFINITY, waiting: [], waitingTimes: [], looked: 0, swept: 0 },
   };
 }
 
 export function isIdle({ open, held, waiting }: KeyMatches): boolean {
   return open.length === 0 && held.length === 0 && waiting.length === 0;
+}
+
+/** Puts a record behind those that wait and are not later. */
+export function addWaiting({ waiting, waitingTimes, looked }: KeyMatches, value: unknown, time: number): void {
+  let at = waiting.length;
+  waiting.push(value);
+  waitingTimes.push(time);
+  for (; at > looked && (waitingTimes[at - 1] as number) > time; at--) {
+    waiting[at] = waiting[at - 1];
+    waitingTimes[at] = waitingTimes[at - 1] as number;
+  }
+  waiting[at] = value;
+  waitingTimes[at] = time;
+}
+
+/** The earliest time of a record that waits. */
+export function earliestWaiting({ waitingTimes, looked }: KeyMatches): number {
+  return looked < waitingTimes.length ? (waitingTimes[looked] as number) : Number.POSITIVE_INFINITY;
+}
+
+/** Forgets the records that have been looked at, when they are many or all. */
+export function dropLooked(matches: KeyMatches): void {
+  const { waiting, waitingTimes, looked } = matches;
+  if (looked < waiting.length && (looked < WAITED_MAX || 2 * looked < waiting.length)) return;
+  waiting.splice(0, looked);
+  waitingTimes.splice(0, looked);
+  matches.looked = 0;
 }
 
 export function addNode(matches: KeyMatches, position: number, value: number, before: number): number {
@@ -98,21 +133,51 @@ export function placesOf(matches: KeyMatches, node: number): number[] {
   return places.reverse();
 }
 
+/** Whether a match has begun earlier than with that record and is still open. */
+export function isOpenBefore({ open }: KeyMatches, number: number): boolean {
+  for (let at = 0; at < open.length; at += OPEN_SIZE) if ((open[at + BEGAN] as number) < number) return true;
+  return false;
+}
+
+/** Gives up the matches that begin before that record. */
+export function closeBefore(matches: KeyMatches, number: number): void {
+  const { open } = matches;
+  let left = 0;
+  for (let at = 0; at < open.length; at += OPEN_SIZE) {
+    if ((open[at + BEGAN] as number) < number) continue;
+    moveOpen(open, at, left);
+    left += OPEN_SIZE;
+  }
+  open.length = left;
+  if (matches.held.length > 0) matches.held = matches.held.filter(({ began }) => began >= number);
+}
+
+/** Moves a match to another place, nearer to the front. */
+export function moveOpen(open: number[], from: number, to: number): void {
+  if (from === to) return;
+  for (let i = 0; i < OPEN_SIZE; i++) open[to + i] = open[from + i] as number;
+}
+
 /** Forgets what no match needs. */
 export function sweep(matches: KeyMatches): void {
   const { open, held, nodes } = matches;
+  if (nodes.length === 0) return;
   if (open.length + held.length === 0) {
-    if (nodes.length > 0) Object.assign(matches, { nodes: [], values: [], times: [], numbers: [], swept: 0 });
+    nodes.length = matches.values.length = matches.times.length = matches.numbers.length = 0;
+    matches.swept = 0;
+    matches.deadline = Number.POSITIVE_INFINITY;
     return;
   }
   if (nodes.length < SWEEP_FROM + 2 * matches.swept) return;
-  const kept = { ...newKeyMatches(), next: matches.next };
+  const kept = newKeyMatches();
   const movedNodes = new Map<number, number>();
   const movedValues = new Map<number, number>();
-  for (const each of [...open, ...held]) {
-    const moved = moveTo(kept, matches, each.node, movedNodes, movedValues);
-    (each as { node: number }).node = moved;
-  }
+  for (let at = 0; at < open.length; at += OPEN_SIZE)
+    open[at + NODE] = moveTo(kept, matches, open[at + NODE] as number, movedNodes, movedValues);
+  matches.held = held.map((match) => ({
+    ...match,
+    node: moveTo(kept, matches, match.node, movedNodes, movedValues),
+  }));
   const { nodes: left, values, times, numbers } = kept;
   Object.assign(matches, { nodes: left, values, times, numbers, swept: left.length });
 }

@@ -9,23 +9,36 @@
  *      greedy way is taken, others wait, and are lost together with it.
  *   3. The record begins a match if it fits the first step.
  *   4. Complete matches come out, or, where one makes others superfluous, in the order of their beginnings.
+ *
+ * A condition that does not look at what a match has taken says the same of a record for all matches: it is asked once.
  */
 
-import type { TakenSoFar } from "../../core/pattern.ts";
 import type { AfterMatch } from "../../core/pattern-match.ts";
-import { type Automaton, type Condition, type Edge, END, type Position } from "./automaton.ts";
+import { Answers } from "./answers.ts";
+import { ALWAYS, type Automaton, type Edge, END, type Position } from "./automaton.ts";
 import {
   addNode,
   addValue,
+  BEGAN,
   before,
   type CompleteMatch,
+  closeBefore,
+  FRESH,
+  isOpenBefore,
   type KeyMatches,
-  type OpenMatch,
+  moveOpen,
+  NODE,
+  OPEN_SIZE,
   placeOf,
   placesOf,
   positionOf,
+  STARTED_AT,
   sweep,
+  TAKEN_AT,
+  WAYS,
 } from "./key-matches.ts";
+
+const NEVER = Number.POSITIVE_INFINITY;
 
 export interface MatcherOptions {
   readonly automaton: Automaton;
@@ -33,7 +46,7 @@ export interface MatcherOptions {
   readonly afterMatch: AfterMatch;
   /** `at`: when it comes out, which may be later than it was complete. */
   readonly matched: (matches: KeyMatches, match: CompleteMatch, at: number) => void;
-  readonly timedOut: (matches: KeyMatches, match: OpenMatch, at: number) => void;
+  readonly timedOut: (matches: KeyMatches, node: number, startedAt: number, at: number) => void;
 }
 
 export class Matcher {
@@ -41,16 +54,20 @@ export class Matcher {
   readonly #positions: readonly Position[];
   readonly #withinMs: number;
   readonly #afterMatch: AfterMatch;
-  /** Whether a way on may have a time of its own. */
+  /** By position: the shortest time that a way on has of its own. */
+  readonly #withinPrevious: Float64Array;
+  /** Whether any has. */
   readonly #timesWays: boolean;
   readonly #options: MatcherOptions;
-  readonly #taken: Taken;
+  readonly #answers: Answers;
   // Of the record at hand.
   #value: unknown;
   #time = 0;
   #number = 0;
   /** Its place among the key's values, once a match has taken it; -1 before. */
   #place = -1;
+  /** The matches that it has completed. */
+  readonly #complete: CompleteMatch[] = [];
 
   constructor(options: MatcherOptions) {
     const { automaton, withinMs, afterMatch } = options;
@@ -59,59 +76,54 @@ export class Matcher {
     this.#positions = automaton.positions;
     this.#withinMs = withinMs;
     this.#afterMatch = afterMatch;
-    this.#timesWays = automaton.positions.some(({ edges }) =>
-      edges.some(({ withinPreviousMs }) => withinPreviousMs < Number.POSITIVE_INFINITY),
+    this.#withinPrevious = Float64Array.from(automaton.positions, ({ edges }) =>
+      Math.min(NEVER, ...edges.map(({ withinPreviousMs }) => withinPreviousMs)),
     );
-    this.#taken = new Taken(automaton.positions);
+    this.#timesWays = this.#withinPrevious.some((ms) => ms < NEVER);
+    this.#answers = new Answers(automaton);
   }
 
   /** REQUIRES: records of a key come in the order of their times. */
   take(matches: KeyMatches, value: unknown, time: number): void {
-    if (matches.open.length > 0) this.expire(matches, time);
+    if (matches.deadline <= time) this.expire(matches, time);
     this.#value = value;
     this.#time = time;
     this.#number = matches.next++;
     this.#place = -1;
-    const complete: CompleteMatch[] = [];
-    if (matches.open.length > 0) this.#advance(matches, complete);
-    this.#begin(matches, complete);
-    if (complete.length > 0) this.#settle(matches, complete);
-    else if (matches.held.length > 0) this.release(matches, false);
-    if (matches.nodes.length > 0) sweep(matches);
+    this.#complete.length = 0;
+    this.#answers.turnTo(matches, value);
+    if (matches.open.length > 0) this.#advance(matches);
+    this.#begin(matches);
+    this.#settle(matches);
+    sweep(matches);
   }
 
   /** Times out what is over at this time. */
   expire(matches: KeyMatches, time: number): void {
-    if (this.#withinMs === Number.POSITIVE_INFINITY && !this.#timesWays) return;
-    const complete: CompleteMatch[] = [];
+    if (matches.deadline > time || matches.deadline === NEVER) return;
+    const { open } = matches;
+    this.#complete.length = 0;
     this.#time = Number.NEGATIVE_INFINITY;
-    const left = matches.open.filter((match) => {
-      const deadline = match.startedAt + this.#withinMs;
-      if (deadline <= time) this.#timeOut(matches, match, deadline, complete);
-      else if (!this.#timesWays) return true;
-      else {
-        const lost = this.#waysOver(matches, match, time);
-        match.ways &= ~lost.ways;
-        if (match.ways !== 0 || lost.ways === 0) return true;
-        this.#timeOut(matches, match, lost.at, complete);
-      }
-      return false;
-    });
-    if (left.length === matches.open.length) return;
-    matches.open = left;
-    if (complete.length > 0) this.#settle(matches, complete);
-    else if (matches.held.length > 0) this.release(matches, false);
+    let left = 0;
+    for (let at = 0; at < open.length; at += OPEN_SIZE) {
+      if (this.#isOver(matches, at, time)) continue;
+      moveOpen(open, at, left);
+      left += OPEN_SIZE;
+    }
+    open.length = left;
+    matches.deadline = this.#nextDeadline(matches);
+    this.#settle(matches);
     sweep(matches);
   }
 
   /** The earliest time at which one of them is over. */
-  nextDeadline({ open, nodes }: KeyMatches): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const match of open) {
-      next = Math.min(next, match.startedAt + this.#withinMs);
+  #nextDeadline({ open, nodes }: KeyMatches): number {
+    let next = NEVER;
+    for (let at = 0; at < open.length; at += OPEN_SIZE) {
+      next = Math.min(next, (open[at + STARTED_AT] as number) + this.#withinMs);
       if (this.#timesWays)
-        this.#eachWay({ nodes } as KeyMatches, match, ({ withinPreviousMs }) => {
-          next = Math.min(next, match.takenAt + withinPreviousMs);
+        this.#eachWay({ nodes } as KeyMatches, open, at, ({ withinPreviousMs }) => {
+          next = Math.min(next, (open[at + TAKEN_AT] as number) + withinPreviousMs);
         });
     }
     return next;
@@ -119,123 +131,149 @@ export class Matcher {
 
   /** What is held comes out, as far as no earlier beginning is open; at the end of all input, everything. */
   release(matches: KeyMatches, isEnd: boolean): void {
-    for (;;) {
-      const [first] = matches.held.toSorted((a, b) => this.#compare(matches, a, b));
-      if (first === undefined) return;
-      if (!isEnd && matches.open.some(({ began }) => began < first.began)) return;
+    while (matches.held.length > 0) {
+      const first = matches.held.reduce((a, b) => (this.#compare(matches, b, a) < 0 ? b : a));
+      if (!isEnd && isOpenBefore(matches, first.began)) return;
       matches.held = matches.held.filter((match) => match !== first);
       this.#options.matched(matches, first, Math.max(first.at, this.#time));
-      this.#prune(matches, first);
+      closeBefore(matches, this.#firstKept(matches, first));
     }
   }
 
-  #advance(matches: KeyMatches, complete: CompleteMatch[]): void {
+  /** Matches of one record more come behind those that were open, which stay while they have ways left. */
+  #advance(matches: KeyMatches): void {
     const { open } = matches;
-    const longer: OpenMatch[] = [];
+    const size = open.length;
     let left = 0;
-    for (let i = 0; i < open.length; i++) {
-      const match = open[i] as OpenMatch;
-      this.#tryWays(matches, match, longer, complete);
-      if (match.ways !== 0) open[left++] = match;
+    for (let at = 0; at < size; at += OPEN_SIZE) {
+      this.#tryWays(matches, at);
+      if (open[at + WAYS] === 0) continue;
+      moveOpen(open, at, left);
+      left += OPEN_SIZE;
     }
+    if (left === size) return;
+    for (let at = size; at < open.length; at += OPEN_SIZE, left += OPEN_SIZE) moveOpen(open, at, left);
     open.length = left;
-    for (const match of longer) open.push(match);
   }
 
-  #tryWays(matches: KeyMatches, match: OpenMatch, longer: OpenMatch[], complete: CompleteMatch[]): void {
-    const { edges } = this.#position(matches, match.node);
-    this.#taken.at(matches, match.node);
+  #tryWays(matches: KeyMatches, at: number): void {
+    const { open } = matches;
+    const { edges } = this.#position(matches, open[at + NODE] as number);
+    this.#answers.at(open[at + NODE] as number);
+    const isFresh = open[at + FRESH] === 1;
+    let ways = open[at + WAYS] as number;
     let takes = 0;
     let greedy = 0;
     let greedyOver = 0;
     for (let i = 0; i < edges.length; i++) {
       const bit = 1 << i;
-      if ((match.ways & bit) === 0) continue;
+      if ((ways & bit) === 0) continue;
       const edge = edges[i] as Edge;
-      if (this.#isLost(edge, match.isFresh)) match.ways &= ~bit;
-      else if (edge.to === END) this.#waitForEnd(match, edge, bit, complete);
-      else if (this.#fits(edge.fits)) {
+      if (this.#isLost(edge, isFresh)) ways &= ~bit;
+      else if (edge.to === END) {
+        if (edge.contiguity === "strict") ways &= ~this.#reachEnd(open, at, bit);
+      } else if (this.#answers.fits(edge.fits)) {
         takes |= bit;
         greedy |= edge.greedy;
         if (edge.contiguity !== "any") greedyOver |= edge.greedy;
-        if (edge.contiguity !== "any") match.ways &= ~bit;
-      } else if (edge.contiguity === "strict") match.ways &= ~bit;
+        if (edge.contiguity !== "any") ways &= ~bit;
+      } else if (edge.contiguity === "strict") ways &= ~bit;
     }
-    match.isFresh = false;
-    if (takes === 0) return;
+    if (takes !== 0) ways = this.#go(matches, at, takes, ways, greedy, greedyOver);
+    open[at + WAYS] = ways;
+    open[at + FRESH] = 0;
+  }
+
+  /** Goes the ways that take the record. @returns the ways that are left. */
+  #go(matches: KeyMatches, at: number, takes: number, before: number, greedy: number, greedyOver: number): number {
+    const { edges } = this.#position(matches, matches.open[at + NODE] as number);
+    let ways = before;
     for (let i = 0; i < edges.length; i++) {
       const edge = edges[i] as Edge;
-      if ((takes & (1 << i)) !== 0 && (edge.passes & greedy) === 0)
-        this.#extend(matches, match, edge, longer, complete);
-      if ((edge.passes & greedyOver) !== 0) match.ways &= ~(1 << i);
+      if ((takes & (1 << i)) !== 0 && (edge.passes & greedy) === 0) this.#extend(matches, at, edge);
+      if ((edge.passes & greedyOver) !== 0) ways &= ~(1 << i);
     }
+    return ways;
   }
 
   /** Whether the record at hand makes it impossible to go this way. */
   #isLost({ notNext, notUntil, until }: Edge, isFresh: boolean): boolean {
-    if (isFresh) for (const not of notNext) if (this.#fits(not)) return true;
-    for (const not of notUntil) if (this.#fits(not)) return true;
-    return until !== undefined && this.#fits(until);
+    if (isFresh) for (let i = 0; i < notNext.length; i++) if (this.#answers.fits(notNext[i] as number)) return true;
+    for (let i = 0; i < notUntil.length; i++) if (this.#answers.fits(notUntil[i] as number)) return true;
+    return until !== ALWAYS && this.#answers.fits(until);
   }
 
-  /** To the end: what must not be next was not, or what must not come has not come yet. */
-  #waitForEnd(match: OpenMatch, { contiguity }: Edge, bit: number, complete: CompleteMatch[]): void {
-    if (contiguity !== "strict") return;
-    match.ways &= ~bit;
-    const { node, began, startedAt } = match;
-    complete.push({ node, began, ended: this.#number, startedAt, at: this.#time });
+  /** What must not be next was not: the match is complete. @returns the way to the end, which is gone. */
+  #reachEnd(open: number[], at: number, bit: number): number {
+    this.#complete.push({
+      ...{ node: open[at + NODE] as number, began: open[at + BEGAN] as number, ended: this.#number },
+      ...{ startedAt: open[at + STARTED_AT] as number, at: this.#time },
+    });
+    return bit;
   }
 
-  #fits(condition: Condition | undefined): boolean {
-    return condition === undefined || condition(this.#value, this.#taken) === true;
-  }
-
-  #begin(matches: KeyMatches, complete: CompleteMatch[]): void {
-    this.#taken.at(matches, -1);
+  #begin(matches: KeyMatches): void {
+    this.#answers.at(-1);
     const [only, second] = this.#start;
     if (only !== undefined && second === undefined) {
-      if (this.#fits(only.fits)) this.#extend(matches, undefined, only, matches.open, complete);
+      if (this.#answers.fits(only.fits)) this.#extend(matches, -1, only);
       return;
     }
-    const fitting = this.#start.filter(({ fits }) => this.#fits(fits));
+    const fitting = this.#start.filter(({ fits }) => this.#answers.fits(fits));
     const greedy = fitting.reduce((bits, edge) => bits | edge.greedy, 0);
-    for (const edge of fitting)
-      if ((edge.passes & greedy) === 0) this.#extend(matches, undefined, edge, matches.open, complete);
+    for (const edge of fitting) if ((edge.passes & greedy) === 0) this.#extend(matches, -1, edge);
   }
 
-  /** A match of one record more than `match`, or of the first. */
-  #extend(
-    matches: KeyMatches,
-    match: OpenMatch | undefined,
-    { to }: Edge,
-    open: OpenMatch[],
-    complete: CompleteMatch[],
-  ): void {
+  /** A match of one record more than the one at that place, or, at -1, of the first. */
+  #extend(matches: KeyMatches, at: number, { to }: Edge): void {
+    const { open } = matches;
     if (this.#place < 0) this.#place = addValue(matches, this.#value, this.#time, this.#number);
-    const node = addNode(matches, to, this.#place, match?.node ?? -1);
+    const node = addNode(matches, to, this.#place, at < 0 ? -1 : (open[at + NODE] as number));
     const { edges, accepts } = this.#positions[to] as Position;
-    const { began, startedAt } = match ?? { began: this.#number, startedAt: this.#time };
-    if (accepts) complete.push({ node, began, ended: this.#number, startedAt, at: this.#time });
-    if (edges.length > 0)
-      open.push({ node, began, startedAt, takenAt: this.#time, ways: 2 ** edges.length - 1, isFresh: true });
+    const began = at < 0 ? this.#number : (open[at + BEGAN] as number);
+    const startedAt = at < 0 ? this.#time : (open[at + STARTED_AT] as number);
+    if (accepts) this.#complete.push({ node, began, ended: this.#number, startedAt, at: this.#time });
+    if (edges.length === 0) return;
+    open.push(node, began, startedAt, this.#time, 2 ** edges.length - 1, 1);
+    const over = Math.min(startedAt + this.#withinMs, this.#time + (this.#withinPrevious[to] as number));
+    if (over < matches.deadline) matches.deadline = over;
+  }
+
+  /** Whether the match's time is over, of the whole or of each way that it had left; if so, it is timed out. */
+  #isOver(matches: KeyMatches, at: number, time: number): boolean {
+    const { open } = matches;
+    const deadline = (open[at + STARTED_AT] as number) + this.#withinMs;
+    if (deadline <= time && deadline < NEVER) this.#timeOut(matches, at, deadline);
+    else if (!this.#timesWays) return false;
+    else {
+      const lost = this.#waysOver(matches, at, time);
+      open[at + WAYS] = (open[at + WAYS] as number) & ~lost.ways;
+      if (open[at + WAYS] !== 0 || lost.ways === 0) return false;
+      this.#timeOut(matches, at, lost.at);
+    }
+    return true;
   }
 
   /** The match is over: complete if it only had to wait, otherwise timed out. What was complete before is neither. */
-  #timeOut(matches: KeyMatches, match: OpenMatch, at: number, complete: CompleteMatch[]): void {
-    const { edges, accepts } = this.#position(matches, match.node);
-    const { node, began, startedAt, ways } = match;
+  #timeOut(matches: KeyMatches, place: number, at: number): void {
+    const { open } = matches;
+    const node = open[place + NODE] as number;
+    const startedAt = open[place + STARTED_AT] as number;
+    const ways = open[place + WAYS] as number;
+    const { edges, accepts } = this.#position(matches, node);
     this.#time = Math.max(this.#time, at);
-    if (edges.some(({ to, contiguity }, i) => to === END && contiguity === "any" && (ways & (1 << i)) !== 0)) {
-      complete.push({ node, began, ended: matches.next, startedAt, at });
-    } else if (!accepts) this.#options.timedOut(matches, match, at);
+    if (edges.some(({ to, contiguity }, i) => to === END && contiguity === "any" && (ways & (1 << i)) !== 0))
+      this.#complete.push({ node, began: open[place + BEGAN] as number, ended: matches.next, startedAt, at });
+    else if (!accepts) this.#options.timedOut(matches, node, startedAt, at);
   }
 
   /** The ways whose own time is over, and when it was. */
-  #waysOver(matches: KeyMatches, match: OpenMatch, time: number): { readonly ways: number; readonly at: number } {
+  #waysOver(matches: KeyMatches, place: number, time: number): { readonly ways: number; readonly at: number } {
+    const takenAt = matches.open[place + TAKEN_AT] as number;
     let ways = 0;
-    let at = match.takenAt;
-    this.#eachWay(matches, match, ({ withinPreviousMs }, bit) => {
-      const over = match.takenAt + withinPreviousMs;
+    let at = takenAt;
+    this.#eachWay(matches, matches.open, place, ({ withinPreviousMs }, bit) => {
+      const over = takenAt + withinPreviousMs;
       if (over > time) return;
       ways |= bit;
       at = Math.max(at, over);
@@ -243,14 +281,20 @@ export class Matcher {
     return { ways, at };
   }
 
-  #eachWay(matches: KeyMatches, match: OpenMatch, visit: (edge: Edge, bit: number) => void): void {
-    const { edges } = this.#position(matches, match.node);
+  #eachWay(matches: KeyMatches, open: number[], at: number, visit: (edge: Edge, bit: number) => void): void {
+    const { edges } = this.#position(matches, open[at + NODE] as number);
     edges.forEach((edge, i) => {
-      if ((match.ways & (1 << i)) !== 0) visit(edge, 1 << i);
+      if (((open[at + WAYS] as number) & (1 << i)) !== 0) visit(edge, 1 << i);
     });
   }
 
-  #settle(matches: KeyMatches, complete: CompleteMatch[]): void {
+  /** What is complete comes out, or is held. */
+  #settle(matches: KeyMatches): void {
+    const complete = this.#complete;
+    if (complete.length === 0) {
+      if (matches.held.length > 0) this.release(matches, false);
+      return;
+    }
     if (this.#afterMatch !== "noSkip") {
       matches.held.push(...complete);
       this.release(matches, false);
@@ -288,13 +332,6 @@ export class Matcher {
     return difference;
   }
 
-  /** Gives up what the match makes superfluous. */
-  #prune(matches: KeyMatches, match: CompleteMatch): void {
-    const first = this.#firstKept(matches, match);
-    matches.open = matches.open.filter(({ began }) => began >= first);
-    matches.held = matches.held.filter(({ began }) => began >= first);
-  }
-
   /** The number of the first record that other matches may begin with. */
   #firstKept(matches: KeyMatches, { node, began }: CompleteMatch): number {
     const after = this.#afterMatch;
@@ -311,32 +348,5 @@ export class Matcher {
       if (!isFirst) break;
     }
     return found;
-  }
-}
-
-/** What conditions see of the match that they are asked for. */
-class Taken implements TakenSoFar<unknown> {
-  readonly #positions: readonly Position[];
-  #matches: KeyMatches | undefined;
-  #node = -1;
-
-  constructor(positions: readonly Position[]) {
-    this.#positions = positions;
-  }
-
-  at(matches: KeyMatches, node: number): void {
-    this.#matches = matches;
-    this.#node = node;
-  }
-
-  of(step: string): readonly unknown[] {
-    const matches = this.#matches;
-    const values: unknown[] = [];
-    if (matches === undefined) return values;
-    for (let at = this.#node; at >= 0; at = before(matches, at)) {
-      if ((this.#positions[positionOf(matches, at)] as Position).step === step)
-        values.push(matches.values[placeOf(matches, at)]);
-    }
-    return values.reverse();
   }
 }

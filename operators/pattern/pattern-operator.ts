@@ -5,42 +5,60 @@
  * equal times in the order of coming; one that the watermark has passed when it comes is late. By processing time they
  * are looked at when they come.
  *
- * State: table "matches", an entry for each key with what `key-matches.ts` describes, and beside it the time at which the
- * watermark has something to do there. A table cannot forget one key; keys at which nothing is open are left behind when
- * the others move to a new namespace, once they are the greater part. Timers: by processing time, one for each time at
- * which a match is over. Cost: by record, the ways on of the key's open matches, of which there may be many: give patterns a time.
+ *   record ──→ gathered ──watermark has passed it, none of its key waits──→ looked at ──→ matches
+ *                  └──still ahead of the watermark, or no room──→ waits with its key ──→ looked at when due
+ *
+ * State: table "matches" (`key-entries.ts`), with an entry for each key at which a match has begun or a record waits.
+ * Timers: by processing time, for each key the time at which a match is over. Cost: of a record at whose key nothing is
+ * open, a look-up and the conditions of the first step; else by record the ways on of the key's open matches, of which there
+ * may be many: give patterns a time. A watermark costs what is due.
  */
 
 import type { Key } from "../../core/key.ts";
+import { KeyBatch } from "../../core/key-batch.ts";
 import type { Operator, OperatorContext, Timer } from "../../core/operator.ts";
 import { namesOf, type PatternMatch, type PatternMatchSpec } from "../../core/pattern-match.ts";
-import type { StatePane, StateTable } from "../../core/state-backend.ts";
 import type { Counter } from "../../core/telemetry.ts";
 import { END_OF_TIME } from "../../core/time.ts";
 import { requireTime } from "../keyed-record.ts";
-import { type Automaton, automatonOf } from "./automaton.ts";
-import { before, isIdle, type KeyMatches, newKeyMatches, placeOf, placesOf, positionOf } from "./key-matches.ts";
+import { automatonOf, type Position } from "./automaton.ts";
+import { KeyEntries } from "./key-entries.ts";
+import {
+  addWaiting,
+  before,
+  dropLooked,
+  earliestWaiting,
+  isIdle,
+  type KeyMatches,
+  placeOf,
+  positionOf,
+} from "./key-matches.ts";
 import { Matcher } from "./matcher.ts";
 
-/** Few keys are not worth moving. */
-const MOVE_FROM = 1024;
-const NEVER = Number.POSITIVE_INFINITY;
+/** Records whose keys are looked up together, so that the lookups' waits for memory overlap. */
+const GATHERED_MAX = 512;
 
 export class PatternOperator implements Operator {
   readonly #spec: PatternMatchSpec;
   readonly #context: OperatorContext;
-  readonly #automaton: Automaton;
+  readonly #positions: readonly Position[];
   readonly #names: readonly string[];
   readonly #matcher: Matcher;
   readonly #byEventTime: boolean;
-  readonly #table: StateTable;
+  readonly #entries: KeyEntries;
   readonly #late: Counter;
-  #pane: StatePane;
-  #generation: number;
-  /** No key has something to do before that watermark. */
-  #nextDue = Number.NEGATIVE_INFINITY;
-  /** Keys of the pane at which nothing is open. */
-  #idle = 0;
+  // Records that wait with no key yet: in the order of coming.
+  readonly #keys = new KeyBatch(GATHERED_MAX);
+  readonly #values: unknown[] = new Array(GATHERED_MAX).fill(undefined);
+  readonly #times = new Float64Array(GATHERED_MAX);
+  readonly #slots = new Int32Array(GATHERED_MAX);
+  /** The gathered records in the order of their times. */
+  readonly #order = new Int32Array(GATHERED_MAX);
+  #earliest = Number.POSITIVE_INFINITY;
+  /** How many of the gathered ones, in that order, have been looked at. */
+  #looked = 0;
+  /** How many entries there were when they were looked up. */
+  #lookedUpAmong = 0;
   /** The key whose records are being looked at. */
   #key: Key = "";
 
@@ -48,24 +66,19 @@ export class PatternOperator implements Operator {
     this.#spec = spec;
     this.#context = context;
     this.#byEventTime = spec.time === "event";
-    this.#automaton = automatonOf(spec.pattern);
+    const automaton = automatonOf(spec.pattern);
+    this.#positions = automaton.positions;
     this.#names = namesOf(spec.pattern.steps);
     this.#late = context.metrics.counter("lateRecords");
-    this.#table = context.state.table("matches", { numbers: 1, values: true });
-    const generations = this.#table.namespaces();
-    this.#generation = generations.at(-1) ?? 0;
-    this.#pane = this.#table.pane(this.#generation);
-    // Subtasks that were restored into this one may have moved differently often.
-    for (const generation of generations.slice(0, -1)) this.#moveFrom(generation);
+    this.#entries = new KeyEntries(context.state.table("matches", { numbers: 2, values: true }));
     this.#matcher = new Matcher({
-      automaton: this.#automaton,
-      withinMs: spec.pattern.withinMs ?? NEVER,
+      automaton,
+      withinMs: spec.pattern.withinMs ?? Number.POSITIVE_INFINITY,
       afterMatch: spec.afterMatch,
-      matched: (matches, match, at) => {
-        const { node, startedAt } = match;
+      matched: (matches, { node, startedAt }, at) => {
         context.output.push(this.#resultOf(matches, node, startedAt), at);
       },
-      timedOut: (matches, { node, startedAt }, at) => {
+      timedOut: (matches, node, startedAt, at) => {
         if (spec.timedOut === undefined) return;
         context.side(spec.timedOut, { ...this.#resultOf(matches, node, startedAt), timedOutAt: at }, at);
       },
@@ -73,201 +86,219 @@ export class PatternOperator implements Operator {
   }
 
   process(value: unknown, timestamp: number): void {
-    if (this.#byEventTime) this.#wait(value, timestamp);
+    if (this.#byEventTime) this.#gather(value, timestamp);
     else this.#look(value);
   }
 
-  /** By event time: keeps the record until the watermark has passed it. */
-  #wait(value: unknown, timestamp: number): void {
+  watermark(timestamp: number): void {
+    if (this.#keys.count > 0 && this.#earliest <= timestamp) this.#lookUpGathered();
+    this.#advance(timestamp, 0);
+  }
+
+  beforeSnapshot(): void {
+    this.#keepGathered();
+  }
+
+  onTimer({ key, timestamp }: Timer): void {
+    const slot = this.#entries.pane.find(key);
+    if (!this.#entries.isBusy(slot)) return;
+    const matches = this.#entries.at(slot);
+    this.#key = key;
+    this.#matcher.expire(matches, timestamp);
+    this.#changed(slot, matches);
+  }
+
+  #gather(value: unknown, timestamp: number): void {
     requireTime(this.#context, value, timestamp, "a pattern");
     if (timestamp <= this.#context.currentWatermark) {
       this.#late.add();
       if (this.#spec.late !== undefined) this.#context.side(this.#spec.late, value, timestamp);
       return;
     }
-    const slot = this.#slotOf(value);
-    const matches = this.#pane.values[slot] as KeyMatches;
-    if (isIdle(matches)) this.#idle--;
-    matches.waiting.push(value);
-    matches.waitingTimes.push(timestamp);
-    const due = this.#pane.numbers[0] as Float64Array;
-    if (timestamp < (due[slot] as number)) due[slot] = timestamp;
-    if (timestamp < this.#nextDue) this.#nextDue = timestamp;
+    const at = this.#keys.count;
+    this.#keys.add(this.#keyOf(value));
+    this.#values[at] = value;
+    this.#times[at] = timestamp;
+    if (timestamp < this.#earliest) this.#earliest = timestamp;
+    if (at + 1 === GATHERED_MAX) this.#keepGathered();
   }
 
-  /** By processing time: the record is looked at now. */
-  #look(value: unknown): void {
-    const slot = this.#slotOf(value);
-    const matches = this.#pane.values[slot] as KeyMatches;
-    const wasIdle = isIdle(matches);
-    this.#key = this.#pane.keyAt(slot);
-    const now = this.#context.clock.now();
-    this.#guarded(value, () => this.#matcher.take(matches, value, now));
-    this.#registerTimer(matches);
-    this.#countIdle(wasIdle, matches);
-    this.#moveWhenIdle();
+  #keyOf(value: unknown): Key {
+    try {
+      const key = this.#spec.key.select(value);
+      if (typeof key !== "number" || key !== key) this.#entries.pane.find(key); // refuses what is no key
+      return key;
+    } catch (error) {
+      throw this.#context.failure(error, value);
+    }
   }
 
-  onTimer({ key, timestamp }: Timer): void {
-    const slot = this.#pane.find(key);
-    if (slot < 0) return;
-    this.#pane.slotOf(key);
-    const matches = this.#pane.values[slot] as KeyMatches;
-    const wasIdle = isIdle(matches);
-    this.#key = key;
-    this.#guarded(undefined, () => this.#matcher.expire(matches, timestamp));
-    this.#registerTimer(matches);
-    this.#countIdle(wasIdle, matches);
+  /** Finds the slots of the gathered records, and the order of their times. */
+  #lookUpGathered(): void {
+    const { count } = this.#keys;
+    this.#entries.pane.findAll(this.#keys, this.#slots);
+    this.#lookedUpAmong = this.#entries.size;
+    let isInOrder = true;
+    for (let i = 0; i < count; i++) {
+      this.#order[i] = i;
+      if (i > 0 && (this.#times[i] as number) < (this.#times[i - 1] as number)) isInOrder = false;
+    }
+    if (isInOrder) return;
+    const times = this.#times;
+    this.#order.subarray(0, count).sort((a, b) => (times[a] as number) - (times[b] as number) || a - b);
   }
 
-  #registerTimer(matches: KeyMatches): void {
-    const deadline = this.#matcher.nextDeadline(matches);
-    if (deadline === NEVER) return;
-    this.#context.state.setCurrentKey(this.#key);
-    this.#context.timers.register("processing", deadline);
+  /** The gathered records that have not been looked at wait with their keys. */
+  #keepGathered(): void {
+    if (this.#keys.count === 0) return;
+    if (this.#looked === 0) this.#lookUpGathered();
+    for (; this.#looked < this.#keys.count; this.#looked++) this.#keepWaiting(this.#order[this.#looked] as number);
+    this.#forgetGathered();
   }
 
-  watermark(timestamp: number): void {
-    if (timestamp >= this.#nextDue || timestamp === END_OF_TIME) this.#advance(timestamp, 0);
-    else this.#context.output.watermark(timestamp);
+  #forgetGathered(): void {
+    this.#values.fill(undefined, 0, this.#keys.count);
+    this.#keys.clear();
+    this.#looked = 0;
+    this.#earliest = Number.POSITIVE_INFINITY;
   }
 
-  /** Looks after the keys from a slot on that have something to do, as long as there is room. Always true. */
+  /** Looks at what the watermark has passed, as long as there is room. Always true. */
   #advance(watermark: number, from: number): boolean {
     const { gate, output } = this.#context;
-    for (let slot = from; slot < this.#pane.size; slot++) {
-      const due = this.#pane.numbers[0] as Float64Array;
-      if ((due[slot] as number) > watermark && watermark !== END_OF_TIME) continue;
-      if (gate.blocked) {
-        this.#context.suspend(() => this.#advance(watermark, slot));
-        return true;
-      }
+    if (this.#earliest <= watermark && !this.#takeGathered(watermark)) return this.#later(watermark, from);
+    for (let slot = this.#dueBy(watermark); slot >= 0; slot = this.#dueBy(watermark)) {
       this.#lookAfter(slot, watermark);
+      if (gate.blocked) return this.#later(watermark, from);
     }
-    this.#nextDue = this.#earliestDue();
-    this.#moveWhenIdle();
+    for (let slot = from; watermark === END_OF_TIME && slot < this.#entries.size; slot++) {
+      if (gate.blocked) return this.#later(watermark, slot);
+      this.#end(slot);
+    }
+    this.#entries.moveWhenIdle();
     output.watermark(watermark);
     return true;
   }
 
-  #earliestDue(): number {
-    const due = this.#pane.numbers[0] as Float64Array;
-    let earliest = NEVER;
-    for (let slot = 0; slot < this.#pane.size; slot++)
-      if ((due[slot] as number) < earliest) earliest = due[slot] as number;
-    return earliest;
+  #later(watermark: number, from: number): true {
+    this.#context.suspend(() => this.#advance(watermark, from));
+    return true;
+  }
+
+  /** Looks at the gathered records in the order of their times; false when it had to stop. */
+  #takeGathered(watermark: number): boolean {
+    const { gate } = this.#context;
+    const { count } = this.#keys;
+    for (; this.#looked < count; this.#looked++) {
+      if (gate.blocked) return false;
+      const at = this.#order[this.#looked] as number;
+      if ((this.#times[at] as number) > watermark || this.#waits(this.#slotAt(at))) this.#keepWaiting(at);
+      else this.#take(this.#slotAt(at), this.#keys.keyAt(at), this.#values[at], this.#times[at] as number);
+    }
+    this.#forgetGathered();
+    return true;
+  }
+
+  /** The slot of a gathered record, which may have come with one before it. */
+  #slotAt(at: number): number {
+    const slot = this.#slots[at] as number;
+    if (slot >= 0 || this.#entries.size === this.#lookedUpAmong) return slot;
+    return this.#entries.pane.find(this.#keys.keyAt(at));
+  }
+
+  /** Whether records of a key are waiting: others must not be looked at before them. */
+  #waits(slot: number): boolean {
+    return this.#entries.isBusy(slot) && this.#entries.at(slot).waiting.length > 0;
+  }
+
+  #keepWaiting(at: number): void {
+    const slot = this.#slotAt(at);
+    const isBusy = this.#entries.isBusy(slot);
+    const matches = isBusy ? this.#entries.at(slot) : this.#entries.spare;
+    addWaiting(matches, this.#values[at], this.#times[at] as number);
+    this.#entries.changed(isBusy ? slot : this.#entries.keep(this.#keys.keyAt(at)), matches);
+  }
+
+  /** By processing time: the record is looked at now. */
+  #look(value: unknown): void {
+    const key = this.#keyOf(value);
+    this.#take(this.#entries.pane.find(key), key, value, this.#context.clock.now());
+    this.#entries.moveWhenIdle();
+  }
+
+  /** Looks at a record of the key in the slot. */
+  #take(slot: number, key: Key, value: unknown, time: number): void {
+    const isBusy = this.#entries.isBusy(slot);
+    const matches = isBusy ? this.#entries.at(slot) : this.#entries.spare;
+    this.#key = key;
+    this.#takeInto(matches, value, time);
+    if (isBusy) this.#changed(slot, matches);
+    else if (!isIdle(matches)) this.#changed(this.#entries.keep(key), matches);
+  }
+
+  #takeInto(matches: KeyMatches, value: unknown, time: number): void {
+    try {
+      this.#matcher.take(matches, value, time);
+    } catch (error) {
+      throw this.#context.failure(error, value);
+    }
+  }
+
+  #changed(slot: number, matches: KeyMatches): void {
+    const before = this.#entries.dueAt(slot);
+    this.#entries.changed(slot, matches);
+    if (this.#byEventTime || !(matches.deadline < Number.POSITIVE_INFINITY) || matches.deadline === before) return;
+    this.#context.state.setCurrentKey(this.#key);
+    this.#context.timers.register("processing", matches.deadline);
+  }
+
+  /** A slot at which there is something to do by this watermark, or -1. */
+  #dueBy(watermark: number): number {
+    if (!this.#byEventTime) return -1;
+    for (;;) {
+      const slot = this.#entries.due.take(watermark);
+      if (slot < 0 || this.#entries.dueAt(slot) <= watermark) return slot;
+      this.#entries.due.add(slot, this.#entries.dueAt(slot));
+    }
   }
 
   #lookAfter(slot: number, watermark: number): void {
-    this.#key = this.#pane.keyAt(slot);
-    this.#pane.slotOf(this.#key);
-    const matches = this.#pane.values[slot] as KeyMatches;
-    if (isIdle(matches)) return;
-    const left = this.#byEventTime ? this.#takeWaiting(matches, watermark) : NEVER;
-    const isEnd = watermark === END_OF_TIME;
-    this.#guarded(undefined, () => {
-      if (this.#byEventTime) this.#matcher.expire(matches, watermark);
-      if (isEnd) this.#matcher.release(matches, true);
-    });
-    const deadline = this.#byEventTime ? this.#matcher.nextDeadline(matches) : NEVER;
-    (this.#pane.numbers[0] as Float64Array)[slot] = Math.min(left, deadline);
-    this.#countIdle(false, matches);
+    if (!this.#entries.isBusy(slot)) return;
+    const matches = this.#entries.at(slot);
+    this.#key = this.#entries.pane.keyAt(slot);
+    while (matches.looked < matches.waiting.length && earliestWaiting(matches) <= watermark) {
+      const at = matches.looked++;
+      this.#takeInto(matches, matches.waiting[at], matches.waitingTimes[at] as number);
+    }
+    dropLooked(matches);
+    this.#matcher.expire(matches, watermark);
+    this.#changed(slot, matches);
   }
 
-  /** Looks at the records that the watermark has passed, in the order of their times. The earliest time of the others. */
-  #takeWaiting(matches: KeyMatches, watermark: number): number {
-    const { waiting, waitingTimes } = matches;
-    let sorted = true;
-    let earliestLeft = NEVER;
-    for (let i = 0; i < waiting.length; i++) {
-      const time = waitingTimes[i] as number;
-      if (i > 0 && time < (waitingTimes[i - 1] as number)) sorted = false;
-      if (time > watermark && time < earliestLeft) earliestLeft = time;
-    }
-    const order = sorted
-      ? undefined
-      : [...waiting.keys()].sort((a, b) => (waitingTimes[a] as number) - (waitingTimes[b] as number));
-    const leftValues: unknown[] = [];
-    const leftTimes: number[] = [];
-    for (let i = 0; i < waiting.length; i++) {
-      const at = order === undefined ? i : (order[i] as number);
-      const time = waitingTimes[at] as number;
-      const value = waiting[at];
-      if (time <= watermark) this.#guarded(value, () => this.#matcher.take(matches, value, time));
-      else {
-        leftValues.push(value);
-        leftTimes.push(time);
-      }
-    }
-    matches.waiting = leftValues;
-    matches.waitingTimes = leftTimes;
-    return earliestLeft;
-  }
-
-  /** The slot of the record's key, with something in it. */
-  #slotOf(value: unknown): number {
-    const pane = this.#pane;
-    const { size } = pane;
-    let slot: number;
-    try {
-      slot = pane.slotOf(this.#spec.key.select(value));
-    } catch (error) {
-      throw this.#context.failure(error, value);
-    }
-    if (slot === size) {
-      pane.values[slot] = newKeyMatches();
-      (pane.numbers[0] as Float64Array)[slot] = NEVER;
-      this.#idle++;
-    }
-    return slot;
-  }
-
-  #guarded(value: unknown, run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      throw this.#context.failure(error, value);
-    }
-  }
-
-  #countIdle(wasIdle: boolean, matches: KeyMatches): void {
-    if (isIdle(matches)) this.#idle += wasIdle ? 0 : 1;
-    else if (wasIdle) this.#idle--;
-  }
-
-  #moveWhenIdle(): void {
-    const { size } = this.#pane;
-    if (this.#idle < MOVE_FROM || this.#idle * 2 < size) return;
-    const left = this.#generation;
-    this.#generation = left + 1;
-    this.#pane = this.#table.pane(this.#generation);
-    this.#moveFrom(left);
-    this.#idle = 0;
-  }
-
-  /** Moves the keys at which something is open into the present generation. */
-  #moveFrom(generation: number): void {
-    const from = this.#table.pane(generation);
-    const to = this.#pane;
-    for (let slot = 0; slot < from.size; slot++) {
-      const key = from.keyAt(slot);
-      const matches = from.values[slot] as KeyMatches;
-      if (isIdle(matches)) continue;
-      const place = to.slotOf(key);
-      to.values[place] = matches;
-      (to.numbers[0] as Float64Array)[place] = (from.numbers[0] as Float64Array)[slot] as number;
-    }
-    this.#table.drop(generation);
+  /** All input has come: nothing that is held waits any longer. */
+  #end(slot: number): void {
+    if (!this.#entries.isBusy(slot)) return;
+    const matches = this.#entries.at(slot);
+    this.#key = this.#entries.pane.keyAt(slot);
+    this.#matcher.release(matches, true);
+    this.#changed(slot, matches);
   }
 
   #resultOf(matches: KeyMatches, node: number, startTime: number): PatternMatch<unknown> {
     const taken: Record<string, unknown[]> = {};
     for (const name of this.#names) taken[name] = [];
-    for (let at = node; at >= 0; at = before(matches, at)) {
-      const { step } = this.#automaton.positions[positionOf(matches, at)] as Automaton["positions"][number];
-      (taken[step] as unknown[]).unshift(matches.values[placeOf(matches, at)]);
+    for (const at of pathTo(matches, node)) {
+      const { step } = this.#positions[positionOf(matches, at)] as Position;
+      (taken[step] as unknown[]).push(matches.values[placeOf(matches, at)]);
     }
-    const last = placesOf(matches, node).at(-1) as number;
+    const last = placeOf(matches, node);
     return { key: this.#key, startTime, endTime: matches.times[last] as number, taken };
   }
+}
+
+/** The nodes up to a node, the first one first. */
+function pathTo(matches: KeyMatches, node: number): readonly number[] {
+  const path: number[] = [];
+  for (let at = node; at >= 0; at = before(matches, at)) path.push(at);
+  return path.reverse();
 }
