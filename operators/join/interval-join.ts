@@ -11,49 +11,47 @@
  *
  * State: tables "left" and "right", the records by key in buckets as long as the interval, which go as a whole; tables
  * "leftPending" and "rightPending", the keys that have unmatched records in a slice, where these are preserved.
- * Cost: a record looks into at most 2 buckets and is kept in one; then for each record of its key there.
+ * Cost: a record looks into at most 2 buckets and is kept in one, many records at a time (`gathered-side.ts`); then for each
+ * record of its key there.
  */
 
 import { MillraceError } from "../../core/errors.ts";
 import type { IntervalJoinSpec } from "../../core/interval-join.ts";
-import type { Key, KeySelector } from "../../core/key.ts";
+import type { Key } from "../../core/key.ts";
 import type { Operator, OperatorContext } from "../../core/operator.ts";
-import type { OutputTag } from "../../core/side-output.ts";
-import type { StateTable } from "../../core/state-backend.ts";
+import type { StatePane, StateTable } from "../../core/state-backend.ts";
 import type { Counter } from "../../core/telemetry.ts";
 import { NO_TIMESTAMP } from "../../core/time.ts";
 import { promiseReturned } from "../../core/user-function.ts";
+import { GATHERED_MAX, GatheredSide, type Looked, type SideOptions } from "./gathered-side.ts";
 import { pushStamped, type Stamped } from "./stamped.ts";
 import { TimedRecords } from "./timed-records.ts";
 
 /** Slices of the interval, for what is emitted without a match: the watermark lags by one of them at most. */
 const SLICES = 16;
 
-/** One input, seen from its own records. */
-interface Side {
-  readonly name: "left" | "right";
-  readonly key: KeySelector;
-  readonly own: TimedRecords;
-  readonly other: TimedRecords;
-  /** How much later a match is at the least and at the most. */
-  readonly from: number;
-  readonly to: number;
-  readonly fromExclusive: boolean;
-  readonly toExclusive: boolean;
-  readonly late: OutputTag<unknown> | undefined;
-  /** By slices of the time up to which a match may come; undefined: the input is not preserved. */
-  readonly pending: StateTable | undefined;
-}
-
 export class IntervalJoinOperator implements Operator {
   readonly #context: OperatorContext;
   readonly #on: IntervalJoinSpec["on"];
   readonly #join: IntervalJoinSpec["join"];
   readonly #sliceMs: number;
-  readonly #left: Side;
-  readonly #right: Side;
+  readonly #left: GatheredSide;
+  readonly #right: GatheredSide;
   readonly #lateRecords: Counter;
   #forwarded: number;
+  #watermark: number;
+  // The gathered records of both inputs in the order of coming, the input of each and its place among that one's keys.
+  readonly #values: unknown[] = new Array(GATHERED_MAX).fill(undefined);
+  readonly #times = new Float64Array(GATHERED_MAX);
+  readonly #sides: GatheredSide[] = [];
+  readonly #places = new Int32Array(GATHERED_MAX);
+  #count = 0;
+  // Where looking for matches goes on: at a record, in which of its buckets, at which place of the entry there.
+  #record = 0;
+  #bucket: 0 | 1 = 0;
+  #place = 0;
+  /** Whether that record has found a match. */
+  #matched = false;
 
   constructor(spec: IntervalJoinSpec, context: OperatorContext) {
     this.#context = context;
@@ -68,17 +66,18 @@ export class IntervalJoinOperator implements Operator {
     const pending = (name: "left" | "right"): StateTable | undefined =>
       spec.preserved[name] ? context.state.table(`${name}Pending`, { numbers: 0, values: false }) : undefined;
     const [left, right] = [records("left"), records("right")];
-    this.#left = {
+    this.#left = new GatheredSide({
       ...{ name: "left", key: spec.keys[0], own: left, other: right, late: spec.lateLeft, pending: pending("left") },
       ...{ from: spec.lowerMs, to: spec.upperMs },
       ...{ fromExclusive: spec.lowerExclusive, toExclusive: spec.upperExclusive },
-    };
-    this.#right = {
+    });
+    this.#right = new GatheredSide({
       ...{ name: "right", key: spec.keys[1], own: right, other: left, late: spec.lateRight, pending: pending("right") },
       ...{ from: -spec.upperMs, to: -spec.lowerMs },
       ...{ fromExclusive: spec.upperExclusive, toExclusive: spec.lowerExclusive },
-    };
-    this.#forwarded = this.#heldBack(context.currentWatermark);
+    });
+    this.#watermark = context.currentWatermark;
+    this.#forwarded = this.#heldBack(this.#watermark);
   }
 
   process(value: unknown, timestamp: number): void {
@@ -89,59 +88,131 @@ export class IntervalJoinOperator implements Operator {
     this.#take(this.#right, value, timestamp);
   }
 
-  watermark(timestamp: number): void {
-    if (this.#left.pending === undefined && this.#right.pending === undefined) this.#passed(timestamp);
-    else pushStamped(this.#context, this.#unmatched(timestamp), () => this.#passed(timestamp));
+  batchEnd(): void {
+    if (this.#count > 0) this.#joinGathered(() => {});
   }
 
-  #take(side: Side, value: unknown, timestamp: number): void {
-    if (!(timestamp > this.#context.currentWatermark) || timestamp === Number.POSITIVE_INFINITY) {
-      this.#refuse(side, value, timestamp);
+  watermark(timestamp: number): void {
+    this.#joinGathered(() => {
+      this.#watermark = timestamp;
+      if (this.#left.options.pending === undefined && this.#right.options.pending === undefined)
+        this.#passed(timestamp);
+      else pushStamped(this.#context, this.#unmatched(timestamp), () => this.#passed(timestamp));
+    });
+  }
+
+  #take(side: GatheredSide, value: unknown, timestamp: number): void {
+    if (!(timestamp > this.#watermark) || timestamp === Number.POSITIVE_INFINITY) {
+      this.#refuse(side.options, value, timestamp);
       return;
     }
     let key: Key;
     try {
-      key = side.key.select(value);
+      key = side.options.key.select(value);
     } catch (error) {
       throw this.#context.failure(error, value);
     }
-    const first = side.other.bucketOf(timestamp + side.from);
-    this.#scan(side, value, timestamp, key, first, 0, false);
+    if (side.shares(timestamp)) this.#gather(side, value, timestamp, key);
+    else
+      this.#joinGathered(() => {
+        side.turnTo(timestamp);
+        this.#gather(side, value, timestamp, key);
+      });
   }
 
-  /** Emits the matches from a place on, and keeps the record when all are emitted. */
-  #scan(side: Side, value: unknown, timestamp: number, key: Key, first: number, start: number, found: boolean): void {
-    const { other, from, to } = side;
-    const last = other.bucketOf(timestamp + to);
-    let matched = found;
-    let at = start;
-    for (let bucket = first; bucket <= last; bucket++, at = 0) {
-      const entry = other.entry(bucket, key);
-      if (entry === undefined) continue;
-      const base = bucket * other.bucketMs - timestamp;
-      for (; at < entry.length; at += other.stride) {
-        const later = base + (entry[at] as number);
-        if (later < from || later > to) continue;
-        if ((later === from && side.fromExclusive) || (later === to && side.toExclusive)) continue;
-        if (!this.#emit(side, value, entry[at + 1], later > 0 ? timestamp + later : timestamp)) continue;
-        matched = true;
-        if (other.stride === 3 && entry[at + 2] === 0) other.match(bucket, key, at);
-        if (this.#context.gate.blocked) {
-          const next = at + other.stride;
-          this.#context.suspend(() => {
-            this.#scan(side, value, timestamp, key, bucket, next, true);
-            return true;
-          });
-          return;
-        }
+  #gather(side: GatheredSide, value: unknown, timestamp: number, key: Key): void {
+    const at = this.#count++;
+    this.#values[at] = value;
+    this.#times[at] = timestamp;
+    this.#sides[at] = side;
+    this.#places[at] = side.keys.count;
+    side.keys.add(key);
+    if (this.#count === GATHERED_MAX) this.#joinGathered(() => {});
+  }
+
+  /** Joins what is gathered, and goes on with `then` behind it. */
+  #joinGathered(then: () => void): void {
+    if (this.#count > 0) {
+      try {
+        this.#left.openOwn();
+        this.#right.openOwn();
+      } catch (error) {
+        throw this.#context.failure(error, this.#refusedRecord());
+      }
+      this.#left.lookUp();
+      this.#right.lookUp();
+    }
+    this.#joinRest(then);
+  }
+
+  /** Always true: what has no room suspends itself anew. */
+  #joinRest(then: () => void): boolean {
+    for (; this.#record < this.#count; this.#record++) {
+      if (!this.#joinRecord(this.#record)) {
+        this.#context.suspend(() => this.#joinRest(then));
+        return true;
       }
     }
-    this.#keep(side, value, timestamp, key, matched);
+    this.#values.fill(undefined, 0, this.#count);
+    this.#count = this.#record = 0;
+    this.#left.keys.clear();
+    this.#right.keys.clear();
+    then();
+    return true;
+  }
+
+  /** The record whose key has been refused. */
+  #refusedRecord(): unknown {
+    for (const side of [this.#left, this.#right]) {
+      const refused = side.refused();
+      for (let at = 0; at < this.#count; at++)
+        if (this.#sides[at] === side && this.#places[at] === refused) return this.#values[at];
+    }
+    return undefined;
+  }
+
+  /** Emits the matches of a record from where it stopped, then keeps the record; false when it has to stop. */
+  #joinRecord(at: number): boolean {
+    const side = this.#sides[at] as GatheredSide;
+    if (this.#bucket === 0) {
+      if (!this.#scan(side, at, side.first)) return false;
+      this.#bucket = 1;
+      this.#place = 0;
+    }
+    if (!side.areBucketsTheSame && !this.#scan(side, at, side.last)) return false;
+    this.#keep(side, at);
+    this.#bucket = this.#place = 0;
+    this.#matched = false;
+    return true;
+  }
+
+  /** Emits the matches of a record in one bucket; false when it has to stop. */
+  #scan(side: GatheredSide, record: number, { pane, slots, startMs }: Looked): boolean {
+    const slot = slots[this.#places[record] as number] as number;
+    if (pane === undefined || slot < 0) return true;
+    const { other, from, to, fromExclusive, toExclusive } = side.options;
+    pane.keyAt(slot); // brings the entry into memory
+    const entry = pane.values[slot] as readonly unknown[] | undefined;
+    if (entry === undefined) return true;
+    const value = this.#values[record];
+    const time = this.#times[record] as number;
+    const base = startMs - time;
+    for (let at = this.#place; at < entry.length; at += other.stride) {
+      const later = base + (entry[at] as number);
+      if (later < from || later > to || (later === from && fromExclusive) || (later === to && toExclusive)) continue;
+      if (!this.#emit(side, value, entry[at + 1], later > 0 ? time + later : time)) continue;
+      this.#matched = true;
+      if (other.stride === 3 && entry[at + 2] === 0) other.matchAt(pane, slot, at);
+      this.#place = at + other.stride;
+      if (this.#context.gate.blocked) return false;
+    }
+    return true;
   }
 
   /** Emits the result of two records; false when they do not match after all. */
-  #emit(side: Side, value: unknown, match: unknown, timestamp: number): boolean {
-    const [left, right] = side === this.#left ? [value, match] : [match, value];
+  #emit(side: GatheredSide, value: unknown, match: unknown, timestamp: number): boolean {
+    const left = side === this.#left ? value : match;
+    const right = side === this.#left ? match : value;
     let result: unknown;
     try {
       if (this.#on !== undefined && !this.#on(left, right)) return false;
@@ -154,27 +225,29 @@ export class IntervalJoinOperator implements Operator {
   }
 
   #push(result: unknown, timestamp: number, value: unknown): void {
-    if (typeof (result as { then?: unknown } | null | undefined)?.then === "function")
+    if (typeof result === "object" && typeof (result as { then?: unknown } | null)?.then === "function")
       throw this.#context.failure(promiseReturned(this.#context.operator, "join"), value);
     this.#context.output.push(result, timestamp);
   }
 
-  #keep(side: Side, value: unknown, timestamp: number, key: Key, matched: boolean): void {
-    const until = timestamp + side.to;
-    if (until <= this.#context.currentWatermark) {
-      if (side.pending !== undefined && !matched) this.#push(this.#alone(side, value), timestamp, value);
+  #keep(side: GatheredSide, record: number): void {
+    const { own, to, pending } = side.options;
+    const value = this.#values[record];
+    const timestamp = this.#times[record] as number;
+    const until = timestamp + to;
+    if (until <= this.#watermark) {
+      if (pending !== undefined && !this.#matched) this.#push(this.#alone(side, value), timestamp, value);
       return;
     }
-    try {
-      side.own.add(timestamp, key, value, matched);
-      if (!matched) side.pending?.pane(Math.floor(until / this.#sliceMs)).slotOf(key);
-    } catch (error) {
-      throw this.#context.failure(error, value);
-    }
+    const place = this.#places[record] as number;
+    const slot = side.ownSlots[place] as number;
+    own.addAt(side.ownPane as StatePane, slot, timestamp - side.ownStartMs, value, this.#matched);
+    if (pending !== undefined && !this.#matched)
+      pending.pane(Math.floor(until / this.#sliceMs)).slotOf(side.keys.keyAt(place));
   }
 
   /** The result of a record without a match. */
-  #alone(side: Side, value: unknown): unknown {
+  #alone(side: GatheredSide, value: unknown): unknown {
     try {
       return side === this.#left ? this.#join(value, undefined) : this.#join(undefined, value);
     } catch (error) {
@@ -184,23 +257,24 @@ export class IntervalJoinOperator implements Operator {
 
   *#unmatched(watermark: number): Generator<Stamped, void> {
     for (const side of [this.#left, this.#right]) {
-      for (const slice of side.pending?.namespaces() ?? []) {
+      const { pending } = side.options;
+      for (const slice of pending?.namespaces() ?? []) {
         if ((slice + 1) * this.#sliceMs - 1 > watermark) break;
         yield* this.#unmatchedIn(slice, side);
-        side.pending?.drop(slice);
+        pending?.drop(slice);
       }
     }
   }
 
   /** Of the keys of a slice the records whose time for a match ends there. */
-  *#unmatchedIn(slice: number, side: Side): Generator<Stamped, void> {
-    const { own, to } = side;
-    const pane = side.pending?.find(slice);
+  *#unmatchedIn(slice: number, side: GatheredSide): Generator<Stamped, void> {
+    const { own, to, pending } = side.options;
+    const pane = pending?.find(slice);
     const from = slice * this.#sliceMs - to;
     for (let slot = 0; slot < (pane?.size ?? 0); slot++) {
       const key = pane?.keyAt(slot) as Key;
       for (let bucket = own.bucketOf(from); bucket <= own.bucketOf(from + this.#sliceMs); bucket++) {
-        const entry = own.entry(bucket, key) ?? [];
+        const entry = own.entry(bucket, key);
         for (let at = 0; at < entry.length; at += own.stride) {
           const time = bucket * own.bucketMs + (entry[at] as number);
           if (entry[at + 2] !== 0 || Math.floor((time + to) / this.#sliceMs) !== slice) continue;
@@ -212,8 +286,8 @@ export class IntervalJoinOperator implements Operator {
 
   /** Forgets what nothing can match any more. */
   #passed(watermark: number): void {
-    for (const side of [this.#left, this.#right])
-      side.own.dropUpTo(Math.min(watermark, this.#pendingFrom(side)) - side.to);
+    for (const { options } of [this.#left, this.#right])
+      options.own.dropUpTo(Math.min(watermark, this.#pendingFrom(options)) - options.to);
     const passed = this.#heldBack(watermark);
     if (passed <= this.#forwarded) return;
     this.#forwarded = passed;
@@ -222,17 +296,17 @@ export class IntervalJoinOperator implements Operator {
 
   /** The watermark in front of everything that is to be emitted without a match. */
   #heldBack(watermark: number): number {
-    return Math.min(watermark, this.#pendingFrom(this.#left) - 1, this.#pendingFrom(this.#right) - 1);
+    return Math.min(watermark, this.#pendingFrom(this.#left.options) - 1, this.#pendingFrom(this.#right.options) - 1);
   }
 
   /** The earliest time at which a record of the input may turn out to be without a match. */
-  #pendingFrom({ pending }: Side): number {
+  #pendingFrom({ pending }: SideOptions): number {
     const first = pending?.namespaces()[0];
     return first === undefined ? Number.POSITIVE_INFINITY : first * this.#sliceMs;
   }
 
   /** A record behind the watermark, or one without event time. */
-  #refuse(side: Side, value: unknown, timestamp: number): void {
+  #refuse(side: SideOptions, value: unknown, timestamp: number): void {
     const { operator } = this.#context;
     if (timestamp - timestamp === 0) {
       this.#lateRecords.add();

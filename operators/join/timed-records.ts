@@ -6,7 +6,8 @@
  *
  *   [ time within the bucket, record, matched, … ]      matched: 0 or 1, only where the input's records are preserved
  *
- * Times are kept within the bucket because these are small integers, which need no memory of their own.
+ * Times are kept within the bucket because these are small integers, which need no memory of their own. A key that has been
+ * looked up to get a record may have no entry yet.
  */
 
 import type { Key } from "../../core/key.ts";
@@ -17,9 +18,6 @@ export class TimedRecords {
   /** Places of a record in an entry. */
   readonly stride: 2 | 3;
   readonly #table: StateTable;
-  // The bucket that was asked for last: consecutive records mostly ask for the same.
-  #bucket = Number.NaN;
-  #pane: StatePane | undefined;
 
   constructor(table: StateTable, bucketMs: number, tracksMatches: boolean) {
     this.#table = table;
@@ -31,32 +29,36 @@ export class TimedRecords {
     return Math.floor(time / this.bucketMs);
   }
 
-  /** The records of a key in a bucket; undefined: there are none. */
-  entry(bucket: number, key: Key): readonly unknown[] | undefined {
-    const pane = this.#paneOf(bucket);
-    if (pane === undefined) return undefined;
-    const slot = pane.find(key);
-    return slot < 0 ? undefined : (pane.values[slot] as unknown[]);
+  /** The entries of a bucket, made when there are none. */
+  open(bucket: number): StatePane {
+    return this.#table.pane(bucket);
   }
 
-  add(time: number, key: Key, record: unknown, matched: boolean): void {
-    const bucket = this.bucketOf(time);
-    const pane = this.#paneOf(bucket) ?? this.#open(bucket);
-    const size = pane.size;
-    const slot = pane.slotOf(key);
-    const offset = time - bucket * this.bucketMs;
+  find(bucket: number): StatePane | undefined {
+    return this.#table.find(bucket);
+  }
+
+  /** The records of a key in a bucket. */
+  entry(bucket: number, key: Key): readonly unknown[] {
+    const pane = this.find(bucket);
+    const slot = pane === undefined ? -1 : pane.find(key);
+    return slot < 0 ? [] : (((pane as StatePane).values[slot] as readonly unknown[] | undefined) ?? []);
+  }
+
+  /** Adds to the entry in a slot of a bucket. */
+  addAt(pane: StatePane, slot: number, offset: number, record: unknown, matched: boolean): void {
+    pane.changing(slot);
     const entry = pane.values[slot] as unknown[] | undefined;
-    if (slot === size || entry === undefined)
+    if (entry === undefined)
       pane.values[slot] = this.stride === 2 ? [offset, record] : [offset, record, matched ? 1 : 0];
     else if (this.stride === 2) entry.push(offset, record);
     else entry.push(offset, record, matched ? 1 : 0);
   }
 
-  /** One of an entry's records has found a match. REQUIRES: matches are tracked, and the entry is there. */
-  match(bucket: number, key: Key, at: number): void {
-    const pane = this.#paneOf(bucket) as StatePane;
-    const entry = pane.values[pane.slotOf(key)] as unknown[];
-    entry[at + 2] = 1;
+  /** One of an entry's records has found a match. REQUIRES: matches are tracked. */
+  matchAt(pane: StatePane, slot: number, at: number): void {
+    pane.changing(slot);
+    (pane.values[slot] as unknown[])[at + 2] = 1;
   }
 
   /** Forgets the buckets whose records are all at or before the time. */
@@ -64,21 +66,6 @@ export class TimedRecords {
     for (const bucket of this.#table.namespaces()) {
       if ((bucket + 1) * this.bucketMs - 1 > time) return;
       this.#table.drop(bucket);
-      this.#bucket = Number.NaN;
     }
-  }
-
-  #paneOf(bucket: number): StatePane | undefined {
-    if (bucket !== this.#bucket) {
-      this.#bucket = bucket;
-      this.#pane = this.#table.find(bucket);
-    }
-    return this.#pane;
-  }
-
-  #open(bucket: number): StatePane {
-    this.#bucket = bucket;
-    this.#pane = this.#table.pane(bucket);
-    return this.#pane;
   }
 }
