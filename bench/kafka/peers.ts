@@ -6,10 +6,8 @@
  * kafkajs is a dependency of Millrace. Kafka Streams and Flink are built by Maven at their first use, into the user's cache.
  */
 
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { builtJava } from "../built-java.ts";
 
 export const peers = ["ours", "kafkajs", "platformatic", "streams", "flink"] as const;
 export type Peer = (typeof peers)[number];
@@ -36,23 +34,6 @@ export function commandOf(peer: Peer): readonly string[] {
 }
 
 function java(program: string): string[] {
-  const built = javaPeers();
-  const path = [join(built, "target/classes"), join(built, "target/lib/*")].join(":");
+  const path = builtJava("kafka-peers", join(import.meta.dirname, "java"));
   return ["java", "-Xmx2g", ...opened, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", path, program];
-}
-
-/** The folder in which the programs in Java are built. */
-function javaPeers(): string {
-  const caches = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "millrace");
-  const folder = join(caches, "kafka-peers-1"); // to be raised when the programs change
-  if (existsSync(folder)) return folder;
-  mkdirSync(caches, { recursive: true });
-  const building = mkdtempSync(`${folder}-`);
-  cpSync(join(import.meta.dirname, "java"), building, { recursive: true });
-  const plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies";
-  const goals = ["compile", plugin, "-DincludeScope=runtime", "-DoutputDirectory=target/lib"];
-  const run = spawnSync("mvn", ["-q", "-B", ...goals], { cwd: building, encoding: "utf8" });
-  if (run.status !== 0) throw new Error(`Maven could not build the peers in Java:\n${run.stdout}${run.stderr}`);
-  renameSync(building, folder);
-  return folder;
 }

@@ -2,40 +2,62 @@
  * Measures the queries, each run in a process of its own, and prints a line of JSON or of a table for each.
  *
  *   node bench/nexmark/bench.ts [--queries q5,q7] [--events N | --seconds S] [--parallelism P] [--checkpoint 10s|off]
- *     [--state memory|level] [--repeats N] [--json]
+ *     [--state memory|level] [--repeats N] [--scaling] [--json]
+ *
+ * --scaling: what an event costs in ten times as many events, as a multiple of what it costs in these. Starting is left out
+ * on both sides, as it would make the shorter run dearer.
  */
 
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { benchArguments } from "./bench-arguments.ts";
-import { eventsFor, type Figures, measure, middle } from "./measure.ts";
+import { eventsFor, type Figures, measure, middle, startCpuS } from "./measure.ts";
+import { queryNames } from "./queries/index.ts";
 
-const { queries, events, seconds, repeats, json, setting } = benchArguments(process.argv.slice(2));
+const TIMES = 10;
+
+const { queries, events, seconds, repeats, json, scaling, setting } = benchArguments(process.argv.slice(2));
+const { parallelism, checkpoint, state } = setting;
 
 if (!json) {
-  const { parallelism, checkpoint, state } = setting;
-  const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}`;
+  const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, load ${loadavg()[0]?.toFixed(1)}`;
   const how = `parallelism ${parallelism}, checkpoints ${checkpoint}, state ${state}, the middle of ${repeats}`;
   process.stdout.write(`${machine}; ${how}\n\n`);
-  process.stdout.write(
-    "| query | events | wall s | CPU s | events/s | events/CPU-s | RSS MB |\n|---|---|---|---|---|---|---|\n",
-  );
+  const columns = scaling
+    ? ["query", "events", "CPU µs an event", `at ${TIMES} times`, "ratio", "RSS MB", `at ${TIMES} times`]
+    : ["query", "events", "wall s", "CPU s", "events/s", "events/CPU-s", "RSS MB"];
+  process.stdout.write(`${row(columns)}\n${row(columns.map(() => "---"))}\n`);
 }
-for (const query of queries) {
+for (const query of queries ?? queryNames) {
   const count = events ?? eventsFor(query, seconds, setting);
-  const figures = middle(Array.from({ length: repeats }, () => measure(query, count, setting)));
-  process.stdout.write(json ? `${JSON.stringify(figures)}\n` : `${rowOf(figures)}\n`);
+  if (scaling) reportScaling(query, count);
+  else report(middleOf(query, count));
 }
 
-function rowOf({ query, events, wall_s, cpu_s, events_per_s, events_per_cpu_s, peak_rss_mb }: Figures): string {
-  const whole = (number: number): string => Math.round(number).toLocaleString("en");
-  const cells = [
-    query,
-    whole(events),
-    wall_s.toFixed(1),
-    cpu_s.toFixed(1),
-    whole(events_per_s),
-    whole(events_per_cpu_s),
-    whole(peak_rss_mb),
-  ];
+function middleOf(query: string, count: number): Figures {
+  return middle(Array.from({ length: repeats }, () => measure(query, count, setting)));
+}
+
+function report(figures: Figures): void {
+  const { query, wall_s, cpu_s, events_per_s, events_per_cpu_s, peak_rss_mb } = figures;
+  const cells = [query, whole(figures.events), wall_s.toFixed(1), cpu_s.toFixed(1)];
+  const rates = [whole(events_per_s), whole(events_per_cpu_s), whole(peak_rss_mb)];
+  process.stdout.write(json ? `${JSON.stringify(figures)}\n` : `${row([...cells, ...rates])}\n`);
+}
+
+function reportScaling(query: string, count: number): void {
+  const startS = startCpuS(query, setting);
+  const [few, many] = [middleOf(query, count), middleOf(query, TIMES * count)];
+  const costUs = (figures: Figures): number => ((figures.cpu_s - startS) / figures.events) * 1e6;
+  const ratio = costUs(many) / costUs(few);
+  const cells = [query, whole(count), costUs(few).toFixed(2), costUs(many).toFixed(2), ratio.toFixed(2)];
+  const memory = [whole(few.peak_rss_mb), whole(many.peak_rss_mb)];
+  process.stdout.write(json ? `${JSON.stringify({ query, ratio, few, many })}\n` : `${row([...cells, ...memory])}\n`);
+}
+
+function row(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
+}
+
+function whole(number: number): string {
+  return Math.round(number).toLocaleString("en");
 }

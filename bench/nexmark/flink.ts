@@ -1,106 +1,161 @@
 /**
  * Runs the queries here and on Apache Flink in turns, and prints how many times Flink's events a CPU-second ours are.
  *
- *   node bench/nexmark/flink.ts [--harness DIR] and the arguments of bench.ts
+ *   node bench/nexmark/flink.ts [--queries q5,q7] [--seconds S | --events N] [--repeats N] [--state memory|level]
+ *     [--parallelism P] [--checkpoint 10s|off] [--heap 8g] [--results FILE] [--minutes M] [--memory] [--json]
  *
- * The harness is a folder with `setup.sh`, which fetches Flink by Maven and compiles the jobs, and `run.sh`, which runs one
- * query in a fresh JVM and prints `RESULT` with its figures. It is copied to the user's cache, as it may be read-only, and
- * set up there once. Flink's figures exclude the start of its JVM and cluster, and its job is warmed up; ours include
- * everything. Flink runs with and without object reuse, and the better of the two counts.
+ * --seconds is what a run takes where nothing else runs; on a busy machine it takes as much CPU time, and longer.
+ *
+ * Flink's figures leave out the start of its JVM and cluster, and its job is warmed up; ours include everything. Flink runs
+ * with and without object reuse, and the better of the two counts; of the jobs that are no queries also what sends the key
+ * alone. With --results every run is kept in a file: after --minutes no other is begun, and the same command goes on.
  */
 
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync } from "node:fs";
-import { cpus, homedir } from "node:os";
-import { join } from "node:path";
+import { cpus } from "node:os";
 import { benchArguments } from "./bench-arguments.ts";
-import { eventsFor, type Figures, measure, middle } from "./measure.ts";
+import { compareMemory } from "./flink-memory.ts";
+import { hasRival, isStreamJob, type Length, measureRival, type Rival, rivalsOf } from "./flink-rivals.ts";
+import { eventsFor, type Figures, measure } from "./measure.ts";
+import { queryNames } from "./queries/index.ts";
+import { RunLog } from "./run-log.ts";
 
-/** Flink's SQL has no such query: the window of q6 is over rows that change. */
-const NOT_IN_SQL = ["q6"];
+/** What keeps more than a counter or two, so that where state lies matters. */
+const stateful = ["q3", "q4", "q5", "q7", "q8", "q9", "q11", "q12", "q15", "q16", "q17", "q18", "q19", "q20"];
 
 /** A slow query does less on Flink in the same time; a run that takes longer is ended. */
-const FLINK_TIMEOUT_S = 240;
-const WARMUP_EVENTS = 300_000;
+const FLINK_TIMEOUT_S = 280;
 
-const { queries, events, seconds, repeats, json, setting, harness } = benchArguments(process.argv.slice(2));
-const folder = preparedHarness(harness);
-const ratios: number[] = [];
+const { queries, events, seconds, repeats, json, setting, heap, memory, results, minutes } = benchArguments(
+  process.argv.slice(2),
+);
+const chosen = (queries ?? (setting.state === "level" ? stateful : queryNames)).filter(hasRival);
+const log = new RunLog(results);
+const endsAt = Date.now() + minutes * 60_000;
+const jvm = { heap, timeoutS: FLINK_TIMEOUT_S };
 
-if (!json) {
-  process.stdout.write(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}\n\n`);
-  process.stdout.write(
-    "| query | events | ours/CPU-s | Flink/CPU-s | ratio | our RSS MB | Flink's |\n|---|---|---|---|---|---|---|\n",
-  );
+interface Step {
+  readonly key: string;
+  readonly run: () => Figures;
 }
-for (const query of queries.filter((name) => !NOT_IN_SQL.includes(name))) {
-  const count = events ?? eventsFor(query, seconds, setting);
-  const ours: Figures[] = [];
-  const theirs: Figures[] = [];
+
+if (memory) compareMemory(queries ?? ["q0", "q9"], { events, setting, seconds, json });
+else {
+  const left = runSteps();
+  if (json) for (const query of chosen) printLine(query);
+  else printTables();
+  if (left > 0) process.stderr.write(`${left} runs are left to do\n`);
+}
+
+/**
+ * First every query here and on Flink in the way that mostly is the better one, so that a table is there early.
+ * @returns how many runs could not be begun, or failed.
+ */
+function runSteps(): number {
+  let left = 0;
   for (let repeat = 0; repeat < repeats; repeat++) {
-    ours.push(measure(query, count, setting));
-    theirs.push(better(query));
+    const rounds = [
+      chosen.flatMap((query) => steps(query).slice(0, 2)),
+      chosen.flatMap((query) => steps(query).slice(2)),
+    ];
+    for (const { key, run } of rounds.flat()) {
+      if (log.runs(key).length > repeat) continue;
+      if (Date.now() > endsAt || !succeeded(key, run)) left++;
+    }
   }
-  report(query, middle(ours), middle(theirs));
+  return left;
 }
-if (!json)
-  process.stdout.write(
-    `\ngeometric mean ${geometricMean(ratios).toFixed(2)}, least ${Math.min(...ratios).toFixed(2)}\n`,
-  );
 
-function report(query: string, ours: Figures, flink: Figures): void {
-  const ratio = ours.events_per_cpu_s / flink.events_per_cpu_s;
-  ratios.push(ratio);
-  if (json) {
-    process.stdout.write(`${JSON.stringify({ query, ratio, ours, flink })}\n`);
-    return;
+function succeeded(key: string, run: () => Figures): boolean {
+  try {
+    log.add(key, run());
+    return true;
+  } catch (error) {
+    process.stderr.write(`${key}: ${(error as Error).message}\n`);
+    return false;
   }
-  const whole = (number: number): string => Math.round(number).toLocaleString("en");
-  const rates = [whole(ours.events), whole(ours.events_per_cpu_s), whole(flink.events_per_cpu_s), ratio.toFixed(2)];
-  const memory = [whole(ours.peak_rss_mb), whole(flink.peak_rss_mb)];
-  process.stdout.write(`| ${[query, ...rates, ...memory].join(" | ")} |\n`);
 }
 
-function better(query: string): Figures {
-  const [plain, reusing] = [flinkRun(query, false), flinkRun(query, true)];
-  return plain.events_per_cpu_s >= reusing.events_per_cpu_s ? plain : reusing;
-}
-
-/** Without a number of events, the harness runs the query until it is warm, and then for the given seconds. */
-function flinkRun(query: string, objectReuse: boolean): Figures {
-  const { parallelism, checkpoint, state } = setting;
-  const args = [
-    `query=${query}`,
-    ...(events === undefined ? [`target=${seconds}`] : [`events=${events}`, `warmup=${WARMUP_EVENTS}`]),
-    `parallelism=${parallelism}`,
-    `ckpt=${checkpoint}`,
-    `backend=${state === "memory" ? "hashmap" : "rocksdb"}`,
-    `objectReuse=${objectReuse}`,
+function steps(query: string): readonly Step[] {
+  const length: Length = events === undefined ? { seconds } : { events };
+  return [
+    { key: keyOf("millrace", query), run: () => measure(query, eventsOf(query), setting) },
+    ...rivalsOf(query).map((rival) => ({
+      key: keyOf(rival.name, query),
+      run: () => measureRival(rival, length, setting, jvm),
+    })),
   ];
-  const child = spawnSync(join(folder, "run.sh"), args, {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, TIMEOUT: String(FLINK_TIMEOUT_S) },
+}
+
+/** A repeat has as many events as the first run, which is told by a trial. */
+function eventsOf(query: string): number {
+  return events ?? log.runs(keyOf("millrace", query))[0]?.events ?? eventsFor(query, seconds, setting);
+}
+
+function keyOf(engine: string, query: string): string {
+  const { parallelism, checkpoint, state } = setting;
+  return `${query}, ${engine}, parallelism ${parallelism}, checkpoints ${checkpoint}, state ${state}`;
+}
+
+interface Pair {
+  readonly ours: Figures;
+  readonly flink: Figures;
+  readonly rival: Rival;
+  /** In how many ways Flink has run it so far. */
+  readonly ways: number;
+  readonly ratio: number;
+}
+
+function pairOf(query: string): Pair | undefined {
+  const ours = log.middle(keyOf("millrace", query));
+  const measured = rivalsOf(query).flatMap((rival) => {
+    const flink = log.middle(keyOf(rival.name, query));
+    return flink === undefined ? [] : [{ rival, flink }];
   });
-  const line = child.stdout.split("\n").find((each) => each.startsWith("RESULT "));
-  if (line === undefined) throw new Error(`Flink ended ${query} without a result, with status ${child.status}`);
-  return JSON.parse(line.slice("RESULT ".length)) as Figures;
+  const [best] = measured.sort((a, b) => b.flink.events_per_cpu_s - a.flink.events_per_cpu_s);
+  if (ours === undefined || best === undefined) return undefined;
+  return { ours, ...best, ways: measured.length, ratio: ours.events_per_cpu_s / best.flink.events_per_cpu_s };
 }
 
-function preparedHarness(given: string): string {
-  const copied = join(homedir(), ".cache", "millrace", "flink-nexmark");
-  if (existsSync(join(copied, "build", "cp.txt"))) return copied;
-  if (!existsSync(join(given, "setup.sh")))
-    throw new Error(`there is no harness in ${given}; name its folder by --harness`);
-  mkdirSync(copied, { recursive: true });
-  // Read-only folders stay readable, but setup.sh writes beside its files.
-  cpSync(given, copied, { recursive: true, mode: 0 });
-  spawnSync("chmod", ["-R", "u+w", copied]);
-  const setUp = spawnSync(join(copied, "setup.sh"), { stdio: "inherit" });
-  if (setUp.status !== 0) throw new Error(`setting up Flink failed with status ${setUp.status}`);
-  return copied;
+function printLine(query: string): void {
+  const pair = pairOf(query);
+  if (pair !== undefined) process.stdout.write(`${JSON.stringify({ query, ...pair })}\n`);
 }
 
-function geometricMean(numbers: readonly number[]): number {
-  return Math.exp(numbers.reduce((sum, number) => sum + Math.log(number), 0) / numbers.length);
+function printTables(): void {
+  const { parallelism, checkpoint, state } = setting;
+  const [least, most] = log.loads;
+  process.stdout.write(
+    `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}; parallelism ${parallelism}, `,
+  );
+  process.stdout.write(
+    `checkpoints ${checkpoint}, state ${state}, up to ${repeats} runs each, load ${least} to ${most}\n`,
+  );
+  printTable(
+    "query",
+    chosen.filter((query) => !isStreamJob(query)),
+  );
+  printTable("DataStream job", chosen.filter(isStreamJob));
+}
+
+function printTable(what: string, names: readonly string[]): void {
+  const pairs = names.flatMap((query) => pairOf(query) ?? []);
+  if (pairs.length === 0) return;
+  process.stdout.write(
+    `\n| ${what} | our events | ours, k/CPU-s | Flink's, k/CPU-s | ratio | ours, k/s | Flink's, k/s | our MB | Flink's MB | Flink's best way |\n|---|---|---|---|---|---|---|---|---|---|\n`,
+  );
+  for (const pair of pairs) process.stdout.write(`${rowOf(pair)}\n`);
+  const ratios = pairs.map(({ ratio }) => ratio);
+  const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
+  process.stdout.write(`| geometric mean of ${ratios.length} | | | | ${mean.toFixed(2)} | | | | | |\n`);
+}
+
+function rowOf({ ours, flink, rival, ways, ratio }: Pair): string {
+  const whole = (number: number): string => Math.round(number).toLocaleString("en");
+  const cells = [
+    ...[ours.query, whole(ours.events), whole(ours.events_per_cpu_s / 1000), whole(flink.events_per_cpu_s / 1000)],
+    ...[ratio.toFixed(2), whole(ours.events_per_s / 1000), whole(flink.events_per_s / 1000)],
+    ...[whole(ours.peak_rss_mb), whole(flink.peak_rss_mb)],
+    `${rival.query === ours.query ? "" : "key alone, "}${rival.objectReuse ? "reuse" : "no reuse"} of ${ways}`,
+  ];
+  return `| ${cells.join(" | ")} |`;
 }

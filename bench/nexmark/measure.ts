@@ -23,8 +23,11 @@ export interface Figures {
   readonly [name: string]: unknown;
 }
 
-/** So many events tell how many a measured run has to have. */
+/** So many events, beside a few, tell how many a measured run has to have. */
 const TRIAL_EVENTS = 500_000;
+const START_EVENTS = 2000;
+/** What the trial takes at the least, lest chance makes a run endless. */
+const LEAST_CPU_S = 0.2;
 
 const RUN_TIMEOUT_MS = 600_000;
 
@@ -41,10 +44,19 @@ export function measure(query: string, events: number, { parallelism, checkpoint
   return JSON.parse(child.stdout) as Figures;
 }
 
-/** How many events the query takes for about so many seconds, in whole hundreds of thousands. */
+/** What starting takes: threads, modules, and the first compilations. */
+export function startCpuS(query: string, setting: Setting): number {
+  return measure(query, START_EVENTS, setting).cpu_s;
+}
+
+/**
+ * How many events keep all subtasks busy for about so many seconds, beside starting, in whole hundreds of thousands. They are
+ * told by the CPU time of two trials, as the wall clock also measures whatever else the machine does.
+ */
 export function eventsFor(query: string, seconds: number, setting: Setting): number {
-  const trial = measure(query, TRIAL_EVENTS, setting);
-  return Math.max(1, Math.round((trial.events_per_s * seconds) / 100_000)) * 100_000;
+  const [startS, trial] = [startCpuS(query, setting), measure(query, TRIAL_EVENTS, setting)];
+  const each = Math.max(LEAST_CPU_S, trial.cpu_s - startS) / TRIAL_EVENTS;
+  return Math.max(1, Math.round((seconds * setting.parallelism) / each / 100_000)) * 100_000;
 }
 
 /** The run in the middle, by events a CPU-second. */

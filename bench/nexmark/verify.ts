@@ -5,14 +5,27 @@
  *     [--oracle DIR [--events N] [--tps N] [--seed N] [--base-time MS] [--generators N]]
  *
  * Each query runs at each parallelism, undisturbed and with crashes; q6 and q12, of which Flink's SQL has no table, are
- * compared with a plain program. With --oracle it is compared with a folder that the
- * Flink harness wrote; the options behind it say what its events were made of, unless it has them in events.jsonl.
+ * compared with a plain program, q12 on a clock that is injected. With --oracle they are compared with a folder that
+ * `flink-oracle.ts` wrote, or another harness for Flink: then the options behind it say what its events were made of, unless
+ * it has them in events.jsonl.
  */
 
 import { parseArgs } from "node:util";
 import { queryNamed, queryNames } from "./queries/index.ts";
-import { type EventSet, eventSets, folderOracle, hashedOracle, type Oracle, plainOracle } from "./verify/oracle.ts";
-import { described, outputOf, ways } from "./verify/run-query.ts";
+import { clockedQ12, type Verdict } from "./verify/clocked.ts";
+import {
+  type EventSet,
+  eventSets,
+  folderOracle,
+  type GeneratedInput,
+  hashedOracle,
+  inputIn,
+  inputOf,
+  type Oracle,
+  plainOracle,
+  problemOfEvents,
+} from "./verify/oracle.ts";
+import { described, outputOf, type Way, ways } from "./verify/run-query.ts";
 import { tableOf } from "./verify/table-of.ts";
 
 const { values } = parseArgs({
@@ -36,38 +49,66 @@ const chosenWays = ways.filter(
   ({ parallelism, crashes }) => parallelisms.includes(parallelism) && !(crashes && values["no-crashes"]),
 );
 let wrong = 0;
-for (const oracle of oracles()) for (const query of chosen) wrong += await verify(oracle, query);
+if (values.oracle === undefined) for (const set of values.set.split(",") as EventSet[]) await verifySet(set);
+else await verifyFolder(values.oracle);
 if (wrong > 0) process.exitCode = 1;
 
-function oracles(): Oracle[] {
-  if (values.oracle === undefined) {
-    const sets = values.set.split(",") as EventSet[];
-    return sets.flatMap((set) => [hashedOracle(set), plainOracle(set)]);
-  }
-  const input = {
+/** The tables whose hashes the repository has, and plain programs on the same setting with two generators. */
+async function verifySet(set: EventSet): Promise<void> {
+  await verifyQueries(hashedOracle(set));
+  await verifyPlainly(set, inputOf(set, 2));
+}
+
+async function verifyFolder(folder: string): Promise<void> {
+  const input = inputIn(folder);
+  if (input !== undefined) report(folder, "the events", input.events, [problemOfEvents(folder, input)]);
+  const otherwise = {
     events: Number(values.events),
     tps: Number(values.tps),
     seed: Number(values.seed),
     baseTime: Number(values["base-time"]),
     generators: Number(values.generators),
   };
-  return [folderOracle(values.oracle, input)];
+  await verifyQueries(folderOracle(folder, otherwise));
+  await verifyPlainly(folder, input ?? otherwise);
 }
 
-/** How many ways of running the query gave another table. */
-async function verify(oracle: Oracle, query: string): Promise<number> {
-  let problems = 0;
-  let rows = 0;
-  if (oracle.problemOf(query, []) === "unknown") return 0;
-  for (const way of chosenWays) {
-    const table = tableOf(queryNamed(query), await outputOf(query, oracle.input, way));
-    rows = table.length;
-    const problem = oracle.problemOf(query, table);
-    if (problem === undefined) continue;
-    problems++;
-    process.stdout.write(`${oracle.name} ${query}, ${described(way)}: ${problem}\n`);
+async function verifyQueries(oracle: Oracle): Promise<void> {
+  for (const query of chosen.filter((name) => oracle.problemOf(name, []) !== "unknown")) {
+    const verdicts: Verdict[] = [];
+    for (const way of chosenWays) {
+      const table = tableOf(queryNamed(query), await outputOf(query, oracle.input, way));
+      verdicts.push(told(way, { rows: table.length, problem: oracle.problemOf(query, table) }));
+    }
+    reportAll(oracle.name, query, verdicts);
   }
-  const verdict = problems === 0 ? "right" : `wrong in ${problems}`;
-  process.stdout.write(`${oracle.name} ${query}: ${rows} rows, ${verdict} of ${chosenWays.length} ways\n`);
-  return problems;
+}
+
+async function verifyPlainly(name: string, input: GeneratedInput): Promise<void> {
+  if (chosen.includes("q6")) await verifyQueries(plainOracle(name, input));
+  if (!chosen.includes("q12")) return;
+  const verdicts: Verdict[] = [];
+  for (const way of chosenWays) verdicts.push(told(way, await clockedQ12(input, way)));
+  reportAll(`clocked ${name}`, "q12", verdicts);
+}
+
+function told(way: Way, { rows, problem }: Verdict): Verdict {
+  return { rows, problem: problem === undefined ? undefined : `${described(way)}: ${problem}` };
+}
+
+function reportAll(name: string, query: string, verdicts: readonly Verdict[]): void {
+  report(
+    name,
+    query,
+    verdicts.at(-1)?.rows ?? 0,
+    verdicts.map(({ problem }) => problem),
+  );
+}
+
+function report(name: string, what: string, rows: number, problems: readonly (string | undefined)[]): void {
+  const found = problems.filter((problem) => problem !== undefined);
+  wrong += found.length;
+  for (const problem of found) process.stdout.write(`${name} ${what}, ${problem}\n`);
+  const verdict = found.length === 0 ? "right" : `wrong in ${found.length}`;
+  process.stdout.write(`${name} ${what}: ${rows} rows, ${verdict} of ${problems.length} ways\n`);
 }

@@ -2,8 +2,8 @@
  * What the queries have to give: tables of Apache Flink's SQL on the same events.
  *
  * `manifest.json` has the tables' hashes for two sets of events. A folder that the Flink harness wrote has the tables
- * themselves (`mode=oracle`: a file a query) and perhaps the events (`mode=events`: `events.jsonl`); these are then read
- * from there, whatever their number, seed and base time.
+ * themselves (`mode=oracle`: a file a query) and perhaps the events (`mode=events`: `events.jsonl`), whatever their number,
+ * seed and base time.
  */
 
 import { existsSync, readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { EventGenerator, generatorPositions } from "../generator/event-generator
 import type { Input } from "../job.ts";
 import manifest from "../oracle/manifest.json" with { type: "json" };
 import type { NexmarkOptions } from "../source.ts";
-import { plainQ6, plainQ12 } from "./plain.ts";
+import { plainQ6 } from "./plain.ts";
 import { hashOf } from "./table-of.ts";
 
 export interface Oracle {
@@ -23,6 +23,9 @@ export interface Oracle {
   /** What is wrong with a query's table; undefined: nothing, or "unknown" when the oracle does not have it. */
   readonly problemOf: (query: string, table: readonly string[]) => string | undefined;
 }
+
+/** What the events are made of, in full. */
+export type GeneratedInput = Required<Omit<NexmarkOptions, "throttled">>;
 
 export type EventSet = keyof typeof manifest;
 
@@ -35,11 +38,10 @@ interface ManifestFile {
 
 /** The tables of which the repository has hashes. */
 export function hashedOracle(set: EventSet): Oracle {
-  const { events, tps, seed, baseTime, files } = manifest[set];
-  const known = files as Readonly<Record<string, ManifestFile>>;
+  const known = manifest[set].files as Readonly<Record<string, ManifestFile>>;
   return {
     name: set,
-    input: { events, tps, seed, baseTime, generators: 1 },
+    input: inputOf(set),
     problemOf(query, table) {
       const expected = known[`${query}.jsonl`];
       if (expected === undefined) return "unknown";
@@ -49,54 +51,69 @@ export function hashedOracle(set: EventSet): Oracle {
   };
 }
 
-/** What a plain program makes of the same events, for the queries of which Flink's SQL has no table. */
-export function plainOracle(set: EventSet): Oracle {
+/** The events of which the repository has hashes, and those of other generators at the same setting. */
+export function inputOf(set: EventSet, generators = 1): GeneratedInput {
   const { events, tps, seed, baseTime } = manifest[set];
-  const input = { events, tps, seed, baseTime, generators: 2 };
-  const made = allEvents(input);
-  const tables: Readonly<Record<string, () => readonly object[]>> = {
-    q6: () => plainQ6(made),
-    q12: () => [...plainQ12(made)].map(([bidder, bid_count]) => ({ bidder, bid_count })),
-  };
+  return { events, tps, seed, baseTime, generators };
+}
+
+/** What a plain program makes of the same events, for q6, of which Flink's SQL has no table. */
+export function plainOracle(name: string, input: GeneratedInput): Oracle {
+  let expected: readonly string[] | undefined;
   return {
-    name: `plain ${set}`,
+    name: `plain ${name}`,
     input,
     problemOf(query, table) {
-      const expected = tables[query]?.();
-      if (expected === undefined) return "unknown";
-      const lines = expected.map((row) => JSON.stringify(row)).sort();
-      return firstDifference(query === "q12" ? countsOf(table) : table, lines);
+      if (query !== "q6") return "unknown";
+      expected ??= plainQ6(allEvents(input))
+        .map((row) => JSON.stringify(row))
+        .sort();
+      return firstDifference(table, expected);
     },
   };
 }
 
-function allEvents(input: Required<Omit<NexmarkOptions, "throttled">>): NexmarkEvent[] {
-  return generatorPositions(input.events, input.generators, input.seed).flatMap((position) => {
-    const generator = new EventGenerator(input, position);
-    return Array.from({ length: generator.left }, () => generator.next());
-  });
+/** The events of all generators, by turns. */
+function allEvents(input: GeneratedInput): NexmarkEvent[] {
+  const events: NexmarkEvent[] = [];
+  const positions = generatorPositions(input.events, input.generators, input.seed);
+  const generators = positions.map((position) => new EventGenerator(input, position));
+  while (events.length < input.events)
+    for (const generator of generators) if (generator.left > 0) events.push(generator.next());
+  return events;
 }
 
-/** q12's rows without their windows, which are the clock's: all bids of each bidder. */
-function countsOf(table: readonly string[]): string[] {
-  const rows = table.map((line) => JSON.parse(line) as { readonly bidder: number; readonly bid_count: number });
-  const bidders = Map.groupBy(rows, ({ bidder }) => bidder);
-  return [...bidders]
-    .map(([bidder, own]) => JSON.stringify({ bidder, bid_count: own.reduce((sum, row) => sum + row.bid_count, 0) }))
-    .sort();
-}
-
-/** The tables in a folder; `input` says what its events were made of, unless they are there too. */
-export function folderOracle(folder: string, input: Input): Oracle {
+/**
+ * The tables in a folder. Of what its events were made, its `input.json` says; without one `otherwise` does, unless the
+ * events are there too, which then are read from there.
+ */
+export function folderOracle(folder: string, otherwise: GeneratedInput): Oracle {
   const eventsFile = join(folder, "events.jsonl");
+  const given = inputIn(folder);
   return {
     name: folder,
-    input: existsSync(eventsFile) ? { ...input, eventsFile } : input,
+    input: given ?? (existsSync(eventsFile) ? { ...otherwise, eventsFile } : otherwise),
     problemOf(query, table) {
       const expected = linesOf(join(folder, `${query}.jsonl`));
       return expected === undefined ? "unknown" : firstDifference(table, expected);
     },
   };
+}
+
+/** What the events of the folder were made of, if its `input.json` says so. */
+export function inputIn(folder: string): GeneratedInput | undefined {
+  const file = join(folder, "input.json");
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as GeneratedInput) : undefined;
+}
+
+/** Where the generator here makes other events than the folder has; undefined: nowhere, or it does not have them. */
+export function problemOfEvents(folder: string, input: GeneratedInput): string | undefined {
+  const expected = linesOf(join(folder, "events.jsonl"));
+  if (expected === undefined) return undefined;
+  return firstDifference(
+    allEvents(input).map((event) => JSON.stringify(event)),
+    expected,
+  );
 }
 
 function linesOf(file: string): string[] | undefined {
@@ -108,7 +125,8 @@ function linesOf(file: string): string[] | undefined {
   return text?.split("\n").filter((line) => line !== "");
 }
 
-function firstDifference(table: readonly string[], expected: readonly string[]): string | undefined {
+/** Where two tables part, in words; undefined where they are the same. */
+export function firstDifference(table: readonly string[], expected: readonly string[]): string | undefined {
   const at = table.findIndex((line, i) => line !== expected[i]);
   const place = at < 0 ? table.length : at;
   if (place === table.length && place === expected.length) return undefined;

@@ -1,4 +1,4 @@
-/** The queries of which Flink's SQL has no table, computed plainly: all events at hand, and no stream in sight. */
+/** q6, of which Flink's SQL has no table, computed plainly: all events at hand, and no stream in sight. */
 
 import type { Auction, Bid, NexmarkEvent } from "../events.ts";
 import { isAuction, isBid } from "../events.ts";
@@ -31,10 +31,4 @@ export function plainQ6(events: readonly NexmarkEvent[]): object[] {
 function saleOf({ id, seller, dateTime, expires }: Auction, bids: readonly Bid[]): Sale[] {
   const valid = bids.filter((bid) => bid.dateTime >= dateTime && bid.dateTime <= expires);
   return valid.length === 0 ? [] : [{ id, seller, expires, price: Math.max(...valid.map(({ price }) => price)) }];
-}
-
-/** q12: how many bids each bidder made, whatever the time at which they were processed. */
-export function plainQ12(events: readonly NexmarkEvent[]): ReadonlyMap<number, number> {
-  const bidders = Map.groupBy(events.filter(isBid), ({ bidder }) => bidder);
-  return new Map([...bidders].map(([bidder, bids]) => [bidder, bids.length]));
 }

@@ -1,6 +1,6 @@
 /** One run of a query in this thread, by a seed: the production's subtasks, channels and checkpoints, and a virtual clock. */
 
-import { defineJob } from "millrace";
+import { defineJob, type Job, type Params } from "millrace";
 import { runInThread } from "millrace/testing";
 import { buildQuery, type Input, inputParams } from "../job.ts";
 import { Ledger } from "./ledger.ts";
@@ -38,11 +38,20 @@ const job = defineJob(
 );
 
 /** What the query has put out. @throws Error when it was to crash and has not. */
-export async function outputOf(query: string, input: Input, { parallelism, crashes }: Way): Promise<readonly object[]> {
+export async function outputOf(query: string, input: Input, way: Way): Promise<readonly object[]> {
   ledger = new Ledger();
-  const params = { ...input, query };
-  const handle = await runInThread(job, { parallelism, params, freeze: false, ...(crashes ? faults : {}) });
-  await handle.result;
-  if (crashes && ledger.attempts < 2) throw new Error(`${query} had ended before it was to crash`);
+  await runVerified(job, { ...input, query }, ledger, way);
   return ledger.rows;
+}
+
+/** Runs the job, which writes into the ledger. @throws Error when it was to crash and has not. */
+export async function runVerified<P extends Params>(
+  verified: Job<P>,
+  params: Params,
+  written: Ledger,
+  { parallelism, crashes }: Way,
+): Promise<void> {
+  const handle = await runInThread(verified, { parallelism, params, freeze: false, ...(crashes ? faults : {}) });
+  await handle.result;
+  if (crashes && written.attempts < 2) throw new Error(`${verified.name} had ended before it was to crash`);
 }
