@@ -1,8 +1,8 @@
 /**
  * Keys of any kind → slots 0, 1, 2, … in order of insertion; the index under panes, handles and timers.
  *
- * The law: two keys share a slot exactly if their canonical encodings (core/key.ts) are equal. Numbers, strings and pairs of
- * small whole numbers, which are nearly all keys, have tables of their own; the rest goes by its encoding. Without `remove`, slots are dense. A
+ * The law: two keys share a slot exactly if their canonical encodings (core/key.ts) are equal. Numbers, strings, pairs of
+ * small whole numbers, and of a text and a whole number, which are nearly all keys, have tables of their own; the rest goes by its encoding. Without `remove`, slots are dense. A
  * removed key's slot is given to the next new key, so memory is bounded by the most keys at one time.
  */
 
@@ -11,6 +11,7 @@ import { flatten } from "./flatten.ts";
 import { IntTable } from "./int-table.ts";
 import { NumberTable } from "./number-table.ts";
 import { StringTable } from "./string-table.ts";
+import { isTextPair, type TextPair, TextPairTable } from "./text-pair-table.ts";
 
 /** Both halves of a pair below this fit into one double. */
 const PAIR_BOUND = 2 ** 26;
@@ -22,6 +23,7 @@ export class KeyIndex {
   #strings: StringTable | undefined;
   /** Pairs, as `pairOf` makes one number of them. */
   #pairs: NumberTable | undefined;
+  #textPairs: TextPairTable | undefined;
   /** Bigints, booleans, dates and other tuples, by `encodeKey`. */
   #encodings: StringTable | undefined;
   readonly #encodingOf: (string | undefined)[] = [];
@@ -59,6 +61,7 @@ export class KeyIndex {
     if (typeof key === "string") return this.#slotOfString(key);
     const pair = pairOf(key);
     if (pair >= 0) return this.#slotOfPair(pair);
+    if (isTextPair(key)) return this.#slotOfTextPair(key);
     return this.#slotOfEncoding(encodeKey(key, this.#operator));
   }
 
@@ -72,6 +75,7 @@ export class KeyIndex {
     if (typeof key === "string") return this.#strings === undefined ? -1 : this.#strings.find(key);
     const pair = pairOf(key);
     if (pair >= 0) return this.#pairs === undefined ? -1 : this.#pairs.find(pair);
+    if (isTextPair(key)) return this.#textPairs === undefined ? -1 : this.#textPairs.find(key);
     const encoding = encodeKey(key, this.#operator);
     return this.#encodings === undefined ? -1 : this.#encodings.find(encoding);
   }
@@ -108,6 +112,10 @@ export class KeyIndex {
     const pair = pairOf(key);
     if (pair >= 0) {
       this.#pairs?.remove(pair);
+      return;
+    }
+    if (isTextPair(key)) {
+      this.#textPairs?.remove(key, slot);
       return;
     }
     this.#encodings?.remove(this.#encodingOf[slot] as string, slot);
@@ -149,6 +157,16 @@ export class KeyIndex {
     if (found >= 0) return found;
     const slot = this.#keep(Object.freeze([Math.floor(pair / PAIR_BOUND), pair % PAIR_BOUND]));
     this.#pairs.insert(pair, slot);
+    return slot;
+  }
+
+  #slotOfTextPair(pair: TextPair): number {
+    this.#textPairs ??= new TextPairTable(this.#keys);
+    const found = this.#textPairs.find(pair);
+    if (found >= 0) return found;
+    const kept: TextPair = Object.freeze([flatten(pair[0]), pair[1] + 0]); // -0 + 0 is 0
+    const slot = this.#keep(kept);
+    this.#textPairs.insert(kept, slot);
     return slot;
   }
 

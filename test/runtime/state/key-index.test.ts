@@ -80,11 +80,36 @@ test("pairs of whole numbers are told from each other and from all that looks li
   expect([index.find([0, 0]), Object.is((index.keyAt(zeros) as number[])[0], 0)]).toEqual([zeros, true]);
 });
 
+test("pairs of a text and a whole number are told from each other and from all that looks like them", () => {
+  const index = new KeyIndex("op");
+  const keys: Key[] = [
+    ...[
+      ["a", 1],
+      ["a", 2],
+      ["b", 1],
+      ["", 0],
+      ["a", -1],
+      ["a", 2 ** 31 - 1],
+      ["a", -(2 ** 31)],
+    ],
+    ...[[1, "a"], ["a", "1"], ["a", 1n], ["a", 1.5], ["a", 2 ** 31], ["a"], ["a", 1, 1], "a", "ta1"],
+  ];
+  expect(keys.map((key) => index.slotOf(key))).toEqual(keys.map((_, slot) => slot));
+  expect(keys.map((key) => index.find(key))).toEqual(keys.map((_, slot) => slot));
+  expect(keys.map((_, slot) => index.keyAt(slot))).toEqual(keys);
+  expect([index.find(["", -0]), index.find(["b", 2])]).toEqual([3, -1]);
+  const zero = index.slotOf(["b", -0]);
+  expect([index.find(["b", 0]), Object.is((index.keyAt(zero) as number[])[1], 0)]).toEqual([zero, true]);
+  index.remove(index.find(["a", 2]));
+  expect([index.find(["a", 2]), index.find(["a", 1]), index.slotOf(["c", 7])]).toEqual([-1, 0, 1]);
+});
+
 test("any inserting and removing gives what a Map gives", () => {
   const part = fc.constantFrom<number>(0, -0, 1, 2, -1, 2 ** 26 - 1, 2 ** 26, 0.5);
   const key = fc.oneof(
     fc.integer({ min: -20, max: 20 }),
     fc.tuple(part, part),
+    fc.tuple(fc.constantFrom("", "a", "b"), part),
     fc.constantFrom<Key[]>(0.5, 1e12, "a", "b", "1", 1n, true, [1, 2], new Date(3)),
   );
   fc.assert(
