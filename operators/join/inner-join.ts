@@ -58,7 +58,8 @@ export class InnerJoinOperator implements Operator {
         this.#context.suspend(() => this.#pair(side, value, rows, at, timestamp));
         return true;
       }
-      const [left, right] = side.isLeft ? [value, rows[at]] : [rows[at], value];
+      const left = side.isLeft ? value : rows[at];
+      const right = side.isLeft ? rows[at] : value;
       let result: unknown;
       try {
         if (this.#spec.on !== undefined && !this.#spec.on(left, right)) continue;

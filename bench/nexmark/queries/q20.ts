@@ -7,11 +7,14 @@
 
 import type { DataStream } from "millrace";
 import { type Auction, type Bid, isAuction, isBid, type NexmarkEvent } from "../events.ts";
-import { innerJoin } from "./inner-join.ts";
 
 export function q20(events: DataStream<NexmarkEvent>) {
   const auctions = events.filter(isAuction).filter(({ category }) => category === 10);
-  return events.filter(isBid).keyBy("auction").connect(auctions.keyBy("id")).process("expanded", innerJoin(expanded));
+  return events
+    .filter(isBid)
+    .keyBy("auction")
+    .connect(auctions.keyBy("id"))
+    .join("expanded", { keep: "forever", join: expanded });
 }
 
 function expanded(bid: Bid, auction: Auction) {

@@ -6,8 +6,7 @@
  */
 
 import type { DataStream } from "millrace";
-import { type Auction, isAuction, isPerson, type NexmarkEvent, type Person } from "../events.ts";
-import { innerJoin } from "./inner-join.ts";
+import { isAuction, isPerson, type NexmarkEvent } from "../events.ts";
 
 export function q3(events: DataStream<NexmarkEvent>) {
   const auctions = events
@@ -18,9 +17,11 @@ export function q3(events: DataStream<NexmarkEvent>) {
     .filter(isPerson)
     .filter(({ state }) => state === "OR" || state === "ID" || state === "CA")
     .select("id", "name", "city", "state");
-  return auctions.keyBy("seller").connect(people.keyBy("id")).process("sellers", innerJoin(localItem));
-}
-
-function localItem({ id }: Pick<Auction, "id">, { name, city, state }: Pick<Person, "name" | "city" | "state">) {
-  return { name, city, state, id };
+  return auctions
+    .keyBy("seller")
+    .connect(people.keyBy("id"))
+    .join("sellers", {
+      keep: "forever",
+      join: ({ id }, { name, city, state }) => ({ name, city, state, id }),
+    });
 }

@@ -2,7 +2,6 @@
 
 import type { DataStream } from "millrace";
 import type { Auction, Bid } from "../events.ts";
-import { innerJoin } from "./inner-join.ts";
 
 /**
  *   SELECT … FROM auction A, bid B WHERE A.id = B.auction AND B.dateTime BETWEEN A.dateTime AND A.expires
@@ -15,10 +14,9 @@ export function validBids<
   return auctions
     .keyBy(({ id }) => id)
     .connect(bids.keyBy(({ auction }) => auction))
-    .process(
-      "bids of auctions",
-      innerJoin((auction: A, bid: B) =>
-        bid.dateTime >= auction.dateTime && bid.dateTime <= auction.expires ? joined(auction, bid) : undefined,
-      ),
-    );
+    .join("bids of auctions", {
+      keep: "forever",
+      on: (auction, bid) => bid.dateTime >= auction.dateTime && bid.dateTime <= auction.expires,
+      join: joined,
+    });
 }
