@@ -14,7 +14,8 @@
 import { cpus } from "node:os";
 import { benchArguments } from "./bench-arguments.ts";
 import { compareMemory } from "./flink-memory.ts";
-import { hasRival, isStreamJob, type Length, measureRival, type Rival, rivalsOf } from "./flink-rivals.ts";
+import { hasRival, type Length, measureRival, rivalsOf } from "./flink-rivals.ts";
+import { keyOf, OURS, type Pair, pairOf, tablesOf } from "./flink-table.ts";
 import { eventsFor, type Figures, measure } from "./measure.ts";
 import { queryNames } from "./queries/index.ts";
 import { RunLog } from "./run-log.ts";
@@ -41,8 +42,7 @@ interface Step {
 if (memory) compareMemory(queries ?? ["q0", "q9"], { events, setting, seconds, json });
 else {
   const left = runSteps();
-  if (json) for (const query of chosen) printLine(query);
-  else printTables();
+  print(chosen.flatMap((query) => pairOf(log, query, setting) ?? []));
   if (left > 0) process.stderr.write(`${left} runs are left to do\n`);
 }
 
@@ -78,9 +78,9 @@ function succeeded(key: string, run: () => Figures): boolean {
 function steps(query: string): readonly Step[] {
   const length: Length = events === undefined ? { seconds } : { events };
   return [
-    { key: keyOf("millrace", query), run: () => measure(query, eventsOf(query), setting) },
+    { key: keyOf(OURS, query, setting), run: () => measure(query, eventsOf(query), setting) },
     ...rivalsOf(query).map((rival) => ({
-      key: keyOf(rival.name, query),
+      key: keyOf(rival.name, query, setting),
       run: () => measureRival(rival, length, setting, jvm),
     })),
   ];
@@ -88,74 +88,17 @@ function steps(query: string): readonly Step[] {
 
 /** A repeat has as many events as the first run, which is told by a trial. */
 function eventsOf(query: string): number {
-  return events ?? log.runs(keyOf("millrace", query))[0]?.events ?? eventsFor(query, seconds, setting);
+  return events ?? log.runs(keyOf(OURS, query, setting))[0]?.events ?? eventsFor(query, seconds, setting);
 }
 
-function keyOf(engine: string, query: string): string {
-  const { parallelism, checkpoint, state } = setting;
-  return `${query}, ${engine}, parallelism ${parallelism}, checkpoints ${checkpoint}, state ${state}`;
-}
-
-interface Pair {
-  readonly ours: Figures;
-  readonly flink: Figures;
-  readonly rival: Rival;
-  /** In how many ways Flink has run it so far. */
-  readonly ways: number;
-  readonly ratio: number;
-}
-
-function pairOf(query: string): Pair | undefined {
-  const ours = log.middle(keyOf("millrace", query));
-  const measured = rivalsOf(query).flatMap((rival) => {
-    const flink = log.middle(keyOf(rival.name, query));
-    return flink === undefined ? [] : [{ rival, flink }];
-  });
-  const [best] = measured.sort((a, b) => b.flink.events_per_cpu_s - a.flink.events_per_cpu_s);
-  if (ours === undefined || best === undefined) return undefined;
-  return { ours, ...best, ways: measured.length, ratio: ours.events_per_cpu_s / best.flink.events_per_cpu_s };
-}
-
-function printLine(query: string): void {
-  const pair = pairOf(query);
-  if (pair !== undefined) process.stdout.write(`${JSON.stringify({ query, ...pair })}\n`);
-}
-
-function printTables(): void {
+function print(pairs: readonly Pair[]): void {
+  if (json) {
+    for (const pair of pairs) process.stdout.write(`${JSON.stringify(pair)}\n`);
+    return;
+  }
   const { parallelism, checkpoint, state } = setting;
   const [least, most] = log.loads;
-  process.stdout.write(
-    `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}; parallelism ${parallelism}, `,
-  );
-  process.stdout.write(
-    `checkpoints ${checkpoint}, state ${state}, up to ${repeats} runs each, load ${least} to ${most}\n`,
-  );
-  printTable(
-    "query",
-    chosen.filter((query) => !isStreamJob(query)),
-  );
-  printTable("DataStream job", chosen.filter(isStreamJob));
-}
-
-function printTable(what: string, names: readonly string[]): void {
-  const pairs = names.flatMap((query) => pairOf(query) ?? []);
-  if (pairs.length === 0) return;
-  process.stdout.write(
-    `\n| ${what} | our events | ours, k/CPU-s | Flink's, k/CPU-s | ratio | ours, k/s | Flink's, k/s | our MB | Flink's MB | Flink's best way |\n|---|---|---|---|---|---|---|---|---|---|\n`,
-  );
-  for (const pair of pairs) process.stdout.write(`${rowOf(pair)}\n`);
-  const ratios = pairs.map(({ ratio }) => ratio);
-  const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
-  process.stdout.write(`| geometric mean of ${ratios.length} | | | | ${mean.toFixed(2)} | | | | | |\n`);
-}
-
-function rowOf({ ours, flink, rival, ways, ratio }: Pair): string {
-  const whole = (number: number): string => Math.round(number).toLocaleString("en");
-  const cells = [
-    ...[ours.query, whole(ours.events), whole(ours.events_per_cpu_s / 1000), whole(flink.events_per_cpu_s / 1000)],
-    ...[ratio.toFixed(2), whole(ours.events_per_s / 1000), whole(flink.events_per_s / 1000)],
-    ...[whole(ours.peak_rss_mb), whole(flink.peak_rss_mb)],
-    `${rival.query === ours.query ? "" : "key alone, "}${rival.objectReuse ? "reuse" : "no reuse"} of ${ways}`,
-  ];
-  return `| ${cells.join(" | ")} |`;
+  const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, load ${least} to ${most}`;
+  const how = `parallelism ${parallelism}, checkpoints ${checkpoint}, state ${state}, the middle of up to ${repeats}`;
+  process.stdout.write(`${machine}; ${how}\n${tablesOf(pairs)}`);
 }
