@@ -1,17 +1,16 @@
 /** What becomes of each state when another version of a program goes on from a savepoint: a table of versions. */
 
 import { expect, test } from "vitest";
-import type { OperatorId } from "../../../core/ids.ts";
 import type { Job } from "../../../core/job.ts";
 import type { Key } from "../../../core/key.ts";
 import type { ValueSchema } from "../../../core/types.ts";
 import { collectTo, listState, mapState, sliding, summing, tumbling, types } from "../../../index.ts";
-import { decideUpgrade, stateKey, type UpgradeOptions } from "../../../runtime/checkpoints/upgrade.ts";
+import { decideUpgrade, type UpgradeOptions } from "../../../runtime/checkpoints/upgrade.ts";
 import { planJob } from "../../../runtime/graph/plan.ts";
 import { MemoryStore } from "../../../runtime/state/memory-store.ts";
 import { changesOf } from "../../../runtime/state-processor/savepoint-changes.ts";
 import { type SavedOptions, savedBy } from "./fixtures/saved-by.ts";
-import { program, type Row, type Rows, v, visit, visits, windowed } from "./fixtures/shop-programs.ts";
+import { program, type Row, v, visit, visits, windowed } from "./fixtures/shop-programs.ts";
 
 function lines(from: Job, to: Job, options?: UpgradeOptions, saved?: SavedOptions): readonly string[] {
   const { decisions } = decideUpgrade(savedBy(from, saved), planJob(to).jobGraph, options);
@@ -414,40 +413,4 @@ test("records on their way, of an unaligned checkpoint, go to their operator und
   ]);
   const opened = savedBy(from, saved);
   expect(() => changesOf({ opened, store: new MemoryStore() }, undefined)).toThrow(/as it is unaligned/);
-});
-
-test("positions are kept by sources of the same kind only", () => {
-  const build = (rows: Rows) => rows.to(collectTo("out"));
-  const decide = (to: Job) => decideUpgrade(savedBy(program(build)), planJob(to).jobGraph).decisions;
-  expect(decide(program(build))).toMatchObject([{ operator: "rows", state: "position", outcome: "kept" }]);
-  expect(decide(program(build, "generate"))).toMatchObject([
-    { outcome: "refused", changes: ['the source was "array" and is "generate", which does not know its positions'] },
-  ]);
-});
-
-test("a slot hears of each operator where its state is, what is left behind, and what values become", () => {
-  const from = savedBy(visits({ a: v(types.int32), b: v(types.string) }));
-  const to = planJob(visits({ a: v(types.bigint), b: v(types.string) }, "seen", ["visits"])).jobGraph;
-  const seen = decideUpgrade(from, to, { drop: ["seen/b"] }).of("seen" as OperatorId);
-  const { was, conversions, keys } = seen;
-  expect(was).toBe("visits");
-  expect(["a", "b"].map((name) => seen.isDropped("value", name))).toEqual([false, true]);
-  expect(conversions.get(stateKey("value", "a"))?.(7)).toBe(7n);
-  expect(keys).toBeUndefined();
-  expect(decideUpgrade(from, to).of("out" as OperatorId)).toMatchObject({ was: "out" });
-});
-
-test("keys are held to those that were saved where another function makes them and nobody says what it gives", () => {
-  const of = (key: (row: Row) => string) =>
-    program((rows) =>
-      rows
-        .keyBy(key)
-        .process("visits", { state: { a: v(visit) }, process: () => [] })
-        .to(collectTo("out")),
-    );
-  const saved = savedBy(of((row) => row.user));
-  const keysOf = (to: Job) => decideUpgrade(saved, planJob(to).jobGraph).of("visits" as OperatorId).keys;
-  expect(keysOf(of((row) => row.user))).toBeUndefined();
-  expect(keysOf(of((row) => row.item))).toEqual(["string"]);
-  expect(keysOf(keyedBy("user", types.string))).toBeUndefined();
 });

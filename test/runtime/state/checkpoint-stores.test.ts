@@ -120,28 +120,51 @@ test("a LevelDB store is open once at a time", async () => {
   await (await openLevelStore(location)).close();
 });
 
-test("what LevelDB has taken after a write failed on a full disk survives the end of its process", async () => {
-  const location = await folder();
-  const fixture = join(import.meta.dirname, "fixtures/fill-store.ts");
-  // A soft limit, in blocks of 1 KiB; without the signal a write fails as on a full disk.
-  const script = 'trap "" XFSZ; ulimit -S -f 400; exec "$0" "$1" "$2" "$(command -v prlimit)"';
-  const process_ = spawnSync("bash", ["-c", script, process.execPath, fixture, location], { encoding: "utf8" });
-  expect(process_.signal, process_.stderr).toBe("SIGKILL");
-  const lines = process_.stdout.trim().split("\n");
-  const failures = lines.filter((line) => line.startsWith("failed: "));
-  expect(failures[0]).toContain(`the checkpoint store ${location} could not write blocks`);
-  const written = lines.filter((line) => !line.startsWith("failed: ")).map(Number);
-  expect(written.at(-1)).toBe(written.length + failures.length - 1);
-  const store = await openLevelStore(location);
-  const places = written.flatMap((batch) =>
-    [0, 1, 2].map((part) => ({ checkpoint: name, worker: "a", number: 3 * batch + part })),
-  );
-  const found: (number | undefined)[] = [];
-  for await (const block of store.readBlocks(places.map((place) => ({ ...place, worker: "w" }))))
-    found.push(block?.[0]);
-  expect(found).toEqual(written.flatMap((batch) => [batch, batch + 1, batch + 2]));
-  await store.close();
-});
+/** What runs `fill-store.ts` in `$2` where there is little room, and leaves behind what it has written. */
+const fullDisks = [
+  {
+    disk: "limit of files",
+    // A soft limit, in blocks of 1 KiB; without the signal a write fails as on a full disk.
+    script: 'trap "" XFSZ; ulimit -S -f 400; exec "$0" "$1" "$2" "prlimit --pid \\$FILLING --fsize=unlimited"',
+  },
+  {
+    disk: "disk",
+    // One of memory, in a namespace of its own, in which nobody needs to be root.
+    script: [
+      'full=$(mktemp -d); mount -t tmpfs -o size=600k tmpfs "$full"',
+      '"$0" "$1" "$full" "mount -o remount,size=16m $full"; cp -a "$full"/. "$2"; umount "$full"; rmdir "$full"; kill -9 $$',
+    ].join("; "),
+    namespace: ["-Urm"],
+  },
+];
+/** Not every system lets its users have namespaces. */
+const mayMount = spawnSync("unshare", ["-Urm", "mount", "-t", "tmpfs", "tmpfs", tmpdir()]).status === 0;
+
+test.each(fullDisks.filter(({ namespace }) => namespace === undefined || mayMount))(
+  "what LevelDB has taken after a write failed on a full $disk survives the end of its process",
+  async ({ script, namespace }) => {
+    const location = await folder();
+    const fixture = join(import.meta.dirname, "fixtures/fill-store.ts");
+    const bash = ["bash", "-c", script, process.execPath, fixture, location];
+    const [command = "", ...args] = namespace === undefined ? bash : ["unshare", ...namespace, ...bash];
+    const process_ = spawnSync(command, args, { encoding: "utf8" });
+    expect(process_.signal, process_.stderr).toBe("SIGKILL");
+    const lines = process_.stdout.trim().split("\n");
+    const failures = lines.filter((line) => line.startsWith("failed: "));
+    expect(failures[0]).toMatch(/the checkpoint store .* could not write blocks/);
+    const written = lines.filter((line) => !line.startsWith("failed: ")).map(Number);
+    expect(written.at(-1)).toBe(written.length + failures.length - 1);
+    const store = await openLevelStore(location);
+    const places = written.flatMap((batch) =>
+      [0, 1, 2].map((part) => ({ checkpoint: name, worker: "a", number: 3 * batch + part })),
+    );
+    const found: (number | undefined)[] = [];
+    for await (const block of store.readBlocks(places.map((place) => ({ ...place, worker: "w" }))))
+      found.push(block?.[0]);
+    expect(found).toEqual(written.flatMap((batch) => [batch, batch + 1, batch + 2]));
+    await store.close();
+  },
+);
 
 test("a directory store that may not be written says so, and what it holds can be read", async () => {
   const location = await folder();
