@@ -26,6 +26,9 @@ export interface ProducerStamp {
 const NO_PRODUCER: ProducerStamp = { producerId: -1, producerEpoch: -1, baseSequence: -1, transactional: false };
 const NO_HEADERS: readonly HeaderField[] = [];
 const FIRST_BYTES = 16 * 1024;
+/** Characters of a text that is written one by one, as most keys: calling out of JavaScript costs more than these. */
+const SHORT_TEXT = 24;
+const ASCII_END = 0x80;
 /** UTF-8 takes up to three bytes for each unit of a JavaScript string. */
 const BYTES_A_UNIT = 3;
 /** One is written, one is under way, one waits: more come together only while a broker is slow. */
@@ -188,8 +191,20 @@ function writeField(bytes: Buffer, start: number, field: Field): number {
     bytes.set(field, at);
     return at + field.length;
   }
-  const end = at + bytes.write(field, at);
+  const end =
+    field.length <= SHORT_TEXT && writeAscii(bytes, field, at) ? at + field.length : at + bytes.write(field, at);
   return end - at === field.length ? end : mendLength(bytes, start, at, end);
+}
+
+/** Writes a text, unless it is not ASCII. */
+function writeAscii(bytes: Buffer, text: string, at: number): boolean {
+  let all = 0;
+  for (let index = 0; index < text.length; index++) {
+    const character = text.charCodeAt(index);
+    all |= character;
+    bytes[at + index] = character;
+  }
+  return all < ASCII_END;
 }
 
 /** Writes the length of what stands from `at` to `end` in front of it, where another one stood, and returns its end. */

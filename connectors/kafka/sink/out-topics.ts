@@ -2,7 +2,7 @@
 
 import { MillraceError } from "../../../core/errors.ts";
 import type { Field } from "../codec/record-batch-builder.ts";
-import { murmur2 } from "../source/murmur2.ts";
+import { murmur2, murmur2OfAscii } from "../source/murmur2.ts";
 import type { Lane } from "./outbox.ts";
 
 export interface OutTopic {
@@ -21,7 +21,11 @@ const scratch = Buffer.allocUnsafe(SCRATCH_CHARS * UTF8_BYTES_A_UNIT);
 
 /** The partition of a key, as the Java client's default partitioner computes it. */
 export function partitionOf(key: string | Uint8Array, partitions: number): number {
-  return (murmur2(typeof key === "string" ? bytesOf(key) : key) & 0x7fff_ffff) % partitions;
+  return (hashOf(key) & 0x7fff_ffff) % partitions;
+}
+
+function hashOf(key: string | Uint8Array): number {
+  return typeof key === "string" ? (murmur2OfAscii(key) ?? murmur2(bytesOf(key))) : murmur2(key);
 }
 
 function bytesOf(key: string): Uint8Array {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { murmur2 } from "../../../../connectors/kafka/source/murmur2.ts";
+import { murmur2, murmur2OfAscii } from "../../../../connectors/kafka/source/murmur2.ts";
 import { ownerOf, redistribute, sharesOf } from "../../../../connectors/kafka/source/shares.ts";
 
 const anyTopics = fc.uniqueArray(fc.stringMatching(/^[a-z.-]{1,12}$/), { minLength: 1, maxLength: 4 });
@@ -73,5 +73,16 @@ describe("murmur2", () => {
     ["abc", 479470107],
   ])("of %j is the Java client's", (text, hash) => {
     expect(murmur2(Buffer.from(text))).toBe(hash);
+    expect(murmur2OfAscii(text)).toBe(hash);
+  });
+
+  test("of a text is that of its bytes, if it is ASCII", () => {
+    const texts = fc.oneof(fc.string({ maxLength: 40 }), fc.string({ unit: "binary", maxLength: 9 }));
+    fc.assert(
+      fc.property(texts, (text) => {
+        const bytes = Buffer.from(text);
+        expect(murmur2OfAscii(text)).toBe(bytes.every((byte) => byte < 0x80) ? murmur2(bytes) : undefined);
+      }),
+    );
   });
 });
