@@ -13,7 +13,7 @@ import type { MillraceError } from "./errors.ts";
 import type { Key } from "./key.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
-import type { PreparedPart } from "./sink.ts";
+import type { PreparedPart, RetainedPart } from "./sink.ts";
 import type { KeyedStateBackend } from "./state-backend.ts";
 import type { Logger, MetricGroup } from "./telemetry.ts";
 import type { Clock } from "./time.ts";
@@ -49,6 +49,8 @@ export interface Operator<I = unknown> {
   barrier?(checkpoint: number): void;
   /** What is prepared outside and not committed, once the waits of `barrier` are over. */
   prepared?(): readonly PreparedPart[];
+  /** What the checkpoint keeps of these parts beside them; it is read while the checkpoint is written. */
+  retained?(): readonly RetainedPart[];
   /** The checkpoint is complete. */
   completed?(checkpoint: number): void;
   /**

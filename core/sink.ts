@@ -75,12 +75,22 @@ export interface RestoredSink {
    * the new writers, after `open`; whatever else earlier attempts have written and not committed is void.
    */
   readonly parts: readonly PreparedPart[];
+  /** What the checkpoint retains of a part, as `SinkWriter.retained` gave it; can be read again and again. */
+  retained?(name: string): AsyncIterable<Uint8Array>;
 }
 
 export interface PreparedPart {
   readonly checkpoint: number;
   /** What `prepare` returned. */
   readonly prepared: unknown;
+  /** By what name the checkpoint keeps what `retained` gave of it; absent: nothing. */
+  readonly retained?: string;
+}
+
+/** What checkpoints keep of a prepared part beside what `prepare` returned. */
+export interface RetainedPart {
+  readonly name: string;
+  readonly pieces: AsyncIterable<Uint8Array>;
 }
 
 export interface TextOutput {
@@ -107,10 +117,17 @@ export interface SinkWriter<T> {
    */
   prepare?(checkpoint: number): unknown;
   /**
+   * What checkpoints have to keep of a prepared part so that it can be made visible even if it is gone outside by then: its
+   * output, piece by piece. It is read while a checkpoint is written, a few pieces at a time, and once more by each checkpoint
+   * before the part is committed. Undefined or absent: what `prepare` returned is enough.
+   */
+  retained?(prepared: unknown): AsyncIterable<Uint8Array> | undefined;
+  /**
    * Makes visible what was prepared: it will never be asked for again. Called in the order of checkpoints, and perhaps
    * once more after a restart for what was committed already, which must then do nothing.
+   * @param retained after a restart what the checkpoint keeps of it
    */
-  commit?(checkpoint: number, prepared: unknown): void | Promise<void>;
+  commit?(checkpoint: number, prepared: unknown, retained?: AsyncIterable<Uint8Array>): void | Promise<void>;
   close?(): void | Promise<void>;
 }
 

@@ -3,13 +3,18 @@
  *
  * At a barrier, a writer in two phases prepares what it has; another one flushes, so that nothing before the barrier is
  * lost, though it may come twice. Prepared parts are kept until they are committed, over checkpoints that came to nothing.
- * State: none; the host keeps what is prepared.
+ * State: none; the host keeps what is prepared, and what the writer wants to be retained of it.
  */
 
 import { ASYNC_TIMEOUT_MS, SINK_FLUSH_AFTER_MS } from "../core/limits.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
-import type { PreparedPart, Sink, SinkContext, SinkWriter } from "../core/sink.ts";
+import type { PreparedPart, RetainedPart, Sink, SinkContext, SinkWriter } from "../core/sink.ts";
 import { positiveDurationMs } from "../core/time.ts";
+
+interface KeptPart {
+  readonly part: PreparedPart;
+  readonly retained?: RetainedPart;
+}
 
 export class SinkOperator implements Operator {
   readonly #context: OperatorContext & SinkContext;
@@ -24,7 +29,7 @@ export class SinkOperator implements Operator {
   /** The commits of a checkpoint that are under way; undefined: none. */
   #committing: Promise<void> | undefined;
   /** In the order of checkpoints. */
-  #prepared: readonly PreparedPart[] = [];
+  #prepared: readonly KeptPart[] = [];
 
   constructor(sink: Sink<unknown>, context: OperatorContext & SinkContext) {
     this.#context = context;
@@ -39,7 +44,10 @@ export class SinkOperator implements Operator {
     await this.#writer.open?.();
     const { restored, subtask, parallelism } = this.#context;
     const parts = restored?.parts.filter((_, at) => at % parallelism === subtask) ?? [];
-    for (const { checkpoint, prepared } of parts) await this.#writer.commit?.(checkpoint, prepared);
+    for (const { checkpoint, prepared, retained } of parts) {
+      const pieces = retained === undefined ? undefined : restored?.retained?.(retained);
+      await this.#writer.commit?.(checkpoint, prepared, pieces);
+    }
   }
 
   process(value: unknown, timestamp: number): void {
@@ -101,7 +109,11 @@ export class SinkOperator implements Operator {
   }
 
   prepared(): readonly PreparedPart[] {
-    return this.#prepared;
+    return this.#prepared.map(({ part }) => part);
+  }
+
+  retained(): readonly RetainedPart[] {
+    return this.#prepared.flatMap(({ retained }) => retained ?? []);
   }
 
   completed(checkpoint: number): void {
@@ -114,13 +126,21 @@ export class SinkOperator implements Operator {
   }
 
   #keep(checkpoint: number, prepared: unknown): void {
-    if (prepared !== undefined) this.#prepared = [...this.#prepared, { checkpoint, prepared }];
+    if (prepared === undefined) return;
+    const pieces = this.#writer.retained?.(prepared);
+    // A subtask prepares once for a checkpoint, so the name is nobody else's.
+    const name = `${this.#context.subtask}/${checkpoint}`;
+    const kept =
+      pieces === undefined
+        ? { part: { checkpoint, prepared } }
+        : { part: { checkpoint, prepared, retained: name }, retained: { name, pieces } };
+    this.#prepared = [...this.#prepared, kept];
   }
 
   async #commitUpTo(checkpoint: number): Promise<void> {
-    for (const part of this.#prepared.filter((each) => each.checkpoint <= checkpoint)) {
-      await this.#writer.commit?.(part.checkpoint, part.prepared);
-      this.#prepared = this.#prepared.filter((each) => each !== part);
+    for (const kept of this.#prepared.filter(({ part }) => part.checkpoint <= checkpoint)) {
+      await this.#writer.commit?.(kept.part.checkpoint, kept.part.prepared);
+      this.#prepared = this.#prepared.filter((each) => each !== kept);
     }
   }
 

@@ -2,7 +2,7 @@
  * The manifest of a checkpoint: what it consists of. It is written last; a checkpoint without one does not exist.
  *
  *   offset  0  u32  magic "MRCM"
- *           4  u8   format version: 2 when it lists blocks in flight, else 1
+ *           4  u8   format version: 3 when it lists retained output, 2 when it lists blocks in flight, else 1
  *           5  …    three zero bytes
  *           8  u32  length of the whole manifest
  *          12  u32  crc32 of all other bytes
@@ -23,6 +23,8 @@ const MAGIC = 0x4d43524d;
 const VERSION = 1;
 /** As those that know only the other could restore the state without what was in flight. */
 const VERSION_IN_FLIGHT = 2;
+/** Likewise without the output that may have to be written again. */
+const VERSION_OUTPUT = 3;
 const CRC_AT = 12;
 const HEADER_BYTES = 16;
 
@@ -95,7 +97,7 @@ export function encodeManifest(manifest: CheckpointManifest): Uint8Array {
   const text = Buffer.from(JSON.stringify(manifest), "utf8");
   const bytes = Buffer.alloc(HEADER_BYTES + text.length);
   bytes.writeUInt32LE(MAGIC, 0);
-  bytes.writeUInt8(holdsInFlight(manifest) ? VERSION_IN_FLIGHT : VERSION, 4);
+  bytes.writeUInt8(versionOf(manifest), 4);
   bytes.writeUInt32LE(bytes.length, 8);
   text.copy(bytes, HEADER_BYTES);
   bytes.writeUInt32LE(checksum(bytes), CRC_AT);
@@ -108,18 +110,27 @@ export function decodeManifest(manifest: Uint8Array, name: CheckpointName): Chec
   const fault = faultOf(bytes);
   if (fault !== undefined) throw damaged(name, `its manifest ${fault}`);
   const version = bytes.readUInt8(4);
-  if (version !== VERSION && version !== VERSION_IN_FLIGHT) {
+  if (version < VERSION || version > VERSION_OUTPUT) {
     throw new MillraceError(
       "CHECKPOINT_FORMAT",
-      `the checkpoint ${name} has format ${version}; this Millrace reads formats ${VERSION} and ${VERSION_IN_FLIGHT}. Restore it with the version that wrote it`,
+      `the checkpoint ${name} has format ${version}; this Millrace reads formats ${VERSION} to ${VERSION_OUTPUT}. Restore it with the version that wrote it`,
     );
   }
   return JSON.parse(bytes.toString("utf8", HEADER_BYTES)) as CheckpointManifest; // undamaged and of this version: ours
 }
 
 /** Whether it holds what was on its way between subtasks: an unaligned one. */
-export function holdsInFlight({ operators }: Pick<CheckpointManifest, "operators">): boolean {
-  return operators.some(({ blocks }) => blocks.some(({ section }) => section === "inFlight"));
+export function holdsInFlight(manifest: Pick<CheckpointManifest, "operators">): boolean {
+  return holds(manifest, "inFlight");
+}
+
+function holds({ operators }: Pick<CheckpointManifest, "operators">, wanted: Section): boolean {
+  return operators.some(({ blocks }) => blocks.some(({ section }) => section === wanted));
+}
+
+function versionOf(manifest: CheckpointManifest): number {
+  if (holds(manifest, "output")) return VERSION_OUTPUT;
+  return holdsInFlight(manifest) ? VERSION_IN_FLIGHT : VERSION;
 }
 
 function faultOf(bytes: Buffer): string | undefined {

@@ -21,7 +21,7 @@ import {
   checkpointNumber,
   isMerged,
 } from "./checkpoint-store.ts";
-import { type BlockHeader, corrupt, intersects } from "./state-block.ts";
+import { type BlockHeader, corrupt, intersects, type PassingSection, passes } from "./state-block.ts";
 import { type ExpectedBlock, verified, whereOf } from "./verify-blocks.ts";
 
 /** A checkpoint with all that it builds on, oldest first and itself last. */
@@ -90,20 +90,33 @@ export async function* readOperator(
   keyGroups: KeyGroupRange,
 ): AsyncGenerator<ReadBlock> {
   for (const layer of checkpoint.layers)
-    yield* readRecords(store, layer, operator, keyGroups, ({ section }) => section !== "inFlight");
+    yield* readRecords(store, layer, operator, keyGroups, ({ section }) => !passes(section));
 }
 
 /**
- * What was on its way to an operator and may be for these key groups, of each of its former subtasks in order. What was in
- * flight at checkpoints on which this one builds has been taken in since.
+ * What the checkpoint itself holds beside an operator's state and may be for these key groups, of each of its former subtasks
+ * in order. That of checkpoints on which this one builds is over: it has been taken in, or published. `name`: of one name only.
  */
-export async function* readInFlight(
+export async function* readPassing(
   store: CheckpointReads,
-  { name, manifest }: Pick<OpenCheckpoint, "name" | "manifest">,
+  checkpoint: Pick<OpenCheckpoint, "name" | "manifest">,
+  operator: string,
+  keyGroups: KeyGroupRange,
+  wanted: { readonly section?: PassingSection; readonly name?: string } = {},
+): AsyncGenerator<ReadBlock> {
+  yield* readRecords(store, checkpoint, operator, keyGroups, ({ section, name }) => {
+    return passes(section) && (wanted.section ?? section) === section && (wanted.name ?? name) === name;
+  });
+}
+
+/** What was on its way to an operator. */
+export function readInFlight(
+  store: CheckpointReads,
+  checkpoint: Pick<OpenCheckpoint, "name" | "manifest">,
   operator: string,
   keyGroups: KeyGroupRange,
 ): AsyncGenerator<ReadBlock> {
-  yield* readRecords(store, { name, manifest }, operator, keyGroups, ({ section }) => section === "inFlight");
+  return readPassing(store, checkpoint, operator, keyGroups, { section: "inFlight" });
 }
 
 async function* readRecords(
@@ -147,7 +160,7 @@ export async function verifyCheckpoint(store: CheckpointReads, checkpoint: OpenC
   );
   const all = { first: 0, last: keyGroups - 1 };
   for (const operator of operators) {
-    for (const read of [readOperator, readInFlight]) {
+    for (const read of [readOperator, readPassing]) {
       for await (const { block } of read(store, checkpoint, operator, all))
         if (block.length === 0) throw corrupt(operator, "a block is empty");
     }

@@ -6,7 +6,7 @@
 import type { BlockRecord, OperatorRecord, StateRecord } from "./checkpoint-manifest.ts";
 import type { CheckpointName, CheckpointWrites } from "./checkpoint-store.ts";
 import { keyKindsOf } from "./key-kinds.ts";
-import { type BlockHeader, readHeader, schemaText } from "./state-block.ts";
+import { type BlockHeader, passes, readHeader, schemaText } from "./state-block.ts";
 
 /** Blocks held before they are written: what one batch of a store may take up in memory. */
 const BATCH_BYTES = 16 * 1024 * 1024;
@@ -36,8 +36,8 @@ export class CheckpointWriter {
     const { section } = header.shape;
     const { name, schema, rows, bytes, crc, keyGroups } = header;
     const of = this.#operatorOf(operator);
-    // What was in flight is no state: no other program is compared with it.
-    if (section !== "inFlight") noteState(of.states, block, header);
+    // What was in flight or is retained is no state: no other program is compared with it.
+    if (!passes(section)) noteState(of.states, block, header);
     const number = this.#written + this.#pending.length;
     const { first, last } = keyGroups;
     of.blocks.push({ worker: this.#worker, number, name, section, schema, rows, bytes, crc, first, last });

@@ -3,11 +3,11 @@
 import { decodeKey, type Key, type KeyKind, keyKind } from "../../core/key.ts";
 import { ByteSource } from "./byte-sink.ts";
 import { encodings, readColumn } from "./column-codec.ts";
-import { type BlockHeader, keysAt } from "./state-block.ts";
+import { type BlockHeader, keysAt, passes } from "./state-block.ts";
 
 /** None where rows have no keys of records. REQUIRES: a verified block, and its header. */
 export function keyKindsOf(block: Uint8Array, { shape, rows }: BlockHeader): readonly KeyKind[] {
-  if (shape.section === "drops" || shape.section === "inFlight" || shape.named || rows === 0) return [];
+  if (shape.section === "drops" || passes(shape.section) || shape.named || rows === 0) return [];
   const bytes = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
   const { at, encoded } = keysAt(bytes);
   const encoding = bytes.readUInt8(at);

@@ -40,6 +40,8 @@ import {
   corrupt,
   intersects,
   openBlock,
+  type PassingSection,
+  passes,
   readHeader,
   type Section,
 } from "./state-block.ts";
@@ -231,7 +233,7 @@ class MemoryBackend implements KeyedStateBackend {
 
   #restoreBlock(block: Uint8Array, header: BlockHeader, where: string, repeats: Repeats, convert?: Convert): void {
     const { section } = header.shape;
-    if (section === "timers" || section === "inFlight") return;
+    if (section === "timers" || passes(section)) return;
     const saved = openBlock(block, plans[section], where, this.#operator);
     const opened = convert === undefined ? saved : convertedBlock(saved, convert, this.#operator);
     if (section === "drops") {
@@ -247,7 +249,7 @@ class MemoryBackend implements KeyedStateBackend {
 
   #restoredColumn(
     { name, shape }: BlockHeader,
-    kind: Exclude<Section, "table" | "drops" | "timers" | "inFlight">,
+    kind: Exclude<Section, "table" | "drops" | "timers" | PassingSection>,
   ): StateColumn {
     const column = this.#columnOf(name, kind);
     if (column.kind !== kind)

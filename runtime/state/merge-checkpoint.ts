@@ -4,14 +4,14 @@
  *
  *   1. For each operator, its key groups are cut into ranges that fit into memory.
  *   2. Of each range the chain is restored into a backend of its own and captured as a whole, timers by themselves.
- *   3. What was in flight at the newest is copied as it is.
+ *   3. What was in flight at the newest, and what output it retains, is copied as it is.
  *   4. Blocks are written as they come, the manifest last.
  */
 
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { CheckpointManifest, OperatorRecord } from "./checkpoint-manifest.ts";
 import { encodeManifest } from "./checkpoint-manifest.ts";
-import { type OpenCheckpoint, openCheckpoint, readInFlight, readOperator } from "./checkpoint-reader.ts";
+import { type OpenCheckpoint, openCheckpoint, readOperator, readPassing } from "./checkpoint-reader.ts";
 import {
   type CheckpointName,
   type CheckpointReads,
@@ -53,7 +53,7 @@ export async function mergeBlocks(
   for (const { operator } of manifest.operators) {
     for (const range of rangesOf(checkpoint, operator, options.rangeBytes ?? RANGE_BYTES))
       await mergeRange(store, checkpoint, operator, range, writer);
-    await copyInFlight(store, checkpoint, operator, writer);
+    await copyPassing(store, checkpoint, operator, writer);
   }
   await writer.flush();
   return writer.records();
@@ -135,14 +135,14 @@ async function mergeRange(
   backend.close();
 }
 
-async function copyInFlight(
+async function copyPassing(
   store: CheckpointReads,
   checkpoint: OpenCheckpoint,
   operator: string,
   writer: CheckpointWriter,
 ): Promise<void> {
   const keyGroups = { first: 0, last: checkpoint.manifest.keyGroups - 1 };
-  for await (const { block } of readInFlight(store, checkpoint, operator, keyGroups)) {
+  for await (const { block } of readPassing(store, checkpoint, operator, keyGroups)) {
     writer.add(operator, block);
     if (writer.isFull) await writer.flush();
   }

@@ -4,7 +4,8 @@
  *
  *   offset  0  u32  magic "MRSB"
  *           4  u8   format version, 2
- *           5  u8   section: 1 value, 2 list, 3 map, 4 reducing, 5 table, 6 drops, 7 timers, 8 in flight
+ *           5  u8   section: 1 value, 2 list, 3 map, 4 reducing, 5 table, 6 drops, 7 timers, 8 in flight,
+ *                   9 output
  *           6  u16  flags: 1 rows have values, 2 keys are key groups' numbers, 4 keys are encoded, 8 event-time stamps,
  *                   16 processing-time stamps
  *           8  u32  length of the whole block
@@ -41,8 +42,15 @@ const VERSION = 2;
 const CRC_AT = 12;
 const HEADER_BYTES = 32;
 
-export const sections = ["value", "list", "map", "reducing", "table", "drops", "timers", "inFlight"] as const;
+export const sections = ["value", "list", "map", "reducing", "table", "drops", "timers", "inFlight", "output"] as const;
 export type Section = (typeof sections)[number];
+
+/** Sections that are no state: they hold for the checkpoint itself, and not for those that build on it. */
+export type PassingSection = "inFlight" | "output";
+
+export function passes(section: Section): section is PassingSection {
+  return section === "inFlight" || section === "output";
+}
 
 const flags = { values: 1, named: 2, encodedKeys: 4, event: 8, processing: 16 } as const;
 

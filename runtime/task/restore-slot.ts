@@ -14,8 +14,9 @@ import { decideUpgrade, type OperatorUpgrade, stateKey, type Upgrade } from "../
 import type { SubtaskPlacement } from "../graph/execution-graph.ts";
 import type { JobVertex } from "../graph/job-graph.ts";
 import type { SlotDeployment, SlotRestore } from "../protocol.ts";
-import { type OpenCheckpoint, openCheckpoint, readOperator } from "../state/checkpoint-reader.ts";
+import { type OpenCheckpoint, openCheckpoint, readOperator, readPassing } from "../state/checkpoint-reader.ts";
 import { type CheckpointReads, checkpointNumber } from "../state/checkpoint-store.ts";
+import { readOutputBlock } from "../state/output-block.ts";
 import { plainValue } from "../state/plain-bytes.ts";
 import type { SlotState } from "../state/slot-state.ts";
 import { dealtRest } from "./operator-rest.ts";
@@ -102,19 +103,36 @@ async function restoreOperatorOf(
     keyed: undefined,
     timers: undefined,
     lists: new Map(lists.map(({ name, mode, elements }) => [name, { mode, elements }])),
-    sink: restoredSink(opened, upgrade),
+    sink: restoredSink(opened, upgrade, store),
     live: await restoreState(share, deployment, opened, store, state),
     inFlight: await restoreInFlightOf(share, opened, store),
     keys: upgrade.keys,
   };
 }
 
-function restoredSink({ name, manifest }: OpenCheckpoint, upgrade: OperatorUpgrade): RestoredSink {
+function restoredSink(opened: OpenCheckpoint, upgrade: OperatorUpgrade, store: CheckpointReads): RestoredSink {
+  const { name, manifest } = opened;
   const { was } = upgrade;
   const left = was === undefined || upgrade.isDropped("prepared output", "prepared output");
   const prepared = left ? [] : preparedIn(manifest, was as OperatorId);
   const parts = prepared.flatMap((bytes) => plainValue(bytes) as readonly PreparedPart[]);
-  return { checkpoint: checkpointNumber(name), parts: parts.toSorted((a, b) => a.checkpoint - b.checkpoint) };
+  return {
+    checkpoint: checkpointNumber(name),
+    parts: parts.toSorted((a, b) => a.checkpoint - b.checkpoint),
+    retained: (part) => ({ [Symbol.asyncIterator]: () => retainedPieces(opened, was ?? "", part, store) }),
+  };
+}
+
+/** Read when it is needed, which is after an outage: then the sink opens, and the store answers still. */
+async function* retainedPieces(
+  opened: OpenCheckpoint,
+  was: string,
+  name: string,
+  store: CheckpointReads,
+): AsyncGenerator<Uint8Array> {
+  const all = { first: 0, last: opened.manifest.keyGroups - 1 };
+  for await (const { block, where } of readPassing(store, opened, was, all, { section: "output", name }))
+    yield* readOutputBlock(block, where, was);
 }
 
 async function restoreInFlightOf(

@@ -87,26 +87,31 @@ async function runWithState(
   if (failures.length > 0) throw failures[0];
 }
 
-/** Keeps what comes before the slot is deployed, but for what it goes on from. */
+/** All but what a slot has asked of a store. */
+type Mail = Exclude<ToSlot, { kind: "stored" }>;
+
+/** Keeps what comes before the slot is deployed. What is stored is read from it then, and by sinks that open. */
 class EarlyMail {
   readonly store: StoredCheckpoint;
-  readonly #kept: ToSlot[] = [];
-  #receive = (message: ToSlot): void => this.#keep(message);
+  readonly #kept: Mail[] = [];
+  #receive = (message: Mail): void => this.#keep(message);
 
   constructor({ send, onMessage }: SlotSurroundings) {
     this.store = new StoredCheckpoint(send);
-    onMessage((message) => this.#receive(message));
+    onMessage((message) => {
+      if (message.kind === "stored") this.store.receive(message);
+      else this.#receive(message);
+      if (message.kind === "cancel") this.store.close();
+    });
   }
 
-  handTo(receive: (message: ToSlot) => void): void {
+  handTo(receive: (message: Mail) => void): void {
     this.#receive = receive;
     for (const message of this.#kept) receive(message);
   }
 
-  #keep(message: ToSlot): void {
-    if (message.kind === "stored") this.store.receive(message);
-    else this.#kept.push(message);
-    if (message.kind === "cancel") this.store.close();
+  #keep(message: Mail): void {
+    this.#kept.push(message);
   }
 }
 
@@ -166,7 +171,7 @@ class RunningSlot {
     if (surroundings.reportEveryMs !== undefined) this.#reportRegularly(surroundings.reportEveryMs);
   }
 
-  receive(message: ToSlot): void {
+  receive(message: Mail): void {
     if (message.kind === "cancel") {
       this.#abort.abort(new MillraceError("CANCELLED", `job "${this.#jobName}" was cancelled`));
       this.#slot.stop();
@@ -234,7 +239,7 @@ class RunningSlot {
     };
   }
 
-  #receive(message: Exclude<ToSlot, { kind: "cancel" }>): void {
+  #receive(message: Exclude<Mail, { kind: "cancel" }>): void {
     switch (message.kind) {
       case "split":
         this.#splits.receive(message.vertex, message.subtask, message.none ? undefined : (message.split as DealtSplit));
@@ -269,8 +274,6 @@ class RunningSlot {
       case "cutEnumerator":
         void this.#enumerators?.cut(message);
         break;
-      case "stored":
-        throw new AssertionFailure("a slot got stored bytes for which it has not asked");
       default:
         unreachable(message);
     }

@@ -11,6 +11,7 @@ import type { JobEnd, SourceSnapshot, SubtaskSnapshot } from "../protocol.ts";
 import { plainBytes } from "../state/plain-bytes.ts";
 import type { Chain } from "./chain.ts";
 import type { OperatorCut } from "./operator-snapshot.ts";
+import { RetainedCapture } from "./retained-capture.ts";
 import type { Subtask } from "./subtask.ts";
 
 export interface SubtaskCut {
@@ -59,9 +60,20 @@ export function snapshotOf(cut: SubtaskCut, chain: Chain): OwnSnapshot {
   };
 }
 
-export function capturesOf(cut: SubtaskCut): readonly OperatorCapture[] {
+/** REQUIRES: as `snapshotOf`. `wake`: what waits for its input has got some. */
+export function capturesOf(cut: SubtaskCut, chain: Chain, wake: () => void): readonly OperatorCapture[] {
   const state = cut.operators.flatMap(({ operator, captures }) =>
     captures.map((capture) => ({ operator: operator as OperatorId, capture })),
   );
-  return [...state, ...cut.inFlight];
+  return [...state, ...cut.inFlight, ...retainedIn(chain, cut.checkpoint, wake)];
+}
+
+function retainedIn({ hosts }: Chain, checkpoint: number, wake: () => void): readonly OperatorCapture[] {
+  return hosts.flatMap(({ operator, keyGroupCount, instance }) => {
+    const parts = instance?.retained?.() ?? [];
+    return parts.map((part) => {
+      const capture = new RetainedCapture(part, { checkpoint, operator, keyGroupCount, wake });
+      return { operator: operator as OperatorId, capture };
+    });
+  });
 }

@@ -357,7 +357,7 @@ export class Subtask {
     this.#cut = undefined;
     const snapshot = snapshotOf(cut, this.chain);
     if (snapshot.commits.length > 0) faultPoint("sink.prepared");
-    this.#checkpoints?.cut(this, snapshot, capturesOf(cut), cut.checkpoint);
+    this.#checkpoints?.cut(this, snapshot, capturesOf(cut, this.chain, this.#wake), cut.checkpoint);
     if (cut.finished) this.#lastCut = cut.checkpoint;
     else if (this.#checkpoints?.endsBy(cut.checkpoint) !== undefined) this.#hold(cut.checkpoint);
   }

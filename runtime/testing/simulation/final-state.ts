@@ -7,14 +7,22 @@ import type { KeyGroupRange } from "../../../core/key-group.ts";
 import { checkpointsToTry, openCheckpoint, readOperator } from "../../state/checkpoint-reader.ts";
 import type { CheckpointStore } from "../../state/checkpoint-store.ts";
 import { createMemoryBackend } from "../../state/memory-backend.ts";
-import { type ColumnPlan, type OpenBlock, openBlock, readHeader, type Section } from "../../state/state-block.ts";
+import {
+  type ColumnPlan,
+  type OpenBlock,
+  openBlock,
+  type PassingSection,
+  passes,
+  readHeader,
+  type Section,
+} from "../../state/state-block.ts";
 import { listPlan, mapPlan, valuePlan } from "../../state/state-rows.ts";
 import { dropsPlan, tablePlan } from "../../state/table-plans.ts";
 import { TimerFold } from "../../state/timer-rows.ts";
 import { textOf } from "./ledger.ts";
 
 /** What a backend captures. */
-type CapturedSection = Exclude<Section, "timers" | "inFlight">;
+type CapturedSection = Exclude<Section, "timers" | PassingSection>;
 
 const plans: Readonly<Record<CapturedSection, ColumnPlan>> = {
   value: valuePlan,
@@ -40,7 +48,7 @@ export async function finalState(store: CheckpointStore): Promise<readonly strin
       const { section } = header.shape;
       if (section === "timers") timers.restoreBlock(block, where);
       // When all is over, nothing is in flight.
-      else if (section !== "inFlight") backend.restoreBlock(block, where);
+      else if (!passes(section)) backend.restoreBlock(block, where);
     }
     const capture = backend.capture(checkpoint.manifest.checkpoint, { full: true });
     while (!capture.done) texts.push(...textsIn(operator, capture.step()));

@@ -3,7 +3,7 @@
  * published when it is complete. What is published stays, whatever dies.
  *
  *   prepare   the rows are staged under a name of their own
- *   commit    they are published; once more does nothing
+ *   commit    they are published; once more does nothing. What checkpoints retain of them has to be what was staged
  */
 
 import type { Sink, SinkContext, SinkWriter } from "../../../core/sink.ts";
@@ -35,6 +35,20 @@ export class Ledger {
     this.#staged.set(id, rows);
   }
 
+  /** What checkpoints keep of a part: its rows, one by one. */
+  async *pieces({ id }: Part): AsyncGenerator<Uint8Array> {
+    for (const row of this.#staged.get(id) ?? []) yield Buffer.from(row);
+  }
+
+  /** A part of another attempt comes with what its checkpoint has kept of it. */
+  async compare({ id }: Part, retained: AsyncIterable<Uint8Array>): Promise<void> {
+    const rows: string[] = [];
+    for await (const piece of retained) rows.push(Buffer.from(piece).toString());
+    const staged = this.#staged.get(id) ?? [];
+    if (rows.length !== staged.length || rows.some((row, at) => row !== staged[at]))
+      this.problems.push(`of ${id} ${staged.length} rows were prepared and ${rows.length} retained, or others`);
+  }
+
   publish(sink: string, { id }: Part): void {
     if (!this.#staged.has(id)) this.problems.push(`${id} was committed and never prepared`);
     const parts = this.#published.get(sink) ?? new Set();
@@ -58,10 +72,13 @@ class LedgerWriter implements SinkWriter<unknown> {
   readonly #process: SimulatedProcess;
   /** Of this writer alone: an attempt may be tried by several processes, one of which is late. */
   readonly #name: string;
+  readonly #own = new Set<string>();
+  readonly #restoredFrom: number;
   #rows: string[] = [];
   #prepared = 0;
 
-  constructor(ledger: Ledger, sink: string, { subtask, attempt }: SinkContext, process: SimulatedProcess) {
+  constructor(ledger: Ledger, sink: string, { subtask, attempt, restored }: SinkContext, process: SimulatedProcess) {
+    this.#restoredFrom = restored?.checkpoint ?? 0;
     this.#ledger = ledger;
     this.#sink = sink;
     this.#process = process;
@@ -78,11 +95,21 @@ class LedgerWriter implements SinkWriter<unknown> {
     if (rows.length === 0) return undefined;
     const id = `${this.#name}, part ${++this.#prepared}`;
     await this.#takesTime("stages", () => this.#ledger.stage(id, rows));
+    this.#own.add(id);
     return { id };
   }
 
-  async commit(_checkpoint: number, prepared: unknown): Promise<void> {
-    await this.#takesTime("publishes", () => this.#ledger.publish(this.#sink, prepared as Part)); // of `prepare`
+  retained(prepared: unknown): AsyncIterable<Uint8Array> {
+    return { [Symbol.asyncIterator]: () => this.#ledger.pieces(prepared as Part) }; // of `prepare`
+  }
+
+  async commit(checkpoint: number, prepared: unknown, retained?: AsyncIterable<Uint8Array>): Promise<void> {
+    const part = prepared as Part; // likewise
+    // Checkpoints behind the end of a subtask name what it had prepared last, and do not keep it.
+    const ended = checkpoint < this.#restoredFrom;
+    if (retained !== undefined && !ended) await this.#ledger.compare(part, retained);
+    else if (!ended && !this.#own.has(part.id)) this.#ledger.problems.push(`nothing is retained of ${part.id}`);
+    await this.#takesTime("publishes", () => this.#ledger.publish(this.#sink, part));
   }
 
   /** The step is done on one side of the wait or the other, so that the process may die before or behind it. */
