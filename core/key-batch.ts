@@ -38,6 +38,16 @@ export class KeyBatch {
     this.allInts = true;
   }
 
+  /** Keeps the keys at those places, which rise, in their order, and no others. */
+  keepOnly(places: Int32Array): void {
+    for (let at = 0; at < places.length; at++) {
+      const from = places[at] as number;
+      if (this.allInts) this.ints[at] = this.ints[from] as number;
+      else this.#others[at] = this.#others[from] as Key;
+    }
+    this.count = places.length;
+  }
+
   #addOther(key: Key, at: number): void {
     if (this.allInts) for (let i = 0; i < at; i++) this.#others[i] = this.ints[i] as number;
     this.allInts = false;

@@ -137,7 +137,7 @@ export interface StatePane {
   find(key: Key): number;
   /**
    * The slots of many keys, or -1, into the first places of `slots`; faster, as their cache misses overlap. Brings no value
-   * into memory. REQUIRES: at most 1024 keys. @throws BAD_KEY
+   * into memory. @throws BAD_KEY
    */
   findAll(keys: KeyBatch, slots: Int32Array): void;
   /** The entry in a slot is about to be changed, as `slotOf` of its key says it. */

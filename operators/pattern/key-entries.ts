@@ -1,6 +1,7 @@
 /**
  * The keys at which something is open or waits, in the table "matches": what `key-matches.ts` describes as the value, and two
- * numbers, the time at which the watermark has something to do there, and whether anything is there.
+ * numbers, the time at which the watermark has something to do there, and what is there: nothing, matches, or records that
+ * wait.
  *
  * The law: a key has an entry only once a record of it waits or has begun a match; one at which nothing is left has no
  * value. A table cannot forget one key: such keys are left behind when the others move to a new namespace, once they are
@@ -17,7 +18,11 @@ const MOVE_FROM = 1024;
 const NEVER = Number.POSITIVE_INFINITY;
 // Columns.
 const DUE = 0;
-const BUSY = 1;
+const HOLDS = 1;
+// What an entry holds.
+const NOTHING = 0;
+const MATCHES = 1;
+const WAITING = 2;
 
 export class KeyEntries {
   readonly due = new DueSlots();
@@ -53,7 +58,12 @@ export class KeyEntries {
   }
 
   isBusy(slot: number): boolean {
-    return slot >= 0 && (this.#pane.numbers[BUSY] as Float64Array)[slot] !== 0;
+    return slot >= 0 && (this.#pane.numbers[HOLDS] as Float64Array)[slot] !== NOTHING;
+  }
+
+  /** Whether records of the key wait. */
+  waits(slot: number): boolean {
+    return slot >= 0 && (this.#pane.numbers[HOLDS] as Float64Array)[slot] === WAITING;
   }
 
   dueAt(slot: number): number {
@@ -72,7 +82,7 @@ export class KeyEntries {
     const slot = this.#pane.slotOf(key);
     if (slot < size) this.#idle--;
     this.#pane.values[slot] = this.#spare;
-    (this.#pane.numbers[BUSY] as Float64Array)[slot] = 1;
+    (this.#pane.numbers[HOLDS] as Float64Array)[slot] = MATCHES;
     (this.#pane.numbers[DUE] as Float64Array)[slot] = NEVER;
     this.#spare = newKeyMatches();
     return slot;
@@ -84,9 +94,10 @@ export class KeyEntries {
     const due = isOver ? NEVER : Math.min(matches.deadline, earliestWaiting(matches));
     (this.#pane.numbers[DUE] as Float64Array)[slot] = due;
     this.due.add(slot, due);
+    const holds = isOver ? NOTHING : matches.waiting.length > 0 ? WAITING : MATCHES;
+    (this.#pane.numbers[HOLDS] as Float64Array)[slot] = holds;
     if (!isOver) return;
     this.#pane.values[slot] = undefined;
-    (this.#pane.numbers[BUSY] as Float64Array)[slot] = 0;
     this.#idle++;
   }
 
@@ -105,12 +116,12 @@ export class KeyEntries {
     const from = this.#table.pane(generation);
     const to = this.#pane;
     for (let slot = 0; slot < from.size; slot++) {
-      if (from.numbers[BUSY]?.[slot] === 0) continue;
+      if (from.numbers[HOLDS]?.[slot] === NOTHING) continue;
       const key = from.keyAt(slot);
       const value = from.values[slot];
       const place = to.slotOf(key);
       to.values[place] = value;
-      for (const column of [DUE, BUSY])
+      for (const column of [DUE, HOLDS])
         (to.numbers[column] as Float64Array)[place] = from.numbers[column]?.[slot] as number;
     }
     this.#table.drop(generation);

@@ -6,12 +6,13 @@
  * the node before it. A match is its last node; matches that go separate ways share all nodes up to there. Nodes that
  * none needs any more are swept when there are as many of them as others.
  *
- * Matches that have begun are six numbers each in one flat array, in no order:
+ * Matches that have begun are seven numbers each in one flat array, in no order:
  *
- *   [ last node, number of its first record, time of that, time of its last record, ways, fresh, … ]
+ *   [ position, last node, number of its first record, time of that, time of its last record, ways, fresh, … ]
  *
- *   ways    a bit for each way on that it still has
- *   fresh   1 as long as no record has come since its last one
+ *   position  of the last node: a record that no match takes looks at nothing but this array
+ *   ways      a bit for each way on that it still has
+ *   fresh     1 as long as no record has come since its last one
  */
 
 export interface KeyMatches {
@@ -50,13 +51,14 @@ export interface CompleteMatch {
 }
 
 /** Places within an open match. */
-export const OPEN_SIZE = 6;
-export const NODE = 0;
-export const BEGAN = 1;
-export const STARTED_AT = 2;
-export const TAKEN_AT = 3;
-export const WAYS = 4;
-export const FRESH = 5;
+export const OPEN_SIZE = 7;
+export const POSITION = 0;
+export const NODE = 1;
+export const BEGAN = 2;
+export const STARTED_AT = 3;
+export const TAKEN_AT = 4;
+export const WAYS = 5;
+export const FRESH = 6;
 
 export const NODE_SIZE = 3;
 /** A few nodes are not worth a sweep. */

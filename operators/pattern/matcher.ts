@@ -29,6 +29,7 @@ import {
   moveOpen,
   NODE,
   OPEN_SIZE,
+  POSITION,
   placeOf,
   placesOf,
   positionOf,
@@ -83,19 +84,25 @@ export class Matcher {
     this.#answers = new Answers(automaton);
   }
 
-  /** REQUIRES: records of a key come in the order of their times. */
-  take(matches: KeyMatches, value: unknown, time: number): void {
-    if (matches.deadline <= time) this.expire(matches, time);
+  /**
+   * `due`: none of the matches is over before. REQUIRES: records of a key come in the order of their times.
+   * @returns whether a match has begun, taken the record or ended.
+   */
+  take(matches: KeyMatches, value: unknown, time: number, due: number): boolean {
+    const isDue = due <= time;
+    if (isDue) this.expire(matches, time);
     this.#value = value;
     this.#time = time;
     this.#number = matches.next++;
     this.#place = -1;
     this.#complete.length = 0;
     this.#answers.turnTo(matches, value);
-    if (matches.open.length > 0) this.#advance(matches);
+    const hasLost = matches.open.length > 0 && this.#advance(matches);
     this.#begin(matches);
+    if (!hasLost && !isDue && this.#place < 0 && this.#complete.length === 0) return false;
     this.#settle(matches);
     sweep(matches);
+    return true;
   }
 
   /** Times out what is over at this time. */
@@ -117,12 +124,12 @@ export class Matcher {
   }
 
   /** The earliest time at which one of them is over. */
-  #nextDeadline({ open, nodes }: KeyMatches): number {
+  #nextDeadline({ open }: KeyMatches): number {
     let next = NEVER;
     for (let at = 0; at < open.length; at += OPEN_SIZE) {
       next = Math.min(next, (open[at + STARTED_AT] as number) + this.#withinMs);
       if (this.#timesWays)
-        this.#eachWay({ nodes } as KeyMatches, open, at, ({ withinPreviousMs }) => {
+        this.#eachWay(open, at, ({ withinPreviousMs }) => {
           next = Math.min(next, (open[at + TAKEN_AT] as number) + withinPreviousMs);
         });
     }
@@ -140,8 +147,8 @@ export class Matcher {
     }
   }
 
-  /** Matches of one record more come behind those that were open, which stay while they have ways left. */
-  #advance(matches: KeyMatches): void {
+  /** Matches of one record more come behind those that were open, which stay while they have ways left. Whether one does not. */
+  #advance(matches: KeyMatches): boolean {
     const { open } = matches;
     const size = open.length;
     let left = 0;
@@ -151,14 +158,15 @@ export class Matcher {
       moveOpen(open, at, left);
       left += OPEN_SIZE;
     }
-    if (left === size) return;
+    if (left === size) return false;
     for (let at = size; at < open.length; at += OPEN_SIZE, left += OPEN_SIZE) moveOpen(open, at, left);
     open.length = left;
+    return true;
   }
 
   #tryWays(matches: KeyMatches, at: number): void {
     const { open } = matches;
-    const { edges } = this.#position(matches, open[at + NODE] as number);
+    const { edges } = this.#positions[open[at + POSITION] as number] as Position;
     this.#answers.at(open[at + NODE] as number);
     const isFresh = open[at + FRESH] === 1;
     let ways = open[at + WAYS] as number;
@@ -186,7 +194,7 @@ export class Matcher {
 
   /** Goes the ways that take the record. @returns the ways that are left. */
   #go(matches: KeyMatches, at: number, takes: number, before: number, greedy: number, greedyOver: number): number {
-    const { edges } = this.#position(matches, matches.open[at + NODE] as number);
+    const { edges } = this.#positions[matches.open[at + POSITION] as number] as Position;
     let ways = before;
     for (let i = 0; i < edges.length; i++) {
       const edge = edges[i] as Edge;
@@ -234,7 +242,7 @@ export class Matcher {
     const startedAt = at < 0 ? this.#time : (open[at + STARTED_AT] as number);
     if (accepts) this.#complete.push({ node, began, ended: this.#number, startedAt, at: this.#time });
     if (edges.length === 0) return;
-    open.push(node, began, startedAt, this.#time, 2 ** edges.length - 1, 1);
+    open.push(to, node, began, startedAt, this.#time, 2 ** edges.length - 1, 1);
     const over = Math.min(startedAt + this.#withinMs, this.#time + (this.#withinPrevious[to] as number));
     if (over < matches.deadline) matches.deadline = over;
   }
@@ -246,7 +254,7 @@ export class Matcher {
     if (deadline <= time && deadline < NEVER) this.#timeOut(matches, at, deadline);
     else if (!this.#timesWays) return false;
     else {
-      const lost = this.#waysOver(matches, at, time);
+      const lost = this.#waysOver(open, at, time);
       open[at + WAYS] = (open[at + WAYS] as number) & ~lost.ways;
       if (open[at + WAYS] !== 0 || lost.ways === 0) return false;
       this.#timeOut(matches, at, lost.at);
@@ -260,7 +268,7 @@ export class Matcher {
     const node = open[place + NODE] as number;
     const startedAt = open[place + STARTED_AT] as number;
     const ways = open[place + WAYS] as number;
-    const { edges, accepts } = this.#position(matches, node);
+    const { edges, accepts } = this.#positions[open[place + POSITION] as number] as Position;
     this.#time = Math.max(this.#time, at);
     if (edges.some(({ to, contiguity }, i) => to === END && contiguity === "any" && (ways & (1 << i)) !== 0))
       this.#complete.push({ node, began: open[place + BEGAN] as number, ended: matches.next, startedAt, at });
@@ -268,11 +276,11 @@ export class Matcher {
   }
 
   /** The ways whose own time is over, and when it was. */
-  #waysOver(matches: KeyMatches, place: number, time: number): { readonly ways: number; readonly at: number } {
-    const takenAt = matches.open[place + TAKEN_AT] as number;
+  #waysOver(open: number[], place: number, time: number): { readonly ways: number; readonly at: number } {
+    const takenAt = open[place + TAKEN_AT] as number;
     let ways = 0;
     let at = takenAt;
-    this.#eachWay(matches, matches.open, place, ({ withinPreviousMs }, bit) => {
+    this.#eachWay(open, place, ({ withinPreviousMs }, bit) => {
       const over = takenAt + withinPreviousMs;
       if (over > time) return;
       ways |= bit;
@@ -281,8 +289,8 @@ export class Matcher {
     return { ways, at };
   }
 
-  #eachWay(matches: KeyMatches, open: number[], at: number, visit: (edge: Edge, bit: number) => void): void {
-    const { edges } = this.#position(matches, open[at + NODE] as number);
+  #eachWay(open: number[], at: number, visit: (edge: Edge, bit: number) => void): void {
+    const { edges } = this.#positions[open[at + POSITION] as number] as Position;
     edges.forEach((edge, i) => {
       if (((open[at + WAYS] as number) & (1 << i)) !== 0) visit(edge, 1 << i);
     });

@@ -6,7 +6,7 @@
  * are looked at when they come.
  *
  *   record ──→ gathered ──watermark has passed it, none of its key waits──→ looked at ──→ matches
- *                  └──still ahead of the watermark, or no room──→ waits with its key ──→ looked at when due
+ *                  └──no room, or others of its key wait──→ waits with its key ──→ looked at when due
  *
  * State: table "matches" (`key-entries.ts`), with an entry for each key at which a match has begun or a record waits.
  * Timers: by processing time, for each key the time at which a match is over. Cost: of a record at whose key nothing is
@@ -35,8 +35,11 @@ import {
 } from "./key-matches.ts";
 import { Matcher } from "./matcher.ts";
 
-/** Records whose keys are looked up together, so that the lookups' waits for memory overlap. */
-const GATHERED_MAX = 512;
+/**
+ * Records whose keys are looked up together, so that the lookups' waits for memory overlap: more than mostly come between two
+ * watermarks, and few enough to be given to their keys at a barrier within a millisecond or two.
+ */
+const GATHERED_MAX = 4096;
 
 export class PatternOperator implements Operator {
   readonly #spec: PatternMatchSpec;
@@ -152,15 +155,26 @@ export class PatternOperator implements Operator {
   #keepGathered(): void {
     if (this.#keys.count === 0) return;
     if (this.#looked === 0) this.#lookUpGathered();
-    for (; this.#looked < this.#keys.count; this.#looked++) this.#keepWaiting(this.#order[this.#looked] as number);
-    this.#forgetGathered();
+    const { count } = this.#keys;
+    for (; this.#looked < count; this.#looked++) this.#keepWaiting(this.#order[this.#looked] as number);
+    this.#forgetGathered(count);
   }
 
-  #forgetGathered(): void {
-    this.#values.fill(undefined, 0, this.#keys.count);
-    this.#keys.clear();
-    this.#looked = 0;
+  /** Forgets the first ones in the order of their times. */
+  #forgetGathered(first: number): void {
+    const { count } = this.#keys;
+    const left = this.#order.subarray(first, count).sort();
     this.#earliest = Number.POSITIVE_INFINITY;
+    for (const [to, from] of left.entries()) {
+      const time = this.#times[from] as number;
+      this.#values[to] = this.#values[from];
+      this.#times[to] = time;
+      if (time < this.#earliest) this.#earliest = time;
+    }
+    this.#keys.keepOnly(left);
+    this.#values.fill(undefined, left.length, count);
+    if (left.length === 0) this.#keys.clear();
+    this.#looked = 0;
   }
 
   /** Looks at what the watermark has passed, as long as there is room. Always true. */
@@ -192,10 +206,13 @@ export class PatternOperator implements Operator {
     for (; this.#looked < count; this.#looked++) {
       if (gate.blocked) return false;
       const at = this.#order[this.#looked] as number;
-      if ((this.#times[at] as number) > watermark || this.#waits(this.#slotAt(at))) this.#keepWaiting(at);
-      else this.#take(this.#slotAt(at), this.#keys.keyAt(at), this.#values[at], this.#times[at] as number);
+      const time = this.#times[at] as number;
+      if (time > watermark) break;
+      const slot = this.#slotAt(at);
+      if (this.#entries.waits(slot)) this.#keepWaiting(at);
+      else this.#take(slot, this.#keys.keyAt(at), this.#values[at], time);
     }
-    this.#forgetGathered();
+    this.#forgetGathered(this.#looked);
     return true;
   }
 
@@ -204,11 +221,6 @@ export class PatternOperator implements Operator {
     const slot = this.#slots[at] as number;
     if (slot >= 0 || this.#entries.size === this.#lookedUpAmong) return slot;
     return this.#entries.pane.find(this.#keys.keyAt(at));
-  }
-
-  /** Whether records of a key are waiting: others must not be looked at before them. */
-  #waits(slot: number): boolean {
-    return this.#entries.isBusy(slot) && this.#entries.at(slot).waiting.length > 0;
   }
 
   #keepWaiting(at: number): void {
@@ -231,14 +243,15 @@ export class PatternOperator implements Operator {
     const isBusy = this.#entries.isBusy(slot);
     const matches = isBusy ? this.#entries.at(slot) : this.#entries.spare;
     this.#key = key;
-    this.#takeInto(matches, value, time);
+    const due = isBusy ? this.#entries.dueAt(slot) : Number.POSITIVE_INFINITY;
+    if (!this.#takeInto(matches, value, time, due)) return;
     if (isBusy) this.#changed(slot, matches);
     else if (!isIdle(matches)) this.#changed(this.#entries.keep(key), matches);
   }
 
-  #takeInto(matches: KeyMatches, value: unknown, time: number): void {
+  #takeInto(matches: KeyMatches, value: unknown, time: number, due: number): boolean {
     try {
-      this.#matcher.take(matches, value, time);
+      return this.#matcher.take(matches, value, time, due);
     } catch (error) {
       throw this.#context.failure(error, value);
     }
@@ -268,7 +281,7 @@ export class PatternOperator implements Operator {
     this.#key = this.#entries.pane.keyAt(slot);
     while (matches.looked < matches.waiting.length && earliestWaiting(matches) <= watermark) {
       const at = matches.looked++;
-      this.#takeInto(matches, matches.waiting[at], matches.waitingTimes[at] as number);
+      this.#takeInto(matches, matches.waiting[at], matches.waitingTimes[at] as number, matches.deadline);
     }
     dropLooked(matches);
     this.#matcher.expire(matches, watermark);

@@ -25,6 +25,25 @@ test("a batch gives back the keys that were added, whatever they are", () => {
   );
 });
 
+test("of the keys those are left that are to be kept", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(key, fc.boolean()), { maxLength: 20 }),
+      fc.array(key, { maxLength: 5 }),
+      (drawn, more) => {
+        const batch = new KeyBatch(25);
+        for (const [each] of drawn) batch.add(each);
+        const places = drawn.flatMap(([, isKept], at) => (isKept ? [at] : []));
+        batch.keepOnly(Int32Array.from(places));
+        for (const each of more) batch.add(each);
+        const left = [...places.map((at) => (drawn[at] as (typeof drawn)[number])[0]), ...more];
+        expect(left.map((_, at) => batch.keyAt(at))).toEqual(left);
+        expect(batch.count).toBe(left.length);
+      },
+    ),
+  );
+});
+
 test("-0 is the integer 0", () => {
   const batch = new KeyBatch(1);
   batch.add(-0);
