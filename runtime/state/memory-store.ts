@@ -22,6 +22,14 @@ export class MemoryStore implements CheckpointStore {
   #visible = new Map<string, Uint8Array>();
   #fault: StoreFault | undefined;
 
+  /** Another one with what is visible now. */
+  copy(): MemoryStore {
+    const copied = new MemoryStore();
+    copied.#visible = new Map(this.#visible);
+    copied.#synced = new Map(this.#visible);
+    return copied;
+  }
+
   /** The next write fails in that way. */
   failNext(fault: StoreFault): void {
     this.#fault = fault;

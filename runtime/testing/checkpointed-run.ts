@@ -132,13 +132,20 @@ async function runAttempt(
   return { crashed, last: running.last };
 }
 
-function sourcesOf({ graph, jobGraph }: Plan) {
+/** The vertices that begin with a source. */
+export function sourcesOf({ graph, jobGraph }: Plan) {
   return jobGraph.vertices
     .filter(({ operators }) => graph.nodes.find(({ id }) => id === operators[0]?.id)?.spec.kind === "source")
     .map(({ id }) => id);
 }
 
-function deployments(job: Job, plan: Plan, options: InThreadOptions, attempt: number): readonly SlotDeployment[] {
+/** What the slots of an attempt are started with, but for the enumerators and what they go on from. */
+export function deployments(
+  job: Job,
+  plan: Plan,
+  options: Pick<InThreadOptions, "freeze">,
+  attempt: number,
+): readonly SlotDeployment[] {
   const { executionGraph, jobGraph, graphHash, params } = plan;
   const memory = createSharedMemory(executionGraph, () => false);
   if (executionGraph.slots === 0) throw new AssertionFailure("a job has at least one slot");

@@ -2,6 +2,7 @@
 
 export type { InThreadCheckpoints, InThreadCrash } from "./checkpointed-run.ts";
 export { type InThreadOptions, runInThread } from "./in-thread.ts";
+export { type JobHarness, type JobHarnessOptions, type JobSnapshot, openJob } from "./job-harness.ts";
 export {
   type HarnessOptions,
   type HarnessSnapshot,

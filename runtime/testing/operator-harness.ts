@@ -9,7 +9,7 @@ import { Environment } from "../../core/environment.ts";
 import type { OperatorId } from "../../core/ids.ts";
 import type { Key } from "../../core/key.ts";
 import { KEY_GROUPS_DEFAULT } from "../../core/limits.ts";
-import type { OperatorFactory, Push } from "../../core/operator.ts";
+import type { OperatorFactory, Push, Timer, TimerDomain } from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
 import type { Sink } from "../../core/sink.ts";
 import type { Source } from "../../core/source.ts";
@@ -29,6 +29,7 @@ import { standardStream } from "../task/standard-stream.ts";
 import { SubtaskGate } from "../task/subtask-gate.ts";
 import { WatermarkValve } from "../task/watermark-valve.ts";
 import { mergeSnapshots } from "./merge-snapshots.ts";
+import { pendingTimers } from "./pending-timers.ts";
 import { type OutputElement, RecordedOutput } from "./recorded-output.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import "./all-operators.ts";
@@ -41,7 +42,7 @@ export interface HarnessOptions {
   /** The processing time; by default it begins at 0. `advanceTime` moves it. */
   readonly clock?: VirtualClock;
   /** The side outputs to record. */
-  readonly sides?: readonly OutputTag<never>[];
+  readonly sides?: readonly OutputTag<unknown>[];
   /** Snapshots to begin with: of all subtasks, whatever their number was. */
   readonly restore?: readonly HarnessSnapshot[];
   /** The output has no credit after every n-th record, so that whatever can be suspended is. */
@@ -259,6 +260,16 @@ export class OperatorHarness<I, O = never, R = never> {
     const { state } = this.#host(operator);
     state.setCurrentKey(key);
     return state.state(name, descriptor);
+  }
+
+  /** The keys that have a value in a state; without a name of an operator, of the last. In no particular order. */
+  keys(name: string, operator?: string): readonly Key[] {
+    return [...this.#host(operator).state.keys(name)];
+  }
+
+  /** The timers that are registered, in the order in which they will fire. REQUIRES: the gate is open. */
+  timers(domain: TimerDomain, operator?: string): readonly Timer[] {
+    return pendingTimers(this.#host(operator), domain);
   }
 
   /** REQUIRES: the gate is open. */

@@ -55,6 +55,29 @@ export class Scheduler {
     });
   }
 
+  /**
+   * Does all that can be done without time going on beyond `until`, which it reaches: what a test that drives the program by
+   * hand waits for.
+   */
+  async settle(outside: OutsideWorld, until: number): Promise<void> {
+    await outside.enter(async () => {
+      for (;;) {
+        while (this.#stepOnce()) await macrotask();
+        await macrotask();
+        if (this.#actors.some((actor) => actor.next() !== undefined)) continue;
+        const waits = this.#actors.map((actor) => actor.awaitsOutside);
+        if (waits.includes("surely") || outside.busy) {
+          await outside.aMoment();
+          continue;
+        }
+        const next = Math.min(...this.#actors.map((actor) => actor.wakeAt));
+        if (next > until && this.#clock.now() >= until) return;
+        this.#clock.advanceTo(Math.max(Math.min(next, until), this.#clock.now()));
+        if (next > until) return;
+      }
+    });
+  }
+
   #stepOnce(): boolean {
     const candidates = this.#actors.flatMap((actor) => actor.next() ?? []);
     if (candidates.length === 0) return false;

@@ -170,7 +170,7 @@ function isRecord<I>(step: Step<I>): step is readonly [I, number?] {
 function driven<O>(
   elements: readonly OutputElement<O>[],
   harnesses: readonly AnyHarness<O>[],
-  sides: readonly OutputTag<never>[] = [],
+  sides: readonly OutputTag<unknown>[] = [],
 ): Driven<O> {
   const records = elements.filter((element) => element.kind === "record");
   return {

@@ -53,8 +53,9 @@ test("shows side outputs, metrics, logs and what sinks collect", async () => {
   expect(harness.logs).toEqual([{ level: "info", message: "saw", fields: { operator: "split", n: 7 } }]);
 });
 
+const seen = listState<number>();
+
 describe("a snapshot", () => {
-  const seen = listState<number>();
   const remember = (input: DataStream<number>) =>
     input
       .keyBy((n) => n % 10)
@@ -157,4 +158,34 @@ test("state of another key does not shine through", async () => {
   );
   for (const n of [1, 2, 3, 4]) harness.push(n);
   expect(harness.records).toEqual([1, 2]);
+});
+
+test("shows which keys have state and which timers are due, and changes neither by looking", async () => {
+  const harness = await openHarness<number, string>((input) =>
+    input
+      .keyBy((n) => n % 3)
+      .process("due", {
+        state: { seen },
+        process(n, { state, timers }) {
+          state.seen.add(n);
+          timers.register("event", 100 - n);
+          if (n > 5) timers.register("processing", n);
+        },
+        onTimer: ({ key, timestamp }) => [`${key} at ${timestamp}`],
+      }),
+  );
+  for (const n of [1, 4, 2, 6]) harness.push(n, 0);
+  expect(harness.keys("seen").toSorted()).toEqual([0, 1, 2]);
+  for (let look = 0; look < 2; look++) {
+    expect(harness.timers("event").map(({ key, timestamp }) => [key, timestamp])).toEqual([
+      [0, 94],
+      [1, 96],
+      [2, 98],
+      [1, 99],
+    ]);
+  }
+  expect(harness.timers("processing", "due")).toEqual([{ key: 0, domain: "processing", timestamp: 6 }]);
+  harness.watermark(96);
+  expect(harness.records).toEqual(["0 at 94", "1 at 96"]);
+  expect(harness.timers("event")).toHaveLength(2);
 });
