@@ -191,9 +191,30 @@ describe("against brute force", () => {
         expect(records.toSorted()).toEqual(expected.toSorted());
         expect(outOfTime(elements)).toEqual([]);
       }),
-      { numRuns: 60 },
+      { numRuns: Number(process.env["JOIN_RUNS"] ?? 60) },
     );
   });
+});
+
+test("more records than are looked up together, whatever room there is", async () => {
+  const items = Array.from({ length: 700 }, (_, id): Item => ({ id, key: `k${id % 9}`, time: 1000 + id }));
+  const [left, right] = [items.filter(({ id }) => id % 3 > 0), items.filter(({ id }) => id % 3 === 0)];
+  const expected = left.flatMap((a) =>
+    right.filter((b) => a.key === b.key && Math.abs(a.time - b.time) <= 30).map((b) => pairText(a, b)),
+  );
+  const build = (first: DataStream<Item>, second: DataStream<Item>): DataStream<string> =>
+    first
+      .keyBy("key")
+      .connect(second.keyBy("key"))
+      .intervalJoin("join", { lower: "-30ms", upper: "30ms", join: pairText });
+  for (const blockEvery of [Number.POSITIVE_INFINITY, 7]) {
+    const harness = await openTwoInputHarness(build, { blockEvery });
+    harness.pushBatch(left.map((item) => [item, item.time]));
+    harness.pushBatch2(right.map((item) => [item, item.time]));
+    harness.finish();
+    expect(harness.records.toSorted()).toEqual(expected.toSorted());
+    await harness.close();
+  }
 });
 
 test("at any parallelism, with a union on one side", async () => {

@@ -18,11 +18,14 @@ export interface Disturbance {
   readonly blockEvery: number;
   /** It is snapshotted and restored before each step whose number is a multiple of this. */
   readonly restoreEvery: number;
+  /** Records of one input that come one behind the other are one batch of up to so many. */
+  readonly together: number;
 }
 
 export const disturbances: fc.Arbitrary<Disturbance> = fc.record({
   blockEvery: fc.constantFrom(1, 2, 3, 1000),
   restoreEvery: fc.constantFrom(1, 4, 1000),
+  together: fc.constantFrom(1, 3, 1000),
 });
 
 /** Times are around a time that goes on; watermarks are anywhere around it, so that some records come behind them. */
@@ -89,11 +92,17 @@ export function inTime(steps: readonly ItemStep[]): {
 export async function outcome<O>(
   build: (first: DataStream<Item>, second: DataStream<Item>) => DataStream<O>,
   steps: readonly ItemStep[],
-  { blockEvery, restoreEvery }: Disturbance,
+  { blockEvery, restoreEvery, together }: Disturbance,
 ): Promise<readonly OutputElement<O>[]> {
   let harness = await openTwoInputHarness(build, { blockEvery });
   const elements: OutputElement<O>[] = [];
+  let batch: ItemStep[] = [];
   for (const [at, step] of steps.entries()) {
+    const isFull = batch.length === together || !isSameInput(batch[0] ?? step, step);
+    if (isFull || at % restoreEvery === 0) {
+      takeBatch(harness, batch);
+      batch = [];
+    }
     if (at > 0 && at % restoreEvery === 0) {
       elements.push(...harness.elements);
       const snapshot = harness.snapshot();
@@ -101,18 +110,30 @@ export async function outcome<O>(
       harness = await openTwoInputHarness(build, { blockEvery, restore: [snapshot] });
       for (const taken of steps.slice(0, at)) if ("watermark" in taken) take(harness, taken);
     }
-    take(harness, step);
+    batch.push(step);
   }
+  takeBatch(harness, batch);
   harness.finish();
   elements.push(...harness.elements);
   await harness.close();
   return elements;
 }
 
+function isSameInput(a: ItemStep, b: ItemStep): boolean {
+  return ("first" in a && "first" in b) || ("second" in a && "second" in b);
+}
+
+/** Records of one input, or one other step. */
+function takeBatch(harness: OperatorHarness<Item, unknown, Item>, steps: readonly ItemStep[]): void {
+  harness.pushBatch(steps.flatMap((step) => ("first" in step ? [[step.first, step.at ?? Number.NaN] as const] : [])));
+  harness.pushBatch2(
+    steps.flatMap((step) => ("second" in step ? [[step.second, step.at ?? Number.NaN] as const] : [])),
+  );
+  for (const step of steps) if ("watermark" in step) take(harness, step);
+}
+
 function take(harness: OperatorHarness<Item, unknown, Item>, step: ItemStep): void {
-  if ("first" in step) harness.push(step.first, step.at);
-  else if ("second" in step) harness.push2(step.second, step.at);
-  else if ("watermark" in step) {
+  if ("watermark" in step) {
     if (step.of !== 2) harness.watermark(step.watermark);
     if (step.of !== 1) harness.watermark2(step.watermark);
   }
