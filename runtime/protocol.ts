@@ -81,6 +81,8 @@ export interface SubtaskSnapshot {
   readonly operators: readonly { readonly operator: OperatorId; readonly rest: Uint8Array }[];
   /** Of a source's subtask. */
   readonly source?: SourceSnapshot;
+  /** Bytes from other slots that came while its barriers were aligned; absent: none. */
+  readonly alignedBytes?: number;
   /** What two-phase sinks have prepared and not committed: a list of `PreparedPart` each. */
   readonly commits: readonly { readonly operator: OperatorId; readonly prepared: Uint8Array }[];
 }

@@ -16,6 +16,8 @@ export interface CheckpointEntry {
   readonly bytes: number;
   /** Of these, what was on its way between subtasks. */
   readonly inFlightBytes: number;
+  /** What came to subtasks from other slots between their first barrier and their cut. */
+  readonly alignedBytes: number;
   /** On how many hosts each of its blocks is at least, of a checkpoint in the workers' own stores. */
   readonly copies: number | undefined;
   readonly slots: number;
@@ -64,7 +66,7 @@ export class CheckpointStats {
 
   began(entry: Pick<CheckpointEntry, "region" | "checkpoint" | "savepoint" | "beganMs" | "slots" | "path">): void {
     const { region, checkpoint } = entry;
-    const nothing = { bytes: 0, inFlightBytes: 0, acknowledged: 0 };
+    const nothing = { bytes: 0, inFlightBytes: 0, alignedBytes: 0, acknowledged: 0 };
     const open = { endedMs: undefined, unaligned: false, failure: undefined, copies: undefined, ...nothing };
     // Of one that was being written when its region failed, nobody has said what became of it.
     const others = this.#entries.filter((each) => !(each.region === region && each.checkpoint === checkpoint));
@@ -79,7 +81,7 @@ export class CheckpointStats {
   acknowledged(
     key: Key,
     slots: number,
-    bytes: { readonly all: number; readonly inFlight: number },
+    bytes: { readonly all: number; readonly inFlight: number; readonly aligned: number },
     copies: number | undefined,
   ): void {
     this.#change(key, (entry) => ({
@@ -87,6 +89,7 @@ export class CheckpointStats {
       acknowledged: entry.acknowledged + slots,
       bytes: entry.bytes + bytes.all,
       inFlightBytes: entry.inFlightBytes + bytes.inFlight,
+      alignedBytes: entry.alignedBytes + bytes.aligned,
       copies: copies === undefined ? entry.copies : Math.min(copies, entry.copies ?? copies),
     }));
   }

@@ -33,6 +33,7 @@ function checkpointView(entry: CheckpointEntry): CheckpointView {
     checkpoint_type: savepoint ? "SAVEPOINT" : entry.unaligned ? "UNALIGNED_CHECKPOINT" : "CHECKPOINT",
     trigger_timestamp: beganMs,
     state_size: bytes,
+    processed_data: entry.alignedBytes,
     persisted_data: entry.inFlightBytes,
     copies: entry.copies ?? null,
     end_to_end_duration: endedMs === undefined ? -1 : endedMs - beganMs,

@@ -196,7 +196,7 @@ export class RegionCheckpoints {
   }
 
   acknowledged(acknowledgement: Acknowledgement): void {
-    const { checkpoint, slots, written, holders } = acknowledgement;
+    const { checkpoint, slots, written, subtasks, holders } = acknowledgement;
     if (this.#life.phase !== "pending" || this.#life.current?.checkpoint !== checkpoint) return;
     this.#gathered.acknowledgements.push(acknowledgement);
     faultPoint("coordinator.acknowledged");
@@ -204,7 +204,8 @@ export class RegionCheckpoints {
     const inFlight = blocks.filter(({ section }) => section === "inFlight");
     // A worker that had nothing to write has no copies of it either.
     const copies = blocks.length === 0 ? undefined : holders?.length;
-    const bytes = { all: bytesOf(blocks), inFlight: bytesOf(inFlight) };
+    const aligned = subtasks.reduce((sum, { alignedBytes = 0 }) => sum + alignedBytes, 0);
+    const bytes = { all: bytesOf(blocks), inFlight: bytesOf(inFlight), aligned };
     this.#options.stats.acknowledged(this.#key(checkpoint), slots.length, bytes, copies);
     for (const slot of slots) this.#apply({ kind: "acknowledged", checkpoint, slot });
   }

@@ -240,6 +240,7 @@ const checkpoint = fieldsOf<CheckpointView>({
   }),
   trigger_timestamp: milliseconds,
   state_size: count,
+  processed_data: count,
   persisted_data: count,
   copies: orNull(count),
   end_to_end_duration: milliseconds,

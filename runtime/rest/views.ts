@@ -203,7 +203,9 @@ export interface CheckpointView {
   readonly trigger_timestamp: number;
   /** What it has written: of a delta, what had changed. */
   readonly state_size: number;
-  /** Of that, what was on its way between subtasks. */
+  /** What subtasks took from other slots while they waited for their last barriers. */
+  readonly processed_data: number;
+  /** Of `state_size`, what was on its way between subtasks. */
   readonly persisted_data: number;
   /** On how many hosts each of its blocks is at least; null: it is where all workers reach it, or nothing was written. */
   readonly copies: number | null;

@@ -53,6 +53,10 @@ export class RestoredInput implements SubtaskInput {
     return this.#behind.bytes;
   }
 
+  get alignedBytes(): number {
+    return this.#behind.alignedBytes;
+  }
+
   get isSource(): boolean {
     return this.#behind.isSource;
   }

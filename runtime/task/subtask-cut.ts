@@ -20,6 +20,8 @@ export interface SubtaskCut {
   /** What gathers what was in flight. */
   readonly inFlight: readonly OperatorCapture[];
   readonly source: SourceSnapshot | undefined;
+  /** What has come while its barriers were aligned. */
+  readonly alignedBytes: number;
   readonly finished: boolean;
 }
 
@@ -56,6 +58,7 @@ export function snapshotOf(cut: SubtaskCut, chain: Chain): OwnSnapshot {
     finished: cut.finished,
     operators: cut.operators.map(({ operator, rest }) => ({ operator: operator as OperatorId, rest })),
     ...(cut.source === undefined ? {} : { source: cut.source }),
+    ...(cut.alignedBytes === 0 ? {} : { alignedBytes: cut.alignedBytes }),
     commits,
   };
 }

@@ -28,6 +28,8 @@ export interface SubtaskInput {
   stop(): void;
   /** The checkpoint of the last "barrier". */
   readonly barrier: number;
+  /** Of `bytes`, those that came between its first barrier and its last, or the moment at which it was not waited for any more. */
+  readonly alignedBytes: number;
   /** Asks for a cut. Sources make it; what reads from others waits for their barriers. */
   cut(checkpoint: number): void;
   /** Whether the cut may be taken before the barriers have come: they have where they cannot be overtaken. */
@@ -66,6 +68,9 @@ export class ChannelInput implements SubtaskInput {
   records = 0;
   bytes = 0;
   barrier = 0;
+  alignedBytes = 0;
+  /** What `bytes` was when the first barrier came. */
+  #bytesBefore = 0;
   /** The checkpoint whose cut is due, 0 for none. */
   #due = 0;
 
@@ -119,6 +124,7 @@ export class ChannelInput implements SubtaskInput {
       ended: this.#ended[input] === true,
       arrived: this.#aligner.hasArrived(input, checkpoint),
     }));
+    this.alignedBytes = this.#aligner.aligning === checkpoint ? this.bytes - this.#bytesBefore : 0;
     this.#aligner.abandon(checkpoint);
     return captures;
   }
@@ -160,15 +166,24 @@ export class ChannelInput implements SubtaskInput {
         this.#risen(this.#valve.idle(input, false));
         return true;
       case "barrier":
-        this.#due = this.#aligner.barrier(input, channel.barrierRead);
+        this.#align(() => this.#aligner.barrier(input, channel.barrierRead));
         if (this.#due === 0) faultPoint("slot.aligning");
         return true;
       case "end":
-        this.#due = this.#aligner.end(input);
+        this.#align(() => this.#aligner.end(input));
         this.#ended[input] = true;
         this.#risen(this.#valve.end(input));
         return true;
     }
+  }
+
+  /** Notes the cut that is due, and what has come while it was aligned. */
+  #align(come: () => number): void {
+    const before = this.#aligner.aligning;
+    this.#due = come();
+    const { aligning } = this.#aligner;
+    if (aligning !== 0 && aligning !== before) this.#bytesBefore = this.bytes;
+    if (this.#due !== 0) this.alignedBytes = this.#due === before ? this.bytes - this.#bytesBefore : 0;
   }
 
   #startBatch(channel: InputChannel): void {

@@ -141,7 +141,14 @@ test("millrace info shows the vertices, and what a job failed with", async () =>
     },
     [`GET /jobs/${old.jid}/checkpoints`]: checkpointsOf({
       ...{ id: 12, region: 0, status: "COMPLETED", is_savepoint: false, checkpoint_type: "UNALIGNED_CHECKPOINT" },
-      ...{ trigger_timestamp: 0, state_size: 3000, persisted_data: 1024, copies: null, end_to_end_duration: 40 },
+      ...{
+        trigger_timestamp: 0,
+        state_size: 3000,
+        processed_data: 0,
+        persisted_data: 1024,
+        copies: null,
+        end_to_end_duration: 40,
+      },
       ...{ num_slots: 2, num_acknowledged_slots: 2, external_path: null, failure_message: null },
     }),
   });

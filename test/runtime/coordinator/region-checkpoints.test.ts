@@ -208,6 +208,18 @@ describe("the checkpoints of a region", () => {
     });
   });
 
+  test("people see how much came while barriers were aligned, of all subtasks together", async () => {
+    const region = new Region();
+    region.open();
+    await region.after(100);
+    const subtask = { vertex: source, finished: false, operators: [], commits: [] };
+    const subtasks = [7, undefined, 5].map((alignedBytes, at) => {
+      return { ...subtask, subtask: at, ...(alignedBytes === undefined ? {} : { alignedBytes }) };
+    });
+    region.checkpoints.acknowledged({ checkpoint: 1, slots: [0], written: [], subtasks });
+    expect(region.stats.entries).toMatchObject([{ checkpoint: 1, acknowledged: 1, alignedBytes: 12 }]);
+  });
+
   test("that take long become unaligned, and people see how much was in flight", async () => {
     const rules = { intervalMs: 100, minPauseMs: 0, timeoutMs: 1000, tolerated: 0, alignMs: 20 };
     const region = new Region({ rules });

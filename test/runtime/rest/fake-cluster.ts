@@ -175,7 +175,7 @@ export class FakeCluster implements ClusterService {
     if (!this.known.has(id)) return undefined;
     const completed = {
       ...{ id: 7, region: 0, status: "COMPLETED" as const, is_savepoint: false, trigger_timestamp: 1500 },
-      ...{ checkpoint_type: "UNALIGNED_CHECKPOINT" as const, persisted_data: 30, copies: 2 },
+      ...{ checkpoint_type: "UNALIGNED_CHECKPOINT" as const, processed_data: 50, persisted_data: 30, copies: 2 },
       ...{ state_size: 100, end_to_end_duration: 20, num_slots: 2, num_acknowledged_slots: 2 },
       ...{ external_path: null, failure_message: null },
     };
