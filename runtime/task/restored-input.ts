@@ -54,7 +54,7 @@ export class RestoredInput implements SubtaskInput {
   }
 
   get alignedBytes(): number {
-    return this.#behind.alignedBytes;
+    return this.#behind.alignedBytes ?? 0;
   }
 
   get isSource(): boolean {

@@ -50,7 +50,6 @@ export class SourceInput implements SubtaskInput {
   #cutAsked = 0;
   readonly isSource = true;
   readonly bytes = 0;
-  readonly alignedBytes = 0;
   records = 0;
   barrier = 0;
   readonly #watermarks: SourceWatermarks | undefined;

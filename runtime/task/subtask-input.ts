@@ -28,8 +28,11 @@ export interface SubtaskInput {
   stop(): void;
   /** The checkpoint of the last "barrier". */
   readonly barrier: number;
-  /** Of `bytes`, those that came between its first barrier and its last, or the moment at which it was not waited for any more. */
-  readonly alignedBytes: number;
+  /**
+   * Of `bytes`, those that came between its first barrier and its last, or the moment at which it was not waited for any more;
+   * absent: nothing is aligned.
+   */
+  readonly alignedBytes?: number;
   /** Asks for a cut. Sources make it; what reads from others waits for their barriers. */
   cut(checkpoint: number): void;
   /** Whether the cut may be taken before the barriers have come: they have where they cannot be overtaken. */

@@ -347,7 +347,7 @@ export class Subtask {
     this.#overtakes = 0;
     const source = this.#input.position(checkpoint);
     const operators = this.chain.cut(checkpoint, checkpoints.isFull(checkpoint), finished);
-    const alignedBytes = finished ? 0 : this.#input.alignedBytes;
+    const alignedBytes = finished ? 0 : (this.#input.alignedBytes ?? 0);
     this.#cut = { checkpoint, operators, inFlight, source, alignedBytes, finished };
     faultPoint("slot.cut");
     if (!this.#gate.waiting) this.#cutDone(this.#cut);
