@@ -57,6 +57,7 @@ export const errorCodes = {
   INTERNAL: internal("The coordinator failed to answer a request; its log has the cause.", "restart"),
   JOB_ENDED: user("What was asked of a job can no longer be done, as it has ended."),
   JOB_UNKNOWN: user("The coordinator has no job of that id."),
+  KAFKA_ABORTED: external("A Kafka broker aborted a transaction that was open for too long."),
   KAFKA_DENIED: user("A Kafka broker does not let this user in, or not do what was asked."),
   KAFKA_FENCED: external("Another process uses the same transactional id of Kafka by now."),
   KAFKA_FORMAT: external("What a Kafka broker sent is damaged, or of a form that is not known."),

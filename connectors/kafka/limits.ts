@@ -85,5 +85,11 @@ export const SINK_STEP_MS = RETRY_WITHIN_MS + 2 * ANSWER_MS;
  */
 export const MARKER_TRUSTED_MS = 6 * 24 * 60 * 60_000;
 
+/**
+ * For how long a topic has to keep records so that those of an aborted transaction are surely there when they are written
+ * again: an outage that lasts longer has been noticed.
+ */
+export const SHORT_RETENTION_MS = 24 * 60 * 60_000;
+
 /** How often an aborted transaction is written again before the job starts again: brokers that stay away are met there. */
 export const REWRITES_MAX = 5;

@@ -5,8 +5,8 @@
  *     │
  *     └─ refused ─► begin under its id ─► marker ── there ──► committed
  *                   (fences all others;     │
- *                    what is open ends)     └─ not there ─► write again: read what it wrote from the log, send it under
- *                                             the new epoch, mark, end
+ *                    what is open ends)     └─ not there ─► write again: take what it wrote from the checkpoint, if
+ *                                             that retains it, else from the log; send it under the new epoch, mark, end
  *
  * Why this is exact: all transactions that set the marker of an id run under that id, and beginning ends every one before
  * it. So what the marker says then is final, and of two processes that write again at most one gets to its end.
@@ -16,8 +16,10 @@ import { MillraceError } from "../../../core/errors.ts";
 import { KafkaFailure } from "../client/kafka-failure.ts";
 import { countOf, stampBatch, unplaceBatch } from "../codec/record-batch-builder.ts";
 import { MARKER_TRUSTED_MS, REWRITES_MAX } from "../limits.ts";
-import type { ProducerIdentity, TransactionalProducer } from "../protocol/transactions.ts";
+import type { TopicPartition } from "../protocol/api.ts";
+import type { TransactionalProducer } from "../protocol/transactions.ts";
 import { type Marker, markerPlace, type PreparedTransaction, type WrittenRange } from "./prepared-transaction.ts";
+import { batchesOf } from "./retained-batches.ts";
 import type { TransactionPort } from "./transaction-port.ts";
 
 export interface FinishOptions {
@@ -27,6 +29,8 @@ export interface FinishOptions {
   readonly reached: (step: string) => void;
   /** The transaction was aborted, and its records are written again. */
   readonly onRewrite: (transaction: PreparedTransaction) => void;
+  /** What the checkpoint keeps of it. Undefined in the attempt that has prepared it, which has no checkpoint to read. */
+  readonly retained?: AsyncIterable<Uint8Array> | undefined;
 }
 
 /** The transaction that a producer's epoch names is not open any more. */
@@ -46,7 +50,7 @@ export function isOver(error: unknown): error is KafkaFailure {
 
 /**
  * ENSURES: its records are visible once to who reads committed ones only, whoever else tries the same.
- * @throws MillraceError KAFKA_OUTPUT_LOST, KAFKA_OUTCOME_UNKNOWN, or what brokers refuse for another reason
+ * @throws MillraceError KAFKA_OUTPUT_LOST, KAFKA_OUTCOME_UNKNOWN, KAFKA_ABORTED when only the checkpoint has it, or what brokers refuse for another reason
  */
 export async function finish(transaction: PreparedTransaction, marker: Marker, options: FinishOptions): Promise<void> {
   if (await commits(transaction, options)) return;
@@ -82,11 +86,12 @@ async function decide(transaction: PreparedTransaction, marker: Marker, options:
   if (now() - preparedAt > MARKER_TRUSTED_MS) throw unknownOutcome(transaction, marker);
   options.onRewrite(transaction);
   await port.add(producer, transaction.written);
+  const retained = options.retained?.[Symbol.asyncIterator]();
   for (const range of transaction.written) {
-    const count = await writeAgain(range, transaction, producer, port);
+    const count = await writeAgain(range, batchesOf(range, transaction, port, retained), producer, port);
     if (count === range.records) continue;
     await port.end(producer, false);
-    throw lost(range, count, marker);
+    throw range.retained === true && retained === undefined ? onlyRetained(range, marker) : lost(range, count, marker);
   }
   reached("kafka.rewritten");
   await port.mark(producer, markerPlace(transaction), marker);
@@ -94,15 +99,15 @@ async function decide(transaction: PreparedTransaction, marker: Marker, options:
   reached("kafka.ended");
 }
 
+/** How many records it has written. */
 async function writeAgain(
-  range: WrittenRange,
-  from: ProducerIdentity,
+  { topic, partition }: TopicPartition,
+  batches: AsyncIterable<Buffer>,
   to: TransactionalProducer,
   port: TransactionPort,
 ): Promise<number> {
-  const { topic, partition } = range;
   let baseSequence = 0;
-  for await (const batch of port.read(range, from)) {
+  for await (const batch of batches) {
     unplaceBatch(batch);
     stampBatch(batch, { ...to, baseSequence, transactional: true });
     await port.send(to, [{ topic, partition, batch }]);
@@ -120,6 +125,11 @@ function lost(
   const advice =
     "Retention or compaction has removed the others. Go on from an earlier savepoint, or leave the state of this sink out, which loses these records";
   return new MillraceError("KAFKA_OUTPUT_LOST", `${what} only ${count} are left to be written again. ${advice}`);
+}
+
+function onlyRetained({ topic, partition }: TopicPartition, { checkpoint }: Marker): MillraceError {
+  const message = `The broker aborted the transaction of checkpoint ${checkpoint}, and its records in partition ${partition} of "${topic}" are gone from the log. The checkpoint has them: the job starts again from it and writes them again`;
+  return new MillraceError("KAFKA_ABORTED", message);
 }
 
 function unknownOutcome({ preparedAt }: PreparedTransaction, { checkpoint }: Marker): MillraceError {

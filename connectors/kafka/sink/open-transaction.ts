@@ -10,12 +10,15 @@ import type { TransactionPort } from "./transaction-port.ts";
 export class OpenTransaction {
   readonly #port: TransactionPort;
   readonly #producer: TransactionalProducer;
+  readonly #retains: (topic: string) => boolean;
   readonly #added = new Set<string>();
   readonly #written = new Map<string, WrittenRange>();
 
-  constructor(port: TransactionPort, producer: TransactionalProducer) {
+  /** @param retains of which topics checkpoints keep what is written */
+  constructor(port: TransactionPort, producer: TransactionalProducer, retains: (topic: string) => boolean) {
     this.#port = port;
     this.#producer = producer;
+    this.#retains = retains;
   }
 
   /** Nothing was begun as far as brokers know. */
@@ -39,7 +42,8 @@ export class OpenTransaction {
     const last = where.baseOffset;
     const before = this.#written.get(keyOf(where));
     const records = (before?.records ?? 0) + countOf(batch);
-    this.#written.set(keyOf(where), { topic, partition, first: before?.first ?? last, last, records });
+    const retained = this.#retains(topic) ? { retained: true as const } : {};
+    this.#written.set(keyOf(where), { topic, partition, first: before?.first ?? last, last, records, ...retained });
   }
 
   prepared(preparedAt: number): PreparedTransaction {

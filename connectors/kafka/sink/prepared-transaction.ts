@@ -2,9 +2,9 @@
  * What a checkpoint keeps of a transaction that is prepared: enough for any process to commit it, and, if brokers have
  * aborted it meanwhile, to write its records again.
  *
- * The records themselves are not in the checkpoint. A partition's log keeps those of an aborted transaction as long as it
- * keeps any others of their age, so they are read from there by the producer's id and epoch. Their number is known: records
- * that are not there any more are missed, and not left out in silence.
+ * A partition's log keeps the records of an aborted transaction as long as it keeps any others of their age, so they are read
+ * from there by the producer's id and epoch. Where it may not (`retained-topics.ts`), the checkpoint retains them beside this.
+ * Their number is known: records that are not there any more are missed, and not left out in silence.
  */
 
 import type { TopicPartition } from "../protocol/api.ts";
@@ -25,6 +25,8 @@ export interface WrittenRange extends TopicPartition {
   /** The offset of the last batch's first record. */
   readonly last: number;
   readonly records: number;
+  /** Whether checkpoints keep its batches too. */
+  readonly retained?: true;
 }
 
 /**

@@ -19,19 +19,23 @@ export class RecordWriter<T> {
   readonly #leftOut: Counter;
   readonly #topics = new Map<string, OutTopic>();
   readonly #encoder: RecordEncoder<T>;
+  readonly #look: ((topic: string) => Promise<void>) | undefined;
   /** The one that all records go to. */
   #only: OutTopic | undefined;
 
+  /** @param look at a topic that is there, before anything is written to it */
   constructor(
     settings: KafkaSinkSettings<T>,
     context: SinkContext,
     client: Pick<KafkaClient, "partitionsOf">,
     outbox: Outbox,
+    look?: (topic: string) => Promise<void>,
   ) {
     this.#settings = settings;
     this.#context = context;
     this.#client = client;
     this.#outbox = outbox;
+    this.#look = look;
     this.#leftOut = context.metrics.counter("recordsLeftOut");
     this.#encoder = settings.encoder();
   }
@@ -77,6 +81,7 @@ export class RecordWriter<T> {
 
   async #addTopic(name: string): Promise<OutTopic> {
     const count = await this.#client.partitionsOf(name, { withinMs: TOPIC_WITHIN_MS, signal: this.#context.signal });
+    await this.#look?.(name);
     const lanes = Array.from({ length: count }, (_, partition): Lane => this.#outbox.lane({ topic: name, partition }));
     // Each subtask begins with another partition.
     const topic: OutTopic = { name, lanes, next: this.#context.subtask % count, turn: 0 };

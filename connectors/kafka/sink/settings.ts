@@ -54,6 +54,12 @@ export interface KafkaSinkOptions<T> extends KafkaOptions {
    * committed; for rights by prefix. No two jobs at a time may have the same. Default: of job, its first start and operator.
    */
   readonly transactionalIdPrefix?: string;
+  /**
+   * With "exactly-once": whether checkpoints keep what was written until it is committed, so that not even a topic that loses
+   * aborted records soon makes an outage lose output. It is read back from the topic and written once more for that. Default:
+   * of topics that are compacted or keep records for less than a day.
+   */
+  readonly retainOutput?: boolean;
   /** Names the operator. Default "kafka:" and the topic. */
   readonly name?: string;
 }
@@ -73,6 +79,7 @@ export interface KafkaSinkSettings<T> {
   readonly bufferBytes: number;
   readonly transactionTimeoutMs: number;
   readonly transactionalIdPrefix: string | undefined;
+  readonly retainOutput: boolean | undefined;
 }
 
 const TRANSACTION_TIMEOUT = "10m";
@@ -101,6 +108,7 @@ export function settingsOf<T>(options: KafkaSinkOptions<T>): KafkaSinkSettings<T
       "transactionTimeout of toKafka",
     ),
     transactionalIdPrefix: options.transactionalIdPrefix,
+    retainOutput: options.retainOutput,
   };
 }
 

@@ -7,25 +7,31 @@
  *     └──────────────── under the next id ◄────────────────┘                                      ▼
  *                                                                             commit: end it, or write it again
  *
- * Nothing is held in memory or in checkpoints but the names of transactions (`prepared-transaction.ts`). A transaction that
+ * Nothing is held in memory but the names of transactions (`prepared-transaction.ts`), nor in checkpoints, unless a topic's
+ * log may lose what was aborted (`retained-topics.ts`): then they keep the batches until these are committed. A transaction that
  * is aborted before it is prepared (brokers were away for longer than its timeout) fails the attempt: the job goes on from
  * its last checkpoint and writes the same again.
  */
 
 import { randomUUID } from "node:crypto";
 import { assert } from "../../../core/assert.ts";
+import { MillraceError } from "../../../core/errors.ts";
 import type { SinkContext, SinkWriter } from "../../../core/sink.ts";
 import type { Counter } from "../../../core/telemetry.ts";
 import type { KafkaOptions } from "../client/connection-options.ts";
 import { KafkaClient } from "../client/kafka-client.ts";
 import { KafkaFailure } from "../client/kafka-failure.ts";
+import { describeTopicSettings } from "../protocol/describe-configs.ts";
 import type { ProducedBatch } from "../protocol/produce.ts";
+import type { TransactionalProducer } from "../protocol/transactions.ts";
 import { finish, isOver } from "./finish-transaction.ts";
 import { KafkaTransactions } from "./kafka-transactions.ts";
 import { OpenTransaction } from "./open-transaction.ts";
 import { Outbox } from "./outbox.ts";
 import { markerPlace, type PreparedTransaction } from "./prepared-transaction.ts";
 import { RecordWriter } from "./record-writer.ts";
+import { retainedOf } from "./retained-batches.ts";
+import { RetainedTopics, type TopicSettings } from "./retained-topics.ts";
 import type { KafkaSinkSettings } from "./settings.ts";
 import { takeOver } from "./take-over.ts";
 import type { TransactionPort } from "./transaction-port.ts";
@@ -35,13 +41,28 @@ import { IdSlots } from "./transactional-ids.ts";
 export interface SinkBrokers {
   readonly client: Pick<KafkaClient, "partitionsOf" | "leader" | "close">;
   transactions(timeoutMs: number, signal: AbortSignal): TransactionPort & { readonly retries: number };
+  /** @throws KafkaFailure */
+  settingsOf(topic: string, signal: AbortSignal): Promise<TopicSettings>;
 }
 
 /** Those of a cluster. */
 export function brokersOf(connection: KafkaOptions): SinkBrokers {
   const client = new KafkaClient(connection);
-  return { client, transactions: (timeoutMs, signal) => new KafkaTransactions(client, timeoutMs, signal) };
+  return {
+    client,
+    transactions: (timeoutMs, signal) => new KafkaTransactions(client, timeoutMs, signal),
+    async settingsOf(topic, signal) {
+      const [described] = await client.toAny(describeTopicSettings([topic], wantedSettings), { signal });
+      const retentionMs = Number(described?.settings.get("retention.ms") ?? -1);
+      return {
+        compacted: (described?.settings.get("cleanup.policy") ?? "").includes("compact"),
+        retentionMs: retentionMs < 0 ? Number.POSITIVE_INFINITY : retentionMs,
+      };
+    },
+  };
 }
+
+const wantedSettings = ["cleanup.policy", "retention.ms"];
 
 export class TransactionalWriter<T> implements SinkWriter<T> {
   readonly #settings: KafkaSinkSettings<T>;
@@ -53,9 +74,13 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
   readonly #prefix: string;
   readonly #lineage: string;
   readonly #slots: IdSlots;
+  readonly #retained: RetainedTopics;
   readonly #rewritten: Counter;
   readonly #closed = new AbortController();
+  readonly #timedOut: Counter;
   #transaction: OpenTransaction | undefined;
+  /** When something was first sent in it; undefined: nothing yet. */
+  #openSince: number | undefined;
   /** Whoever started the job waits for its first output, which a whole interval would hold back. */
   #isFirst = true;
 
@@ -76,13 +101,17 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
         if (!this.#closed.signal.aborted) context.fail(error);
       },
     });
-    this.#records = new RecordWriter(settings, context, this.#client, this.#outbox);
+    this.#retained = new RetainedTopics(settings.retainOutput, (topic) => brokers.settingsOf(topic, signal), context);
+    this.#records = new RecordWriter(settings, context, this.#client, this.#outbox, (topic) =>
+      this.#retained.look(topic),
+    );
     // Without checkpoints nobody goes on from anything.
     this.#lineage = context.lineage ?? `${context.job}@${randomUUID()}`;
     this.#prefix = settings.transactionalIdPrefix ?? `millrace-${this.#lineage}-${context.operator}`;
     const prepared = context.restored?.parts.map(({ prepared: part }) => (part as PreparedTransaction).transactionalId);
     this.#slots = new IdSlots(this.#prefix, context.subtask, prepared ?? []);
     this.#rewritten = context.metrics.counter("transactionsWrittenAgain");
+    this.#timedOut = context.metrics.counter("transactionsTimedOut");
     context.metrics.gauge("produceRetries", () => transactions.retries);
     context.metrics.gauge("bytesUnacknowledged", () => this.#outbox.bytes);
   }
@@ -92,12 +121,12 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
     await this.#records.open();
     const { subtask, parallelism, restored } = this.#context;
     await takeOver(this.#port, { prefix: this.#prefix, lineage: this.#lineage, subtask, parallelism, restored });
-    await this.#begin();
+    this.#begin(await this.#port.begin(this.#slots.take()));
   }
 
-  async #begin(): Promise<void> {
-    const producer = await this.#port.begin(this.#slots.take());
-    this.#transaction = new OpenTransaction(this.#port, producer);
+  #begin(producer: TransactionalProducer): void {
+    this.#transaction = new OpenTransaction(this.#port, producer, (topic) => this.#retained.has(topic));
+    this.#openSince = undefined;
     this.#outbox.stampWith(producer, true);
     this.#context.reached("kafka.begun");
   }
@@ -115,6 +144,7 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
   }
 
   async #send(batches: readonly ProducedBatch[]): Promise<void> {
+    this.#openSince ??= this.#context.clock.now();
     try {
       await this.#current().send(batches);
     } catch (error) {
@@ -129,18 +159,26 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
     if (transaction.isEmpty) return undefined;
     const prepared = transaction.prepared(this.#context.clock.now());
     const marker = { checkpoint, lineage: this.#lineage };
-    try {
-      await this.#port.mark(prepared, markerPlace(prepared), marker);
-    } catch (error) {
+    const marked = this.#port.mark(prepared, markerPlace(prepared), marker).catch((error: unknown) => {
       throw this.#explained(error);
-    }
+    });
+    // The next one has another id, so that brokers make it ready meanwhile. At the end of a job without checkpoints none follows.
+    const next = checkpoint === 0 ? undefined : this.#port.begin(this.#slots.take());
+    const [producer] = await Promise.all([next, marked]);
     this.#context.reached("kafka.marked");
-    // At the end of a job without checkpoints nothing follows.
-    if (checkpoint !== 0) await this.#begin();
+    if (producer !== undefined) this.#begin(producer);
     return prepared;
   }
 
-  async commit(checkpoint: number, part: unknown): Promise<void> {
+  retained(part: unknown): AsyncIterable<Uint8Array> | undefined {
+    const prepared = part as PreparedTransaction; // of `prepare`
+    return retainedOf(prepared, this.#port, ({ topic, partition, records }, found) => {
+      const message = `Of the ${records} records of a transaction in partition ${partition} of "${topic}" ${found} are left to be kept in the checkpoint: brokers have aborted it meanwhile`;
+      return new MillraceError("KAFKA_ABORTED", message);
+    });
+  }
+
+  async commit(checkpoint: number, part: unknown, retained?: AsyncIterable<Uint8Array>): Promise<void> {
     const prepared = part as PreparedTransaction; // of `prepare`
     await finish(
       prepared,
@@ -150,6 +188,7 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
         now: () => this.#context.clock.now(),
         reached: (step) => this.#context.reached(step),
         onRewrite: (transaction) => this.#tellOfRewrite(transaction, checkpoint),
+        retained,
       },
     );
     this.#slots.release(prepared.transactionalId);
@@ -165,8 +204,14 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
   /** Why the transaction that is being written is gone. */
   #explained(error: unknown): unknown {
     if (!isOver(error)) return error;
-    const { transactionTimeoutMs } = this.#settings;
-    const message = `The transaction that was being written is over (${error.reason}). Either it was open for longer than its timeout of ${transactionTimeoutMs} ms: then brokers were away, or checkpoints are too far apart, and transactionTimeout of toKafka has to be above the time from one to the next; or another job writes under the prefix "${this.#prefix}"`;
+    const { transactionTimeoutMs: timeoutMs } = this.#settings;
+    const openMs = this.#context.clock.now() - (this.#openSince ?? this.#context.clock.now());
+    if (openMs >= timeoutMs) {
+      this.#timedOut.add();
+      const message = `Brokers aborted the transaction that was being written (${error.reason}), as it was open for ${openMs} ms and its timeout is ${timeoutMs} ms. The job goes on from its last checkpoint. If brokers were not away, checkpoints are too far apart: raise transactionTimeout of toKafka above the time from one complete checkpoint to the next`;
+      return new KafkaFailure("KAFKA_ABORTED", message, error.reason, "none", error);
+    }
+    const message = `The transaction that was being written is over (${error.reason}), and not as it was open for too long: a newer attempt of this job writes, or another job under the prefix "${this.#prefix}"`;
     return new KafkaFailure("KAFKA_FENCED", message, error.reason, "none", error);
   }
 

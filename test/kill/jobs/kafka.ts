@@ -1,6 +1,7 @@
 /**
  * Two timelines into a topic as they come, and how often each key came in each time of both into another one, exactly once
- * both. The transactions have a timeout that an outage of brokers is longer than.
+ * both. The transactions have a timeout that an outage of brokers is longer than. Of the first topic the log keeps what was
+ * aborted, of the second one checkpoints keep it.
  */
 
 import { counting, defineJob, tumbling } from "millrace";
@@ -33,7 +34,7 @@ const job = defineJob(
       .keyBy("key")
       .window(tumbling(`${WINDOW_MS}ms`))
       .aggregate("counts", counting())
-      .to(toKafka({ ...options, topic: counts, key: ({ key }) => `${key}`, name: "counts-out" }));
+      .to(toKafka({ ...options, topic: counts, key: ({ key }) => `${key}`, retainOutput: true, name: "counts-out" }));
   },
   {
     params: {

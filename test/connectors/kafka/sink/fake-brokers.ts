@@ -22,6 +22,7 @@ interface Transaction extends ProducerIdentity {
 
 interface LoggedBatch {
   readonly offset: number;
+  readonly records: number;
   readonly batch: Buffer;
   readonly of: Transaction;
 }
@@ -46,6 +47,8 @@ export class FakeBrokers {
   readonly #partitions: number;
   #producers = 0;
   #faults: { left: number; readonly kind: Fault["kind"] }[] = [];
+  /** Whether the topic is compacted, which happens at once. */
+  compacted = false;
   /** When the next step of anybody is taken. */
   turn: () => Promise<unknown> = () => Promise.resolve();
 
@@ -75,7 +78,19 @@ export class FakeBrokers {
 
   /** Retention removes the log up to now. */
   forgetRecords(): void {
-    for (const [where, log] of this.#logs) this.#logs.set(where, log.fill({ offset: -1, batch: EMPTY, of: NOBODY }));
+    for (const [where, log] of this.#logs)
+      this.#logs.set(where, log.fill({ offset: -1, records: 1, batch: EMPTY, of: NOBODY }));
+  }
+
+  /** Removes what aborted transactions have written, and nothing of those that are open. */
+  #compact(): void {
+    for (const [where, log] of this.#logs) {
+      const gone = ({ of }: LoggedBatch): boolean => of.state === "aborted";
+      this.#logs.set(
+        where,
+        log.map((logged) => (gone(logged) ? { ...logged, batch: EMPTY, of: NOBODY } : logged)),
+      );
+    }
   }
 
   /** @param process of which every step fails once it is dead */
@@ -99,7 +114,8 @@ export class FakeBrokers {
       leader: async () => ({ node: 1, epoch: 1 }),
       close: async () => {},
     };
-    return { client, transactions: () => port };
+    const retentionMs = Number.POSITIVE_INFINITY;
+    return { client, transactions: () => port, settingsOf: async () => ({ compacted: this.compacted, retentionMs }) };
   }
 
   async #step<T>(process: { dead: boolean }, name: string, take: () => T): Promise<T> {
@@ -137,6 +153,7 @@ export class FakeBrokers {
     transaction.state = "aborted";
     const { producerId, producerEpoch } = transaction;
     this.#renew(transactionalId, { producerId, producerEpoch: producerEpoch + 1 }, "aborted");
+    if (this.compacted) this.#compact();
   }
 
   #of({ transactionalId, producerId, producerEpoch }: TransactionalProducer): Transaction {
@@ -167,8 +184,8 @@ export class FakeBrokers {
       const log = this.#logs.get(keyOf(where)) ?? [];
       this.#logs.set(keyOf(where), log);
       const last = log.at(-1);
-      const offset = last === undefined ? 0 : last.offset + countOf(last.batch);
-      log.push({ offset, batch: Buffer.from(batch), of });
+      const offset = last === undefined ? 0 : last.offset + last.records;
+      log.push({ offset, records: countOf(batch), batch: Buffer.from(batch), of });
       return { ...where, error: 0, message: null, baseOffset: offset };
     });
   }

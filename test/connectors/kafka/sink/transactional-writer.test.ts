@@ -42,7 +42,8 @@ function connected(context: ReturnType<typeof fakeContext>, brokers: FakeBrokers
 type Action =
   | { readonly kind: "write"; readonly writer: number }
   | { readonly kind: "flush" }
-  | { readonly kind: "checkpoint"; readonly complete: boolean }
+  /** Of which nothing comes, or that is complete; then perhaps all writers are lost, and brokers for long. */
+  | { readonly kind: "checkpoint"; readonly outcome: "lost" | "complete" | "then a crash" | "then an outage" }
   /** All writers are lost and others take their places; if `zombies`, the old ones run on. */
   | { readonly kind: "restart"; readonly writers: number; readonly zombies: boolean }
   | { readonly kind: "fault"; readonly fault: Fault };
@@ -52,10 +53,18 @@ const fault: fc.Arbitrary<Fault> = fc.record({
   kind: fc.constantFrom("before" as const, "after" as const, "expire" as const),
 });
 
+const outcomes = ["lost", "complete", "then a crash", "then an outage"] as const;
+
 const action: fc.Arbitrary<Action> = fc.oneof(
   { arbitrary: fc.record({ kind: fc.constant("write" as const), writer: fc.nat(2) }), weight: 6 },
   { arbitrary: fc.record({ kind: fc.constant("flush" as const) }), weight: 1 },
-  { arbitrary: fc.record({ kind: fc.constant("checkpoint" as const), complete: fc.boolean() }), weight: 4 },
+  {
+    arbitrary: fc.record({
+      kind: fc.constant("checkpoint" as const),
+      outcome: fc.constantFrom(...outcomes),
+    }),
+    weight: 4,
+  },
   {
     arbitrary: fc.record({
       kind: fc.constant("restart" as const),
@@ -88,6 +97,13 @@ class Job {
   /** Old attempts that do not know it. */
   readonly #zombies: Attempt[] = [];
   writers = 2;
+  /** What the newest complete checkpoint keeps of each part. */
+  #retained = new Map<string, readonly Uint8Array[]>();
+
+  /** @param compacted whether the log loses what aborted transactions have written, at once */
+  constructor(compacted: boolean) {
+    this.brokers.compacted = compacted;
+  }
 
   async act(action: Action): Promise<void> {
     if (action.kind === "fault") this.brokers.faults = [action.fault];
@@ -106,7 +122,7 @@ class Job {
   async #act(action: Exclude<Action, { kind: "fault" | "restart" }>, attempt: Attempt): Promise<void> {
     const { writers } = attempt;
     if (action.kind === "flush") for (const writer of writers) await writer.flush?.();
-    else if (action.kind === "checkpoint") await this.#take(attempt, action.complete);
+    else if (action.kind === "checkpoint") await this.#take(attempt, action.outcome);
     else {
       const value = this.#next++;
       this.#unsaved.push(value);
@@ -114,17 +130,24 @@ class Job {
     }
   }
 
-  async #take(attempt: Attempt, complete: boolean): Promise<void> {
+  async #take(attempt: Attempt, outcome: (Action & { kind: "checkpoint" })["outcome"]): Promise<void> {
     const checkpoint = ++this.#checkpoint;
     for (const [at, writer] of attempt.writers.entries()) {
       const prepared = structuredClone(await writer.prepare?.(checkpoint));
       if (prepared !== undefined) attempt.parts[at]?.push({ checkpoint, prepared });
     }
-    if (!complete) return;
+    if (outcome === "lost") return;
+    const kept = await retainedBy(attempt);
     this.#restored = structuredClone({ checkpoint, parts: attempt.parts.flat() });
+    this.#retained = kept;
     this.saved.push(...this.#unsaved);
     this.#unsaved = [];
-    for (const [at, writer] of attempt.writers.entries()) await commitAll(writer, attempt.parts[at] ?? []);
+    if (outcome === "complete") {
+      for (const [at, writer] of attempt.writers.entries()) await commitAll(writer, attempt.parts[at] ?? []);
+      return;
+    }
+    this.#lose(this.writers, false);
+    if (outcome === "then an outage") this.brokers.expire();
   }
 
   #lose(writers: number, zombies: boolean): void {
@@ -150,7 +173,7 @@ class Job {
     this.#attempt = { writers, processes, parts: writers.map(() => []) };
     await Promise.all(writers.map((writer) => writer.open()));
     for (const [at, part] of (restored?.parts ?? []).entries())
-      await writers[at % count]?.commit(part.checkpoint, part.prepared);
+      await writers[at % count]?.commit(part.checkpoint, part.prepared, piecesOf(this.#retained, part.prepared));
     return this.#attempt;
   }
 
@@ -191,7 +214,28 @@ class Job {
 
 function isExpected(error: unknown): boolean {
   const { code } = error as { readonly code?: string };
-  return error instanceof Crash || code === "KAFKA_FENCED" || code === "KAFKA_REFUSED";
+  return error instanceof Crash || ["KAFKA_FENCED", "KAFKA_REFUSED", "KAFKA_ABORTED"].includes(code ?? "");
+}
+
+/** What a checkpoint reads of the writers' parts, by their names. */
+async function retainedBy({ writers, parts }: Attempt): Promise<Map<string, readonly Uint8Array[]>> {
+  const retained = new Map<string, readonly Uint8Array[]>();
+  for (const [at, writer] of writers.entries()) {
+    for (const { prepared } of parts[at] ?? []) {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of writer.retained?.(prepared) ?? []) pieces.push(Uint8Array.from(piece));
+      retained.set(JSON.stringify(prepared), pieces);
+    }
+  }
+  return retained;
+}
+
+function piecesOf(retained: ReadonlyMap<string, readonly Uint8Array[]>, prepared: unknown): AsyncIterable<Uint8Array> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      yield* retained.get(JSON.stringify(prepared)) ?? [];
+    },
+  };
 }
 
 async function ignoring(step: () => unknown): Promise<void> {
@@ -210,19 +254,28 @@ async function commitAll(writer: SinkWriter<number>, parts: PreparedPart[]): Pro
 }
 
 describe("the transactional writer", () => {
-  test("shows each record of complete checkpoints once, whatever fails at whichever step", {
-    timeout: 60_000,
-  }, async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
-        const job = new Job();
-        for (const each of actions) await job.act(each);
-        await job.settle();
-        expect(job.brokers.visible.map(Number).toSorted((a, b) => a - b)).toEqual(job.saved.toSorted((a, b) => a - b));
-      }),
-      { numRuns: 300 },
-    );
-  });
+  test.each([
+    ["keeps what was aborted", false],
+    ["is compacted", true],
+  ])(
+    "shows each record of complete checkpoints once, whatever fails at whichever step, in a topic that %s",
+    {
+      timeout: 60_000,
+    },
+    async (_, compacted) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
+          const job = new Job(compacted);
+          for (const each of actions) await job.act(each);
+          await job.settle();
+          expect(job.brokers.visible.map(Number).toSorted((a, b) => a - b)).toEqual(
+            job.saved.toSorted((a, b) => a - b),
+          );
+        }),
+        { numRuns: 300 },
+      );
+    },
+  );
 });
 
 /** A writer that has prepared one record for checkpoint 1 and lived on, or not. */
@@ -303,6 +356,44 @@ test("a checkpoint is asked for once, when there is something of which it shows 
   }
 });
 
+describe("of a compacted topic, whose log loses what was aborted,", () => {
+  test("the checkpoint keeps the batches, and whoever goes on from it writes them again", async () => {
+    const brokers = new FakeBrokers();
+    brokers.compacted = true;
+    const { writer, part } = await prepared(brokers);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of writer.retained?.(part) ?? []) pieces.push(piece);
+    expect(pieces.length).toBe(1);
+    brokers.expire();
+    await expect(writer.commit?.(1, part)).rejects.toMatchObject({ code: "KAFKA_ABORTED" });
+    const next = connected(fakeContext({ restored: { checkpoint: 1, parts: [] } }), brokers);
+    await next.open?.();
+    await next.commit?.(1, part, piecesOf(new Map([[JSON.stringify(part), pieces]]), part));
+    expect(brokers.visible).toEqual(["1"]);
+  });
+
+  test("a checkpoint is not complete without them", async () => {
+    const brokers = new FakeBrokers();
+    brokers.compacted = true;
+    const { writer, part } = await prepared(brokers);
+    const retained = writer.retained?.(part);
+    brokers.expire();
+    await expect(retained?.[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "KAFKA_ABORTED" });
+  });
+});
+
+test("of other topics nothing is kept in checkpoints, unless the sink is told so", async () => {
+  for (const retainOutput of [undefined, false, true]) {
+    const brokers = new FakeBrokers();
+    const own = { ...settings, retainOutput };
+    const writer: SinkWriter<number> = new TransactionalWriter(own, fakeContext(), brokers.connect({ dead: false }));
+    await writer.open?.();
+    await writer.write(1, NO_TIMESTAMP);
+    const part = await writer.prepare?.(1);
+    expect(writer.retained?.(part) !== undefined).toBe(retainOutput === true);
+  }
+});
+
 describe("names what keeps it from being exact:", () => {
   test("records that the log does not have any more", async () => {
     const brokers = new FakeBrokers();
@@ -333,14 +424,20 @@ describe("names what keeps it from being exact:", () => {
     await foreign.open?.();
   });
 
-  test("a transaction that was open for too long before it was prepared", async () => {
+  test.each([
+    ["that was open for too long before it was prepared", 600_000, "KAFKA_ABORTED"],
+    ["that somebody else has ended", 599_999, "KAFKA_FENCED"],
+  ])("a transaction %s", async (_, openMs, code) => {
     const brokers = new FakeBrokers();
-    const writer = connected(fakeContext(), brokers);
+    const context = fakeContext();
+    const writer = connected(context, brokers);
     await writer.open?.();
     await writer.write(1, NO_TIMESTAMP);
     await writer.flush?.();
     await expect.poll(() => brokers.open.length).toBe(1);
     brokers.expire();
-    await expect(writer.prepare?.(1)).rejects.toMatchObject({ code: "KAFKA_FENCED" });
+    (context.clock as ManualClock).ms += openMs;
+    await expect(writer.prepare?.(1)).rejects.toMatchObject({ code });
+    expect(context.reported.counters.get("transactionsTimedOut")).toBe(code === "KAFKA_ABORTED" ? 1 : undefined);
   });
 });
