@@ -79,6 +79,8 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly log: Logger;
+  readonly lineage: string | undefined;
+  readonly wantCheckpoint: () => void;
   currentWatermark = Number.NEGATIVE_INFINITY;
   readonly restored: RestoredSink | undefined;
   /** Of a source: nobody asks for its parts unless it makes watermarks. */
@@ -111,6 +113,8 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     this.gate = environment.gate;
     this.clock = environment.clock;
     this.signal = environment.signal;
+    this.lineage = environment.lineage;
+    this.wantCheckpoint = environment.wantCheckpoint;
     this.log = { log: (level, message, fields) => environment.log(level, message, { operator, ...fields }) };
     this.#environment = environment;
     this.#targets = targets;
@@ -183,14 +187,6 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
 
   get checkpointing(): boolean {
     return this.#environment.checkpointing;
-  }
-
-  get lineage(): string | undefined {
-    return this.#environment.lineage;
-  }
-
-  wantCheckpoint(): void {
-    this.#environment.wantCheckpoint();
   }
 
   get operatorState(): OperatorState {
