@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type JobHandle, run } from "millrace";
@@ -316,6 +317,22 @@ describeOnKafka("a job on Kafka with checkpoints", () => {
     await expect.poll(() => job.collect("numbers").length, { timeout: 30_000 }).toBeGreaterThanOrEqual(200);
     const collected = job.collect<number>("numbers").toSorted((a, b) => a - b);
     expect(collected).toEqual(Array.from({ length: 200 }, (_, at) => 400 + at));
+  });
+});
+
+describeOnKafka("a Kafka source of a topic that is not there", () => {
+  test("waits for it for a while, and names it", { timeout: 60_000 }, async () => {
+    const topic = `nowhere-${randomUUID()}`;
+    const enumerated = texts(topic).enumerate(enumeratorContext(1));
+    await expect(enumerated).rejects.toMatchObject({ code: "KAFKA_TOPIC", message: expect.stringContaining(topic) });
+  });
+
+  test("reads it when it is made meanwhile", { timeout: 60_000 }, async () => {
+    const topic = `late-${randomUUID()}`;
+    const enumerating = texts(topic).enumerate(enumeratorContext(1));
+    await withAdmin((admin) => admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: 3 }] }));
+    const share = (await (await enumerating).next(0)) as KafkaShare;
+    expect(share.partitions).toHaveLength(3);
   });
 });
 
