@@ -23,7 +23,6 @@ import { KafkaClient } from "../client/kafka-client.ts";
 import { KafkaFailure } from "../client/kafka-failure.ts";
 import { describeTopicSettings } from "../protocol/describe-configs.ts";
 import type { ProducedBatch } from "../protocol/produce.ts";
-import type { TransactionalProducer } from "../protocol/transactions.ts";
 import { finish, isOver } from "./finish-transaction.ts";
 import { KafkaTransactions } from "./kafka-transactions.ts";
 import { OpenTransaction } from "./open-transaction.ts";
@@ -121,10 +120,11 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
     await this.#records.open();
     const { subtask, parallelism, restored } = this.#context;
     await takeOver(this.#port, { prefix: this.#prefix, lineage: this.#lineage, subtask, parallelism, restored });
-    this.#begin(await this.#port.begin(this.#slots.take()));
+    await this.#begin();
   }
 
-  #begin(producer: TransactionalProducer): void {
+  async #begin(): Promise<void> {
+    const producer = await this.#port.begin(this.#slots.take());
     this.#transaction = new OpenTransaction(this.#port, producer, (topic) => this.#retained.has(topic));
     this.#openSince = undefined;
     this.#outbox.stampWith(producer, true);
@@ -159,14 +159,14 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
     if (transaction.isEmpty) return undefined;
     const prepared = transaction.prepared(this.#context.clock.now());
     const marker = { checkpoint, lineage: this.#lineage };
-    const marked = this.#port.mark(prepared, markerPlace(prepared), marker).catch((error: unknown) => {
+    try {
+      await this.#port.mark(prepared, markerPlace(prepared), marker);
+    } catch (error) {
       throw this.#explained(error);
-    });
-    // The next one has another id, so that brokers make it ready meanwhile. At the end of a job without checkpoints none follows.
-    const next = checkpoint === 0 ? undefined : this.#port.begin(this.#slots.take());
-    const [producer] = await Promise.all([next, marked]);
+    }
     this.#context.reached("kafka.marked");
-    if (producer !== undefined) this.#begin(producer);
+    // At the end of a job without checkpoints nothing follows.
+    if (checkpoint !== 0) await this.#begin();
     return prepared;
   }
 
