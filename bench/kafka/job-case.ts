@@ -48,6 +48,11 @@ const QUIET_MS = 2500;
 const STALLED_MS = 60_000;
 const TICKS_A_SECOND = 100;
 const COMMIT_MS = 1000;
+/** What is deployed has been compiled before; for Java see `peers.ts`. */
+const nodeEnvironment = {
+  KAFKAJS_NO_PARTITIONER_WARNING: "1",
+  NODE_COMPILE_CACHE: join(tmpdir(), "millrace-bench-compile-cache"),
+};
 
 interface Sample {
   readonly at: number;
@@ -67,7 +72,7 @@ export function startPeer(peer: Peer, env: Readonly<Record<string, string>>): Ru
   const [command = "", ...args] = commandOf(peer);
   const startedAt = Date.now();
   const child = spawn(command, args, {
-    env: { ...process.env, KAFKAJS_NO_PARTITIONER_WARNING: "1", FOLDER: folder, ...env },
+    env: { ...process.env, ...nodeEnvironment, FOLDER: folder, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const running: RunningPeer = {

@@ -14,14 +14,19 @@ export type Peer = (typeof peers)[number];
 /** @platformatic/kafka is a client, and runs no jobs here. */
 export const jobPeers: readonly Peer[] = ["ours", "kafkajs", "streams", "flink"];
 
-const node = (script: string): string[] => [process.execPath, join(import.meta.dirname, script)];
+const node = (script: string, ...flags: string[]): string[] => [
+  process.execPath,
+  ...flags,
+  join(import.meta.dirname, script),
+];
 /** What Java 17 closes and both engines reach into. */
 const opened = ["lang", "util", "time"].map((name) => `--add-opens=java.base/java.${name}=ALL-UNNAMED`);
 
 export function commandOf(peer: Peer): readonly string[] {
   switch (peer) {
     case "ours":
-      return node("ours.ts");
+      // As `run` sets it, too late for a compile cache that is on from the start: kept code is for the flags it was made with.
+      return node("ours.ts", "--no-allocation-site-pretenuring");
     case "kafkajs":
       return node("kafkajs-job.ts");
     case "platformatic":
