@@ -167,7 +167,8 @@ export class KeyedConnectedStreams<L, R, K extends Key> {
 
   /**
    * Each record of the first stream with the row that its key had in the second one at the record's time. A record waits
-   * until the watermark of both has passed it; each key's latest row is kept, and newer ones as long as something waits.
+   * until the watermark of both has passed it; each key's latest row is kept, for as long as `keep` says, and newer ones as
+   * long as something waits.
    */
   temporalJoin<O, const J extends "inner" | "left" = "inner">(
     name: string,

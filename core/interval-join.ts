@@ -5,7 +5,7 @@ import { MillraceError } from "./errors.ts";
 import { type JoinFunctions, type JoinType, type Preserved, preservedBy } from "./join.ts";
 import type { KeyPair } from "./node.ts";
 import type { OutputTag } from "./side-output.ts";
-import { type Duration, signedDurationMs } from "./time.ts";
+import { type Duration, positiveDurationMs, signedDurationMs } from "./time.ts";
 import { boundMethod, isAsyncFunction, promiseReturned } from "./user-function.ts";
 
 export interface IntervalJoinOptions<L, R, J extends JoinType, O> extends OperatorOptions, JoinFunctions<L, R, J, O> {
@@ -72,6 +72,11 @@ export interface TemporalJoinOptions<L, R, J extends "inner" | "left", O> extend
   readonly type?: J;
   /** Whether a row says that its key has none from its time on. Default: none does. */
   deleted?(row: R): boolean;
+  /**
+   * For how long a row counts, from its time on: a record that is later than that by more has none. What no record can need
+   * any more is forgotten. Default "forever": the latest row of each key is kept however old it is.
+   */
+  readonly keep?: Duration | "forever";
   join(left: L, row: R | (J extends "left" ? undefined : never)): O;
   /** Gets the records of the first stream that came behind the watermark; without it they are only counted. */
   readonly late?: OutputTag<L>;
@@ -83,6 +88,8 @@ export interface TemporalJoinSpec {
   readonly keys: KeyPair;
   readonly keepsUnmatched: boolean;
   readonly deleted: ((row: any) => boolean) | undefined;
+  /** Infinity: rows count until others replace them. */
+  readonly keepMs: number;
   readonly join: (left: any, row: any) => unknown;
   readonly late: OutputTag<any> | undefined;
 }
@@ -96,10 +103,12 @@ export function temporalJoinSpec<L, R, J extends "inner" | "left", O>(
 ): TemporalJoinSpec {
   for (const part of ["deleted", "join"] as const)
     if (isAsyncFunction(options[part])) throw promiseReturned(name, part);
+  const { keep = "forever" } = options;
   return {
     kind: "temporalJoin",
     keys,
     keepsUnmatched: preservedBy(options.type ?? "inner", name).left,
+    keepMs: keep === "forever" ? Number.POSITIVE_INFINITY : positiveDurationMs(keep, `keep of "${name}"`),
     deleted: options.deleted && boundMethod(options, options.deleted),
     join: boundMethod(options, options.join) as TemporalJoinSpec["join"],
     late: options.late,

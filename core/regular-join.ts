@@ -43,7 +43,7 @@ export interface JoinRow {
   readonly row: unknown;
   /** How often it is there: rows without a key of their own may be alike. */
   readonly copies: number;
-  /** How many copies of rows of the other input match it. */
+  /** How many copies of rows of the other input match it; counted where rows of its own input are preserved. */
   readonly matches: number;
 }
 

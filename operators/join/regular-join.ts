@@ -101,7 +101,7 @@ export class RegularJoinOperator implements Operator {
     }
     if (matches === 0 && side.preserved) yield this.#change(inserted, this.#alone(side.isLeft, row), timestamp);
     const copies = named ? 0 : (side.own.get(rowKey)?.copies ?? 0);
-    side.own.put(rowKey, { row, copies: copies + 1, matches });
+    side.own.put(rowKey, { row, copies: copies + 1, matches: side.preserved ? matches : 0 });
   }
 
   *#remove(side: Side, row: unknown, timestamp: number): Results {

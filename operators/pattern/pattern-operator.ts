@@ -20,6 +20,7 @@ import type { Operator, OperatorContext, Timer } from "../../core/operator.ts";
 import { namesOf, type PatternMatch, type PatternMatchSpec } from "../../core/pattern-match.ts";
 import type { Counter } from "../../core/telemetry.ts";
 import { END_OF_TIME } from "../../core/time.ts";
+import { forgetfulTable } from "../forgetful-keys.ts";
 import { requireTime } from "../keyed-record.ts";
 import { automatonOf, type Position } from "./automaton.ts";
 import { KeyEntries } from "./key-entries.ts";
@@ -73,7 +74,7 @@ export class PatternOperator implements Operator {
     this.#positions = automaton.positions;
     this.#names = namesOf(spec.pattern.steps);
     this.#late = context.metrics.counter("lateRecords");
-    this.#entries = new KeyEntries(context.state.table("matches", { numbers: 2, values: true }));
+    this.#entries = new KeyEntries(context.state.table("matches", forgetfulTable));
     this.#matcher = new Matcher({
       automaton,
       withinMs: spec.pattern.withinMs ?? Number.POSITIVE_INFINITY,
@@ -228,7 +229,7 @@ export class PatternOperator implements Operator {
     const isBusy = this.#entries.isBusy(slot);
     const matches = isBusy ? this.#entries.at(slot) : this.#entries.spare;
     addWaiting(matches, this.#values[at], this.#times[at] as number);
-    this.#entries.changed(isBusy ? slot : this.#entries.keep(this.#keys.keyAt(at)), matches);
+    this.#entries.changed(isBusy ? slot : this.#entries.keepSpare(this.#keys.keyAt(at)), matches);
   }
 
   /** By processing time: the record is looked at now. */
@@ -246,7 +247,7 @@ export class PatternOperator implements Operator {
     const due = isBusy ? this.#entries.dueAt(slot) : Number.POSITIVE_INFINITY;
     if (!this.#takeInto(matches, value, time, due)) return;
     if (isBusy) this.#changed(slot, matches);
-    else if (!isIdle(matches)) this.#changed(this.#entries.keep(key), matches);
+    else if (!isIdle(matches)) this.#changed(this.#entries.keepSpare(key), matches);
   }
 
   #takeInto(matches: KeyMatches, value: unknown, time: number, due: number): boolean {
@@ -258,7 +259,7 @@ export class PatternOperator implements Operator {
   }
 
   #changed(slot: number, matches: KeyMatches): void {
-    const before = this.#entries.dueAt(slot);
+    const before = this.#entries.isBusy(slot) ? this.#entries.dueAt(slot) : Number.POSITIVE_INFINITY;
     this.#entries.changed(slot, matches);
     if (this.#byEventTime || !(matches.deadline < Number.POSITIVE_INFINITY) || matches.deadline === before) return;
     this.#context.state.setCurrentKey(this.#key);
@@ -267,12 +268,7 @@ export class PatternOperator implements Operator {
 
   /** A slot at which there is something to do by this watermark, or -1. */
   #dueBy(watermark: number): number {
-    if (!this.#byEventTime) return -1;
-    for (;;) {
-      const slot = this.#entries.due.take(watermark);
-      if (slot < 0 || this.#entries.dueAt(slot) <= watermark) return slot;
-      this.#entries.due.add(slot, this.#entries.dueAt(slot));
-    }
+    return this.#byEventTime ? this.#entries.takeDue(watermark) : -1;
   }
 
   #lookAfter(slot: number, watermark: number): void {

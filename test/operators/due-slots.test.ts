@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { DueSlots } from "../../../operators/pattern/due-slots.ts";
+import { DueSlots } from "../../operators/due-slots.ts";
 
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ slot: fc.nat(200), time: fc.nat(50) }) },

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { collectTo, type DataStream, fromArray, outputTag } from "../../../index.ts";
+import { collectTo, type DataStream, type Duration, fromArray, outputTag } from "../../../index.ts";
+import { type HarnessSnapshot, openTwoInputHarness } from "../../../runtime/testing/index.ts";
 import { driveTwoInEveryWay, type TwoInputStep } from "../drive-two.ts";
 import { runEverywhere } from "../run-everywhere.ts";
 import {
@@ -90,6 +91,39 @@ describe("a record gets the row of its time", () => {
   });
 });
 
+describe("what is forgotten", () => {
+  const clicks = (keep: Duration | "forever") => (orders: DataStream<Order>, rates: DataStream<Rate>) =>
+    orders
+      .keyBy("currency")
+      .connect(rates.keyBy("currency"))
+      .temporalJoin("convert", { keep, join: ({ amount }, { rate }) => `${amount} at ${rate}` });
+
+  test("rows that others have replaced, though no row comes any more", async () => {
+    const harness = await openTwoInputHarness(clicks("forever"));
+    for (let at = 0; at < 5000; at++) harness.push2({ currency: "eur", rate: at }, at);
+    harness.watermark(6000);
+    harness.watermark2(6000);
+    expect(bytesOf(harness.snapshot())).toBeLessThan(1000);
+    harness.push({ currency: "eur", amount: 1 }, 7000);
+    harness.finish();
+    expect(harness.records).toEqual(["1 at 4999"]);
+  });
+
+  test("rows that have become too old, and their keys", async () => {
+    const harness = await openTwoInputHarness(clicks("1s"));
+    for (let at = 0; at < 5000; at++) harness.push2({ currency: `c${at}`, rate: at }, at);
+    harness.push({ currency: "c4000", amount: 1 }, 5000);
+    harness.push({ currency: "c3999", amount: 2 }, 5000);
+    harness.watermark(10_000);
+    harness.watermark2(10_000);
+    expect(harness.records).toEqual(["1 at 4000"]);
+    expect(bytesOf(harness.snapshot())).toBeLessThan(1000);
+    await harness.close();
+  });
+});
+
+const ages = fc.option(fc.integer({ min: 1, max: 400 }), { nil: undefined });
+
 test("against brute force: rows and records in disorder", async () => {
   const spread = (step: ItemStep): ItemStep => {
     const wide = (item: Item): Item => ({ ...item, time: item.time * 25 });
@@ -98,7 +132,7 @@ test("against brute force: rows and records in disorder", async () => {
     return "watermark" in step ? { ...step, watermark: step.watermark * 25 } : step;
   };
   await fc.assert(
-    fc.asyncProperty(streams, fc.boolean(), disturbances, async (given, left, disturbance) => {
+    fc.asyncProperty(streams, fc.boolean(), disturbances, ages, async (given, left, disturbance, keep) => {
       const steps = given.map(spread);
       const { left: records, right: rows } = inTime(steps);
       // What two rows of one time and key make depends on which of them came last: leave the others out.
@@ -112,21 +146,26 @@ test("against brute force: rows and records in disorder", async () => {
           first
             .keyBy("key")
             .connect(second.keyBy("key"))
-            .temporalJoin("join", { type: type as "left", join: pairText }),
+            .temporalJoin("join", {
+              ...{ type: type as "left", join: pairText },
+              keep: keep === undefined ? "forever" : { milliseconds: keep },
+            }),
         wanted,
         disturbance,
       );
       const expected = records.flatMap((record) => {
         const row = versions
           .filter(({ key, time }) => key === record.key && time <= record.time)
-          .toSorted((a, b) => b.time - a.time)[0];
+          .toSorted((a, b) => b.time - a.time)
+          .slice(0, 1)
+          .find(({ time }) => keep === undefined || record.time - time <= keep);
         return row !== undefined || left ? [pairText(record, row)] : [];
       });
       const out = elements.flatMap((element) => (element.kind === "record" ? [element.value] : []));
       expect(out.toSorted()).toEqual(expected.toSorted());
       expect(outOfTime(elements)).toEqual([]);
     }),
-    { numRuns: 60 },
+    { numRuns: Number(process.env["JOIN_RUNS"] ?? 60) },
   );
 });
 
@@ -153,3 +192,8 @@ test("at any parallelism", async () => {
     ({ rows: out }) => expect(out<string>("out").toSorted()).toEqual(expected.toSorted()),
   );
 });
+
+function bytesOf(snapshot: HarnessSnapshot): number {
+  const parts = [...snapshot.values()].flatMap(({ keyed }) => [...(keyed?.values() ?? [])].flat());
+  return parts.reduce((sum, part) => sum + part.length, 0);
+}
