@@ -10,29 +10,32 @@ import { aggregates, averaging, counting, type DataStream, filtered, maximum, mi
 import { isBid, type NexmarkEvent } from "../events.ts";
 import { dayOf, dayText, rankOf } from "./time-and-rank.ts";
 
-interface PricedBid {
-  readonly auction: number;
+interface Priced {
   readonly price: number;
-  readonly day: number;
 }
 
-const statistics = aggregates({
-  total_bids: counting<PricedBid>(),
-  rank1_bids: filtered(({ price }: PricedBid) => rankOf(price) === 1, counting()),
-  rank2_bids: filtered(({ price }: PricedBid) => rankOf(price) === 2, counting()),
-  rank3_bids: filtered(({ price }: PricedBid) => rankOf(price) === 3, counting()),
-  min_price: minimum<PricedBid>("price"),
-  max_price: maximum<PricedBid>("price"),
-  avg_price: averaging<PricedBid>("price"),
-  sum_price: summing<PricedBid>("price"),
-});
+const isRank1 = ({ price }: Priced): boolean => rankOf(price) === 1;
+const isRank2 = ({ price }: Priced): boolean => rankOf(price) === 2;
+const isRank3 = ({ price }: Priced): boolean => rankOf(price) === 3;
 
 export function q17(events: DataStream<NexmarkEvent>) {
   return events
     .filter(isBid)
     .map(({ auction, price, dateTime }) => ({ auction, price, day: dayOf(dateTime) }))
     .keyBy(["auction", "day"])
-    .aggregate("statistics", statistics)
+    .aggregate(
+      "statistics",
+      aggregates({
+        total_bids: counting(),
+        rank1_bids: filtered(isRank1, counting()),
+        rank2_bids: filtered(isRank2, counting()),
+        rank3_bids: filtered(isRank3, counting()),
+        min_price: minimum("price"),
+        max_price: maximum("price"),
+        avg_price: averaging("price"),
+        sum_price: summing("price"),
+      }),
+    )
     .map(({ key: [auction, day], value }) => ({
       auction,
       day: dayText(day),
