@@ -400,7 +400,7 @@ export class KeyedStream<out T, K extends Key> extends DataStream<T> {
   topN<
     const By extends ScoreOf<T>,
     const Ranks extends boolean = false,
-    const Emit extends "changes" | "watermark" = "changes",
+    const Emit extends "changes" | "upserts" | "watermark" = "changes",
   >(name: string, options: TopNOptions<T, By, Ranks, Emit>): DataStream<TopNResult<T, Ranks, Emit>> {
     return this.append(topNSpec<T>(name, this.#key, options), { ...options, name });
   }

@@ -17,6 +17,11 @@ export interface DeduplicateOptions<Keep extends "first" | "last" = "first" | "l
    */
   readonly time?: TimerDomain;
   /**
+   * Of the last record: "changes", the default, a changelog; "upserts", the same without the record that is replaced, for
+   * what puts a record in the place of the one with its key.
+   */
+  readonly emit?: "changes" | "upserts";
+  /**
    * For how long a key is remembered after the record that stays, measured by `time`: from when that came, or by event time
    * from its timestamp on. Then the key begins anew. Default: for ever, so that state grows with every new key.
    */
@@ -47,6 +52,7 @@ export interface DeduplicateSpec {
   readonly key: KeySelector;
   readonly keep: "first" | "last";
   readonly time: TimerDomain;
+  readonly emit: "changes" | "upserts";
   readonly ttlMs: number;
   readonly approximate?: ApproximateSpec;
   readonly state: StateDeclaration;
@@ -60,9 +66,12 @@ export interface KeptRecord {
 
 /** @throws BAD_OPTION, BAD_DURATION */
 export function deduplicateSpec(name: string, key: KeySelector, options: DeduplicateOptions): DeduplicateSpec {
-  const { keep = "first", time = "processing", ttl } = options;
+  const { keep = "first", time = "processing", emit = "changes", ttl } = options;
   if (keep !== "first" && keep !== "last") throw refused(name, "keep", ["first", "last"], keep);
   if (time !== "event" && time !== "processing") throw refused(name, "time", ["event", "processing"], time);
+  if (emit !== "changes" && emit !== "upserts") throw refused(name, "emit", ["changes", "upserts"], emit);
+  if (emit === "upserts" && keep === "first")
+    throw refused(name, "emit", ["changes"], "upserts, where nothing is replaced");
   const ageing = <D extends StateDescriptor>(state: D): D =>
     ttl === undefined ? state : withTtl(state, ttl, { time });
   const state: StateDeclaration =
@@ -74,9 +83,9 @@ export function deduplicateSpec(name: string, key: KeySelector, options: Dedupli
   if (options.approximate !== undefined) {
     if (keep === "last") throw refused(name, "keep", ["first"], "last, which filters cannot tell");
     const approximate = approximateSpec(name, options.approximate, ttlMs);
-    return { kind: "deduplicate", key, keep, time, ttlMs, approximate, state: {} };
+    return { kind: "deduplicate", key, keep, time, emit, ttlMs, approximate, state: {} };
   }
-  return { kind: "deduplicate", key, keep, time, ttlMs, state: Object.freeze(state) };
+  return { kind: "deduplicate", key, keep, time, emit, ttlMs, state: Object.freeze(state) };
 }
 
 /** @throws BAD_OPTION */

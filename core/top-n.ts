@@ -21,7 +21,7 @@ export interface TopNOptions<
   T,
   By extends ScoreOf<T> = ScoreOf<T>,
   Ranks extends boolean = boolean,
-  Emit extends "changes" | "watermark" = "changes" | "watermark",
+  Emit extends "changes" | "upserts" | "watermark" = "changes" | "upserts" | "watermark",
 > extends OperatorOptions {
   /** How many records of a key, up to 10,000. */
   readonly n: number;
@@ -35,13 +35,14 @@ export interface TopNOptions<
    */
   readonly ranks?: Ranks;
   /**
-   * "changes", the default: what every record changes, at once. "watermark": of each key and timestamp the best records,
-   * once the watermark has passed; for results of windows, which share a timestamp. Later ones are late.
+   * "changes", the default: what every record changes, at once. "upserts": the same without rows as they were before an
+   * update, for what puts a row in the place of the one with its rank or id. "watermark": of each key and timestamp the best
+   * records, once the watermark has passed; for results of windows, which share a timestamp. Later ones are late.
    */
   readonly emit?: Emit;
   /**
    * Tells which records are versions of one row: a later one replaces the row. Absent: each record is a row of its own.
-   * All rows of a key are kept then, unless `improving`. Only for `emit: "changes"`.
+   * All rows of a key are kept then, unless `improving`. Not for `emit: "watermark"`.
    */
   readonly id?: (value: T) => Key;
   /**
@@ -65,7 +66,7 @@ export interface TopNSpec {
   readonly by: string | undefined;
   readonly descending: boolean;
   readonly ranks: boolean;
-  readonly emit: "changes" | "watermark";
+  readonly emit: "changes" | "upserts" | "watermark";
   readonly id: ((value: unknown) => Key) | undefined;
   /** Whether rows that are not among the best are kept, as they may come to be. */
   readonly keepsOthers: boolean;
@@ -80,8 +81,8 @@ export function topNSpec<T>(name: string, key: KeySelector, options: TopNOptions
   if (!Number.isInteger(n) || n < 1 || n > TOP_N_MAX) throw wrong(`n is ${n}; it must be from 1 to ${TOP_N_MAX}`);
   if (order !== "descending" && order !== "ascending")
     throw wrong(`order must be "descending" or "ascending", got ${JSON.stringify(order)}`);
-  if (emit !== "changes" && emit !== "watermark")
-    throw wrong(`emit must be "changes" or "watermark", got ${JSON.stringify(emit)}`);
+  if (emit !== "changes" && emit !== "upserts" && emit !== "watermark")
+    throw wrong(`emit must be "changes", "upserts" or "watermark", got ${JSON.stringify(emit)}`);
   if (id === undefined && improving) throw wrong("improving says how rows change, which id tells apart; give id too");
   if (emit === "watermark" && (id !== undefined || ttl !== undefined))
     throw wrong('id and ttl are of rows that change later; with emit "watermark" none does');

@@ -4,7 +4,8 @@
  *   first, processing  the record that comes first goes on; the others are dropped
  *   first, event       the earliest record waits until the watermark has passed it, so that it is final; a key that has
  *                      sent one on drops all others. The late first record of a key goes on at once.
- *   last               a changelog of the last record; by event time, one with an earlier timestamp is dropped
+ *   last               a changelog of the last record; by event time, one with an earlier timestamp is dropped. As upserts, it
+ *                      leaves out the record that is replaced
  *
  * State: value "seen", of the keys that have sent one on the time of that record, from which on its time to live counts,
  * whenever the watermark has passed it; value "waiting", the record that waits; value "last", the last record. Timers: one
@@ -100,7 +101,7 @@ export class DeduplicateOperator implements Operator {
       push(inserted(value), timestamp);
       return;
     }
-    push(updatedFrom(before.value), timestamp);
+    if (this.#spec.emit === "changes") push(updatedFrom(before.value), timestamp);
     push(updatedTo(value), timestamp);
   }
 }

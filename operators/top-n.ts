@@ -4,7 +4,8 @@
  *   1. Without an id each record is a new row. With one, a record takes the place of its row's former version, wherever
  *      that stands.
  *   2. The new list of the best is compared with the old one: rows that have left it are deleted, those that have come are
- *      inserted, versions of one row are an update. With ranks, each place that holds another row is an update.
+ *      inserted, versions of one row are an update. With ranks, each place that holds another row is an update. As upserts,
+ *      of an update only the new row is emitted.
  *   3. Where scores may fall, rows outside of the list are kept too; one of them moves up when a row of the list falls
  *      behind it.
  *
@@ -100,7 +101,7 @@ export class TopNOperator implements Operator {
     const { push } = this.#context.output;
     const stays = after.includes(value);
     if (former !== undefined && stays) {
-      push(updatedFrom(former), timestamp);
+      if (this.#spec.emit === "changes") push(updatedFrom(former), timestamp);
       push(updatedTo(value), timestamp);
     }
     for (const row of before) if (!after.includes(row) && !(row === former && stays)) push(deleted(row), timestamp);
@@ -114,7 +115,7 @@ export class TopNOperator implements Operator {
       const ranked = { rank: i + 1, value: after[i] };
       if (i >= before.length) push(inserted(ranked));
       else if (before[i] !== after[i]) {
-        push(updatedFrom({ rank: i + 1, value: before[i] }));
+        if (this.#spec.emit === "changes") push(updatedFrom({ rank: i + 1, value: before[i] }));
         push(updatedTo(ranked));
       }
     }

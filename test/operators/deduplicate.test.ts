@@ -106,6 +106,16 @@ describe("the last", () => {
     expect(records.map(text)).toEqual(["+I a1", "+I b1", "-U a1", "+U a2"]);
   });
 
+  test("as upserts, leaves out the record that is replaced", async () => {
+    const upserts = await driveInEveryWay(by({ keep: "last", emit: "upserts" }), [
+      visit("a", 1),
+      visit("b", 1),
+      visit("a", 2),
+    ]);
+    expect(upserts.records.map(text)).toEqual(["+I a1", "+I b1", "+U a2"]);
+    await expect(openHarness(by({ emit: "upserts" }))).rejects.toThrow(/emit/);
+  });
+
   test("by event time is not replaced by an earlier one", async () => {
     const { records } = await driveInEveryWay(by({ keep: "last", time: "event" }), [
       visit("a", 1, 20),

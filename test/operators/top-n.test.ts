@@ -49,6 +49,16 @@ function standing(changes: readonly Change<Row>[]): string[] {
   return rows.toSorted();
 }
 
+test("upserts are the changes without rows as they were before an update", async () => {
+  const steps = [bid("a", 5), bid("a", 3), bid("b", 1), bid("a", 4), bid("a", 9), bid("a", 2), bid("a", 5)];
+  for (const options of [{ n: 2 }, { n: 2, ranks: true }, { n: 2, id: ({ bidder }: Bid) => bidder, improving: true }]) {
+    const changes = await driveInEveryWay(top(options), steps);
+    const upserts = await driveInEveryWay(top({ ...options, emit: "upserts" }), steps);
+    const expected = changes.records.map(text).filter((change) => !change.startsWith("-U"));
+    expect(upserts.records.map(text)).toEqual(expected);
+  }
+});
+
 test("the best rows are inserted, and those that they drive out are deleted", async () => {
   const { records } = await driveInEveryWay(top({ n: 2 }), [
     bid("a", 5),

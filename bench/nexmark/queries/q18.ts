@@ -5,7 +5,7 @@
  *     (PARTITION BY bidder, auction ORDER BY dateTime DESC) AS rank_number FROM bid) WHERE rank_number <= 1
  */
 
-import { type DataStream, isUpsert } from "millrace";
+import type { DataStream } from "millrace";
 import { isBid, type NexmarkEvent } from "../events.ts";
 
 export function q18(events: DataStream<NexmarkEvent>) {
@@ -13,7 +13,6 @@ export function q18(events: DataStream<NexmarkEvent>) {
     .filter(isBid)
     .select("auction", "bidder", "price", "channel", "url", "dateTime", "extra")
     .keyBy(["bidder", "auction"])
-    .deduplicate("last", { keep: "last", time: "event" })
-    .filter(isUpsert)
+    .deduplicate("last", { keep: "last", time: "event", emit: "upserts" })
     .map(({ value }) => value);
 }

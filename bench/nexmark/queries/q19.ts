@@ -5,7 +5,7 @@
  *   WHERE rank_number <= 10
  */
 
-import { type DataStream, isUpsert } from "millrace";
+import type { DataStream } from "millrace";
 import { isBid, type NexmarkEvent } from "../events.ts";
 
 export function q19(events: DataStream<NexmarkEvent>) {
@@ -13,8 +13,7 @@ export function q19(events: DataStream<NexmarkEvent>) {
     .filter(isBid)
     .select("auction", "bidder", "price", "channel", "url", "dateTime", "extra")
     .keyBy("auction")
-    .topN("top", { n: 10, by: "price", ranks: true })
-    .filter(isUpsert)
+    .topN("top", { n: 10, by: "price", ranks: true, emit: "upserts" })
     .map(({ value: { rank, value } }) => ({
       auction: value.auction,
       bidder: value.bidder,
