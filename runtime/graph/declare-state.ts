@@ -29,7 +29,7 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
     case "coProcess":
       return spec.keys && { kind: spec.kind, key: keyOfPair(spec.keys), states: statesOf(spec.fn.state ?? {}) };
     case "pattern":
-      return { kind: spec.kind, key: keyOf(spec.key), states: [table("matches", ["due"], true, undefined)] };
+      return { kind: spec.kind, key: keyOf(spec.key), states: [table("matches", ["due", "holds"], true, undefined)] };
     case "aggregate":
       return { kind: spec.kind, key: keyOf(spec.key), states: [{ ...panes(spec), name: "aggregate" }] };
     case "broadcastProcess":
@@ -42,7 +42,7 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
     case "regularJoin":
       return { kind: spec.kind, key: keyOfPair(spec.keys), states: statesOf(spec.state) };
     case "temporalJoin": {
-      const states = ["records", "rows"].map((name) => table(name, [], true, undefined));
+      const states = [table("records", [], true, undefined), table("rows", ["due", "holds"], true, undefined)];
       return { kind: spec.kind, key: keyOfPair(spec.keys), states };
     }
     case "windowJoin":
