@@ -104,7 +104,7 @@ function operatorText(spec: OperatorSpec): string {
     case "regularJoin":
       return `${joinText(spec.preserved)} join${spec.ofChanges ? " of changelogs" : ""}, rows ${spec.keepText}, keyed state left, right`;
     case "temporalJoin":
-      return `${spec.keepsUnmatched ? "left" : "inner"} temporal join, keyed state`;
+      return `${spec.keepsUnmatched ? "left" : "inner"} temporal join${spec.keepMs < Number.POSITIVE_INFINITY ? `, rows kept for ${durationText(spec.keepMs)}` : ""}, keyed state`;
     case "windowJoin":
       return `join by ${windowText(spec.window)}, keyed state`;
     case "reduce":

@@ -34,14 +34,9 @@ import {
   withTtl,
 } from "millrace";
 import type { SimulatedJob } from "./jobs.ts";
+import { type Item, ofJoins } from "./join-jobs.ts";
 
 const RECORDS = 400;
-
-interface Item {
-  readonly key: string;
-  readonly i: number;
-  readonly x: number;
-}
 
 /** Scores of which some are equal. */
 const itemOf = (i: number): Item => ({ key: `k${i % 5}`, i, x: (i * 37) % 23 });
@@ -218,4 +213,5 @@ function simulated(name: string, build: (env: Environment) => DataStream<unknown
 export const operatorJobs: Readonly<Record<string, SimulatedJob>> = Object.fromEntries([
   ...Object.entries(ofKeys).map(([name, build]) => [name, simulated(name, (env) => build(keyed(env)))]),
   ...Object.entries(ofTwo).map(([name, build]) => [name, simulated(name, build)]),
+  ...Object.entries(ofJoins).map(([name, build]) => [name, simulated(name, (env) => build(env, items))]),
 ]);
