@@ -75,6 +75,7 @@ export const errorCodes = {
   LINK_LOST: external("The exchange between two workers broke."),
   MISSING_NAME: user("Something that holds state has no name."),
   NOT_A_COORDINATOR: external("What answers at an address is no coordinator of Millrace.", "never"),
+  NOT_BATCH: user("A program that is to be executed as a batch cannot be, or not with what was asked of the run."),
   NOT_FOUND: user("The coordinator has no such vertex, worker, bundle, sink or path."),
   NOT_READY: external("The coordinator is starting, stopping, or has no room."),
   OUTPUT_UNWRITABLE: external("An output file or folder cannot be written."),

@@ -77,6 +77,7 @@ export {
   timeEvictor,
   type WindowRecord,
 } from "./evictor.ts";
+export type { ExecutionMode } from "./execution.ts";
 export type { IntervalJoinOptions, TemporalJoinOptions } from "./interval-join.ts";
 export { defineJob, type Job, type JobOptions, type Params, type ParamValue } from "./job.ts";
 export type { JoinFunctions, JoinType, LeftOf, RightOf } from "./join.ts";

@@ -8,6 +8,7 @@
 import { type CheckpointOptions, checkpointSettings } from "./checkpoints.ts";
 import { Environment } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
+import { checkExecution, type ExecutionMode } from "./execution.ts";
 import { WATCHDOG_MS_DEFAULT, WATCHDOG_MS_MIN } from "./limits.ts";
 import { checkRestartStrategy, type RestartStrategy } from "./restart.ts";
 import { type StateOptions, stateSettings } from "./state-options.ts";
@@ -32,6 +33,8 @@ export interface JobOptions<P extends Params> {
   readonly checkpoints?: CheckpointOptions;
   /** Where the job's state is while it runs; absent: on the heap. */
   readonly state?: StateOptions;
+  /** Whether it is executed as a stream, the default, or as a batch of stages; "auto": as a batch where it can be. */
+  readonly execution?: ExecutionMode;
   /** A slot that stays in one call of the job's functions for so long is taken for stuck and ended. Default "60s". */
   readonly watchdog?: Duration;
 }
@@ -57,6 +60,7 @@ export function defineJob<const P extends Params = Params>(
   if (options.restart !== undefined) checkRestartStrategy(options.restart, `restart of job "${name}"`);
   if (options.checkpoints !== undefined) checkpointSettings(options.checkpoints, `checkpoints of job "${name}"`);
   if (options.state !== undefined) stateSettings(options.state, `state of job "${name}"`);
+  if (options.execution !== undefined) checkExecution(options.execution, `execution of job "${name}"`);
   watchdogMs(name, options);
   const job: Job<P> = Object.freeze({
     name,

@@ -34,6 +34,14 @@ const seeds = { number: 1, string: 2, bigint: 3, boolean: 4, date: 5, tuple: 6 }
 const float = new Float64Array(1);
 const words = new Uint32Array(float.buffer);
 
+/** Whether two keys are one. @throws BAD_KEY */
+export function sameKey(a: Key, b: Key, operator: string): boolean {
+  if (a === b) return true;
+  // Of what has no parts, those that are equal are identical, but for zeros, which `===` takes for one.
+  if (typeof a !== "object" || typeof b !== "object") return false;
+  return encodeKey(a, operator) === encodeKey(b, operator);
+}
+
 /**
  * A 32-bit murmur3 hash of the key's canonical form, as an unsigned number.
  * @throws MillraceError BAD_KEY when the value cannot be a key.

@@ -351,3 +351,22 @@ export const CHECKPOINT_COPIES = 2;
  * seldom that messages of many subtasks are nothing to the coordinator.
  */
 export const ALIGN_EVERY_MS = 50;
+
+/** Of a batch: what one sorted run of an edge may take as frames, over all of a subtask's consumers. As objects in memory it is a few times that. */
+export const BATCH_RUN_BYTES = 32 * 1024 * 1024;
+
+/** Of a batch: the first run of an edge, which tells how large its records are. */
+export const BATCH_FIRST_RUN_ROWS = 4096;
+
+/** Of a batch: rows of a run, whatever their size: they are sorted at once, in a fraction of a second. */
+export const BATCH_RUN_ROWS_MAX = 262_144;
+
+/** Of a batch: runs that are merged at the same time, of each of which a frame is in memory. More are merged before. */
+export const BATCH_FAN_IN = 128;
+
+/** Of a batch: rows between two looks at the mailbox. */
+export const BATCH_STEP_ROWS = 512;
+
+/** Of a batch: an operator has the state of so many keys at the same time, or of the keys of so many records, whichever comes first. */
+export const BATCH_PORTION_KEYS = 8192;
+export const BATCH_PORTION_RECORDS = 65_536;

@@ -48,6 +48,18 @@ export interface SlotDeployment {
   readonly state?: SlotStateDeployment | undefined;
   /** What the job goes on from; absent: it begins. */
   readonly restore?: SlotRestore;
+  /** Of a stage of a batch. */
+  readonly batch?: SlotBatch;
+}
+
+/** Where the stages of a batch leave records for one another (`task/batch-slot.ts`). */
+export interface SlotBatch {
+  /** The folder of the stage's own attempt. */
+  readonly writes: string;
+  /** By the number of an edge: the folder of the attempt that has written it. */
+  readonly reads: Readonly<Record<number, string>>;
+  /** By the number of an edge: how many subtasks read it. */
+  readonly consumers: Readonly<Record<number, number>>;
 }
 
 /** The slot's own folder for what exceeds the budget; it goes with the slot. */

@@ -36,7 +36,7 @@ type Common = Omit<LocalJobOptions, "startSlot">;
 /** @throws MillraceError when the program, its parameters or options are not valid. */
 export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHandle> {
   refuseInSlot(job.name);
-  const plan = planJob(job, options);
+  const plan = planJob(job, { ...options, notInBatch: notInBatch(options) });
   const log: Log = createLog({ level: options.logLevel ?? "warn" });
   const jobId = randomUUID();
   const startedAt = Date.now();
@@ -108,6 +108,7 @@ async function embedded(job: Job, options: RunOptions, common: Common, ahead: Sl
   const { checkpoints, from: savepoint } = options;
   const openSlots = (): AttemptSlots => ahead.take();
   const from = async () => (savepoint === undefined ? undefined : await savepointFor(common.plan, savepoint));
+  if (common.plan.stages !== undefined) return await inStages(job, options, common, openSlots);
   return checkpoints === undefined
     ? await onSlots(openSlots, common, await from())
     : await restarting(job, checkpoints, common, openSlots, from);
@@ -150,9 +151,40 @@ async function spillingOf(job: Job, { state: given }: RunOptions, jobId: string)
   const settings = options && stateSettings(options, `state of job "${job.name}"`);
   if (settings?.backend !== "level") return undefined;
   const { SpillFolder } = await import("./worker/spill-folder.ts");
-  const root = given?.directory ?? join(tmpdir(), `millrace-state-${userInfo().uid}`);
-  const folder = new SpillFolder(resolve(root), jobId);
+  const folder = new SpillFolder(stateRoot(given?.directory), jobId);
   return { folder, state: { ...settings, folder: await folder.of("slots") } };
+}
+
+/** What is asked that batches do not have. */
+function notInBatch({ checkpoints, from }: RunOptions): string | undefined {
+  if (checkpoints !== undefined) return "checkpoints, of which it has no need, as a failed stage is redone";
+  return from === undefined ? undefined : "a savepoint to go on from";
+}
+
+/** A job that is executed as a batch. */
+async function inStages(
+  job: Job,
+  { state }: RunOptions,
+  common: Common,
+  openSlots: () => AttemptSlots,
+): Promise<EmbeddedJob> {
+  const [{ BatchJob }, { SpillFolder }, { restartRule }] = await Promise.all([
+    import("./coordinator/batch-job.ts"),
+    import("./worker/spill-folder.ts"),
+    import("./coordinator/restart-strategy.ts"),
+  ]);
+  const spill = new SpillFolder(stateRoot(state?.directory), `batch-${common.jobId}`);
+  const local = new BatchJob({
+    ...{ ...common, openSlots, callAfter: systemCallAfter, folder: await spill.of("stages") },
+    restart: restartRule(job.options.restart ?? { kind: "none" }),
+    nowMs: () => systemClock.now(),
+    random: () => Math.random(),
+  });
+  return { local, end: () => spill.close() };
+}
+
+function stateRoot(directory: string | undefined): string {
+  return resolve(directory ?? join(tmpdir(), `millrace-state-${userInfo().uid}`));
 }
 
 /** A job that ends with its first failure. */

@@ -6,6 +6,7 @@
 
 import { enableCompileCache } from "node:module";
 import type { CheckpointOptions } from "../core/checkpoints.ts";
+import type { ExecutionMode } from "../core/execution.ts";
 import type { Job, Params } from "../core/job.ts";
 import type { StateOptions } from "../core/state-options.ts";
 import type { LogLevel } from "../core/telemetry.ts";
@@ -19,6 +20,8 @@ export interface RunOptions {
   readonly params?: Params;
   /** Cancels the job. */
   readonly signal?: AbortSignal;
+  /** Overrides the job's own: executed as a stream, or as a batch of stages. */
+  readonly execution?: ExecutionMode;
   /** What is logged to standard error; default "warn". */
   readonly logLevel?: LogLevel | "silent";
   /**

@@ -35,7 +35,11 @@ async function explainRunning(text: string, options: JobOptions & ConnectionOpti
 
 async function explainFile(path: string, options: JobOptions): Promise<ExitCode> {
   const job = await loadJob(path);
-  const plan = planJob(job, { params: parseParams(job, options.param), parallelism: options.parallelism });
+  const plan = planJob(job, {
+    params: parseParams(job, options.param),
+    parallelism: options.parallelism,
+    execution: options.execution,
+  });
   process.stdout.write(options.json ? jsonLine(planData(plan)) : `${explain(plan).trimEnd()}\n`);
   return exitCodes.done;
 }

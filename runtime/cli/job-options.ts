@@ -1,11 +1,14 @@
 /** What every command on a program takes, and how options are read. */
 
 import { type Command, InvalidArgumentError } from "commander";
+import { checkExecution, type ExecutionMode } from "../../core/execution.ts";
 import { type StateOptions, stateSettings } from "../../core/state-options.ts";
 import { type Duration, positiveDurationMs } from "../../core/time.ts";
 
 export interface JobOptions {
   readonly parallelism?: number;
+  /** Of `run` and `explain`. */
+  readonly execution?: ExecutionMode;
   /** As written: `name=value`. */
   readonly param: readonly string[];
   readonly json: boolean;
@@ -32,6 +35,14 @@ export function positiveNumber(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value > 0) return value;
   throw new InvalidArgumentError("It must be a whole number of at least 1.");
+}
+
+export function executionOption(text: string): ExecutionMode {
+  try {
+    return checkExecution(text as ExecutionMode, "it");
+  } catch {
+    throw new InvalidArgumentError("It must be streaming, batch or auto.");
+  }
 }
 
 /** `memory`, `level` or `level:256MB`. */

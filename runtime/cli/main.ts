@@ -15,7 +15,7 @@ import type { DoctorOptions } from "./doctor-command.ts";
 import type { EndOptions, StopOptions } from "./end-command.ts";
 import { errorText } from "./error-text.ts";
 import { type ExitCode, exitCodeOf, exitCodes } from "./exit-code.ts";
-import { list, positiveDuration, positiveNumber, stateOption, withJobOptions } from "./job-options.ts";
+import { executionOption, list, positiveDuration, positiveNumber, stateOption, withJobOptions } from "./job-options.ts";
 import type { KafkaTransactionsOptions } from "./kafka-command.ts";
 import { label } from "./label.ts";
 import type { ListOptions } from "./list-command.ts";
@@ -89,6 +89,7 @@ class Invocation {
   }
 }
 
+const executionText = "streaming, batch or auto; as the job says where it is absent";
 const stateText = "where state is: memory, or level:256MB for what exceeds that much on the disk";
 
 function addLocalCommands(program: Command, invocation: Invocation): void {
@@ -100,6 +101,7 @@ function addLocalCommands(program: Command, invocation: Invocation): void {
       "--checkpoints <place>",
       "take checkpoints into a folder, level:FOLDER or s3://…, and go on from the newest there",
     )
+    .option("--execution <mode>", executionText, executionOption)
     .option("--state <backend>", stateText, stateOption)
     .option("--from <folder>", "go on from the savepoint in that folder, unless there are checkpoints of its own")
     .action(invocation.action<[string, RunCommandOptions]>(async () => (await import("./run-command.ts")).runCommand));
@@ -111,6 +113,7 @@ function addLocalCommands(program: Command, invocation: Invocation): void {
     ),
   )
     .description("print a job's logical, chained and parallel graph, and run nothing")
+    .option("--execution <mode>", executionText, executionOption)
     .action(
       invocation.action<[string, SubmitOptions]>(async () => (await import("./explain-command.ts")).explainCommand),
     );

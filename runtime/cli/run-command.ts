@@ -29,7 +29,12 @@ export interface RunCommandOptions extends JobOptions, UpgradeArguments {
 export async function runCommand(path: string, options: RunCommandOptions): Promise<ExitCode> {
   const job = await loadJob(path);
   const params = parseParams(job, options.param);
-  const settings = { params, ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }) };
+  const { parallelism, execution } = options;
+  const settings = {
+    params,
+    ...(parallelism === undefined ? {} : { parallelism }),
+    ...(execution === undefined ? {} : { execution }),
+  };
   const plan = planJob(job, settings);
   const progress = showProgress(sharesTerminal(plan) ? { rewrite: false } : {});
   using interruption = onInterrupt();

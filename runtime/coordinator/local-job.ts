@@ -13,6 +13,7 @@ import type { Plan } from "../graph/plan.ts";
 import type {
   FromSlot,
   SharedMemory,
+  SlotBatch,
   SlotDeployment,
   SlotPort,
   SlotStateDeployment,
@@ -54,6 +55,8 @@ export interface LocalJobOptions {
   readonly rows?: KeptRows;
   /** Absent: none are taken. */
   readonly checkpoints?: LocalCheckpoints;
+  /** Of a stage of a batch. */
+  readonly batch?: SlotBatch;
   /** Where its state is while it runs, and the folder for what exceeds the memory; absent: on the heap. */
   readonly state?: SlotStateDeployment | undefined;
   /** Calls back after a time unless the returned function is called first. Absent: slots may take as long to stop as they like. */
@@ -169,6 +172,7 @@ export class LocalJob {
       printsToLog: false,
       ...stateOf(this.#options, slot),
       memory,
+      ...(this.#options.batch === undefined ? {} : { batch: this.#options.batch }),
       ...this.#options.checkpoints?.deployment(slot),
     });
     started.port.onMessage((message) => {

@@ -2,7 +2,7 @@
  * The execution graph: every vertex as parallel subtasks, placed on slots, and every edge as channels between them.
  *
  * Placement: each sharing group of vertices (`regions.ts`) has slots of its own, as many as its largest vertex has
- * subtasks. In a group, a slot holds at most one subtask of each vertex, and a forward edge stays in its slot: vertices
+ * subtasks. Edges of a batch that block, and those of its other stages, have no channels. In a group, a slot holds at most one subtask of each vertex, and a forward edge stays in its slot: vertices
  * that such edges connect go to the same slots. (Between groups it connects slots one to one.) Those with as many
  * subtasks as there are slots have subtask i on the i-th slot; smaller ones go to the slots with the least work.
  */
@@ -38,6 +38,7 @@ export function createExecutionGraph(graph: JobGraph): ExecutionGraph {
     (subtasks.find((placed) => placed.vertex === vertex && placed.subtask === subtask) as SubtaskPlacement).slot;
   const channels: ChannelPlacement[] = [];
   for (const edge of graph.edges) {
+    if (edge.blocking === true || !graph.vertices.some(({ id }) => id === edge.from)) continue;
     for (const [fromSubtask, toSubtask] of channelPairs(edge, graph)) {
       channels.push({
         index: channels.length,

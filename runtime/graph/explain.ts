@@ -28,6 +28,7 @@ export function explain(plan: Plan): string {
     "",
     `Parallel graph: ${count(executionGraph.subtasks.length, "subtask")} in ${count(executionGraph.slots, "slot")}${regions(plan)}, ${channels(executionGraph)}`,
     ...parallelLines(plan),
+    ...stageLines(plan),
     "",
   ].join("\n");
 }
@@ -48,7 +49,20 @@ function chainedLines(vertex: JobVertex, { jobGraph }: Plan): string[] {
   return [`  ${vertex.id}, parallelism ${vertex.parallelism}: ${chain}`, ...edges];
 }
 
+/** Of a batch: what runs together. */
+function stageLines({ stages }: Plan): string[] {
+  if (stages === undefined) return [];
+  const lines = stages.map(
+    ({ index, jobGraph }) => `  stage ${index + 1}: ${jobGraph.vertices.map(({ id }) => id).join(", ")}`,
+  );
+  return ["", `Batch: ${count(stages.length, "stage")}, one after the other`, ...lines];
+}
+
 function edgeText(edge: JobEdge): string {
+  if (edge.blocking) {
+    const fields = edge.fields === undefined ? "all fields" : `fields ${edge.fields.join(", ")}`;
+    return `from ${edge.fromOperator}: ${edge.partitioning}, sorted by key on disk, ${fields}`;
+  }
   if (edge.preAggregated) return `from ${edge.fromOperator}: ${edge.partitioning}, aggregated before it is sent`;
   return `from ${edge.fromOperator}: ${edge.partitioning}, ${edge.fields === undefined ? "all fields" : `fields ${edge.fields.join(", ")}`}`;
 }

@@ -16,6 +16,7 @@ import type { StreamGraph } from "../../core/stream-graph.ts";
 import { takesPartials } from "../../operators/window/partials.ts";
 import type { Labels } from "../cluster-protocol.ts";
 import type { OperatorDeclaration } from "../state/operator-declaration.ts";
+import { takesWholeKeys } from "./batch-program.ts";
 import { declaredState } from "./declare-state.ts";
 
 export interface JobGraph {
@@ -65,11 +66,15 @@ export interface JobEdge {
   readonly fields: readonly string[] | undefined;
   /** Whether records are aggregated before they are sent: what travels are partials. */
   readonly preAggregated?: true;
+  /** Of a batch: whether all of it is written, sorted by key, before it is read (`stages.ts`). */
+  readonly blocking?: true;
 }
 
 export interface JobGraphOptions {
   readonly parallelism: number;
   readonly keyGroups: number;
+  /** Whether records of a key are brought together before it is worked on. */
+  readonly batch?: boolean;
 }
 
 interface SettledEdge {
@@ -80,12 +85,13 @@ interface SettledEdge {
   readonly partitioning: Partitioning["kind"];
   readonly chained: boolean;
   readonly fields: readonly string[] | undefined;
+  readonly blocking: boolean;
 }
 
 export function createJobGraph(graph: StreamGraph, options: JobGraphOptions): JobGraph {
   checkOptions(graph, options);
   const parallelism = new Map(graph.nodes.map((node) => [node.id, settledParallelism(node, options)]));
-  const edges = graph.nodes.flatMap((node) => settleEdges(node, graph, parallelism));
+  const edges = graph.nodes.flatMap((node) => settleEdges(node, graph, parallelism, options));
   const headOf = chainHeads(graph, edges);
   const jobEdges = edges.filter((edge) => !edge.chained).map((edge, index) => toJobEdge(edge, index, headOf, edges));
   const vertices = graph.nodes
@@ -151,12 +157,15 @@ function settleEdges(
   node: StreamNode,
   graph: StreamGraph,
   parallelism: ReadonlyMap<OperatorId, number>,
+  { batch = false }: JobGraphOptions,
 ): SettledEdge[] {
+  const blocking = batch && takesWholeKeys(node);
   return node.inputs.map((edge, input) => {
     const from = graph.nodes.find((candidate) => candidate.id === edge.from) as StreamNode;
     const producers = parallelism.get(from.id) as number;
     const consumers = parallelism.get(node.id) as number;
-    const partitioning = settlePartitioning(edge.partitioning.kind, producers, consumers);
+    const { kind } = edge.partitioning;
+    const partitioning = blocking ? kind : settlePartitioning(kind, producers, consumers);
     return {
       from,
       to: node,
@@ -165,6 +174,7 @@ function settleEdges(
       partitioning,
       chained: partitioning === "forward" && node.inputs.length === 1,
       fields: edge.reads ?? node.reads,
+      blocking,
     };
   });
 }
@@ -202,6 +212,7 @@ function toJobEdge(
     partitioning: edge.partitioning,
     fields: preAggregated ? undefined : edge.fields,
     ...(preAggregated ? { preAggregated } : {}),
+    ...(edge.blocking ? { blocking: true } : {}),
   };
 }
 
@@ -214,7 +225,8 @@ function isPreAggregated(node: StreamNode, edges: readonly SettledEdge[]): boole
   const isAsked = node.spec.kind === "window" && node.spec.preAggregate === true;
   const inputs = edges.filter(({ to }) => to === node);
   return inputs.every(
-    ({ partitioning, chained, fields }) => partitioning === "hash" && !chained && (isAsked || fields === undefined),
+    ({ partitioning, chained, fields, blocking }) =>
+      partitioning === "hash" && !chained && !blocking && (isAsked || fields === undefined),
   );
 }
 

@@ -4,11 +4,14 @@
  */
 
 import { MillraceError } from "../../core/errors.ts";
+import { checkExecution, type ExecutionMode } from "../../core/execution.ts";
 import { buildGraph, type Job, type Params, resolveParams } from "../../core/job.ts";
 import { KEY_GROUPS_DEFAULT } from "../../core/limits.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
+import { checkBatch } from "./batch-program.ts";
 import { createExecutionGraph, type ExecutionGraph } from "./execution-graph.ts";
-import { createJobGraph, type JobGraph } from "./job-graph.ts";
+import { createJobGraph, type JobGraph, type JobGraphOptions } from "./job-graph.ts";
+import { type Stage, stagesOf } from "./stages.ts";
 import { structuralHash } from "./structural-hash.ts";
 
 export interface Plan {
@@ -17,11 +20,17 @@ export interface Plan {
   readonly graphHash: string;
   readonly jobGraph: JobGraph;
   readonly executionGraph: ExecutionGraph;
+  /** Of a batch; absent: the job is executed as a stream. */
+  readonly stages?: readonly Stage[];
 }
 
 export interface PlanOptions {
   readonly params?: Params;
   readonly parallelism?: number | undefined;
+  /** Overrides what the job says. */
+  readonly execution?: ExecutionMode | undefined;
+  /** What is asked of the run that batches do not have, named as an option; with "auto" it is executed as a stream. */
+  readonly notInBatch?: string | undefined;
 }
 
 export function planJob(job: Job, options: PlanOptions = {}): Plan {
@@ -34,9 +43,39 @@ export function planJob(job: Job, options: PlanOptions = {}): Plan {
       `building job "${job.name}" twice gave two different graphs; the builder must not read the clock, random numbers, the environment or files: pass what varies by params`,
     );
   }
-  const jobGraph = createJobGraph(graph, {
+  const settings = {
     parallelism: options.parallelism ?? job.options.parallelism ?? 1,
     keyGroups: job.options.keyGroups ?? KEY_GROUPS_DEFAULT,
-  });
-  return { params, graph, graphHash, jobGraph, executionGraph: createExecutionGraph(jobGraph) };
+  };
+  const program = { params, graph, graphHash };
+  const batch = batchOf(job, graph, settings, options);
+  if (batch !== undefined) return { ...program, ...batch };
+  const jobGraph = createJobGraph(graph, settings);
+  return { ...program, jobGraph, executionGraph: createExecutionGraph(jobGraph) };
+}
+
+/** The plan of a batch, or undefined where the job is to be executed as a stream. @throws NOT_BATCH where it must be one. */
+function batchOf(
+  job: Job,
+  graph: StreamGraph,
+  settings: JobGraphOptions,
+  { execution = job.options.execution ?? "streaming", notInBatch }: PlanOptions,
+): Pick<Plan, "jobGraph" | "executionGraph" | "stages"> | undefined {
+  if (checkExecution(execution, `execution of job "${job.name}"`) === "streaming") return undefined;
+  try {
+    if (notInBatch !== undefined) throw notWith(job.name, notInBatch);
+    checkBatch(graph);
+    const jobGraph = createJobGraph(graph, { ...settings, batch: true });
+    return { jobGraph, executionGraph: createExecutionGraph(jobGraph), stages: stagesOf(jobGraph) };
+  } catch (error) {
+    if (execution === "auto" && error instanceof MillraceError && error.code === "NOT_BATCH") return undefined;
+    throw error;
+  }
+}
+
+function notWith(job: string, option: string): MillraceError {
+  return new MillraceError(
+    "NOT_BATCH",
+    `job "${job}" cannot be executed as a batch with ${option}; leave that away, or execute it as "streaming"`,
+  );
 }

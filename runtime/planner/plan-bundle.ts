@@ -41,6 +41,7 @@ async function planBundle(request: PlanRequest): Promise<PlannedJob> {
   const plan = planJob(job, {
     params: { ...parseParams(job, request.paramTexts ?? []), ...request.params },
     parallelism: request.parallelism,
+    notInBatch: "a cluster, whose workers share no disk",
   });
   const { params, graphHash, jobGraph, executionGraph } = plan;
   return {

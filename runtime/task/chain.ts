@@ -12,6 +12,7 @@ import type { OperatorId } from "../../core/ids.ts";
 import type { Port, StreamNode, UserFunction } from "../../core/node.ts";
 import type { FrameOperator, Operator, Output, Push } from "../../core/operator.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
+import { END_OF_TIME } from "../../core/time.ts";
 import { createOperator } from "../../operators/create-operator.ts";
 import { type FusedStep, fuse } from "../../operators/fused.ts";
 import { assertTransferable } from "../exchange/codec/transferable.ts";
@@ -19,6 +20,7 @@ import type { ChainedOperator, JobVertex } from "../graph/job-graph.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import type { EdgeOutput } from "./edge-output.ts";
 import { withGuardedKeys } from "./guard-keys.ts";
+import type { PortionedParts } from "./key-portions.ts";
 import { OperatorHost, type OutputTargets, type SubtaskEnvironment } from "./operator-host.ts";
 import type { OperatorCut, OperatorSnapshot } from "./operator-snapshot.ts";
 
@@ -29,6 +31,8 @@ export interface ChainOptions {
   /** The outgoing side of each edge of the vertex, made once its failing operator is known. */
   readonly edgeOutput: (edge: number, host: () => OperatorHost) => EdgeOutput;
   readonly restored?: ReadonlyMap<OperatorId, OperatorSnapshot>;
+  /** Of a batch: the operator of a node, where it is another than of a stream. Watermarks come at the end of time alone. */
+  readonly batch?: ((parts: PortionedParts) => Operator | undefined) | undefined;
 }
 
 /** One operator in the chain: what receives records, and what receives watermarks. */
@@ -208,7 +212,8 @@ function createLink(
     if (output.to.kind === "chained") behind.push(links.get(output.to.operator) as Link);
   }
   edges.push(...ownEdges);
-  const combined = combine(mains, sideWatermarks(chained, links, ownEdges));
+  const every = combine(mains, sideWatermarks(chained, links, ownEdges));
+  const combined = options.batch === undefined ? every : onlyEndOfTime(every);
   const main = environment.freeze ? guardedOutput(combined, node.id) : combined;
   if (environment.freeze) for (const [tag, push] of sides) sides.set(tag, guarded(push, node.id));
   const markIdle = (idle: boolean): void => {
@@ -218,14 +223,32 @@ function createLink(
   const targets: OutputTargets = { place: options.vertex.operators.indexOf(chained), main, sides, markIdle };
   const restored = options.restored?.get(node.id);
   host = new OperatorHost(node.id, environment, targets, restored);
+  const own = host;
+  const make = (each: StreamNode): Operator =>
+    options.batch?.({ node: each, host: own, environment, targets, create }) ?? create(each, own);
   return {
     host,
-    ...entry(withGuardedKeys(node, restored?.keys), host, mains.length === 1 ? behind[0] : undefined, main.push),
+    ...entry(withGuardedKeys(node, restored?.keys), host, mains.length === 1 ? behind[0] : undefined, main.push, make),
+  };
+}
+
+function onlyEndOfTime(output: Output): Output {
+  return {
+    push: output.push,
+    watermark: (timestamp) => {
+      if (timestamp === END_OF_TIME) output.watermark(timestamp);
+    },
   };
 }
 
 /** What takes an operator's records: a fused run, or the operator itself. */
-function entry(node: StreamNode, host: OperatorHost, next: Link | undefined, push: Push<unknown>): Omit<Link, "host"> {
+function entry(
+  node: StreamNode,
+  host: OperatorHost,
+  next: Link | undefined,
+  push: Push<unknown>,
+  make: (node: StreamNode) => Operator,
+): Omit<Link, "host"> {
   const { spec } = node;
   if (spec.kind === "map" || spec.kind === "filter") {
     const step: FusedStep = { kind: spec.kind, fn: spec.fn, context: host };
@@ -235,7 +258,7 @@ function entry(node: StreamNode, host: OperatorHost, next: Link | undefined, pus
     return { push: fuse(steps, behind), steps, behind };
   }
   if (spec.kind === "source") return { push, steps: undefined, behind: push };
-  const operator = create(node, host);
+  const operator = make(node);
   host.instance = operator;
   const ownPush = ownCallSite("process", operator, host);
   const push2 = operator.process2 === undefined ? {} : { push2: ownCallSite("process2", operator, host) };

@@ -27,6 +27,7 @@ import type { DealtSplit, SlotDeployment } from "../protocol.ts";
 import type { SlotState } from "../state/slot-state.ts";
 import { Chain } from "./chain.ts";
 import { EdgeOutput } from "./edge-output.ts";
+import { batchModule } from "./load-batch.ts";
 import type { OperatorHost, SubtaskEnvironment } from "./operator-host.ts";
 import type { ChannelOrigin } from "./overtaken-inputs.ts";
 import { withPartialWindows } from "./partial-windows.ts";
@@ -121,6 +122,7 @@ function deploySubtask(
     graph,
     environment,
     ...(restored === undefined ? {} : { restored }),
+    batch: deployment.batch && batchModule().wholeKeysOperator,
     edgeOutput: (edge, host) =>
       createEdgeOutput(
         deployment.jobGraph.edges[edge] as JobEdge,
@@ -132,7 +134,9 @@ function deploySubtask(
         host,
       ),
   });
-  const own = createInput(graph, vertex, placement, chain, gate, channels, services, deployment.jobGraph);
+  const own =
+    sortedInput(graph, placement, deployment, chain, gate) ??
+    createInput(graph, vertex, placement, chain, gate, channels, services, deployment.jobGraph);
   const { jobGraph } = deployment;
   const parts = { jobGraph, graph, vertex, placement, chain, gate };
   const input = restored === undefined ? own : behindInFlight({ ...parts, operators: restored }, own);
@@ -155,6 +159,19 @@ export function rebuiltGraph(job: Job, deployment: SlotDeployment): StreamGraph 
     "GRAPH_NOT_DETERMINISTIC",
     `job "${job.name}" gave another graph in this thread than where it was submitted; the builder must not read the clock, random numbers, the environment or files: pass what varies by params`,
   );
+}
+
+/** Of a batch: the input by key, if the vertex has one. */
+function sortedInput(
+  { nodes }: StreamGraph,
+  { vertex, subtask }: SubtaskPlacement,
+  { batch, jobGraph }: SlotDeployment,
+  chain: Chain,
+  gate: SubtaskGate,
+): SubtaskInput | undefined {
+  const head = nodes.find(({ id }) => id === chain.head.operator);
+  if (batch === undefined || head === undefined) return undefined;
+  return batchModule().sortedInput(batch, { jobGraph, head, vertex, subtask }, chain, gate);
 }
 
 function createInput(
@@ -199,14 +216,19 @@ function createEdgeOutput(
   const consumer = graph.nodes.find((node) => node.id === edge.toOperator);
   const written = program.nodes.find((node) => node.id === edge.toOperator);
   assert(consumer !== undefined, `operator ${edge.toOperator} is in the job graph but not in the program`);
+  const { partitioning } = consumer.inputs[edge.input] as { readonly partitioning: Partitioning };
+  const failure = (cause: unknown, value: unknown): Error => host().failure(cause, value);
   return new EdgeOutput({
     kind: edge.partitioning,
-    partitioning: (consumer.inputs[edge.input] as { readonly partitioning: Partitioning }).partitioning,
-    channels: channels.outputsOf(edge, subtask),
+    partitioning,
+    channels:
+      deployment.batch !== undefined && edge.blocking === true
+        ? batchModule().sortedOutputs(deployment.batch, { edge, subtask, partitioning, failure })
+        : channels.outputsOf(edge, subtask),
     keyGroups: deployment.jobGraph.keyGroups,
     gate,
     toOperator: edge.toOperator,
-    failure: (cause, value) => host().failure(cause, value),
+    failure,
     ...(edge.preAggregated ? { preAggregate: { spec: written?.spec as WindowSpec, clock } } : {}),
   });
 }

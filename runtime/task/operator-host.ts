@@ -74,7 +74,7 @@ export interface OutputTargets {
 export class OperatorHost implements OperatorContext, SinkContext, Timers {
   readonly operator: string;
   readonly output: Output;
-  readonly metrics = new OperatorMetricGroup();
+  readonly metrics: OperatorMetricGroup;
   readonly gate: SubtaskGate;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -107,8 +107,10 @@ export class OperatorHost implements OperatorContext, SinkContext, Timers {
     environment: SubtaskEnvironment,
     targets: OutputTargets,
     restored: OperatorSnapshot | undefined,
+    metrics = new OperatorMetricGroup(),
   ) {
     this.operator = operator;
+    this.metrics = metrics;
     this.output = targets.main;
     this.gate = environment.gate;
     this.clock = environment.clock;

@@ -17,6 +17,7 @@ import type { DealtSplit, FromSlot, SlotDeployment, SlotRestore, ToSlot } from "
 import { memoryState, openSlotState, type SlotState } from "../state/slot-state.ts";
 import { type DeployedSlot, type DeployedSubtask, deploySlot, rebuiltGraph, type SlotServices } from "./deploy.ts";
 import { HandedOver } from "./handed-over.ts";
+import { loadBatch } from "./load-batch.ts";
 import { reportSubtasks } from "./report.ts";
 import { openRestored, type RestoredSubtasks, restoredPosition, restoreSlot } from "./restore-slot.ts";
 import { Slot, type SlotHost } from "./slot.ts";
@@ -75,6 +76,7 @@ async function runWithState(
   const restored = deployment.restore && (await readRestored(deployment, deployment.restore, mail.store, state));
   if (restored !== undefined) faultPoint("slot.restored");
   if (!areLoaded(rebuiltGraph(job, deployment))) await loadOperators();
+  if (deployment.batch !== undefined) await loadBatch();
   const running = new RunningSlot(job, deployment, surroundings, abort, state, restored);
   mail.handTo((message) => running.receive(message));
   surroundings.send({ kind: "running" });

@@ -57,7 +57,11 @@ export async function runWithCheckpoints(parts: RunningParts): Promise<void> {
   let { parallelism } = parts.options;
   let last = 0;
   for (let attempt = 1; ; attempt++) {
-    const plan = planJob(parts.job, parallelism === undefined ? parts.options : { ...parts.options, parallelism });
+    const plan = planJob(parts.job, {
+      ...parts.options,
+      ...(parallelism === undefined ? {} : { parallelism }),
+      notInBatch: "checkpoints",
+    });
     const [restore] = await checkpointsToTry(store);
     const crash = crashes[attempt - 1];
     const ended = await runAttempt(parts, { plan, store, attempt, last, restore, crash });

@@ -5,9 +5,15 @@
  * passed in directly, so it may be defined anywhere; a seed that fails once fails again.
  */
 
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ExecutionMode } from "../../core/execution.ts";
 import type { Job, Params } from "../../core/job.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
-import { LocalJob } from "../coordinator/local-job.ts";
+import { BatchJob, type BatchJobOptions } from "../coordinator/batch-job.ts";
+import { LocalJob, type LocalJobOptions } from "../coordinator/local-job.ts";
+import { restartRule } from "../coordinator/restart-strategy.ts";
 import { planJob } from "../graph/plan.ts";
 import { type JobMetrics, summarise } from "../job-metrics.ts";
 import type { JobHandle } from "../run.ts";
@@ -21,6 +27,8 @@ export interface InThreadOptions {
   /** Overrides the job's own parallelism. */
   readonly parallelism?: number;
   readonly params?: Params;
+  /** Overrides the job's own: executed as a stream, or as a batch of stages. */
+  readonly execution?: ExecutionMode;
   /** Decides who runs next; default 1. */
   readonly seed?: number;
   /** The time of the run; by default it begins at 0. It moves by itself when every slot sleeps. */
@@ -45,16 +53,21 @@ export interface InThreadOptions {
  */
 export async function runInThread<P extends Params>(job: Job<P>, options: InThreadOptions = {}): Promise<JobHandle> {
   const anyJob = job as unknown as Job;
-  const plan = planJob(anyJob, options);
+  const saves = options.checkpoints !== undefined || options.crashes !== undefined;
+  const plan = planJob(anyJob, { ...options, notInBatch: saves ? "checkpoints" : undefined });
   const random = new SeededRandom(options.seed ?? 1);
   const clock = options.clock ?? new VirtualClock();
   const startedAt = clock.now();
   const scheduler = new Scheduler(random, clock);
   const slots: InThreadSlot[] = [];
   const jobId = `in-thread-${options.seed ?? 1}`;
-  if (options.checkpoints !== undefined || options.crashes !== undefined)
-    return checkpointedHandle(anyJob, options, jobId, random, clock);
-  const local = new LocalJob({
+  if (saves) return checkpointedHandle(anyJob, options, jobId, random, clock);
+  const startSlot: LocalJobOptions["startSlot"] = (deployment) => {
+    const slot = new InThreadSlot(anyJob, deployment, scheduler, random, clock);
+    slots.push(slot);
+    return slot;
+  };
+  const common = {
     jobId,
     jobName: job.name,
     module: job.module,
@@ -62,13 +75,10 @@ export async function runInThread<P extends Params>(job: Job<P>, options: InThre
     showRecordsInErrors: job.options.showRecordsInErrors ?? false,
     freeze: options.freeze ?? true,
     workingDirectory: process.cwd(),
-    startSlot: (deployment) => {
-      const slot = new InThreadSlot(anyJob, deployment, scheduler, random, clock);
-      slots.push(slot);
-      return slot;
-    },
     log: options.log ?? (() => {}),
-  });
+  };
+  const local =
+    plan.stages === undefined ? new LocalJob({ ...common, startSlot }) : batchJob(anyJob, common, startSlot);
   const metrics = (): JobMetrics => {
     for (const slot of slots) slot.report();
     const { reports, busyMs, state } = local;
@@ -82,6 +92,26 @@ export async function runInThread<P extends Params>(job: Job<P>, options: InThre
   result.catch(() => {}).finally(() => options.signal?.removeEventListener("abort", cancel));
   if (options.signal?.aborted === true) cancel();
   return { jobId, result, metrics, collect: <T>(name: string) => local.collected(name) as readonly T[], cancel };
+}
+
+function batchJob(
+  job: Job,
+  common: Omit<BatchJobOptions, "folder" | "openSlots" | "restart" | "nowMs" | "random" | "callAfter">,
+  start: LocalJobOptions["startSlot"],
+): BatchJob {
+  return new BatchJob({
+    ...common,
+    folder: mkdtempSync(join(tmpdir(), "millrace-batch-")),
+    openSlots: () => ({ start, close: async () => {} }),
+    restart: restartRule(job.options.restart ?? { kind: "none" }),
+    // A stage is redone at once: time moves only while slots sleep, and none is there.
+    callAfter: (_, callback) => {
+      queueMicrotask(callback);
+      return () => {};
+    },
+    nowMs: () => 0,
+    random: () => 0,
+  });
 }
 
 function checkpointedHandle(
@@ -116,7 +146,7 @@ function checkpointedHandle(
   return { jobId, result, metrics, collect: rows, cancel: () => abort.abort() };
 }
 
-async function runToEnd(local: LocalJob, scheduler: Scheduler): Promise<void> {
+async function runToEnd(local: Pick<LocalJob, "run">, scheduler: Scheduler): Promise<void> {
   let outcome: Promise<void> = Promise.resolve();
   let ended = false;
   const start = (): void => {

@@ -1,0 +1,51 @@
+/**
+ * Which programs can be executed as a batch: those whose sources end, and whose keyed operators need no more than all
+ * records of a key, in order of their times, and then the end of time.
+ */
+
+import { MillraceError } from "../../core/errors.ts";
+import type { OperatorSpec, StreamNode } from "../../core/node.ts";
+import type { StreamGraph } from "../../core/stream-graph.ts";
+
+/** Keyed operators of which a key's result follows from its own records alone. */
+const byKey: ReadonlySet<OperatorSpec["kind"]> = new Set([
+  ...(["reduce", "aggregate", "window", "generalWindow", "process", "coProcess"] as const),
+  ...(["intervalJoin", "windowJoin", "innerJoin"] as const),
+]);
+
+/** Operators without state of keys: a record goes in, and what it makes comes out. */
+const byRecord: ReadonlySet<OperatorSpec["kind"]> = new Set([
+  ...(["source", "map", "filter", "flatMap", "timestamps", "mapBatches", "asyncMap", "lookupJoin", "sink"] as const),
+]);
+
+/** Whether an operator takes all records of a key together. */
+export function takesWholeKeys({ spec, inputs }: StreamNode): boolean {
+  return byKey.has(spec.kind) && inputs.every(({ partitioning }) => partitioning.kind === "hash");
+}
+
+/** @throws NOT_BATCH, which says what is in the way and what to do. */
+export function checkBatch(graph: StreamGraph): void {
+  for (const node of graph.nodes) {
+    const reason = refusal(node);
+    if (reason === undefined) continue;
+    const message = `job "${graph.jobName}" cannot be executed as a batch: ${reason}. Or execute it as "streaming"`;
+    throw new MillraceError("NOT_BATCH", message, { operator: node.id });
+  }
+}
+
+function refusal(node: StreamNode): string | undefined {
+  const { id, spec } = node;
+  if (spec.kind === "source" && !spec.source.bounded)
+    return `the source "${id}" has no end, so that no stage behind it would begin; bound it`;
+  if (processingTime(spec))
+    return `"${id}" goes by processing time, which says nothing of records that are all there; go by event time`;
+  if (takesWholeKeys(node) || byRecord.has(spec.kind)) return undefined;
+  if ((spec.kind === "process" && spec.key === undefined) || (spec.kind === "custom" && !spec.keyed)) return undefined;
+  return `"${id}" (${spec.kind}) has no form for it; take a window, reduce, aggregate, process or join in its place`;
+}
+
+function processingTime(spec: OperatorSpec): boolean {
+  if (spec.kind === "generalWindow" || spec.kind === "windowJoin")
+    return "time" in spec.window && spec.window.time === "processing";
+  return false;
+}

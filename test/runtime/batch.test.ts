@@ -1,0 +1,336 @@
+/** Jobs that are executed as batches: the same final results as of streams, stages that are redone, what is refused. */
+
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  collectTo,
+  counting,
+  type DataStream,
+  defineJob,
+  type Environment,
+  fromArray,
+  generate,
+  type JobOptions,
+  listState,
+  maximum,
+  type Params,
+  session,
+  sliding,
+  summing,
+  tumbling,
+  valueState,
+} from "../../index.ts";
+import { explain } from "../../runtime/graph/explain.ts";
+import { planJob } from "../../runtime/graph/plan.ts";
+import { runInThread } from "../../runtime/testing/index.ts";
+
+interface Reading {
+  readonly key: string | number;
+  readonly value: number;
+  readonly time: number;
+}
+
+let jobs = 0;
+
+function jobOf(build: (env: Environment) => void, options: JobOptions<Params> = {}) {
+  return defineJob(import.meta, `batch ${jobs++}`, build, options);
+}
+
+function timed(env: Environment, readings: readonly Reading[], name = "readings"): DataStream<Reading> {
+  return env.from(fromArray(readings), { name }).withTimestamps(({ time }) => time, { outOfOrderness: "1h" });
+}
+
+/** What a sink gets, in no order. */
+async function rows(
+  build: (env: Environment) => void,
+  execution: "batch" | "streaming",
+  parallelism: number,
+  options?: JobOptions<Params>,
+): Promise<string[]> {
+  const handle = await runInThread(jobOf(build, options), { execution, parallelism });
+  await handle.result;
+  return handle
+    .collect("out")
+    .map((row) => JSON.stringify(row))
+    .sort();
+}
+
+const readings = fc.array(
+  fc.record({
+    key: fc.constantFrom<string | number>("a", "b", "c", 1, 2, 3),
+    value: fc.integer({ min: 0, max: 9 }),
+    time: fc.integer({ min: 0, max: 60 }),
+  }),
+  { maxLength: 30, size: "max" },
+);
+
+type Build = (input: DataStream<Reading>) => DataStream<unknown>;
+
+const perKey: readonly (readonly [name: string, build: Build])[] = [
+  ["tumbling windows", (input) => input.keyBy("key").window(tumbling("10ms")).aggregate("w", summing("value"))],
+  ["sliding windows", (input) => input.keyBy("key").window(sliding("20ms", "5ms")).aggregate("w", counting())],
+  ["sessions", (input) => input.keyBy("key").window(session("4ms")).aggregate("w", maximum("value"))],
+  [
+    "windows with a function",
+    (input) =>
+      input
+        .keyBy("key")
+        .window(tumbling("10ms"))
+        .process("w", {
+          process: (key, { start }, records) => [
+            { key, start, values: [...records].map(({ value }) => value).sort((a, b) => a - b) },
+          ],
+        }),
+  ],
+  ["windows of all keys", (input) => input.windowAll(tumbling("10ms")).aggregate("w", counting())],
+  [
+    "process with timers",
+    (input) =>
+      input.keyBy("key").process("p", {
+        state: { sum: valueState(0) },
+        process({ value, time }, { state, timers }) {
+          state.sum.set(state.sum.get() + value);
+          timers.register("event", Math.floor(time / 20) * 20 + 1000);
+          return [];
+        },
+        onTimer: ({ key, timestamp }, { state }) => [{ key, timestamp, sum: state.sum.get() }],
+      }),
+  ],
+];
+
+describe("results are those of a stream", () => {
+  test.each(perKey)("%s", async (_, build) => {
+    await fc.assert(
+      fc.asyncProperty(readings, fc.integer({ min: 1, max: 3 }), async (input, parallelism) => {
+        const program = (env: Environment): void => build(timed(env, input)).to(collectTo("out"));
+        expect(await rows(program, "batch", parallelism)).toEqual(await rows(program, "streaming", parallelism));
+      }),
+      { numRuns: 5, endOnFailure: true },
+    );
+  });
+
+  test("the last ones of reduce and of running aggregates", async () => {
+    const last = (all: readonly string[], keyOf: (row: never) => unknown): unknown[] => [
+      ...new Map(all.map((row) => [keyOf(JSON.parse(row) as never), row])).values(),
+    ];
+    await fc.assert(
+      fc.asyncProperty(readings, fc.integer({ min: 1, max: 3 }), async (input, parallelism) => {
+        const inOrder = input.map((each, index) => ({ ...each, time: index }));
+        const program = (env: Environment): void => {
+          const keyed = timed(env, inOrder).keyBy("key");
+          keyed
+            .reduce("reduce", (a, b) => ({ ...b, value: a.value + b.value, time: Math.max(a.time, b.time) }))
+            .to(collectTo("out"));
+          keyed.aggregate("largest", maximum("value")).to(collectTo("aggregated"));
+        };
+        for (const sink of ["out", "aggregated"]) {
+          const [batch, stream] = await Promise.all(
+            (["batch", "streaming"] as const).map(async (execution) => {
+              const handle = await runInThread(jobOf(program), { execution, parallelism });
+              await handle.result;
+              return handle.collect(sink).map((row) => JSON.stringify(row));
+            }),
+          );
+          expect(batch?.sort()).toEqual(last(stream as string[], ({ key }: Reading) => key).sort());
+        }
+      }),
+      { numRuns: 5, endOnFailure: true },
+    );
+  });
+
+  test.each([
+    [
+      "an interval join",
+      (left: DataStream<Reading>, right: DataStream<Reading>) =>
+        left
+          .keyBy("key")
+          .connect(right.keyBy("key"))
+          .intervalJoin("join", { type: "full", lower: "-3ms", upper: "3ms", join: (a, b) => [a, b] }),
+    ],
+    [
+      "a window join",
+      (left: DataStream<Reading>, right: DataStream<Reading>) =>
+        left
+          .keyBy("key")
+          .connect(right.keyBy("key"))
+          .window(tumbling("10ms"))
+          .join("join", { type: "left", join: (a, b) => [a, b] }),
+    ],
+    [
+      "a process of two inputs",
+      (left: DataStream<Reading>, right: DataStream<Reading>) =>
+        left
+          .keyBy("key")
+          .connect(right.keyBy("key"))
+          .process("both", {
+            state: { seen: listState<number>() },
+            process1({ value }, { state }) {
+              state.seen.add(value);
+              return [];
+            },
+            process2({ value, key }, { state, timers }) {
+              state.seen.add(10 * value);
+              timers.register("event", 1000);
+              return [{ key, sum: -1 }];
+            },
+            onTimer: (_timer, { key, state }) => [{ key, sum: [...state.seen.get()].reduce((a, b) => a + b, 0) }],
+          }),
+    ],
+  ])("%s", async (_, join) => {
+    await fc.assert(
+      fc.asyncProperty(readings, readings, fc.integer({ min: 1, max: 3 }), async (left, right, parallelism) => {
+        const program = (env: Environment): void =>
+          (join(timed(env, left, "left"), timed(env, right, "right")) as DataStream<unknown>).to(collectTo("out"));
+        expect(await rows(program, "batch", parallelism)).toEqual(await rows(program, "streaming", parallelism));
+      }),
+      { numRuns: 5, endOnFailure: true },
+    );
+  });
+
+  test("of more keys and records than a portion and a run have, behind one another", async () => {
+    const program = (env: Environment): void => {
+      const made = env
+        .from(
+          generate({
+            count: 30_000,
+            record: (i) => ({ key: (i * 7919) % 10_007, value: i % 10, time: i }),
+            timestamp: ({ time }) => time,
+          }),
+        )
+        .withTimestamps(({ time }) => time);
+      made
+        .keyBy("key")
+        .window(tumbling("1h"))
+        .aggregate("w", summing("value"))
+        .map(({ key, value }) => ({ tenth: key % 10, value }))
+        .keyBy("tenth")
+        .window(tumbling("1d"))
+        .aggregate("tenths", summing("value"))
+        .to(collectTo("out"));
+    };
+    expect(await rows(program, "batch", 2)).toEqual(await rows(program, "streaming", 2));
+  });
+});
+
+test("a function is opened once, and its keys have no state of others", async () => {
+  let opened = 0;
+  let closed = 0;
+  const program = (env: Environment): void => {
+    const keys = generate({
+      count: 20_000,
+      record: (i) => ({ key: i, value: 1, time: i }),
+      timestamp: ({ time }) => time,
+    });
+    env
+      .from(keys)
+      .keyBy("key")
+      .process("p", {
+        state: { seen: valueState(0) },
+        open: () => void opened++,
+        close: () => void closed++,
+        process({ key }, { state }) {
+          state.seen.set(state.seen.get() + 1);
+          return state.seen.get() === 1 ? [] : [key];
+        },
+      })
+      .to(collectTo("out"));
+  };
+  expect(await rows(program, "batch", 1)).toEqual([]);
+  expect([opened, closed]).toEqual([1, 1]);
+});
+
+describe("a stage that fails", () => {
+  const failing = (failures: { left: number; reads: number }) => (env: Environment) => {
+    env
+      .from(fromArray([1, 2, 3]))
+      .map((value) => {
+        failures.reads++;
+        return value;
+      })
+      .keyBy((value) => value)
+      .reduce("reduce", (a) => a)
+      .map((value) => {
+        if (failures.left-- > 0) throw new Error("a stage fails");
+        return value;
+      })
+      .to(collectTo("out"));
+  };
+
+  test("is redone by itself, from what the stage before has left", async () => {
+    const failures = { left: 2, reads: 0 };
+    const restart = { kind: "fixedDelay", attempts: 3, delay: "1s" } as const;
+    expect(await rows(failing(failures), "batch", 1, { restart })).toEqual(["1", "2", "3"]);
+    expect(failures.reads).toBe(3);
+  });
+
+  test("fails the job where none says otherwise, and leaves no files", async () => {
+    const folders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("millrace-batch-"));
+    const before = folders();
+    await expect(rows(failing({ left: 1, reads: 0 }), "batch", 1)).rejects.toThrow("a stage fails");
+    expect(folders().filter((name) => !before.includes(name))).toEqual([]);
+  });
+});
+
+describe("what is no batch", () => {
+  const endless = (env: Environment): void =>
+    env
+      .from(generate({ record: (i) => i }))
+      .keyBy((i) => i)
+      .reduce("reduce", (a) => a)
+      .to(collectTo("out"));
+
+  test.each<readonly [string, (env: Environment) => void, RegExp]>([
+    ["a source without end", endless, /the source "[^"]+" has no end/],
+    [
+      "processing time",
+      (env) =>
+        timed(env, [])
+          .keyBy("key")
+          .window(tumbling("1s", { time: "processing" }))
+          .aggregate("w", counting())
+          .to(collectTo("out")),
+      /"w" goes by processing time/,
+    ],
+    [
+      "an operator that has no form for it",
+      (env) => timed(env, []).keyBy("key").deduplicate("first").to(collectTo("out")),
+      /"first" \(deduplicate\) has no form for it/,
+    ],
+    [
+      "records of two stages in one operator",
+      (env) => {
+        const all = timed(env, []);
+        const reduced = all.keyBy("key").reduce("reduce", (a) => a);
+        all
+          .union(reduced)
+          .map(({ key }) => key, { name: "keys" })
+          .to(collectTo("out"));
+      },
+      /together with those of a later stage/,
+    ],
+  ])("%s is refused by name", (_, build, message) => {
+    const refused = () => planJob(jobOf(build) as never, { execution: "batch", parallelism: 1 });
+    expect(refused).toThrow(expect.objectContaining({ code: "NOT_BATCH", message: expect.stringMatching(message) }));
+  });
+
+  test("is executed as a stream where that is left open", () => {
+    expect(planJob(jobOf(endless) as never, { execution: "auto" }).stages).toBeUndefined();
+    const bounded = jobOf((env) => timed(env, []).to(collectTo("out"))) as never;
+    expect(planJob(bounded, { execution: "auto" }).stages).toHaveLength(1);
+    expect(planJob(bounded, { execution: "auto", notInBatch: "checkpoints" }).stages).toBeUndefined();
+    expect(() => planJob(bounded, { execution: "batch", notInBatch: "checkpoints" })).toThrow("with checkpoints");
+  });
+});
+
+test("explain shows the stages and which edges are between them", () => {
+  const program = (env: Environment): void =>
+    timed(env, [])
+      .keyBy("key")
+      .reduce("reduce", (a) => a)
+      .to(collectTo("out"));
+  const text = explain(planJob(jobOf(program) as never, { execution: "batch", parallelism: 2 }));
+  expect(text).toContain("Batch: 2 stages, one after the other\n  stage 1: readings\n  stage 2: reduce");
+  expect(text).toContain("hash, sorted by key on disk");
+});
