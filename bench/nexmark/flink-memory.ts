@@ -1,17 +1,35 @@
 /**
  * Memory beside Flink's: of the same number of events the peak of the process here, and that of Flink with the smallest heap
- * that it can do with. A heap is too small when the run fails, or takes more than four times as long as with a large one.
+ * that it can do with. A heap is too small when the run fails, or takes more than three times the CPU time of one with a large
+ * heap: then it does little but collect garbage.
  */
 
 import { measureRival, type Rival } from "./flink-rivals.ts";
 import { eventsFor, type Figures, measure, type Setting } from "./measure.ts";
 
 /** From small to large, as -Xmx has them. */
-const heaps = ["160m", "192m", "256m", "384m", "512m", "768m", "1g", "1536m", "2g", "3g", "4g", "6g", "8g"];
+const heaps = [
+  "96m",
+  "128m",
+  "160m",
+  "192m",
+  "256m",
+  "384m",
+  "512m",
+  "768m",
+  "1g",
+  "1536m",
+  "2g",
+  "3g",
+  "4g",
+  "6g",
+  "8g",
+];
 
-const SLOWER_MAX = 4;
-/** Starting the JVM and its cluster, and the warm-up. */
-const START_S = 30;
+const CPU_TIMES_MAX = 3;
+const TIMEOUT_S = 600;
+/** Flink's memory for exchanges, which it takes in full: enough for a few subtasks. */
+const NETWORK = "64m";
 
 export interface MemoryOptions {
   readonly events: number | undefined;
@@ -50,20 +68,18 @@ function smallest(
   setting: Setting,
 ): { readonly heap: string; readonly figures: Figures } {
   const rival: Rival = { name: "flink reuse", query, objectReuse: true };
-  const roomy = measureRival(rival, { events }, setting, { heap: heaps.at(-1) as string, timeoutS: 600 });
+  const largest = heaps.at(-1) as string;
+  const run = (heap: string): Figures =>
+    measureRival(rival, { events, network: NETWORK }, setting, { heap, timeoutS: TIMEOUT_S });
+  const roomy = run(largest);
   for (const heap of heaps) {
-    const figures = measured(rival, events, setting, heap, START_S + SLOWER_MAX * roomy.wall_s);
-    if (figures !== undefined && figures.wall_s <= SLOWER_MAX * roomy.wall_s) return { heap, figures };
+    try {
+      const figures = run(heap);
+      if (figures.cpu_s <= CPU_TIMES_MAX * roomy.cpu_s) return { heap, figures };
+      process.stderr.write(`${query} with ${heap}: ${figures.cpu_s} s, where there is room ${roomy.cpu_s} s\n`);
+    } catch (error) {
+      process.stderr.write(`${query} with ${heap}: ${(error as Error).message.split("\n")[0]}\n`);
+    }
   }
-  return { heap: heaps.at(-1) as string, figures: roomy };
-}
-
-/** Undefined when it fails. */
-function measured(rival: Rival, events: number, setting: Setting, heap: string, timeoutS: number): Figures | undefined {
-  try {
-    return measureRival(rival, { events }, setting, { heap, timeoutS });
-  } catch (error) {
-    process.stderr.write(`${rival.query} with ${heap}: ${(error as Error).message.split("\n")[0]}\n`);
-    return undefined;
-  }
+  return { heap: largest, figures: roomy };
 }

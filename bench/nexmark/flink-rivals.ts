@@ -40,8 +40,11 @@ export function rivalsOf(query: string): readonly Rival[] {
   );
 }
 
-/** How long the measured run is: in events, or in seconds by what the warm-up tells. */
-export type Length = { readonly events: number } | { readonly seconds: number };
+/** How long the measured run is: in events, or in seconds by what the warm-up tells; and what else the harness is told. */
+export type Length = ({ readonly events: number } | { readonly seconds: number }) & {
+  /** Flink's memory for exchanges. */
+  readonly network?: string;
+};
 
 /** @throws Error when Flink fails. */
 export function measureRival(

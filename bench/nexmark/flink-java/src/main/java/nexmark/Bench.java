@@ -9,7 +9,7 @@ import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 /** Runs a query into the void, first to warm up, and prints what the measured run took as a line of JSON. */
 final class Bench {
     private static final long FIRST_EVENTS = 300_000;
-    private static final double WARMUP_SECONDS = 2;
+    private static final double WARMUP_SECONDS = 4;
 
     private final Arguments arguments;
     private final String query;
