@@ -280,8 +280,11 @@ export const CHECKPOINTS_SHOWN = 100;
  */
 export const READ_AHEAD_BYTES = 64 * 1024 * 1024;
 
-/** Deltas that a checkpoint may build on before they are merged: restoring reads one after the other. */
-export const CHECKPOINT_CHAIN_MAX = 10;
+/** Deltas that a checkpoint may build on before they are merged, where they are large: restoring reads one after the other. */
+export const CHECKPOINT_CHAIN_MIN = 10;
+
+/** … and where they are small beside the state: each has a manifest, and all of them are listed after each checkpoint. */
+export const CHECKPOINT_CHAIN_MAX = 40;
 
 /** How long an object store may take to answer: to take or give some megabytes over a slow line. */
 export const S3_ANSWER_MS = 60_000;

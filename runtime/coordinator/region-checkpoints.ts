@@ -23,7 +23,6 @@ import {
   type ChainLink,
   type CheckpointManifest,
   encodeManifest,
-  manifestCrc,
 } from "../state/checkpoint-manifest.ts";
 import {
   type CheckpointName,
@@ -40,7 +39,7 @@ import {
   nextCheckpointLife,
 } from "./checkpoint-life.ts";
 import type { CheckpointStats } from "./checkpoint-stats.ts";
-import { tidyStore } from "./tidy-store.ts";
+import { linkTo, tidyStore } from "./tidy-store.ts";
 
 /** The slots of the region's present attempt, as its checkpoints see them. */
 export interface CheckpointedSlots {
@@ -336,7 +335,7 @@ export class RegionCheckpoints {
     await completed(manifest);
     faultPoint("coordinator.completion-stored");
     // Another attempt begins a chain of its own.
-    if (this.#slots === slots) this.#chain = [...manifest.chain, { name, crc: manifestCrc(bytes) }];
+    if (this.#slots === slots) this.#chain = [...manifest.chain, linkTo(name, manifest, bytes)];
   }
 
   #completed(checkpoint: number, savepoint: boolean): void {

@@ -4,10 +4,11 @@
  * there that was not when it was written. Nothing is lost when that fails: there is more on the disk than there has to be.
  */
 
-import { CHECKPOINT_CHAIN_MAX } from "../../core/limits.ts";
+import { CHECKPOINT_CHAIN_MAX, CHECKPOINT_CHAIN_MIN } from "../../core/limits.ts";
 import { faultPoint } from "../fault-point.ts";
 import { discardOld } from "../state/checkpoint-keeper.ts";
-import { type ChainLink, manifestCrc } from "../state/checkpoint-manifest.ts";
+import { type ChainLink, type CheckpointManifest, decodeManifest, manifestCrc } from "../state/checkpoint-manifest.ts";
+import type { CheckpointName } from "../state/checkpoint-store.ts";
 import type { RegionCheckpointsOptions } from "./region-checkpoints.ts";
 
 export type TidyingOptions = Pick<
@@ -34,15 +35,33 @@ export async function tidyStore(
     const name = await merge(newest.name);
     faultPoint("coordinator.merge-complete");
     const bytes = await (await store()).readManifest(name);
-    return bytes === undefined ? undefined : { name, crc: manifestCrc(bytes) };
+    return bytes === undefined ? undefined : linkTo(name, decodeManifest(bytes, name), bytes);
   } catch (cause) {
     log("warn", `old checkpoints could not be tidied up: ${(cause as Error).message}`, { region });
     return undefined;
   }
 }
 
+/** How those name it that build on it. */
+export function linkTo(name: CheckpointName, { operators }: CheckpointManifest, encoded: Uint8Array): ChainLink {
+  const blocks = operators.flatMap((operator) => operator.blocks);
+  return { name, crc: manifestCrc(encoded), bytes: blocks.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
+/**
+ * A merge writes all of the state: so deltas have to be many, and half as large as what they build on, or so many that restoring
+ * would read manifests rather than state.
+ */
+function isWorthMerging([base, ...deltas]: readonly ChainLink[]): boolean {
+  if (base === undefined || deltas.length < CHECKPOINT_CHAIN_MIN) return false;
+  if (deltas.length >= CHECKPOINT_CHAIN_MAX) return true;
+  const [first, ...others] = [base, ...deltas].map(({ bytes = Number.NaN }) => bytes) as [number, ...number[]];
+  const changed = others.reduce((sum, bytes) => sum + bytes, 0);
+  return !(2 * changed < first); // nor where nobody knows
+}
+
 async function wantsMerge(chain: readonly ChainLink[], { lackCopies, log, region }: TidyingOptions): Promise<boolean> {
-  if (chain.length > CHECKPOINT_CHAIN_MAX) return true;
+  if (isWorthMerging(chain)) return true;
   const lacking = (await lackCopies?.(chain.map(({ name }) => name))) ?? false;
   if (lacking) log("info", "what the newest checkpoint consists of is copied to another host", { region });
   return lacking;

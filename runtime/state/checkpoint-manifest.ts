@@ -54,6 +54,8 @@ export interface ChainLink {
   readonly name: CheckpointName;
   /** The checksum in that manifest's header. */
   readonly crc: number;
+  /** Of the blocks that it lists; absent in checkpoints of older versions. */
+  readonly bytes?: number;
 }
 
 export interface OperatorRecord {

@@ -3,7 +3,7 @@ import type { WrittenBlocks } from "../../../runtime/checkpoints/manifest-parts.
 import { positionIn } from "../../../runtime/checkpoints/manifest-parts.ts";
 import type { Acknowledgement } from "../../../runtime/checkpoints/slot-snapshots.ts";
 import { openCheckpoint, readOperator } from "../../../runtime/state/checkpoint-reader.ts";
-import { checkpointName } from "../../../runtime/state/checkpoint-store.ts";
+import { checkpointName, checkpointNumber, isMerged } from "../../../runtime/state/checkpoint-store.ts";
 import { inFlightBlock } from "../../../runtime/state/in-flight-block.ts";
 import { createMemoryBackend } from "../../../runtime/state/memory-backend.ts";
 import { counted, Region, source } from "./fixtures/region.ts";
@@ -100,6 +100,23 @@ describe("the checkpoints of a region", () => {
       return (restored.state("count", { kind: "value" } as never) as never as { get(): number }).get();
     });
     expect(counts).toEqual([4, 5, 4]);
+  });
+
+  test.each([
+    ["small beside the state, when they are forty", 2000, 41, 41],
+    ["half of it together, then", 150, 12, 40],
+  ])("merge deltas that are %s", async (_, keys, least, most) => {
+    const region = new Region({ retained: 1 });
+    region.open();
+    for (let key = 0; key < keys; key++) region.count(key);
+    for (let checkpoint = 1; checkpoint <= 42; checkpoint++) {
+      await region.take(checkpoint);
+      region.count(checkpoint % 3);
+    }
+    const merged = (await region.store.manifests()).filter((name) => isMerged(name)).map(checkpointNumber);
+    expect(merged).toHaveLength(1);
+    expect(merged[0]).toBeGreaterThanOrEqual(least);
+    expect(merged[0]).toBeLessThanOrEqual(most);
   });
 
   test("that have fewer copies than they could have are merged at once, and the newest is built on the copy", async () => {
