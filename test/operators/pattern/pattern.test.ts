@@ -246,6 +246,19 @@ describe("times", () => {
     expect(records.map(textOf)).toEqual(["a1 b1"]);
   });
 
+  test("records that have waited since before a restart are looked at in their order among those that come behind it", async () => {
+    const build = look(ab().next("b").where(is("b")).next("c").where(is("c")));
+    const first = await openHarness(build);
+    first.push({ id: "a1" }, 1);
+    first.push({ id: "c1" }, 5);
+    const second = await openHarness(build, { restore: [first.snapshot()] });
+    second.push({ id: "b1" }, 3);
+    second.watermark(10);
+    expect(second.records.map(textOf)).toEqual(["a1 b1 c1"]);
+    await first.close();
+    await second.close();
+  });
+
   test("by processing time, records are looked at when they come and time runs by the clock", async () => {
     const wanted = ab().followedBy("b").where(is("b")).within("5ms");
     const { records, sides: out } = await driveInEveryWay(
