@@ -142,12 +142,14 @@ export interface StatePane {
   findAll(keys: KeyBatch, slots: Int32Array): void;
   /** The entry in a slot is about to be changed, as `slotOf` of its key says it. */
   changing(slot: number): void;
+  /** The value in a slot is about to be read. */
+  reading(slot: number): void;
   keyAt(slot: number): Key;
   /** Column c of slot s at numbers[c][s], to be changed in place. */
   readonly numbers: readonly Float64Array[];
   /**
    * The value of slot s at values[s], to be changed in place or replaced. Plain data, typed arrays included. It is there
-   * once `slotOf`, `slotsOf`, `changing`, `find` or `keyAt` was called for s, until the table is asked for a pane or the backend for a key, or
+   * once `slotOf`, `slotsOf`, `changing`, `reading`, `find` or `keyAt` was called for s, until the table is asked for a pane or the backend for a key, or
    * 1024 other slots were asked for by `slotOf`: it may be on disk otherwise.
    */
   readonly values: unknown[];

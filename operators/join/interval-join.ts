@@ -191,7 +191,7 @@ export class IntervalJoinOperator implements Operator {
     const slot = slots[this.#places[record] as number] as number;
     if (pane === undefined || slot < 0) return true;
     const { other, from, to, fromExclusive, toExclusive } = side.options;
-    pane.keyAt(slot); // brings the entry into memory
+    pane.reading(slot);
     const entry = pane.values[slot] as readonly unknown[] | undefined;
     if (entry === undefined) return true;
     const value = this.#values[record];

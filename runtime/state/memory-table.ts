@@ -192,8 +192,14 @@ export class MemoryPane implements StatePane {
 
   changing(slot: number): void {
     this.#lately?.change(slot);
+    const { capturing, current } = this.#epochs;
+    if (!capturing) return;
     if (this.#keeper !== undefined) this.#keeper.keep(slot);
-    this.marks[slot] = this.#epochs.current;
+    this.marks[slot] = current;
+  }
+
+  reading(slot: number): void {
+    this.#lately?.read(slot);
   }
 
   slotsOf(keys: KeyBatch, slots: Int32Array): void {
