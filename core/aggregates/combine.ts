@@ -2,8 +2,7 @@
 
 import { type Aggregate, type AggregateColumn, asValueAggregate, type ColumnAggregate } from "../aggregate.ts";
 import { distinctCountOf, noteFiltered } from "./distinct.ts";
-import { columnsFrom, type NamedParts, resultsBy } from "./generated.ts";
-import { severalAggregates } from "./several.ts";
+import { columnsFrom, type NamedParts, resultsBy, severalAggregates } from "./several.ts";
 
 /** Any aggregate of records I with result R: as little of it as the compiler needs to infer both. */
 export interface AnyAggregate<I, R = unknown> {

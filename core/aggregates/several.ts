@@ -41,7 +41,9 @@ import {
   type SeenValues,
   seenPacking,
 } from "./distinct.ts";
-import { columnsFrom, generated, type NamedParts, numbered, resultsBy } from "./generated.ts";
+
+/** Parts with the names of their results, in their order. */
+export type NamedParts<I> = readonly (readonly [string, Aggregate<I, unknown, unknown>])[];
 
 /** An accumulator: plain data where those of the parts are. */
 interface Sums {
@@ -232,4 +234,37 @@ function packing<I>({ sharings, others }: Layout<I>): Pick<ValueAggregate<I, Sum
     },
   };
   return { partials };
+}
+
+/** A function of generated code, in which the given values have these names. */
+function generated(parameters: string, lines: readonly string[], given: Readonly<Record<string, unknown>>): unknown {
+  const body = `"use strict"; return function (${parameters}) {\n${lines.join("\n")}\n};`;
+  return new Function(...Object.keys(given), body)(...Object.values(given));
+}
+
+/** Values under the names `${name}0`, `${name}1`, … */
+function numbered(name: string, values: readonly unknown[]): Record<string, unknown> {
+  return Object.fromEntries(values.map((value, i) => [`${name}${i}`, value]));
+}
+
+/** A function that gives an object with a result for each part, by an expression in which `part${i}` is part i. */
+export function resultsBy<I>(
+  parameters: string,
+  parts: NamedParts<I>,
+  expressionOf: (part: number) => string,
+): (accumulator: never) => unknown {
+  // Written without brackets, `__proto__` would not name a field.
+  const fields = parts.map(
+    ([name], p) => `${name === "__proto__" ? '["__proto__"]' : JSON.stringify(name)}: ${expressionOf(p)}`,
+  );
+  const given = numbered(
+    "part",
+    parts.map(([, part]) => part),
+  );
+  return generated(parameters, [`return { ${fields.join(", ")} };`], given) as (accumulator: never) => unknown;
+}
+
+/** The array of some columns' numbers. */
+export function columnsFrom(from: number, count: number): string {
+  return `[${Array.from({ length: count }, (_, i) => `numbers[${from + i}]`).join(", ")}]`;
 }
