@@ -7,9 +7,13 @@
  * transaction, its records' timestamps are older than a day (the broker's `producer.id.expiration.ms`), by which brokers
  * take a producer for gone, and its broker is killed between writing and acknowledging it.
  *
+ * A batch that is larger than its topic takes is divided, as long as it holds more than one record.
+ *
  * REQUIRES: a partition's next batch is sent when the one before it is acknowledged, so that none can overtake another.
  */
 
+import { countOf } from "../codec/record-batch-builder.ts";
+import { splitBatch } from "../codec/split-batch.ts";
 import { RETRY_WITHIN_MS } from "../limits.ts";
 import { type Acknowledgement, type Appended, type ProducedBatch, produce } from "../protocol/produce.ts";
 import type { KafkaClient, Patience } from "./kafka-client.ts";
@@ -41,18 +45,20 @@ export class BatchProducer {
   }
 
   /**
-   * Resolves when all batches, of one partition each, are acknowledged, with where they are, in any order; with
-   * acknowledgement "none" nobody knows.
+   * Resolves when all batches, of one partition each, are acknowledged, with where they are: of a batch that was divided, of
+   * each part. With acknowledgement "none" nobody knows.
    * @throws KafkaFailure of the first batch that is refused for good, or that was not acknowledged in time; others may have
    *   been written
    */
   async send(batches: readonly ProducedBatch[]): Promise<readonly Appended[]> {
     let left = batches;
     const appended: Appended[] = [];
+    const large: ProducedBatch[] = [];
     await retrying(
       async () => {
         const outcomes = await this.#sendOnce(left);
-        const failures = outcomes.filter(({ outcome }) => outcome instanceof KafkaFailure);
+        large.push(...outcomes.filter(isTooLarge).map(({ batch }) => batch));
+        const failures = outcomes.filter((each) => each.outcome instanceof KafkaFailure && !isTooLarge(each));
         left = failures.map(({ batch }) => batch);
         for (const { outcome } of outcomes)
           if (outcome !== undefined && !(outcome instanceof KafkaFailure)) appended.push(outcome);
@@ -68,7 +74,15 @@ export class BatchProducer {
         },
       },
     );
+    for (const batch of large) appended.push(...(await this.#sendDivided(batch)));
     return appended;
+  }
+
+  /** The second half when the first is acknowledged. */
+  async #sendDivided({ topic, partition, batch }: ProducedBatch): Promise<readonly Appended[]> {
+    const [first, second] = splitBatch(batch);
+    const before = await this.send([{ topic, partition, batch: first }]);
+    return [...before, ...(await this.send([{ topic, partition, batch: second }]))];
   }
 
   async #sendOnce(batches: readonly ProducedBatch[]): Promise<{ batch: ProducedBatch; outcome: Outcome }[]> {
@@ -115,6 +129,10 @@ export class BatchProducer {
     if (mine.error === 0 || mine.error === DUPLICATE_SEQUENCE) return mine;
     return refusal(mine.error, what, mine.message);
   }
+}
+
+function isTooLarge({ batch: { batch }, outcome }: { batch: ProducedBatch; outcome: Outcome }): boolean {
+  return outcome instanceof KafkaFailure && outcome.code === "KAFKA_TOO_LARGE" && countOf(batch) > 1;
 }
 
 /** What is no failure of a request is a defect, and goes on as it is. */

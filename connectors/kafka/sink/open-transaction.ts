@@ -36,14 +36,17 @@ export class OpenTransaction {
   }
 
   #note({ topic, partition, batch }: ProducedBatch, appended: readonly Appended[]): void {
-    const where = appended.find((each) => each.topic === topic && each.partition === partition);
+    const offsets = appended
+      .filter((each) => each.topic === topic && each.partition === partition)
+      .map(({ baseOffset }) => baseOffset);
+    const [start, last] = [Math.min(...offsets), Math.max(...offsets)];
     // Only of a batch that brokers had long ago, which cannot be: the next one waits for it.
-    if (where === undefined || where.baseOffset < 0) throw new Error("a broker does not say where it has a batch");
-    const last = where.baseOffset;
+    if (offsets.length === 0 || start < 0) throw new Error("a broker does not say where it has a batch");
+    const where = { topic, partition };
     const before = this.#written.get(keyOf(where));
     const records = (before?.records ?? 0) + countOf(batch);
     const retained = this.#retains(topic) ? { retained: true as const } : {};
-    this.#written.set(keyOf(where), { topic, partition, first: before?.first ?? last, last, records, ...retained });
+    this.#written.set(keyOf(where), { topic, partition, first: before?.first ?? start, last, records, ...retained });
   }
 
   prepared(preparedAt: number): PreparedTransaction {

@@ -39,7 +39,7 @@ export interface KafkaSinkOptions<T> extends KafkaOptions {
    * "exactly-once" shows nothing before a checkpoint is complete, which is to be chosen, not to be found out.
    */
   readonly guarantee?: KafkaGuarantee;
-  /** Bytes of a batch before compression; above `max.message.bytes` of the topic it is refused. Default 512 KiB. */
+  /** Bytes of a batch before compression; one above `max.message.bytes` of its topic is divided. Default 512 KiB. */
   readonly batchBytes?: number;
   /** Bytes that may wait for brokers in each subtask; beyond that the job waits. Default 32 MiB. */
   readonly bufferBytes?: number;

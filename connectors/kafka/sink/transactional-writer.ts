@@ -61,6 +61,9 @@ export function brokersOf(connection: KafkaOptions): SinkBrokers {
   };
 }
 
+/** Half of the timeout. */
+const LONG_PART = 2;
+
 const wantedSettings = ["cleanup.policy", "retention.ms"];
 
 export class TransactionalWriter<T> implements SinkWriter<T> {
@@ -80,6 +83,7 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
   #transaction: OpenTransaction | undefined;
   /** When something was first sent in it; undefined: nothing yet. */
   #openSince: number | undefined;
+  #warned = false;
   /** Whoever started the job waits for its first output, which a whole interval would hold back. */
   #isFirst = true;
 
@@ -157,6 +161,7 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
     await this.#outbox.drained();
     const transaction = this.#current();
     if (transaction.isEmpty) return undefined;
+    this.#warnIfLong();
     const prepared = transaction.prepared(this.#context.clock.now());
     const marker = { checkpoint, lineage: this.#lineage };
     try {
@@ -176,6 +181,22 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
       const message = `Of the ${records} records of a transaction in partition ${partition} of "${topic}" ${found} are left to be kept in the checkpoint: brokers have aborted it meanwhile`;
       return new MillraceError("KAFKA_ABORTED", message);
     });
+  }
+
+  #openMs(): number {
+    const now = this.#context.clock.now();
+    return now - (this.#openSince ?? now);
+  }
+
+  /** Once: the next one may be too long, and then the job starts again, and perhaps never gets through. */
+  #warnIfLong(): void {
+    const { transactionTimeoutMs: timeoutMs } = this.#settings;
+    const openMs = this.#openMs();
+    if (this.#warned || openMs * LONG_PART < timeoutMs) return;
+    this.#warned = true;
+    const message =
+      "a transaction was open for more than half of its timeout before its checkpoint; beyond it brokers abort it: raise transactionTimeout of toKafka, or take checkpoints more often";
+    this.#context.log.log("warn", message, { openMs, timeoutMs });
   }
 
   async commit(checkpoint: number, part: unknown, retained?: AsyncIterable<Uint8Array>): Promise<void> {
@@ -205,7 +226,7 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
   #explained(error: unknown): unknown {
     if (!isOver(error)) return error;
     const { transactionTimeoutMs: timeoutMs } = this.#settings;
-    const openMs = this.#context.clock.now() - (this.#openSince ?? this.#context.clock.now());
+    const openMs = this.#openMs();
     if (openMs >= timeoutMs) {
       this.#timedOut.add();
       const message = `Brokers aborted the transaction that was being written (${error.reason}), as it was open for ${openMs} ms and its timeout is ${timeoutMs} ms. The job goes on from its last checkpoint. If brokers were not away, checkpoints are too far apart: raise transactionTimeout of toKafka above the time from one complete checkpoint to the next`;

@@ -5,8 +5,11 @@ import { BatchProducer } from "../../../connectors/kafka/client/batch-producer.t
 import type { KafkaOptions, KafkaSasl } from "../../../connectors/kafka/client/connection-options.ts";
 import { KafkaClient } from "../../../connectors/kafka/client/kafka-client.ts";
 import { RecordBatchBuilder } from "../../../connectors/kafka/codec/record-batch-builder.ts";
+import { toKafka } from "../../../connectors/kafka/index.ts";
 import { commitOffsets } from "../../../connectors/kafka/protocol/group-offsets.ts";
 import { initProducerId } from "../../../connectors/kafka/protocol/transactions.ts";
+import { NO_TIMESTAMP } from "../../../core/time.ts";
+import { fakeContext } from "../../connectors/fake-context.ts";
 import { STORE_PASSWORD } from "../../kafka-broker/certificates.ts";
 import { passwords, type SecuredKafka, startSecuredKafka } from "../../kafka-broker/secured-kafka.ts";
 import { Cluster, eventually } from "../cluster/cluster.ts";
@@ -169,6 +172,64 @@ describeWithJars("a broker that asks who its clients are", () => {
       });
       await withAdmin((admin) => admin.createAcls({ acl: [write].map(allow) }), [kafka.plain]);
       await expect.poll(() => new BatchProducer(client).send([batch]).then(() => "written", String)).toBe("written");
+    });
+  });
+
+  describe("and a sink that may not do all that it needs", () => {
+    const topic = "sink-rights";
+    const prefix = "rights";
+    /** Resources and operations of Kafka. */
+    const [TOPIC, GROUP, TRANSACTIONAL_ID] = [2, 3, 5];
+    const [READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS] = [3, 4, 8, 10];
+
+    async function allow(resourceType: number, resourceName: string, operation: number): Promise<void> {
+      const acl = {
+        ...{ resourceType, resourceName, operation, principal: "User:bob", host: "*" },
+        ...{ resourcePatternType: resourceName === prefix ? 4 : 3, permissionType: 3 }, // by prefix or name; allowed
+      };
+      await withAdmin((admin) => admin.createAcls({ acl: [acl] }), [kafka.plain]);
+    }
+
+    /** What a sink of bob's says when it opens, writes a record, prepares and commits it. */
+    async function attemptToWrite(): Promise<{ readonly said: string; readonly logs: readonly string[] }> {
+      const context = fakeContext();
+      const writer = toKafka<string>({
+        ...{ brokers: kafka.sasl, sasl: { mechanism: "scram-sha-256", username: "bob", password: passwords.bob } },
+        ...{ topic, guarantee: "exactly-once", transactionalIdPrefix: prefix },
+      }).writer(context);
+      const whole = async (): Promise<string> => {
+        await writer.open?.();
+        await writer.write("a", NO_TIMESTAMP);
+        await writer.commit?.(1, await writer.prepare?.(1));
+        return "written";
+      };
+      const said = await whole().catch(({ code, reason }) => `${code} ${reason}`);
+      await writer.close?.();
+      return { said, logs: context.reported.logs.map(({ message }) => message) };
+    }
+
+    test("says one after the other what is missing, and writes when all is there", { timeout: 180_000 }, async () => {
+      await withAdmin(
+        (admin) => admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true }),
+        [kafka.plain],
+      );
+      const says = (text: string): Promise<void> =>
+        expect.poll(async () => (await attemptToWrite()).said, { timeout: 60_000 }).toBe(text);
+      await says("KAFKA_DENIED TOPIC_AUTHORIZATION_FAILED");
+      await allow(TOPIC, topic, DESCRIBE);
+      await says("KAFKA_DENIED TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
+      await allow(TRANSACTIONAL_ID, prefix, WRITE);
+      await allow(TRANSACTIONAL_ID, prefix, DESCRIBE);
+      await says("KAFKA_DENIED TOPIC_AUTHORIZATION_FAILED");
+      await allow(TOPIC, topic, WRITE);
+      await says("KAFKA_DENIED GROUP_AUTHORIZATION_FAILED");
+      await allow(GROUP, prefix, READ);
+      await says("KAFKA_DENIED TOPIC_AUTHORIZATION_FAILED"); // markers are offsets of the topic
+      await allow(TOPIC, topic, READ);
+      await says("written");
+      expect((await attemptToWrite()).logs.join()).toContain("DESCRIBE_CONFIGS");
+      await allow(TOPIC, topic, DESCRIBE_CONFIGS);
+      await expect.poll(async () => (await attemptToWrite()).logs, { timeout: 60_000 }).toEqual([]);
     });
   });
 

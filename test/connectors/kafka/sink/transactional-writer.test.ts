@@ -394,6 +394,21 @@ test("of other topics nothing is kept in checkpoints, unless the sink is told so
   }
 });
 
+test("warns once of transactions that are open for more than half of their timeout", async () => {
+  const steps: string[] = [];
+  const context = fakeContext({ reached: (step) => void steps.push(step) });
+  const writer = connected(context, new FakeBrokers());
+  await writer.open?.();
+  for (const [at, openMs] of [299_999, 300_000, 400_000].entries()) {
+    await writer.write(at, NO_TIMESTAMP);
+    await writer.flush?.();
+    await expect.poll(() => steps.filter((step) => step === "kafka.produced").length).toBe(at + 1);
+    (context.clock as ManualClock).ms += openMs;
+    await writer.prepare?.(at + 1);
+    expect(context.reported.logs.length).toBe(at === 0 ? 0 : 1);
+  }
+});
+
 describe("names what keeps it from being exact:", () => {
   test("records that the log does not have any more", async () => {
     const brokers = new FakeBrokers();
