@@ -149,8 +149,8 @@ export interface StatePane {
   readonly numbers: readonly Float64Array[];
   /**
    * The value of slot s at values[s], to be changed in place or replaced. Plain data, typed arrays included. It is there
-   * once `slotOf`, `slotsOf`, `changing`, `reading`, `find` or `keyAt` was called for s, until the table is asked for a pane or the backend for a key, or
-   * 1024 other slots were asked for by `slotOf`: it may be on disk otherwise.
+   * once `slotOf`, `slotsOf`, `changing`, `reading`, `find` or `keyAt` was called for s, until the table is asked for a pane
+   * or the backend for a key, or 1024 other slots were asked for by `slotOf` or `changing`: it may be on disk otherwise.
    */
   readonly values: unknown[];
 }
