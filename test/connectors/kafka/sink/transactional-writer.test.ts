@@ -343,6 +343,59 @@ test("a transaction that was aborted is written again, and counted", async () =>
   expect(context.reported.counters.get("transactionsWrittenAgain")).toBe(1);
 });
 
+describe("of a compacted topic, whose log loses what was aborted,", () => {
+  test("the checkpoint keeps the batches, and whoever goes on from it writes them again", async () => {
+    const brokers = new FakeBrokers();
+    brokers.compacted = true;
+    const { writer, part } = await prepared(brokers);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of writer.retained?.(part) ?? []) pieces.push(piece);
+    expect(pieces.length).toBe(1);
+    brokers.expire();
+    await expect(writer.commit?.(1, part)).rejects.toMatchObject({ code: "KAFKA_ABORTED" });
+    const next = connected(fakeContext({ restored: { checkpoint: 1, parts: [] } }), brokers);
+    await next.open?.();
+    await next.commit?.(1, part, piecesOf(new Map([[JSON.stringify(part), pieces]]), part));
+    expect(brokers.visible).toEqual(["1"]);
+  });
+
+  test("a checkpoint is not complete without them", async () => {
+    const brokers = new FakeBrokers();
+    brokers.compacted = true;
+    const { writer, part } = await prepared(brokers);
+    const retained = writer.retained?.(part);
+    brokers.expire();
+    await expect(retained?.[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "KAFKA_ABORTED" });
+  });
+});
+
+test("of other topics nothing is kept in checkpoints, unless the sink is told so", async () => {
+  for (const retainOutput of [undefined, false, true]) {
+    const brokers = new FakeBrokers();
+    const own = { ...settings, retainOutput };
+    const writer: SinkWriter<number> = new TransactionalWriter(own, fakeContext(), brokers.connect({ dead: false }));
+    await writer.open?.();
+    await writer.write(1, NO_TIMESTAMP);
+    const part = await writer.prepare?.(1);
+    expect(writer.retained?.(part) !== undefined).toBe(retainOutput === true);
+  }
+});
+
+test("warns once of transactions that are open for more than half of their timeout", async () => {
+  const steps: string[] = [];
+  const context = fakeContext({ reached: (step) => void steps.push(step) });
+  const writer = connected(context, new FakeBrokers());
+  await writer.open?.();
+  for (const [at, openMs] of [299_999, 300_000, 400_000].entries()) {
+    await writer.write(at, NO_TIMESTAMP);
+    await writer.flush?.();
+    await expect.poll(() => steps.filter((step) => step === "kafka.produced").length).toBe(at + 1);
+    (context.clock as ManualClock).ms += openMs;
+    await writer.prepare?.(at + 1);
+    expect(context.reported.logs.length).toBe(at === 0 ? 0 : 1);
+  }
+});
+
 describe("names what keeps it from being exact:", () => {
   test("records that the log does not have any more", async () => {
     const brokers = new FakeBrokers();
