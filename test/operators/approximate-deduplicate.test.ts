@@ -60,36 +60,39 @@ test("of different keys at most the rate is dropped, also with eight times the k
   );
 });
 
+/** By their first letter. */
+const byLetter = (options: DeduplicateOptions) => (input: DataStream<string>) =>
+  input.keyBy((text) => text.slice(0, 1)).deduplicate("unique", options) as DataStream<string>;
+
 test("by the clock, a key is remembered for its time to live, and a third longer at most", async () => {
-  const options: DeduplicateOptions = { approximate: few, ttl: "30ms" };
-  const { records } = await driveInEveryWay(by(options), [
-    ["a"],
+  const { records } = await driveInEveryWay(byLetter({ approximate: few, ttl: "30ms" }), [
+    ["a at 0"],
     { advanceTime: 9 },
-    ["b"],
+    ["b at 9"],
     { advanceTime: 21 },
-    ["a"], // 30 ms later
+    ["a at 30"],
     { advanceTime: 8 },
-    ["b"], // 29 ms later
+    ["b at 38"],
     { advanceTime: 2 },
-    ["a"], // 40 ms later
-    ["b"], // 31 ms later, in the slice that has begun
+    ["a at 40"],
+    ["b at 40"],
   ]);
-  expect(records).toEqual(["a", "b", "a", "b"]);
+  expect(records).toEqual(["a at 0", "b at 9", "a at 40", "b at 40"]);
 });
 
 test("by event time it is the same in whatever steps the watermark comes, and old filters are dropped", async () => {
   const options: DeduplicateOptions = { approximate: few, ttl: "30ms", time: "event" };
   for (const watermarks of [[], [5, 25, 39], [39]]) {
-    const { records } = await driveInEveryWay(by(options), [
-      ["a", 0],
-      ["b", 15],
-      ["a", 30],
+    const { records } = await driveInEveryWay(byLetter(options), [
+      ["a at 0", 0],
+      ["b at 15", 15],
+      ["a at 30", 30],
       ...watermarks.map((watermark): Step<string> => ({ watermark })),
-      ["a", 40],
-      ["b", 49],
-      ["b", 50],
+      ["a at 40", 40],
+      ["b at 49", 49],
+      ["b at 50", 50],
     ]);
-    expect(records).toEqual(["a", "b", "a", "b"]);
+    expect(records).toEqual(["a at 0", "b at 15", "a at 40", "b at 50"]);
   }
   const harness = await openHarness(by(options));
   for (let time = 0; time < 1000; time += 10) {

@@ -1,13 +1,16 @@
 /**
- * Plants the bug of number MILLRACE_PLANTED_BUG while modules are loaded: `node --import ./plant.ts …`. The text that it
- * replaces has to stand in its file once, or nothing runs: a bug that is not there proves nothing.
+ * Plants the bug of number MILLRACE_PLANTED_BUG, of the list at the URL in MILLRACE_PLANTED_BUGS, while modules are loaded:
+ * `node --import ./plant.ts …`. The text that it replaces has to stand in its file once, or nothing runs: a bug that is not
+ * there proves nothing.
  */
 
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
-import { plantedBugs } from "./bugs.ts";
+import type { PlantedBug } from "./bugs.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
+const list = process.env["MILLRACE_PLANTED_BUGS"] ?? new URL("./bugs.ts", import.meta.url).href;
+const { plantedBugs } = (await import(list)) as { readonly plantedBugs: readonly PlantedBug[] };
 const number = Number(process.env["MILLRACE_PLANTED_BUG"]);
 const planted = plantedBugs[number];
 if (planted === undefined) throw new Error(`there is no bug of number ${number}`);
