@@ -21,6 +21,8 @@ const LOOK_EVERY_MS = 25;
 /** Only a job that hangs takes longer. */
 const HANGS_AFTER_MS = 120_000;
 const WORKERS = 2;
+/** Until a worker that takes another's place has to be there, on a machine that is busy with other things too. */
+const SLOT_TIMEOUT = "10m";
 
 export class KillCluster implements AsyncDisposable {
   readonly folder: string;
@@ -170,7 +172,8 @@ function hasKilledItself({ child }: Process): boolean {
 }
 
 function coordinatorProcess(folder: string, port: number, armed: Armed): Process {
-  return new Process(["coordinator", "--port", String(port), "--json"], { cwd: folder, env: environment(armed) });
+  const args = ["coordinator", "--port", String(port), "--slot-timeout", SLOT_TIMEOUT, "--json"];
+  return new Process(args, { cwd: folder, env: environment(armed) });
 }
 
 function environment(armed: Armed): NodeJS.ProcessEnv {
