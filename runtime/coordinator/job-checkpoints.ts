@@ -21,6 +21,7 @@ import type { FromWorker, RestoredCheckpoint, StoredCheckpoint } from "../cluste
 import { toErrorReport } from "../error-report.ts";
 import { faultPoint } from "../fault-point.ts";
 import { dealersOf } from "../graph/dealers.ts";
+import { slotsOf } from "../graph/execution-graph.ts";
 import { operatorsOf, type Region } from "../graph/regions.ts";
 import type { PlannedJob } from "../planned-job.ts";
 import type { ErrorReport, JobEnd } from "../protocol.ts";
@@ -232,9 +233,7 @@ export class JobCheckpoints {
     if (name === undefined) return;
     const { manifest } = await openCheckpoint(store, name);
     for (const sink of operatorsOf(regions[index], plan.jobGraph)) {
-      const vertex = plan.jobGraph.vertices.find(({ operators }) => operators.some(({ id }) => id === sink))?.id;
-      const slotOf = (subtask: number): number =>
-        plan.executionGraph.subtasks.find((each) => each.vertex === vertex && each.subtask === subtask)?.slot ?? -1;
+      const slotOf = slotsOf(plan.jobGraph, plan.executionGraph, sink);
       // The record may know less than there is: a coordinator was killed before it wrote down what it had collected.
       const rows = await results.keep(record().id, sink, heldRows(manifest, sink, slotOf));
       if (rows > 0 || record().collected[sink] !== undefined) kept(sink, rows);

@@ -15,6 +15,7 @@ import { heldRows, publishes } from "../checkpoints/collected-rows.ts";
 import type { LineageFile } from "../checkpoints/lineage-file.ts";
 import { checkUpgrade } from "../checkpoints/upgrade.ts";
 import { toErrorReport } from "../error-report.ts";
+import { slotsOf } from "../graph/execution-graph.ts";
 import type { SlotDeployment, SubtaskReport } from "../protocol.ts";
 import type { CheckpointManifest } from "../state/checkpoint-manifest.ts";
 import { type OpenCheckpoint, openCheckpoint } from "../state/checkpoint-reader.ts";
@@ -195,10 +196,8 @@ export class RestartingJob {
       return;
     }
     for (const sink of this.#rows.sinks) {
-      const vertex = jobGraph.vertices.find(({ operators }) => operators.some(({ id }) => id === sink))?.id;
-      const slotOf = (subtask: number): number =>
-        executionGraph.subtasks.find((each) => each.vertex === vertex && each.subtask === subtask)?.slot ?? -1;
-      this.#rows.keep(sink, heldRows(manifest, sink as OperatorId, slotOf));
+      const id = sink as OperatorId; // under which they were added
+      this.#rows.keep(sink, heldRows(manifest, id, slotsOf(jobGraph, executionGraph, id)));
     }
   }
 

@@ -2,12 +2,13 @@
  * The execution graph: every vertex as parallel subtasks, placed on slots, and every edge as channels between them.
  *
  * Placement: each sharing group of vertices (`regions.ts`) has slots of its own, as many as its largest vertex has
- * subtasks. Edges of a batch that block, and those of its other stages, have no channels. In a group, a slot holds at most one subtask of each vertex, and a forward edge stays in its slot: vertices
- * that such edges connect go to the same slots. (Between groups it connects slots one to one.) Those with as many
- * subtasks as there are slots have subtask i on the i-th slot; smaller ones go to the slots with the least work.
+ * subtasks. Edges of a batch that block, and those of its other stages, have no channels. In a group, a slot holds at most
+ * one subtask of each vertex, and a forward edge stays in its slot: vertices that such edges connect go to the same slots.
+ * (Between groups it connects slots one to one.) Those with as many subtasks as there are slots have subtask i on the i-th
+ * slot; smaller ones go to the slots with the least work.
  */
 
-import type { VertexId } from "../../core/ids.ts";
+import type { OperatorId, VertexId } from "../../core/ids.ts";
 import type { JobEdge, JobGraph, JobVertex } from "./job-graph.ts";
 import { type SharingGroup, sharingGroups } from "./regions.ts";
 
@@ -51,6 +52,16 @@ export function createExecutionGraph(graph: JobGraph): ExecutionGraph {
     }
   }
   return { slots, subtasks, channels };
+}
+
+/** Which slot has which subtask of an operator; -1: none. */
+export function slotsOf(
+  { vertices }: Pick<JobGraph, "vertices">,
+  { subtasks }: Pick<ExecutionGraph, "subtasks">,
+  operator: OperatorId,
+): (subtask: number) => number {
+  const vertex = vertices.find(({ operators }) => operators.some(({ id }) => id === operator))?.id;
+  return (subtask) => subtasks.find((each) => each.vertex === vertex && each.subtask === subtask)?.slot ?? -1;
 }
 
 function placeSubtasks(graph: JobGraph): Pick<ExecutionGraph, "slots" | "subtasks"> {

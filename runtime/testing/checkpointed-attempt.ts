@@ -29,7 +29,7 @@ export interface CheckpointedAttemptOptions {
   readonly last: number;
   /** It crashes when it has completed so many, before anybody hears of the last. */
   readonly crashAtCheckpoint: number | undefined;
-  readonly collect: (operator: string, rows: readonly unknown[]) => void;
+  readonly collect: (operator: string, slot: number, rows: readonly unknown[]) => void;
   readonly log: (message: Extract<FromSlot, { kind: "log" }>) => void;
 }
 
@@ -148,7 +148,7 @@ export class CheckpointedAttempt {
           this.#tell(to, { kind: "aligned", ...aligned });
         break;
       case "collect":
-        this.#options.collect(message.operator, message.rows);
+        this.#options.collect(message.operator, slot, message.rows);
         this.#tell(slot, { kind: "collected", serial: message.serial });
         break;
       case "blocks":

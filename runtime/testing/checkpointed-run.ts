@@ -5,11 +5,15 @@
 
 import { AssertionFailure } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
+import type { OperatorId } from "../../core/ids.ts";
 import type { Job } from "../../core/job.ts";
+import { heldRows } from "../checkpoints/collected-rows.ts";
+import type { KeptRows } from "../coordinator/kept-rows.ts";
 import { createSharedMemory } from "../exchange/shared-memory.ts";
+import { slotsOf } from "../graph/execution-graph.ts";
 import { type Plan, planJob } from "../graph/plan.ts";
 import type { SlotDeployment } from "../protocol.ts";
-import { checkpointsToTry } from "../state/checkpoint-reader.ts";
+import { checkpointsToTry, openCheckpoint } from "../state/checkpoint-reader.ts";
 import type { CheckpointName, CheckpointStore } from "../state/checkpoint-store.ts";
 import { MemoryStore } from "../state/memory-store.ts";
 import { CheckpointedAttempt } from "./checkpointed-attempt.ts";
@@ -48,13 +52,15 @@ interface RunningParts {
   readonly options: InThreadOptions;
   readonly random: SeededRandom;
   readonly clock: VirtualClock;
-  readonly collect: (operator: string, rows: readonly unknown[]) => void;
+  /** Of `collectTo` sinks. */
+  readonly rows: KeptRows;
 }
 
 export async function runWithCheckpoints(parts: RunningParts): Promise<void> {
   const store = new MemoryStore();
   const crashes = parts.options.crashes ?? [];
   let { parallelism } = parts.options;
+  const plans: Plan[] = [];
   let last = 0;
   for (let attempt = 1; ; attempt++) {
     const plan = planJob(parts.job, {
@@ -62,12 +68,31 @@ export async function runWithCheckpoints(parts: RunningParts): Promise<void> {
       ...(parallelism === undefined ? {} : { parallelism }),
       notInBatch: "checkpoints",
     });
+    plans.push(plan);
     const [restore] = await checkpointsToTry(store);
+    await keepRows(parts.rows, plans, store, restore);
     const crash = crashes[attempt - 1];
     const ended = await runAttempt(parts, { plan, store, attempt, last, restore, crash });
     last = ended.last;
     if (!ended.crashed) return;
     parallelism = crash?.parallelism ?? parallelism;
+  }
+}
+
+/** Takes back the rows that will come again. `plans`: of each attempt so far. */
+async function keepRows(
+  rows: KeptRows,
+  plans: readonly Plan[],
+  store: CheckpointStore,
+  restore: CheckpointName | undefined,
+): Promise<void> {
+  if (restore === undefined) return rows.clear();
+  const { manifest } = await openCheckpoint(store, restore);
+  for (const sink of rows.sinks) {
+    const id = sink as OperatorId; // under which they were added
+    const { attempt } = heldRows(manifest, id, () => 0) ?? {};
+    const plan = attempt === undefined ? undefined : plans[attempt - 1];
+    rows.keep(sink, plan && heldRows(manifest, id, slotsOf(plan.jobGraph, plan.executionGraph, id)));
   }
 }
 
@@ -81,13 +106,14 @@ interface AttemptParts {
 }
 
 async function runAttempt(
-  { job, options, random, clock, collect }: RunningParts,
+  { job, options, random, clock, rows }: RunningParts,
   { plan, store, attempt, last, restore, crash }: AttemptParts,
 ): Promise<{ readonly crashed: boolean; readonly last: number }> {
   const scheduler = new Scheduler(random, clock);
   const sources = sourcesOf(plan);
   const running = new CheckpointedAttempt({
-    ...{ plan, sources, store, last, collect, crashAtCheckpoint: crash?.atCheckpoint },
+    ...{ plan, sources, store, last, crashAtCheckpoint: crash?.atCheckpoint },
+    collect: (operator, slot, added) => rows.add(operator, added, { attempt, slot }),
     log: ({ level, message, fields }) => options.log?.(level, message, fields),
   });
   const everySteps = options.checkpoints?.everySteps ?? Number.POSITIVE_INFINITY;

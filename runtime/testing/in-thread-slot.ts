@@ -27,6 +27,9 @@ export class InThreadSlot implements StartedSlot {
   readonly ended: Promise<void>;
   #subtasks: readonly DeployedSubtask[] | undefined;
   #running = true;
+  /** Rows that it has handed over, and has not heard that they have arrived. */
+  readonly #unanswered = new Set<number>();
+  #tell: (message: ToSlot) => void = () => {};
   #receive: (message: FromSlot) => void = () => {};
 
   constructor(job: Job, deployment: SlotDeployment, scheduler: Scheduler, random: SeededRandom, clock: VirtualClock) {
@@ -52,8 +55,17 @@ export class InThreadSlot implements StartedSlot {
         await host.yield();
         return job;
       },
-      send: (message) => fromSlot.send(message),
-      onMessage: (receive) => toSlot.onMessage(receive),
+      send: (message) => {
+        fromSlot.send(message);
+        if (message.kind === "collect") this.#handedOver(message.serial);
+      },
+      onMessage: (receive) => {
+        this.#tell = receive;
+        toSlot.onMessage((message) => {
+          if (message.kind === "collected") this.#unanswered.delete(message.serial);
+          receive(message);
+        });
+      },
       onDeployed: (subtasks) => {
         this.#subtasks = subtasks;
       },
@@ -73,7 +85,14 @@ export class InThreadSlot implements StartedSlot {
   /** Frees what its subtasks have open, without a word to anybody: nothing of it will be scheduled any more. */
   async abandon(): Promise<void> {
     this.#running = false;
+    // What waits for it would never close.
+    for (const serial of this.#unanswered) this.#tell({ kind: "collected", serial });
     await Promise.allSettled(this.#subtasks?.map(({ subtask }) => subtask.close()) ?? []);
+  }
+
+  #handedOver(serial: number): void {
+    if (this.#running) this.#unanswered.add(serial);
+    else queueMicrotask(() => this.#tell({ kind: "collected", serial }));
   }
 
   #awaitsOutside(): Actor["awaitsOutside"] {

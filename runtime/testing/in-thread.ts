@@ -12,6 +12,7 @@ import type { ExecutionMode } from "../../core/execution.ts";
 import type { Job, Params } from "../../core/job.ts";
 import type { LogLevel } from "../../core/telemetry.ts";
 import { BatchJob, type BatchJobOptions } from "../coordinator/batch-job.ts";
+import { KeptRows } from "../coordinator/kept-rows.ts";
 import { LocalJob, type LocalJobOptions } from "../coordinator/local-job.ts";
 import { restartRule } from "../coordinator/restart-strategy.ts";
 import { planJob } from "../graph/plan.ts";
@@ -121,17 +122,14 @@ function checkpointedHandle(
   random: SeededRandom,
   clock: VirtualClock,
 ): JobHandle {
-  const collected = new Map<string, unknown[]>();
+  const rows = new KeptRows();
   const startedAt = clock.now();
   let state: "running" | "finished" | "failed" = "running";
   const abort = new AbortController();
   const signal = options.signal === undefined ? abort.signal : AbortSignal.any([options.signal, abort.signal]);
-  const collect = (operator: string, rows: readonly unknown[]): void => {
-    collected.set(operator, [...(collected.get(operator) ?? []), ...rows]);
-  };
   const metrics = (): JobMetrics =>
     summarise({ jobName: job.name, state, reports: [], busyMs: [], elapsedMs: clock.now() - startedAt });
-  const result = runWithCheckpoints({ job, options: { ...options, signal }, random, clock, collect }).then(
+  const result = runWithCheckpoints({ job, options: { ...options, signal }, random, clock, rows }).then(
     () => {
       state = "finished";
       return metrics();
@@ -142,8 +140,13 @@ function checkpointedHandle(
     },
   );
   result.catch(() => {}); // the caller may look at the result later
-  const rows = <T>(name: string): readonly T[] => (collected.get(name) ?? []) as readonly T[];
-  return { jobId, result, metrics, collect: rows, cancel: () => abort.abort() };
+  return {
+    jobId,
+    result,
+    metrics,
+    collect: <T>(name: string) => rows.of(name) as readonly T[],
+    cancel: () => abort.abort(),
+  };
 }
 
 async function runToEnd(local: Pick<LocalJob, "run">, scheduler: Scheduler): Promise<void> {

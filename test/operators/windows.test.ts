@@ -321,7 +321,8 @@ test("state of windows that are over is given back", async () => {
     harness.watermark(time);
     sizes.push(bytesOf(harness.snapshot()));
   }
-  expect(sizes.at(-1)).toBeLessThanOrEqual((sizes[5] as number) + 64);
+  // At first the numbers grow beyond what takes fewer bytes.
+  expect(new Set(sizes.slice(10)).size).toBe(1);
 });
 
 function bytesOf(

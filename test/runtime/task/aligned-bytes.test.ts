@@ -22,7 +22,7 @@ function channelOf(elements: readonly (Element | undefined)[]): InputChannel {
       else if (element !== "end" && element !== undefined) channel.barrierRead = Number(element.slice(1));
       return typeof element === "number" ? "batch" : element === "end" ? "end" : element && "barrier";
     },
-  } as const;
+  };
   return channel as unknown as InputChannel; // only what is above is used
 }
 
