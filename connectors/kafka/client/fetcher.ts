@@ -193,11 +193,7 @@ export class Fetcher {
     }
   }
 
-  async #fetch(
-    node: number,
-    partitions: readonly { of: Followed; leader: Leader }[],
-    waitMs: number,
-  ): Promise<void> {
+  async #fetch(node: number, partitions: readonly { of: Followed; leader: Leader }[], waitMs: number): Promise<void> {
     this.#asked.add(node);
     try {
       const positions = partitions.map(({ of, leader }) => ({ ...of, leaderEpoch: leader.epoch }));
