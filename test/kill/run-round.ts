@@ -151,7 +151,8 @@ class Striking {
       }
       if (when === "timedOut") {
         this.kills.push("coordinator.completion-stored");
-        await cluster.withoutCoordinator("coordinator.completion-stored:1", this.#job.aborted ?? (async () => {}));
+        // The first checkpoint of an attempt may hold output of some sinks only, and not of those of the armed process.
+        await cluster.withoutCoordinator("coordinator.completion-stored:2", this.#job.aborted ?? (async () => {}));
         [done, triedAt] = [false, performance.now()];
       } else if (when === "savepoint") await cluster.savepoint();
       else if (when === "failing") await cluster.kill("worker", 0, undefined);

@@ -84,6 +84,8 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
   /** When something was first sent in it; undefined: nothing yet. */
   #openSince: number | undefined;
   #warned = false;
+  /** Whoever started the job waits for its first output, which a whole interval would hold back. */
+  #isFirst = true;
 
   constructor(settings: KafkaSinkSettings<T>, context: SinkContext, brokers: SinkBrokers) {
     this.#settings = settings;
@@ -140,6 +142,9 @@ export class TransactionalWriter<T> implements SinkWriter<T> {
   /** Into the open transaction, so that memory is bounded and the barrier has little to wait for. */
   flush(): void {
     this.#outbox.flush();
+    if (!this.#isFirst || this.#outbox.bytes === 0) return;
+    this.#isFirst = false;
+    this.#context.wantCheckpoint();
   }
 
   async #send(batches: readonly ProducedBatch[]): Promise<void> {

@@ -343,6 +343,19 @@ test("a transaction that was aborted is written again, and counted", async () =>
   expect(context.reported.counters.get("transactionsWrittenAgain")).toBe(1);
 });
 
+test("a checkpoint is asked for once, when there is something of which it shows the first output", async () => {
+  const context = fakeContext();
+  const writer = connected(context, new FakeBrokers());
+  await writer.open?.();
+  await writer.flush?.();
+  expect(context.reported.wanted).toBe(0);
+  for (const value of [1, 2]) {
+    await writer.write(value, NO_TIMESTAMP);
+    await writer.flush?.();
+    expect(context.reported.wanted).toBe(1);
+  }
+});
+
 describe("of a compacted topic, whose log loses what was aborted,", () => {
   test("the checkpoint keeps the batches, and whoever goes on from it writes them again", async () => {
     const brokers = new FakeBrokers();
