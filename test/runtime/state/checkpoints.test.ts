@@ -299,7 +299,7 @@ describe("damage", () => {
     const last = names[1] as CheckpointName;
     const bytes = Buffer.from((await job.store.readManifest(last)) as Uint8Array);
     const { crc32 } = await import("node:zlib");
-    bytes[4] = 3;
+    bytes[4] = 4;
     bytes.writeUInt32LE(crc32(bytes.subarray(16), crc32(bytes.subarray(0, 12))), 12);
     await job.store.writeManifest(last, bytes);
     const newer = expect.objectContaining({ code: "CHECKPOINT_FORMAT" });
