@@ -95,8 +95,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a sink's commit is forgotten when it is restored",
     "operators/sink.ts",
-    "for (const { checkpoint, prepared } of parts) await",
-    "for (const { checkpoint, prepared } of parts.slice(1)) await",
+    "for (const { checkpoint, prepared, retained } of parts) {",
+    "for (const { checkpoint, prepared, retained } of parts.slice(1)) {",
   ),
   bug("timers are lost at a restart", "runtime/task/restore-slot.ts", "timers.restoreBlock(block, where);", ""),
   bug(
