@@ -1,17 +1,13 @@
 /** What q15 and q16 count: bids, and different bidders and auctions, of all prices and by rank of the price. */
 
 import { counting, countingDistinct, filtered } from "millrace";
-import { rankOf } from "./time-and-rank.ts";
+import { isRank1, isRank2, isRank3 } from "./time-and-rank.ts";
 
 export interface CountedBid {
   readonly price: number;
   readonly bidder: number;
   readonly auction: number;
 }
-
-const isRank1 = ({ price }: CountedBid): boolean => rankOf(price) === 1;
-const isRank2 = ({ price }: CountedBid): boolean => rankOf(price) === 2;
-const isRank3 = ({ price }: CountedBid): boolean => rankOf(price) === 3;
 
 const bids = counting<CountedBid>();
 const bidders = countingDistinct<CountedBid>("bidder");

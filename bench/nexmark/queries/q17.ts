@@ -8,15 +8,7 @@
 
 import { aggregates, averaging, counting, type DataStream, filtered, maximum, minimum, summing } from "millrace";
 import { isBid, type NexmarkEvent } from "../events.ts";
-import { dayOf, dayText, rankOf } from "./time-and-rank.ts";
-
-interface Priced {
-  readonly price: number;
-}
-
-const isRank1 = ({ price }: Priced): boolean => rankOf(price) === 1;
-const isRank2 = ({ price }: Priced): boolean => rankOf(price) === 2;
-const isRank3 = ({ price }: Priced): boolean => rankOf(price) === 3;
+import { dayOf, dayText, isRank1, isRank2, isRank3 } from "./time-and-rank.ts";
 
 export function q17(events: DataStream<NexmarkEvent>) {
   return events

@@ -35,6 +35,14 @@ export function minuteText(minute: number): string {
 }
 
 /** Small, middling and large prices. */
-export function rankOf(price: number): 1 | 2 | 3 {
+function rankOf(price: number): 1 | 2 | 3 {
   return price < 10_000 ? 1 : price < 1_000_000 ? 2 : 3;
 }
+
+interface Priced {
+  readonly price: number;
+}
+
+export const isRank1 = ({ price }: Priced): boolean => rankOf(price) === 1;
+export const isRank2 = ({ price }: Priced): boolean => rankOf(price) === 2;
+export const isRank3 = ({ price }: Priced): boolean => rankOf(price) === 3;
