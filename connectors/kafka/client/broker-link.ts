@@ -27,6 +27,8 @@ export class BrokerLink {
   readonly #broker: RawBroker;
   /** As of the last time that a connection was made. */
   #credentials: Credentials = { tls: undefined, sasl: undefined };
+  /** How many were made so far: as long as it stays the same, the same process answers. */
+  connections = 0;
   /** Whether nothing has come from the broker yet. */
   #silent = true;
   /** Connects under way, by connection: two at once would leave a socket behind. */
@@ -113,6 +115,7 @@ export class BrokerLink {
     this.#credentials = readCredentials(this.#options);
     await this.#broker.connect();
     if (!connection.isConnected()) await connection.connect();
+    this.connections++;
   }
 
   #checkVersion({ name, key, version }: ApiHead): void {

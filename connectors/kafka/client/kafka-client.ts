@@ -116,11 +116,41 @@ export class KafkaClient implements AsyncDisposable {
     request: ApiRequest<Answer>,
     patience: Patience = {},
   ): Promise<Answer> {
-    const key = `${kind} ${id}`;
-    const attempt = async (): Promise<Answer> => {
-      const node = this.#coordinators.get(key) ?? (await this.#findCoordinator(kind, id));
-      return accepted(await this.toNode(node, request), request);
+    const ask = async (node: number): Promise<Answer> => accepted(await this.toNode(node, request), request);
+    return this.#atCoordinator(kind, id, ask, patience);
+  }
+
+  /**
+   * Two requests to one process of the coordinator, the second when the first is granted: it sees what the first has done,
+   * and all that was acknowledged before. One that takes over in between might not, so both are sent again then.
+   */
+  toOneCoordinator<First, Answer>(
+    kind: CoordinatorKind,
+    id: string,
+    first: ApiRequest<First>,
+    second: ApiRequest<Answer>,
+    patience: Patience = {},
+  ): Promise<Answer> {
+    const ask = async (node: number): Promise<Answer> => {
+      accepted(await this.toNode(node, first), first);
+      const connections = this.#connectionsTo(node);
+      const answer = accepted(await this.toNode(node, second), second);
+      if (this.#connectionsTo(node) === connections) return answer;
+      const message = `Between ${first.name} and ${second.name} the connection to broker ${node} was lost`;
+      throw new KafkaFailure("KAFKA_UNREACHABLE", message, "CONNECTION", "coordinator");
     };
+    return this.#atCoordinator(kind, id, ask, patience);
+  }
+
+  #atCoordinator<Answer>(
+    kind: CoordinatorKind,
+    id: string,
+    ask: (node: number) => Promise<Answer>,
+    patience: Patience,
+  ): Promise<Answer> {
+    const key = `${kind} ${id}`;
+    const attempt = async (): Promise<Answer> =>
+      await ask(this.#coordinators.get(key) ?? (await this.#findCoordinator(kind, id)));
     return this.#retrying(attempt, patience, () => this.#coordinators.delete(key));
   }
 
@@ -133,12 +163,21 @@ export class KafkaClient implements AsyncDisposable {
 
   /** Sends a request to one broker, once, and does not look at what it says of its success. */
   async toNode<Answer>(node: number, request: ApiRequest<Answer>): Promise<Answer> {
-    const broker = this.#brokers.get(node);
-    if (broker === undefined) {
+    const link = this.#linkTo(node);
+    if (link === undefined) {
       const message = `No broker ${node} is known, which is to get ${request.name}`;
       throw new KafkaFailure("KAFKA_UNREACHABLE", message, "BROKER_NOT_AVAILABLE", "leader");
     }
-    return this.#link(broker.host, broker.port).send(request);
+    return link.send(request);
+  }
+
+  #linkTo(node: number): BrokerLink | undefined {
+    const broker = this.#brokers.get(node);
+    return broker && this.#link(broker.host, broker.port);
+  }
+
+  #connectionsTo(node: number): number {
+    return this.#linkTo(node)?.connections ?? 0;
   }
 
   /** Sends a request to one broker after the other until one grants it. */

@@ -3,13 +3,16 @@
  *
  *   end it ── done ──► committed
  *     │
- *     └─ refused ─► begin under its id ─► marker ── there ──► committed
+ *     └─ refused ─► begin under its id ─► claim the marker ── was there ──► committed
  *                   (fences all others;     │
- *                    what is open ends)     └─ not there ─► write again: take what it wrote from the checkpoint, if
- *                                             that retains it, else from the log; send it under the new epoch, mark, end
+ *                    what is open ends)     └─ was not there ─► write again: take what it wrote from the checkpoint, if
+ *                                             that retains it, else from the log; send it under the new epoch, end
  *
  * Why this is exact: all transactions that set the marker of an id run under that id, and beginning ends every one before
- * it. So what the marker says then is final, and of two processes that write again at most one gets to its end.
+ * it. So what the marker says then is final, and of two processes that write again at most one gets to its end. Asking for
+ * the marker alone would not do: a broker that has just taken over the group of the id shows offsets up to where it knows
+ * them to be replicated, which may be behind what its predecessor acknowledged. So the new transaction sets the marker first,
+ * which is behind all of that in the same log, and the answer counts only from whom that is acknowledged by.
  */
 
 import { MillraceError } from "../../../core/errors.ts";
@@ -81,9 +84,13 @@ async function decide(transaction: PreparedTransaction, marker: Marker, options:
   const { transactionalId, preparedAt } = transaction;
   const producer = await port.begin(transactionalId);
   reached("kafka.fenced");
-  const found = await port.marker(transactionalId, true);
-  if (found?.lineage === marker.lineage && found.checkpoint >= marker.checkpoint) return;
-  if (now() - preparedAt > MARKER_TRUSTED_MS) throw unknownOutcome(transaction, marker);
+  const found = await port.claim(producer, markerPlace(transaction), marker);
+  if (found?.lineage === marker.lineage && found.checkpoint >= marker.checkpoint)
+    return await port.end(producer, false);
+  if (now() - preparedAt > MARKER_TRUSTED_MS) {
+    await port.end(producer, false);
+    throw unknownOutcome(transaction, marker);
+  }
   options.onRewrite(transaction);
   await port.add(producer, transaction.written);
   const retained = options.retained?.[Symbol.asyncIterator]();
@@ -94,7 +101,6 @@ async function decide(transaction: PreparedTransaction, marker: Marker, options:
     throw range.retained === true && retained === undefined ? onlyRetained(range, marker) : lost(range, count, marker);
   }
   reached("kafka.rewritten");
-  await port.mark(producer, markerPlace(transaction), marker);
   await port.end(producer, true);
   reached("kafka.ended");
 }

@@ -10,7 +10,8 @@ import { FETCH_BYTES, FETCH_PARTITION_BYTES, FETCH_WAIT_MS, RETRY_WITHIN_MS } fr
 import type { ApiRequest, TopicPartition } from "../protocol/api.ts";
 import { listTransactions } from "../protocol/describe.ts";
 import { type FetchedPartition, fetchRecords } from "../protocol/fetch.ts";
-import { fetchOffsets } from "../protocol/group-offsets.ts";
+import { type CommittedOffset, type CommittedOffsets, fetchOffsets } from "../protocol/group-offsets.ts";
+import { listOffsets } from "../protocol/list-offsets.ts";
 import type { Appended, ProducedBatch } from "../protocol/produce.ts";
 import {
   addOffsetsToTransaction,
@@ -18,6 +19,7 @@ import {
   commitOffsetsInTransaction,
   endTransaction,
   initProducerId,
+  type PartitionResult,
   type ProducerIdentity,
   type TransactionalProducer,
 } from "../protocol/transactions.ts";
@@ -81,26 +83,26 @@ export class KafkaTransactions implements TransactionPort {
 
   async mark(producer: TransactionalProducer, place: TopicPartition, marker: Marker): Promise<void> {
     const group = producer.transactionalId;
-    const offset = { ...place, offset: marker.checkpoint, metadata: marker.lineage };
-    await this.#coordinate(producer.transactionalId, addOffsetsToTransaction(producer, group));
-    await this.#client.toCoordinator(
-      "group",
-      group,
-      commitOffsetsInTransaction(producer, group, [offset]),
-      this.#patience,
-    );
+    await this.#coordinate(group, addOffsetsToTransaction(producer, group));
+    await this.#client.toCoordinator("group", group, markerCommit(producer, place, marker), this.#patience);
+  }
+
+  async claim(producer: TransactionalProducer, place: TopicPartition, marker: Marker): Promise<Marker | undefined> {
+    const group = producer.transactionalId;
+    await this.#coordinate(group, addOffsetsToTransaction(producer, group));
+    const commit = markerCommit(producer, place, marker);
+    const { offsets } = await this.#client.toOneCoordinator("group", group, commit, committed(group), this.#patience);
+    return lastOf(offsets);
   }
 
   async end(producer: TransactionalProducer, commit: boolean): Promise<void> {
     await this.#coordinate(producer.transactionalId, endTransaction(producer, commit));
   }
 
-  async marker(transactionalId: string, settled: boolean): Promise<Marker | undefined> {
-    const request = fetchOffsets(transactionalId, undefined, settled);
+  async marker(transactionalId: string): Promise<Marker | undefined> {
+    const request = committed(transactionalId);
     const { offsets } = await this.#client.toCoordinator("group", transactionalId, request, this.#patience);
-    // Transactions may have begun with different partitions, of which each has the marker as it was then.
-    const [last] = offsets.filter(({ offset }) => offset >= 0).sort((a, b) => b.offset - a.offset);
-    return last === undefined ? undefined : { checkpoint: last.offset, lineage: last.metadata ?? "" };
+    return lastOf(offsets);
   }
 
   async *read(range: WrittenRange, producer: ProducerIdentity): AsyncIterable<Buffer> {
@@ -110,8 +112,7 @@ export class KafkaTransactions implements TransactionPort {
       for (let next = offset; ; ) {
         const header = readBatchHeader(buffer, at, records.end);
         if (header === undefined) {
-          // Nothing behind the offset: what was acknowledged is not there any more.
-          if (next === offset && offset >= highWatermark) return;
+          if (next === offset && offset >= highWatermark && (await this.#endOf(range)) <= offset) return;
           offset = next;
           break;
         }
@@ -123,6 +124,20 @@ export class KafkaTransactions implements TransactionPort {
           yield Buffer.from(buffer.subarray(header.start, header.end));
       }
     }
+  }
+
+  /**
+   * What was acknowledged before is not there any more if it is not before this. A leader that has just taken over refuses to
+   * tell until it knows how far its log is replicated; a fetch meanwhile finds nothing.
+   */
+  async #endOf(where: TopicPartition): Promise<number> {
+    const query = { topic: where.topic, partition: where.partition, at: "latest" as const };
+    const [end] = await this.#client.toLeader(
+      where,
+      ({ epoch }) => listOffsets([{ ...query, leaderEpoch: epoch }], false),
+      this.#patience,
+    );
+    return end?.offset ?? 0;
   }
 
   /** An offset that retention has removed is moved to the first one that is left: what is missed is counted by the caller. */
@@ -163,3 +178,23 @@ export class KafkaTransactions implements TransactionPort {
 }
 
 const OFFSET_OUT_OF_RANGE = 1;
+
+function markerCommit(
+  producer: TransactionalProducer,
+  place: TopicPartition,
+  { checkpoint, lineage }: Marker,
+): ApiRequest<readonly PartitionResult[]> {
+  const offset = { ...place, offset: checkpoint, metadata: lineage };
+  return commitOffsetsInTransaction(producer, producer.transactionalId, [offset]);
+}
+
+/** Without what an open transaction would commit. */
+function committed(group: string): ApiRequest<CommittedOffsets> {
+  return fetchOffsets(group, undefined, false);
+}
+
+/** Transactions may have begun with different partitions, of which each has the marker as it was then. */
+function lastOf(offsets: readonly CommittedOffset[]): Marker | undefined {
+  const [last] = offsets.filter(({ offset }) => offset >= 0).sort((a, b) => b.offset - a.offset);
+  return last === undefined ? undefined : { checkpoint: last.offset, lineage: last.metadata ?? "" };
+}

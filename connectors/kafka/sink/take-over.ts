@@ -38,7 +38,7 @@ async function refuseIfBehind(
   transactionalId: string,
   { lineage, restored }: TakingOver,
 ): Promise<void> {
-  const found = await port.marker(transactionalId, false);
+  const found = await port.marker(transactionalId);
   const checkpoint = restored?.checkpoint ?? 0;
   if (found === undefined || found.lineage !== lineage || found.checkpoint <= checkpoint) return;
   throw new MillraceError(

@@ -14,10 +14,15 @@ export interface TransactionPort {
   send(producer: TransactionalProducer, batches: readonly ProducedBatch[]): Promise<readonly Appended[]>;
   /** Sets the id's marker, if the transaction is committed. */
   mark(producer: TransactionalProducer, place: TopicPartition, marker: Marker): Promise<void>;
+  /**
+   * The same, and tells which marker of the id is committed already. None is missed: what brokers have acknowledged may not
+   * be seen for a moment where another one takes over, but here it comes from who has just written this.
+   */
+  claim(producer: TransactionalProducer, place: TopicPartition, marker: Marker): Promise<Marker | undefined>;
   /** Resolves when it is decided, also when it was decided so before. */
   end(producer: TransactionalProducer, commit: boolean): Promise<void>;
-  /** Undefined: there is none. @param settled wait while a transaction is open that would set it */
-  marker(transactionalId: string, settled: boolean): Promise<Marker | undefined>;
+  /** Undefined: there is none, or whoever tells it has just taken over and does not know it yet. */
+  marker(transactionalId: string): Promise<Marker | undefined>;
   /** The batches of a producer in a range of a partition's log, in their order, whatever became of the transaction. */
   read(range: WrittenRange, producer: ProducerIdentity): AsyncIterable<Buffer>;
   /** All transactional ids that begin so. */

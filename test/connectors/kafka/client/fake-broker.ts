@@ -108,8 +108,13 @@ export class FakeBroker implements AsyncDisposable {
     return Buffer.concat(writer.int32(0).end().parts());
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends all connections. */
+  disconnect(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.disconnect();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 }

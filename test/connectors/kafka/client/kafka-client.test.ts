@@ -16,6 +16,7 @@ const DUPLICATE = 46;
 const PRODUCE = 0;
 const FIND_COORDINATOR = 10;
 const END = 26;
+const INIT = 22;
 
 function batch(): Buffer {
   const builder = new RecordBatchBuilder();
@@ -128,6 +129,44 @@ describe("a client", () => {
       await client.toCoordinator("transaction", "id", endTransaction(producer, true));
     }
     expect(broker.received.map(({ key }) => key)).toEqual([FIND_COORDINATOR, END, END]);
+  });
+
+  test("sends both of two requests again whose second one met another process", async () => {
+    const cut = new Set([3]);
+    let turn = 0;
+    await using broker = await new FakeBroker(({ key }, port) => {
+      if (cut.has(++turn)) return "close";
+      if (key === FIND_COORDINATOR) return coordinatorAt(port);
+      if (key === END) return (to) => to.int32(0).int16(0).end();
+      return (to) => to.int32(0).int16(0).int64(7).int16(0).end();
+    }).listen();
+    await using client = new KafkaClient({ brokers: broker.address });
+    const [first, second] = [endTransaction(producer, true), initProducerId("id", 1)];
+    await client.toOneCoordinator("transaction", "id", first, second);
+    const asked = [FIND_COORDINATOR, END, INIT];
+    expect(broker.received.map(({ key }) => key)).toEqual([...asked, ...asked]);
+  });
+
+  test("takes no answer by another connection than the one by which the first of two requests was granted", async () => {
+    await using broker = await new FakeBroker(({ key }, port) => {
+      if (key === FIND_COORDINATOR) return coordinatorAt(port);
+      if (key === END) return (to) => to.int32(0).int16(0).end();
+      return (to) => to.int32(0).int16(0).int64(7).int16(0).end();
+    }).listen();
+    await using client = new KafkaClient({ brokers: broker.address });
+    const [first, second] = [endTransaction(producer, true), initProducerId("id", 1)];
+    const send: KafkaClient["toNode"] = client.toNode.bind(client);
+    let lost = false;
+    client.toNode = async (node, request) => {
+      if (Object.is(request, second) && !lost) {
+        lost = true;
+        broker.disconnect();
+        await send(node, request).catch(() => {});
+      }
+      return await send(node, request);
+    };
+    await client.toOneCoordinator("transaction", "id", first, second);
+    expect(broker.received.filter(({ key }) => key === END).length).toBe(2);
   });
 
   test("does not take a refusal for an answer, whichever broker it asks", async () => {

@@ -33,8 +33,11 @@ export class Crash extends Error {}
 /** Happens at the nth step from now on. */
 export interface Fault {
   readonly after: number;
-  /** "before" and "after" the step: the process dies. "expire": brokers were away for long before it. */
-  readonly kind: "before" | "after" | "expire";
+  /**
+   * "before" and "after" the step: the process dies. "expire": brokers were away for long before it. "take-over": other brokers
+   * take over the markers, and do not show the newest ones until something is written behind them.
+   */
+  readonly kind: "before" | "after" | "expire" | "take-over";
 }
 
 const FENCED = 90;
@@ -43,6 +46,9 @@ const INVALID_STATE = 48;
 export class FakeBrokers {
   readonly #ids = new Map<string, Transaction>();
   readonly #markers = new Map<string, Marker>();
+  /** Of these, what readers see. */
+  readonly #shown = new Map<string, Marker>();
+  readonly #shownBefore = new Map<string, Marker>();
   readonly #logs = new Map<string, LoggedBatch[]>();
   readonly #partitions: number;
   #producers = 0;
@@ -102,10 +108,11 @@ export class FakeBrokers {
       send: (producer, batches) => this.#step(process, "send", () => this.#send(producer, batches)),
       mark: (producer, _place, marker) =>
         this.#step(process, "mark", () => {
-          this.#opened(producer).marker = marker;
+          this.#mark(this.#opened(producer), producer, marker);
         }),
+      claim: (producer, _place, marker) => this.#step(process, "claim", () => this.#claim(producer, marker)),
       end: (producer, commit) => this.#step(process, "end", () => this.#end(producer, commit)),
-      marker: (id) => this.#step(process, "marker", () => this.#markers.get(id)),
+      marker: (id) => this.#step(process, "marker", () => this.#shown.get(id)),
       read: (range, producer) => this.#read(range, producer),
       list: (prefix) => this.#step(process, "list", () => this.#list(prefix)),
     };
@@ -123,6 +130,7 @@ export class FakeBrokers {
     if (process.dead) throw new Crash(name);
     const due = this.#faults.filter((fault) => fault.left-- === 0).map(({ kind }) => kind);
     if (due.includes("expire")) this.expire();
+    if (due.includes("take-over")) this.takeOver();
     if (due.includes("before")) throw this.#died(process, name);
     const result = take();
     if (due.includes("after")) throw this.#died(process, name);
@@ -190,13 +198,43 @@ export class FakeBrokers {
     });
   }
 
+  #claim(producer: TransactionalProducer, marker: Marker): Marker | undefined {
+    const found = this.#of(producer);
+    if (found.state === "empty") found.state = "open";
+    this.#mark(this.#opened(producer), producer, marker);
+    return this.#shown.get(producer.transactionalId);
+  }
+
+  /** What is written is acknowledged when all before it is replicated. */
+  #mark(transaction: Transaction, { transactionalId }: TransactionalProducer, marker: Marker): void {
+    transaction.marker = marker;
+    const last = this.#markers.get(transactionalId);
+    if (last !== undefined) this.#shown.set(transactionalId, last);
+  }
+
+  /** Of the markers, without the newest one of each id. */
+  takeOver(): void {
+    for (const id of this.#markers.keys()) {
+      const before = this.#shownBefore.get(id);
+      if (before === undefined) this.#shown.delete(id);
+      else this.#shown.set(id, before);
+    }
+  }
+
   #end(producer: TransactionalProducer, commit: boolean): void {
     const found = this.#of(producer);
     const wanted = commit ? "committed" : "aborted";
     if (found.state === wanted) return;
     if (found.state !== "open") throw refusal(INVALID_STATE, producer.transactionalId);
     found.state = wanted;
-    if (commit && found.marker !== undefined) this.#markers.set(producer.transactionalId, found.marker);
+    if (commit && found.marker !== undefined) this.#commit(producer.transactionalId, found.marker);
+  }
+
+  #commit(id: string, marker: Marker): void {
+    const before = this.#markers.get(id);
+    if (before !== undefined) this.#shownBefore.set(id, before);
+    this.#markers.set(id, marker);
+    this.#shown.set(id, marker);
   }
 
   async *#read({ topic, partition, first, last }: WrittenRange, producer: ProducerIdentity): AsyncIterable<Buffer> {

@@ -23,7 +23,7 @@ type Action =
 
 const fault: fc.Arbitrary<Fault> = fc.record({
   after: fc.nat(12),
-  kind: fc.constantFrom("before" as const, "after" as const, "expire" as const),
+  kind: fc.constantFrom("before" as const, "after" as const, "expire" as const, "take-over" as const),
 });
 
 const outcomes = ["lost", "complete", "then a crash", "then an outage"] as const;

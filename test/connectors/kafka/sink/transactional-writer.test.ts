@@ -88,6 +88,17 @@ test("a transaction that was aborted is written again, and counted", async () =>
   expect(context.reported.counters.get("transactionsWrittenAgain")).toBe(1);
 });
 
+test("what was written again is not written once more where a broker takes over that does not show it yet", async () => {
+  const brokers = new FakeBrokers();
+  const { writer, part } = await prepared(brokers);
+  brokers.expire();
+  await writer.commit?.(1, part);
+  brokers.takeOver();
+  const next = connected(fakeContext({ restored: { checkpoint: 1, parts: [] } }), brokers);
+  await next.commit?.(1, part);
+  expect([brokers.visible, brokers.open]).toEqual([["1"], []]);
+});
+
 test("a checkpoint is asked for once, when there is something of which it shows the first output", async () => {
   const context = fakeContext();
   const writer = connected(context, new FakeBrokers());
