@@ -1,7 +1,7 @@
 /**
  * One case of `hot-keys.ts` in a process of its own: prints its figures as a line of JSON.
  *
- *   node bench/hot-keys-case.ts KEYS PERCENT full|projected before|behind EVENTS
+ *   node bench/hot-keys-case.ts KEYS PERCENT full|projected by-itself|before|behind EVENTS
  */
 
 import { run } from "millrace";
@@ -10,7 +10,7 @@ import { hotKeys } from "./jobs/hot-keys.ts";
 const [keys, percent, columns, aggregated, events] = process.argv.slice(2);
 const params = {
   ...{ keys: Number(keys), percent: Number(percent), events: Number(events) },
-  ...{ projected: columns === "projected", preAggregate: aggregated === "before" },
+  ...{ projected: columns === "projected", aggregated: aggregated as string },
 };
 
 const cpuBefore = process.cpuUsage();

@@ -1,6 +1,6 @@
 /**
- * Hot keys: the 10 s count of bids at parallelism 2, of which one auction has half or none, aggregated before the shuffle and
- * not: `npm run bench:hot-keys [-- --repeats N] [--events N]`.
+ * Hot keys: the 10 s count of bids at parallelism 2, of which one auction has half, a fifth or none, aggregated before the shuffle,
+ * behind it, and as the plan has it by itself: `npm run bench:hot-keys [-- --repeats N] [--events N]`.
  */
 
 import { type BenchCase, benchOptions, runBench } from "./repeat.ts";
@@ -10,6 +10,7 @@ const events = at < 0 ? "10000000" : (process.argv[at + 1] as string);
 
 const shapes = [
   ["20000", "50"],
+  ["20000", "20"],
   ["20000", "0"],
   ["1000000", "50"],
   ["1000000", "0"],
@@ -17,8 +18,8 @@ const shapes = [
 
 const cases: BenchCase[] = shapes.flatMap(([keys, percent]) =>
   ["full", "projected"].flatMap((columns) =>
-    ["behind", "before"].map((aggregated) => ({
-      label: `${keys} keys, one has ${percent} %, ${columns}, ${aggregated} the shuffle`,
+    ["behind", "before", "by-itself"].map((aggregated) => ({
+      label: `${keys} keys, one has ${percent} %, ${columns}, ${aggregated}`,
       script: "./hot-keys-case.ts",
       args: [keys, percent, columns, aggregated, events],
     })),

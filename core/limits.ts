@@ -305,6 +305,17 @@ export const PRE_AGGREGATE_HOLD_MS = 1000;
 export const PRE_AGGREGATE_TRIAL_RECORDS = 2 * PRE_AGGREGATE_PLACES;
 export const PRE_AGGREGATE_REST_RECORDS = 32 * PRE_AGGREGATE_PLACES;
 
+/**
+ * Where only a few fields of records are sent, which is cheap, the hot keys alone are held: so few places that they stay in
+ * the nearest caches. A record without a place mostly goes by; one in so many takes one over.
+ */
+export const PRE_AGGREGATE_HOT_PLACES = 1024;
+export const PRE_AGGREGATE_HOT_REPLACED_EVERY = 16;
+
+/** How many records it takes to see whether there are hot keys, and for how many it is given up where not: 1.5 % of them. */
+export const PRE_AGGREGATE_HOT_TRIAL_RECORDS = 4 * PRE_AGGREGATE_HOT_PLACES;
+export const PRE_AGGREGATE_HOT_REST_RECORDS = 256 * PRE_AGGREGATE_HOT_PLACES;
+
 /** Records of one step of a pattern, and of all of its steps: each has a place of its own in the automaton. */
 export const PATTERN_TIMES_MAX = 1000;
 export const PATTERN_POSITIONS_MAX = 1000;

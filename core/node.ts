@@ -94,8 +94,10 @@ export type OperatorSpec =
       readonly late: OutputTag<any> | undefined;
       /** What accumulators are, where the program says so. */
       readonly type?: TypeDescription;
-      /** Whether it is aggregated before the shuffle, where that is possible; absent: where whole records would travel. */
+      /** Whether it is aggregated before the shuffle, where that is possible; absent: as far as it pays. */
       readonly preAggregate?: boolean;
+      /** The aggregate of what was aggregated before the shuffle: set where that is done, never by a program. */
+      readonly partials?: Aggregate<any, any, any>;
     }
   | PatternMatchSpec
   | RunningAggregateSpec

@@ -66,8 +66,10 @@ export interface WindowOptions<T> {
   /**
    * Whether records are aggregated before they are sent to the subtask of their key, so that a key that many records have
    * does not hold up the others. Possible with tumbling, sliding and cumulative windows of event time whose aggregate is
-   * mergeable, where neither lateness nor a late output is asked for. Default: where whole records would travel; where only
-   * named fields do, it pays when a few keys have most of the records. Sums of fractions may differ in their last bits.
+   * mergeable, where neither lateness nor a late output is asked for. Default: all are where whole records would travel; where
+   * only named fields do, those of keys that very many records have. It looks at the records to see whether it pays, and
+   * leaves off for a while where not. `true`: all are in either case; `false`: none. Sums of fractions may differ in their
+   * last bits.
    */
   readonly preAggregate?: boolean;
 }

@@ -1,4 +1,4 @@
-/** The window count of bids of which one auction has a share, aggregated before the shuffle or not. */
+/** The window count of bids of which one auction has a share, aggregated before the shuffle, behind it, or as the plan says. */
 
 import { counting, defineJob, generate, type Sink, tumbling } from "millrace";
 import { type Bid, bidMaker } from "./bids.ts";
@@ -34,7 +34,7 @@ function hotBids(keys: number, percent: number): (index: number) => Bid {
 export const hotKeys = defineJob(
   import.meta,
   "hot-keys",
-  (env, { keys, events, percent, projected, preAggregate }) => {
+  (env, { keys, events, percent, projected, aggregated }) => {
     const bids = env
       .from(generate<Bid>({ count: events, record: hotBids(keys, percent), timestamp: (bid) => bid.dateTime }), {
         name: "bids",
@@ -42,7 +42,8 @@ export const hotKeys = defineJob(
       .withTimestamps((bid) => bid.dateTime, { outOfOrderness: "10s" })
       .filter((bid) => bid.price >= 0);
     const keyed = projected ? bids.keyBy("auction") : bids.keyBy((bid) => bid.auction);
-    keyed.window(tumbling("10s"), { preAggregate }).aggregate("count", counting()).to(countedSink());
+    const options = aggregated === "by-itself" ? {} : { preAggregate: aggregated === "before" };
+    keyed.window(tumbling("10s"), options).aggregate("count", counting()).to(countedSink());
   },
-  { params: { keys: 20_000, events: 10_000_000, percent: 50, projected: false, preAggregate: true } },
+  { params: { keys: 20_000, events: 10_000_000, percent: 50, projected: false, aggregated: "by-itself" } },
 );

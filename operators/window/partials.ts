@@ -5,6 +5,8 @@
  *
  *   { "~records": how many, key, columns c0, c1, … of a column aggregate, or the packed accumulator a }
  *
+ * Where only named fields of records travel, it is the one element of an array, as what is no plain object travels whole.
+ *
  * A partial's timestamp is that of its first record. All records of a pane become late at the same moment, so one of
  * them tells for all. A window that takes partials also takes records, as both may be in flight when a job is restored
  * with another parallelism.
@@ -30,13 +32,16 @@ export interface ValuePartial extends Partial {
   readonly a: unknown;
 }
 
-/** How many records a value stands for: a partial for what it says, a record for itself. */
-export function recordsOf(value: unknown): number {
-  return isPartial(value) ? value["~records"] : 1;
+/** The partial that a value is, by itself or in an array; undefined: it is a record. */
+export function partialOf(value: unknown): Partial | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if ((value as { "~records"?: unknown })["~records"] !== undefined) return value as Partial;
+  return Array.isArray(value) && value.length === 1 && !Array.isArray(value[0]) ? partialOf(value[0]) : undefined;
 }
 
-function isPartial(value: unknown): value is Partial {
-  return typeof value === "object" && value !== null && (value as { "~records"?: unknown })["~records"] !== undefined;
+/** How many records a value stands for: a partial for what it says, a record for itself. */
+export function recordsOf(value: unknown): number {
+  return partialOf(value)?.["~records"] ?? 1;
 }
 
 /** Whether records of the window may be aggregated before they are sent to the subtask of their key. */
@@ -52,35 +57,38 @@ export function takesPartials({ spec }: StreamNode): boolean {
 export function takingPartials(node: StreamNode): StreamNode {
   const spec = node.spec as WindowSpec;
   const aggregate: Aggregate<unknown, unknown, unknown> = spec.aggregate;
-  const merging = aggregate.columns === undefined ? mergingValues(aggregate) : mergingColumns(aggregate);
+  const partials = aggregate.columns === undefined ? mergingValues(aggregate) : mergingColumns(aggregate);
   const inputs = node.inputs.map((edge) =>
     edge.partitioning.kind === "hash"
       ? { ...edge, partitioning: { kind: "hash" as const, key: keyOfEither(edge.partitioning.key) } }
       : edge,
   );
-  return { ...node, inputs, reads: undefined, spec: { ...spec, key: keyOfEither(spec.key), aggregate: merging } };
+  return { ...node, inputs, reads: undefined, spec: { ...spec, key: keyOfEither(spec.key), partials } };
 }
 
 function keyOfEither({ select, fields: _, ...selector }: KeySelector): KeySelector {
-  return { ...selector, fields: undefined, select: (value) => (isPartial(value) ? value.key : select(value)) };
+  const keyOf = (value: unknown): Key => {
+    const partial = partialOf(value);
+    return partial === undefined ? select(value) : partial.key;
+  };
+  return { ...selector, fields: undefined, select: keyOf };
 }
 
+/** The aggregate of partials in place of records. */
 function mergingColumns({ columns, result }: ColumnAggregate<unknown, unknown>): ColumnAggregate<unknown, unknown> {
-  const merged = columns.map(({ op, of }, c): AggregateColumn<unknown> => {
+  const merged = columns.map(({ op }, c): AggregateColumn<unknown> => {
     const name = `c${c}` as const;
-    const own = op === "count" ? () => 1 : (of as (value: unknown) => number);
-    return { op, of: (value) => (isPartial(value) ? ((value as ColumnPartial)[name] as number) : own(value)) };
+    return { op, of: (partial) => (partial as ColumnPartial)[name] as number };
   });
   return { columns: merged, result, fields: undefined };
 }
 
-function mergingValues({ add, merge, partials, ...rest }: ValueAggregate<unknown, unknown, unknown>) {
+function mergingValues({ merge, partials, ...rest }: ValueAggregate<unknown, unknown, unknown>) {
   const unpack = typeof partials === "object" ? partials.unpack : (packed: unknown) => packed;
   const merging: ValueAggregate<unknown, unknown, unknown> = {
     ...rest,
     merge,
-    add: (accumulator, value) =>
-      isPartial(value) ? merge(accumulator, unpack((value as ValuePartial).a)) : add(accumulator, value),
+    add: (accumulator, partial) => merge(accumulator, unpack((partial as ValuePartial).a)),
   };
   return merging;
 }

@@ -9,59 +9,79 @@
  *
  * Where keys seldom come twice, holding them is of no use: when few records were spared, they are
  * sent as they are for a while, and then it is tried again.
+ *
+ *            of the trial's records, many were spared
+ *   trial ◄─────────────────────────────────────────┐
+ *     │ ────────────────────────────────────────────┘
+ *     └─── few ──► all is sent, and so many records go by untouched ──► trial …
+ *
+ * Which keys are held is a matter of what a record costs to send. Of whole records "all" are: many places, each record in
+ * one of them. Of a few named fields the "hot" keys alone: few places, which stay in the nearest cache, and a key that has
+ * none mostly goes by, in its own shape; one in some takes a place over.
  */
 
-import {
-  type Aggregate,
-  type AggregateColumn,
-  type ColumnAggregate,
-  numberOf,
-  type ValueAggregate,
-} from "../../core/aggregate.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { hashKey, type Key } from "../../core/key.ts";
 import {
   PRE_AGGREGATE_HOLD_MS,
+  PRE_AGGREGATE_HOT_PLACES,
+  PRE_AGGREGATE_HOT_REPLACED_EVERY,
+  PRE_AGGREGATE_HOT_REST_RECORDS,
+  PRE_AGGREGATE_HOT_TRIAL_RECORDS,
   PRE_AGGREGATE_PLACES,
   PRE_AGGREGATE_REST_RECORDS,
   PRE_AGGREGATE_TRIAL_RECORDS,
 } from "../../core/limits.ts";
 import type { Push } from "../../core/operator.ts";
 import type { Clock } from "../../core/time.ts";
+import { type HeldPartials, heldPartials } from "./held-partials.ts";
 import { Panes } from "./panes.ts";
-import type { WindowSpec } from "./partials.ts";
+import type { Partial, WindowSpec } from "./partials.ts";
 
 /** Of the records of a trial, this share may be sent at the most; otherwise holding them is of no use. */
 const SENT_SHARE_MAX = 0.75;
 
+/** Which keys are held. */
+export type HeldKeys = "all" | "hot";
+
+const measures = {
+  all: {
+    places: PRE_AGGREGATE_PLACES,
+    trial: PRE_AGGREGATE_TRIAL_RECORDS,
+    rest: PRE_AGGREGATE_REST_RECORDS,
+    replacedEvery: 1,
+  },
+  hot: {
+    places: PRE_AGGREGATE_HOT_PLACES,
+    trial: PRE_AGGREGATE_HOT_TRIAL_RECORDS,
+    rest: PRE_AGGREGATE_HOT_REST_RECORDS,
+    replacedEvery: PRE_AGGREGATE_HOT_REPLACED_EVERY,
+  },
+} as const;
+
 export interface PreAggregatorOptions {
   readonly spec: WindowSpec;
+  readonly keys: HeldKeys;
   readonly operator: string;
   readonly clock: Clock;
   readonly push: Push<unknown>;
   readonly failure: (cause: unknown, value: unknown) => Error;
 }
 
-/** What is held at the places of the table, beside keys. */
-interface Held {
-  /** Puts a record into a place that is empty. */
-  readonly put: (place: number, value: unknown) => void;
-  readonly add: (place: number, value: unknown) => void;
-  /** What is held there, as a partial. */
-  readonly partial: (place: number, records: number, key: Key) => unknown;
-}
-
 export class PreAggregator {
   readonly push: Push<unknown>;
   readonly #options: PreAggregatorOptions;
+  readonly #measures: (typeof measures)[HeldKeys];
   readonly #panes: Panes;
-  readonly #held: Held;
-  readonly #keys: Key[] = new Array<Key>(PRE_AGGREGATE_PLACES).fill(0);
-  readonly #hashes = new Int32Array(PRE_AGGREGATE_PLACES);
-  readonly #paneOf = new Float64Array(PRE_AGGREGATE_PLACES);
-  readonly #times = new Float64Array(PRE_AGGREGATE_PLACES);
+  readonly #held: HeldPartials;
+  readonly #keys: Key[];
+  readonly #hashes: Int32Array;
+  readonly #paneOf: Float64Array;
+  readonly #times: Float64Array;
   /** 0: the place is empty. */
-  readonly #records = new Int32Array(PRE_AGGREGATE_PLACES);
+  readonly #records: Int32Array;
+  /** Of hot keys: the first record, which is sent in its own shape if it stays the only one. */
+  readonly #firsts: unknown[];
   #isEmpty = true;
   #heldSince = 0;
   /** The watermark at which the first window of what is held fires. */
@@ -78,11 +98,23 @@ export class PreAggregator {
   /** So many records are still sent as they are. */
   #resting = 0;
 
+  /** So many of those that find no place go by before one takes a place over. */
+  #passing: number;
+
   constructor(options: PreAggregatorOptions) {
     const { aggregate, window } = options.spec;
     this.#options = options;
+    this.#measures = measures[options.keys];
+    const { places, replacedEvery } = this.#measures;
     this.#panes = new Panes(window);
-    this.#held = heldOf(aggregate, options.operator);
+    this.#held = heldPartials(aggregate, places, options.operator);
+    this.#keys = new Array<Key>(places).fill(0);
+    this.#hashes = new Int32Array(places);
+    this.#paneOf = new Float64Array(places);
+    this.#times = new Float64Array(places);
+    this.#records = new Int32Array(places);
+    this.#firsts = new Array(options.keys === "hot" ? places : 0).fill(undefined);
+    this.#passing = replacedEvery;
     // A property, as partitioners take it.
     this.push = (value, timestamp) => this.#take(value, timestamp);
   }
@@ -103,7 +135,7 @@ export class PreAggregator {
     this.#isEmpty = true;
     this.#firesAt = Number.POSITIVE_INFINITY;
     const records = this.#records;
-    for (let place = 0; place < PRE_AGGREGATE_PLACES; place++) if (records[place] !== 0) this.#sendPlace(place);
+    for (let place = 0; place < records.length; place++) if (records[place] !== 0) this.#sendPlace(place);
   }
 
   #take(value: unknown, timestamp: number): void {
@@ -132,7 +164,7 @@ export class PreAggregator {
   }
 
   #hold(key: Key, hash: number, value: unknown, timestamp: number): void {
-    if (++this.#tried >= PRE_AGGREGATE_TRIAL_RECORDS) this.#judge();
+    if (++this.#tried >= this.#measures.trial) this.#judge();
     const place = this.#placeOf(key, hash);
     const records = this.#records[place] as number;
     if (records > 0 && this.#isHere(place, key, hash)) {
@@ -142,9 +174,19 @@ export class PreAggregator {
     }
     if (records > 0) {
       this.#left++;
+      if (--this.#passing > 0) {
+        this.#options.push(value, timestamp);
+        return;
+      }
+      this.#passing = this.#measures.replacedEvery;
       this.#sendPlace(place);
     }
+    this.#put(place, key, hash, value, timestamp);
+  }
+
+  #put(place: number, key: Key, hash: number, value: unknown, timestamp: number): void {
     this.#held.put(place, value);
+    if (this.#options.keys === "hot") this.#firsts[place] = value;
     this.#keys[place] = key;
     this.#hashes[place] = hash;
     this.#paneOf[place] = this.#pane;
@@ -157,7 +199,7 @@ export class PreAggregator {
 
   /** One of two places: where the key is, or one that is empty, or one of them. */
   #placeOf(key: Key, hash: number): number {
-    const first = (hash ^ this.#paneHash ^ (hash >>> 15)) & (PRE_AGGREGATE_PLACES - 1);
+    const first = (hash ^ this.#paneHash ^ (hash >>> 15)) & (this.#measures.places - 1);
     if (this.#records[first] === 0 || this.#isHere(first, key, hash)) return first;
     const second = first ^ 1;
     if (this.#records[second] === 0 || this.#isHere(second, key, hash)) return second;
@@ -172,17 +214,27 @@ export class PreAggregator {
   #judge(): void {
     if (this.#left > SENT_SHARE_MAX * this.#tried) {
       this.send();
-      this.#resting = PRE_AGGREGATE_REST_RECORDS;
+      this.#resting = this.#measures.rest;
     }
     this.#tried = 0;
     this.#left = 0;
   }
 
   #sendPlace(place: number): void {
-    const { push } = this.#options;
-    const partial = this.#held.partial(place, this.#records[place] as number, this.#keys[place] as Key);
+    const records = this.#records[place] as number;
+    const partial = this.#held.partial(place, records, this.#keys[place] as Key);
     this.#records[place] = 0;
-    push(partial, this.#times[place] as number);
+    this.#options.push(
+      this.#options.keys === "hot" ? this.#asSent(place, partial) : partial,
+      this.#times[place] as number,
+    );
+  }
+
+  /** Where only named fields travel: a single record by itself, a partial in an array. */
+  #asSent(place: number, partial: Partial): unknown {
+    const first = this.#firsts[place];
+    this.#firsts[place] = undefined;
+    return partial["~records"] === 1 ? first : [partial];
   }
 
   #turnTo(timestamp: number): void {
@@ -203,52 +255,4 @@ function isSame(a: Key, b: Key): boolean {
     return a instanceof Date && b instanceof Date && a.getTime() === b.getTime();
   if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
   return a.every((part, i) => isSame(part, b[i]));
-}
-
-function heldOf(aggregate: Aggregate<unknown, unknown, unknown>, operator: string): Held {
-  return aggregate.columns === undefined ? heldValues(aggregate) : heldColumns(aggregate, operator);
-}
-
-/** Generated, as the window's own: `add` for counting is `c0[place] += 1`. */
-function heldColumns({ columns }: ColumnAggregate<unknown, unknown>, operator: string): Held {
-  const names = columns.map((_, c) => `c${c}`);
-  const read = (column: AggregateColumn<unknown>, c: number): string =>
-    column.op === "count" ? "" : `const x${c} = number(of${c}(value), ${c});`;
-  const first = columns.map(
-    (column, c) => `${read(column, c)} c${c}[place] = ${column.op === "count" ? "1" : `x${c}`};`,
-  );
-  const next = columns.map((column, c) => {
-    if (column.op === "count") return `c${c}[place] += 1;`;
-    if (column.op === "sum") return `${read(column, c)} c${c}[place] += x${c};`;
-    return `${read(column, c)} if (x${c} ${column.op === "min" ? "<" : ">"} c${c}[place] || x${c} !== x${c}) c${c}[place] = x${c};`;
-  });
-  const partial = ['"~records": records', "key", ...names.map((name) => `${name}: ${name}[place]`)].join(", ");
-  const code = `"use strict";
-    return {
-      put(place, value) { ${first.join("\n")} },
-      add(place, value) { ${next.join("\n")} },
-      partial(place, records, key) { return { ${partial} }; },
-    };`;
-  const arrays = columns.map(() => new Float64Array(PRE_AGGREGATE_PLACES));
-  const make = new Function("number", ...names, ...columns.map((_, c) => `of${c}`), code);
-  const number = (x: unknown, c: number): number => numberOf(x, (columns[c] as AggregateColumn<unknown>).op, operator);
-  return make(number, ...arrays, ...columns.map(({ of }) => of)) as Held;
-}
-
-function heldValues({ create, add, partials }: ValueAggregate<unknown, unknown, unknown>): Held {
-  const values: unknown[] = new Array(PRE_AGGREGATE_PLACES).fill(undefined);
-  const pack = typeof partials === "object" ? partials.pack : (accumulator: unknown) => accumulator;
-  return {
-    put: (place, value) => {
-      values[place] = add(create(), value);
-    },
-    add: (place, value) => {
-      values[place] = add(values[place], value);
-    },
-    partial: (place, records, key) => {
-      const a = pack(values[place]);
-      values[place] = undefined;
-      return { "~records": records, key, a };
-    },
-  };
 }

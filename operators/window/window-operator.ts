@@ -26,7 +26,7 @@ import { type Accumulators, accumulators } from "./accumulators.ts";
 import { CombinedPanes } from "./combined-panes.ts";
 import { FiredProgress } from "./fired-progress.ts";
 import { Panes } from "./panes.ts";
-import { recordsOf } from "./partials.ts";
+import { partialOf, recordsOf } from "./partials.ts";
 
 /**
  * Records that are looked up together. One record's lookup waits for memory several times; the lookups of many records
@@ -40,6 +40,8 @@ export interface WindowOperatorOptions {
   readonly aggregate: Aggregate<unknown, unknown, unknown>;
   readonly allowedLatenessMs: number;
   readonly late: OutputTag<unknown> | undefined;
+  /** The aggregate of partials, where some come among the records. */
+  readonly partials?: Aggregate<unknown, unknown, unknown>;
 }
 
 /** Where firing one window goes on: at a slot of one of its panes. */
@@ -61,6 +63,10 @@ export class WindowOperator implements Operator {
   readonly #late: OutputTag<unknown> | undefined;
   readonly #lateRecords: Counter;
   readonly #accumulators: Accumulators;
+  /** For partials; absent: none comes. */
+  readonly #merging: Accumulators | undefined;
+  /** What the gathered ones are added by: all of them are records, or all are partials. */
+  #adding: Accumulators;
   readonly #table: StateTable;
   readonly #fired: FiredProgress;
   /** Of column aggregates: windows of several panes. */
@@ -94,6 +100,8 @@ export class WindowOperator implements Operator {
     this.#late = options.late;
     this.#lateRecords = context.metrics.counter("lateRecords");
     this.#accumulators = accumulators(options.aggregate, context);
+    this.#merging = options.partials && accumulators(options.partials, context);
+    this.#adding = this.#accumulators;
     this.#table = context.state.table("panes", this.#accumulators.table);
     this.#fired = new FiredProgress(context);
     const { table, combining } = this.#accumulators;
@@ -109,11 +117,12 @@ export class WindowOperator implements Operator {
       this.#dropLate(value, timestamp);
       return;
     }
+    const added = this.#merging === undefined ? value : this.#unwrapped(value, this.#merging);
     const keys = this.#keys;
     const at = keys.count;
-    keys.add(this.#keyOf(value));
+    keys.add(this.#keyOf(added));
     // An array that is old by now would tell the garbage collector of every young record that it takes.
-    if (this.#accumulators.readsValues || !keys.allInts) this.#values[at] = value;
+    if (this.#adding.readsValues || !keys.allInts) this.#values[at] = added;
     if (this.#paneFiresAt <= this.#watermark) {
       this.#combined?.paneChanged();
       this.#addGathered();
@@ -139,6 +148,17 @@ export class WindowOperator implements Operator {
     this.#fired.save(this.#firedUpTo);
   }
 
+  /** The record, or the partial without what it has travelled in. */
+  #unwrapped(value: unknown, merging: Accumulators): unknown {
+    const partial = partialOf(value);
+    const adding = partial === undefined ? this.#accumulators : merging;
+    if (adding !== this.#adding) {
+      this.#addGathered();
+      this.#adding = adding;
+    }
+    return partial ?? value;
+  }
+
   /** Adds the gathered records to their pane: looks all of them up first, then updates all. */
   #addGathered(): void {
     const keys = this.#keys;
@@ -152,7 +172,7 @@ export class WindowOperator implements Operator {
       throw this.#context.failure(error, this.#valueOfRefusedKey(pane));
     }
     keys.clear();
-    this.#accumulators.add(pane, this.#slots, count, fresh, this.#values);
+    this.#adding.add(pane, this.#slots, count, fresh, this.#values);
   }
 
   /** The record whose key a pane has refused. */

@@ -63,8 +63,11 @@ function edgeText(edge: JobEdge): string {
     const fields = edge.fields === undefined ? "all fields" : `fields ${edge.fields.join(", ")}`;
     return `from ${edge.fromOperator}: ${edge.partitioning}, sorted by key on disk, ${fields}`;
   }
-  if (edge.preAggregated) return `from ${edge.fromOperator}: ${edge.partitioning}, aggregated before it is sent`;
-  return `from ${edge.fromOperator}: ${edge.partitioning}, ${edge.fields === undefined ? "all fields" : `fields ${edge.fields.join(", ")}`}`;
+  if (edge.preAggregated === "all")
+    return `from ${edge.fromOperator}: ${edge.partitioning}, aggregated before it is sent`;
+  const fields = edge.fields === undefined ? "all fields" : `fields ${edge.fields.join(", ")}`;
+  const hot = edge.preAggregated === "hot" ? ", hot keys aggregated before they are sent" : "";
+  return `from ${edge.fromOperator}: ${edge.partitioning}, ${fields}${hot}`;
 }
 
 function parallelLines({ jobGraph, executionGraph }: Plan): string[] {

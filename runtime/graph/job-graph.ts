@@ -14,6 +14,7 @@ import type { Partitioning } from "../../core/partitioning.ts";
 import { joinedRequirements } from "../../core/requirements.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import { takesPartials } from "../../operators/window/partials.ts";
+import type { HeldKeys } from "../../operators/window/pre-aggregator.ts";
 import type { Labels } from "../cluster-protocol.ts";
 import type { OperatorDeclaration } from "../state/operator-declaration.ts";
 import { takesWholeKeys } from "./batch-program.ts";
@@ -64,8 +65,11 @@ export interface JobEdge {
   readonly partitioning: Partitioning["kind"];
   /** The only fields that travel, or undefined for all. */
   readonly fields: readonly string[] | undefined;
-  /** Whether records are aggregated before they are sent: what travels are partials. */
-  readonly preAggregated?: true;
+  /**
+   * Which records are aggregated before they are sent, so that what travels are partials: those of "all" keys, or of the "hot"
+   * ones, beside which the fields of other records travel. Absent: none.
+   */
+  readonly preAggregated?: HeldKeys;
   /** Of a batch: whether all of it is written, sorted by key, before it is read (`stages.ts`). */
   readonly blocking?: true;
 }
@@ -201,7 +205,7 @@ function toJobEdge(
   headOf: ReadonlyMap<OperatorId, OperatorId>,
   edges: readonly SettledEdge[],
 ): JobEdge {
-  const preAggregated = isPreAggregated(edge.to, edges);
+  const preAggregated = preAggregatedKeys(edge.to, edges);
   return {
     index,
     from: headOf.get(edge.from.id) as unknown as VertexId,
@@ -210,24 +214,24 @@ function toJobEdge(
     toOperator: edge.to.id,
     input: edge.input,
     partitioning: edge.partitioning,
-    fields: preAggregated ? undefined : edge.fields,
-    ...(preAggregated ? { preAggregated } : {}),
+    fields: preAggregated === "all" ? undefined : edge.fields,
+    ...(preAggregated === undefined ? {} : { preAggregated }),
     ...(edge.blocking ? { blocking: true } : {}),
   };
 }
 
 /**
- * Where all records of a window go to the subtasks of their keys, they may be aggregated first. By itself that is done where
- * whole records would travel: to send a few fields of one costs less than to find its place.
+ * Where all records of a window go to the subtasks of their keys, they may be aggregated first: all of them where that is
+ * asked for or whole records would travel. To send a few fields costs less than to find the place of a key among many, so
+ * there the hot keys alone are.
  */
-function isPreAggregated(node: StreamNode, edges: readonly SettledEdge[]): boolean {
-  if (!takesPartials(node)) return false;
-  const isAsked = node.spec.kind === "window" && node.spec.preAggregate === true;
+function preAggregatedKeys(node: StreamNode, edges: readonly SettledEdge[]): HeldKeys | undefined {
+  if (!takesPartials(node)) return undefined;
   const inputs = edges.filter(({ to }) => to === node);
-  return inputs.every(
-    ({ partitioning, chained, fields, blocking }) =>
-      partitioning === "hash" && !chained && !blocking && (isAsked || fields === undefined),
-  );
+  if (!inputs.every(({ partitioning, chained, blocking }) => partitioning === "hash" && !chained && !blocking))
+    return undefined;
+  const isAsked = node.spec.kind === "window" && node.spec.preAggregate === true;
+  return isAsked || inputs.every(({ fields }) => fields === undefined) ? "all" : "hot";
 }
 
 function outputsOf(node: StreamNode, edges: readonly SettledEdge[], jobEdges: readonly JobEdge[]): OperatorOutput[] {

@@ -229,7 +229,9 @@ function createEdgeOutput(
     gate,
     toOperator: edge.toOperator,
     failure,
-    ...(edge.preAggregated ? { preAggregate: { spec: written?.spec as WindowSpec, clock } } : {}),
+    ...(edge.preAggregated === undefined
+      ? {}
+      : { preAggregate: { spec: written?.spec as WindowSpec, keys: edge.preAggregated, clock } }),
   });
 }
 

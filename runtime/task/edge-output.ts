@@ -25,8 +25,8 @@ export interface EdgeOutputOptions {
   /** The consuming operator, named in errors. */
   readonly toOperator: string;
   readonly failure: (cause: unknown, value: unknown) => Error;
-  /** The window for which records are aggregated before they are sent, and what the time is. */
-  readonly preAggregate?: Pick<PreAggregatorOptions, "spec" | "clock">;
+  /** The window for which records are aggregated before they are sent, of which keys, and what the time is. */
+  readonly preAggregate?: Pick<PreAggregatorOptions, "spec" | "keys" | "clock">;
 }
 
 export class EdgeOutput implements Output {

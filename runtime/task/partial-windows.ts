@@ -16,7 +16,9 @@ export function withPartialWindows(
   restored: ReadonlyMap<OperatorId, OperatorSnapshot> | undefined,
 ): StreamGraph {
   const nodes = graph.nodes.map((node) => {
-    const isSentPartials = edges.some(({ toOperator, preAggregated }) => toOperator === node.id && preAggregated);
+    const isSentPartials = edges.some(
+      ({ toOperator, preAggregated }) => toOperator === node.id && preAggregated !== undefined,
+    );
     const hasInFlight = (restored?.get(node.id)?.inFlight ?? []).length > 0;
     return isSentPartials || (hasInFlight && takesPartials(node)) ? takingPartials(node) : node;
   });

@@ -2,7 +2,13 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { PRE_AGGREGATE_HOLD_MS, PRE_AGGREGATE_TRIAL_RECORDS } from "../../core/limits.ts";
+import {
+  PRE_AGGREGATE_HOLD_MS,
+  PRE_AGGREGATE_HOT_REPLACED_EVERY,
+  PRE_AGGREGATE_HOT_REST_RECORDS,
+  PRE_AGGREGATE_HOT_TRIAL_RECORDS,
+  PRE_AGGREGATE_TRIAL_RECORDS,
+} from "../../core/limits.ts";
 import {
   type Aggregate,
   aggregates,
@@ -11,6 +17,7 @@ import {
   collectTo,
   counting,
   countingDistinct,
+  type DataStream,
   defineJob,
   type Environment,
   fromArray,
@@ -23,7 +30,8 @@ import {
   type WindowResult,
 } from "../../index.ts";
 import type { WindowSpec } from "../../operators/window/partials.ts";
-import { PreAggregator } from "../../operators/window/pre-aggregator.ts";
+import { recordsOf } from "../../operators/window/partials.ts";
+import { type HeldKeys, PreAggregator } from "../../operators/window/pre-aggregator.ts";
 import { explain } from "../../runtime/graph/explain.ts";
 import { planJob } from "../../runtime/graph/plan.ts";
 import { runInThread, VirtualClock } from "../../runtime/testing/index.ts";
@@ -42,11 +50,12 @@ function spec(aggregate: unknown): WindowSpec {
   return { kind: "window", key, window, aggregate, allowedLatenessMs: 0, late: undefined } as unknown as WindowSpec;
 }
 
-function preAggregator(aggregate: unknown = counting()) {
+function preAggregator(aggregate: unknown = counting(), keys: HeldKeys = "all") {
   const sent: { readonly value: Record<string, unknown>; readonly timestamp: number }[] = [];
   const clock = new VirtualClock();
   const one = new PreAggregator({
     spec: spec(aggregate),
+    keys,
     operator: "window",
     clock,
     push: (value, timestamp) => sent.push({ value: value as Record<string, unknown>, timestamp }),
@@ -130,6 +139,47 @@ test("what cannot be a key or a number is refused with its record", () => {
   expect(() => push("a", 1, "2" as never)).toThrow(/got a string instead of a number/);
 });
 
+describe("where only named fields are sent", () => {
+  test("single records go as they are, partials in an array", () => {
+    const { one, sent, push } = preAggregator(counting(), "hot");
+    for (const key of ["a", "b", "a"]) push(key, 1);
+    one.send();
+    expect(sent.map(({ value }) => value)).toEqual(
+      expect.arrayContaining([[{ "~records": 2, key: "a", c0: 2 }], { key: "b", value: 1, time: 1 }]),
+    );
+    expect(sent.length).toBe(2);
+  });
+
+  test("a hot key is held while all others go by, most of them at once", () => {
+    const { one, sent, push } = preAggregator(summing<Reading>("value"), "hot");
+    const records = 8 * PRE_AGGREGATE_HOT_TRIAL_RECORDS;
+    for (let i = 0; i < records; i++) push(i % 2 === 0 ? "hot" : i, 1, i);
+    one.send();
+    const hot = sent.filter(({ value }) => (Array.isArray(value) ? value[0] : value).key === "hot");
+    // Until it has taken a place over, at the worst after as many misses as go by.
+    expect(hot.length).toBeLessThan(4 * PRE_AGGREGATE_HOT_REPLACED_EVERY);
+    expect(sent.reduce((sum, { value }) => sum + recordsOf(value), 0)).toBe(records);
+  });
+
+  test("without hot keys it is given up, and tried again after a while", () => {
+    const { one, sent, push } = preAggregator(counting(), "hot");
+    let next = 0;
+    const pushNew = (count: number): void => {
+      for (let i = 0; i < count; i++) push(next++, 1);
+    };
+    pushNew(2 * PRE_AGGREGATE_HOT_TRIAL_RECORDS);
+    for (let i = 0; i < 10; i++) push("hot", 1);
+    expect(sent.slice(-10).map(({ value }) => value["key"])).toEqual(Array.from({ length: 10 }, () => "hot"));
+    pushNew(PRE_AGGREGATE_HOT_REST_RECORDS);
+    const before = sent.length;
+    for (let i = 0; i < 10; i++) push("hot", 1);
+    one.send();
+    expect(sent.slice(before).filter(({ value }) => recordsOf(value) > 1)).toEqual([
+      { value: [{ "~records": 10, key: "hot", c0: 10 }], timestamp: 1 },
+    ]);
+  });
+});
+
 const kinds: Readonly<Record<string, () => Aggregate<Reading, never, unknown>>> = {
   columns: () =>
     aggregates<Reading, Readonly<Record<string, number>>>({
@@ -171,17 +221,17 @@ describe.each(Object.entries(kinds))("windows of %s", (_, aggregate) => {
           fc.integer({ min: 1, max: 9 }),
           fc.integer({ min: 1, max: 50 }),
           async (all, ahead, seed) => {
-            const build = (preAggregate: boolean) => (env: Environment) =>
+            const build = (preAggregate: boolean | undefined) => (env: Environment) =>
               env
                 .from(fromArray(all), { parallelism: 1 })
                 // By one subtask and by each record, so that which records are late does not hang on who runs when.
                 .withTimestamps(({ time }) => time, { punctuated: ({ time }) => time - ahead, parallelism: 1 })
                 .keyBy("key")
-                .window(each, { preAggregate })
+                .window(each, preAggregate === undefined ? {} : { preAggregate })
                 .aggregate("results", aggregate() as never)
                 .to(collectTo("rows"));
             const results: string[][] = [];
-            for (const preAggregate of [true, false]) {
+            for (const preAggregate of [true, undefined, false]) {
               for (const parallelism of [2, 3]) {
                 const handle = await runInThread(defineJob(import.meta, "windows", build(preAggregate)), {
                   parallelism,
@@ -204,51 +254,80 @@ describe.each(Object.entries(kinds))("windows of %s", (_, aggregate) => {
   );
 });
 
-test("many subtasks send partials of one key, and its window counts every record once", {
-  timeout: 120_000,
-}, async () => {
-  const all = Array.from(
-    { length: 3000 },
-    (_, i): Reading => ({ key: i % 2 === 0 ? "hot" : i % 100, value: i % 7, time: i }),
-  );
-  const expected = new Map<string, number>();
-  for (const { key, time } of all) {
-    const id = `${key} ${Math.floor(time / 1000)}`;
-    expected.set(id, (expected.get(id) ?? 0) + 1);
-  }
-  await runEverywhere(
-    (env) =>
-      env
-        .from(fromArray(all))
-        .withTimestamps(({ time }) => time, { outOfOrderness: "1h" })
-        .keyBy("key")
-        .window(tumbling("1s"), { preAggregate: true })
-        .aggregate("counts", counting())
-        .to(collectTo("rows")),
-    ({ rows }) => {
-      const counted = rows<WindowResult<string, number>>("rows").map(
-        ({ key, windowStart, value }) => [`${key} ${windowStart / 1000}`, value] as const,
+test.each([
+  ["of all keys", { preAggregate: true }],
+  ["of hot keys", {}],
+])(
+  "many subtasks send partials %s, and a window counts every record once",
+  { timeout: 120_000 },
+  async (_, options) => {
+    const all = Array.from(
+      { length: 3000 },
+      (_, i): Reading => ({ key: i % 2 === 0 ? "hot" : i % 100, value: i % 7, time: i }),
+    );
+    const expected = new Map<string, number>();
+    for (const { key, time } of all) {
+      const id = `${key} ${Math.floor(time / 1000)}`;
+      expected.set(id, (expected.get(id) ?? 0) + 1);
+    }
+    await runEverywhere(
+      (env) =>
+        env
+          .from(fromArray(all))
+          .withTimestamps(({ time }) => time, { outOfOrderness: "1h" })
+          .keyBy("key")
+          .window(tumbling("1s"), options)
+          .aggregate("counts", counting())
+          .to(collectTo("rows")),
+      ({ rows }) => {
+        const counted = rows<WindowResult<string, number>>("rows").map(
+          ({ key, windowStart, value }) => [`${key} ${windowStart / 1000}`, value] as const,
+        );
+        expect(new Map(counted)).toEqual(expected);
+        expect(counted.length).toBe(expected.size);
+      },
+    );
+  },
+);
+
+test("of a key that half of the records have, and of a window of all, next to nothing crosses the exchange", async () => {
+  const records = 60_000;
+  const all = Array.from({ length: records }, (_, i): Reading => ({ key: i % 2 === 0 ? "hot" : i, value: 1, time: i }));
+  const sent = async (build: (input: DataStream<Reading>) => DataStream<WindowResult<unknown, number>>) => {
+    const job = defineJob(import.meta, "crossing", (env) => {
+      build(env.from(fromArray(all)).withTimestamps(({ time }) => time, { outOfOrderness: "1h" })).to(
+        collectTo("rows"),
       );
-      expect(new Map(counted)).toEqual(expected);
-      expect(counted.length).toBe(expected.size);
-    },
-  );
+    });
+    const handle = await runInThread(job, { parallelism: 2, seed: 1 });
+    const { vertices } = await handle.result;
+    const counted = handle.collect<WindowResult<unknown, number>>("rows").reduce((sum, { value }) => sum + value, 0);
+    expect(counted).toBe(records);
+    return vertices.find(({ source }) => source)?.recordsOut ?? 0;
+  };
+  const day = tumbling("1d");
+  expect(await sent((input) => input.keyBy("key").window(day).aggregate("n", counting()))).toBeLessThan(records * 0.51);
+  expect(await sent((input) => input.windowAll(day).aggregate("n", counting()))).toBeLessThan(100);
+  const behind = { preAggregate: false };
+  expect(await sent((input) => input.keyBy("key").window(day, behind).aggregate("n", counting()))).toBe(records);
 });
 
 test.each([
-  ["aligned", { everySteps: 15 }],
-  ["unaligned", { everySteps: 15, overtakeAfterSteps: 0 }],
+  ["aligned", { everySteps: 15 }, { preAggregate: true }],
+  ["unaligned", { everySteps: 15, overtakeAfterSteps: 0 }, { preAggregate: true }],
+  ["aligned, of hot keys", { everySteps: 15 }, {}],
+  ["unaligned, of hot keys", { everySteps: 15, overtakeAfterSteps: 0 }, {}],
 ])(
   "crashes lose and double nothing of what was held, with %s checkpoints",
   { timeout: 120_000 },
-  async (_, checkpoints) => {
+  async (_, checkpoints, options) => {
     const all = Array.from({ length: 2000 }, (__, i): Reading => ({ key: i % 3 === 0 ? i : "hot", value: i, time: i }));
     const job = defineJob(import.meta, "crashing", (env) => {
       env
         .from(fromArray(all))
         .withTimestamps(({ time }) => time, { outOfOrderness: "1h" })
         .keyBy("key")
-        .window(tumbling("100ms"), { preAggregate: true })
+        .window(tumbling("100ms"), options)
         .aggregate("sums", summing("value"))
         .to(collectTo("rows"));
     });
@@ -285,8 +364,20 @@ describe("the plan", () => {
     expect(plan(sums({}, topN<Reading>({ n: 1, by: "value" })))).toContain("hash, aggregated before it is sent");
   });
 
+  test("says where the hot keys alone are, beside which the fields of others travel", () => {
+    expect(plan(sums({}))).toContain("hash, fields key, hot keys aggregated before they are sent");
+    const all = (env: Environment) =>
+      env
+        .from(fromArray<Reading>([]))
+        .withTimestamps(({ time }) => time)
+        .windowAll(window)
+        .aggregate("sums", summing("value"))
+        .to(collectTo("rows"));
+    expect(plan(all)).toContain("hash, fields value, hot keys aggregated before they are sent");
+  });
+
   test.each([
-    ["where only a few fields travel", sums({})],
+    ["where few fields travel and it is switched off", sums({ preAggregate: false })],
     ["where it is switched off", sums({ preAggregate: false }, topN<Reading>({ n: 1, by: "value" }))],
     ["where late records are wanted", sums({ preAggregate: true, allowedLateness: "1s" })],
     [
