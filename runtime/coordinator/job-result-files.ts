@@ -31,7 +31,7 @@ interface SinkFile {
   readonly path: string;
   rows: number;
   bytes: number;
-  /** Whether all of it survives a loss of power. */
+  /** Whether it is the same after a loss of power. */
   synced: boolean;
   /** Where every `markEvery`th row begins. */
   readonly marks: number[];
@@ -89,10 +89,7 @@ export class JobResultFiles implements JobResults {
     await Promise.all(
       sinks.map((sink) =>
         this.#then(job, sink, async (file) => {
-          if (file.bytes === 0 || file.synced) return file;
-          await syncLots(this.#files, file.path);
-          await makeFolder(this.#files, dirname(file.path));
-          await syncFolder(this.#files, dirname(file.path));
+          if (!file.synced) await this.#sync(file);
           file.synced = true;
           return file;
         }),
@@ -137,6 +134,16 @@ export class JobResultFiles implements JobResults {
     // Whoever asked gets the failure; the next one looks at the file anew.
     done.catch(() => {});
     return done;
+  }
+
+  /** Where nothing is left too: what was taken back comes again, and must not be there with it. */
+  async #sync({ path, bytes }: SinkFile): Promise<void> {
+    const folder = dirname(path);
+    if (bytes > 0) {
+      await syncLots(this.#files, path);
+      await makeFolder(this.#files, folder);
+    }
+    await unlessAbsent(syncFolder(this.#files, folder));
   }
 
   async #appendRows(file: SinkFile, rows: readonly unknown[], sink: string): Promise<void> {

@@ -41,7 +41,11 @@ export async function removeLots(files: Files, rowsFile: string): Promise<void> 
 
 /** Drops the rows that a checkpoint does not hold, and those of which nobody knows whence they came. */
 export async function keepLots(files: Files, rowsFile: string, held: HeldRows | undefined): Promise<void> {
-  if ((await sizeOf(files, rowsFile)) === 0) return;
+  if ((await sizeOf(files, rowsFile)) === 0) {
+    // A loss of power may have left lots, the last one cut, whose rows it took: they say nothing of what comes now.
+    await removeLots(files, rowsFile);
+    return;
+  }
   await finishEarlier(files, rowsFile);
   const lots = (await readLots(files, lotsFile(rowsFile))) ?? [];
   const kept = new Set<StoredLot>(keptLots(lots, held));
@@ -55,8 +59,14 @@ async function finishEarlier(files: Files, rowsFile: string): Promise<void> {
   const next = await readLots(files, nextFile(rowsFile));
   if (next === undefined) return;
   const bytes = next.reduce((sum, lot) => sum + lot.bytes, 0);
-  if ((await sizeOf(files, rowsFile)) === bytes) await files.rename(nextFile(rowsFile), lotsFile(rowsFile));
-  else await files.rm(nextFile(rowsFile), { force: true });
+  if ((await sizeOf(files, rowsFile)) !== bytes) {
+    await files.rm(nextFile(rowsFile), { force: true });
+    return;
+  }
+  // Whoever wrote them may have died before they were safe, and what they take the place of is.
+  await using file = await files.open(nextFile(rowsFile));
+  await file.sync();
+  await files.rename(nextFile(rowsFile), lotsFile(rowsFile));
 }
 
 async function copyKept(
