@@ -10,7 +10,8 @@
 import type { Auction, Bid, NexmarkEvent, Person } from "../events.ts";
 import { priceOf } from "./price.ts";
 import { type RandomPosition, SplitMix } from "./split-mix.ts";
-import { type Channel, drawExtra, drawText, type TextTables, textTables } from "./texts.ts";
+import { BID_BYTES, bidAt } from "./split-mix-wasm.ts";
+import { drawExtra, drawText, type TextTables, textTables } from "./texts.ts";
 
 const EVENTS_PER_EPOCH = 50;
 const AUCTIONS_PER_EPOCH = 3;
@@ -23,9 +24,6 @@ const CATEGORIES = 5;
 /** Of so many people or auctions one is hot: sells, is bid for or bids more than the others. */
 const HOT_SPAN = 100;
 const HOT_SELLERS = 4;
-const HOT_AUCTIONS = 2;
-const HOT_BIDDERS = 4;
-const HOT_CHANNELS = 2;
 
 const ACTIVE_PEOPLE = 1000;
 const AUCTIONS_IN_FLIGHT = 100;
@@ -37,7 +35,12 @@ const EVENTS_IN_FLIGHT = Math.floor((AUCTIONS_IN_FLIGHT * EVENTS_PER_EPOCH) / AU
 
 const PERSON_BYTES = 200;
 const AUCTION_BYTES = 500;
-const BID_BYTES = 100;
+
+const BID_WORDS = BID_BYTES / 4;
+const BID_DOUBLES = BID_BYTES / 8;
+const [AUCTION, BIDDER, CHANNEL] = [bidAt.auction / 4, bidAt.bidder / 4, bidAt.channel / 4];
+const [EXTRA_LENGTH, EXTRA_AT, COUNTER] = [bidAt.extraLength / 4, bidAt.extraAt / 4, bidAt.counter / 4];
+const PRICE = bidAt.price / 8;
 
 const FIRST_NAMES = "Peter,Paul,Luke,John,Saul,Vicky,Kate,Julie,Sarah,Deiter,Walter".split(",");
 const LAST_NAMES = "Shultz,Abrams,Spencer,White,Bartels,Walton,Smith,Jones,Noris".split(",");
@@ -85,6 +88,14 @@ export class EventGenerator {
   // Of the event to be made: its id is epoch * EVENTS_PER_EPOCH + offset.
   #epoch: number;
   #offset: number;
+  /** Of the epoch's bids, which are drawn together: how many there are, and how many of them were made. */
+  #bidsDrawn = 0;
+  #bidsMade = 0;
+  // Of the epoch's bids too: the ids that numbers below those of auctions and bidders are added to, and those of the hot ones.
+  #auctionsFrom = 0;
+  #biddersFrom = 0;
+  #hotAuction = 0;
+  #hotBidder = 0;
 
   constructor({ seed, baseTime, tps, generators }: GeneratorOptions, position: GeneratorPosition) {
     this.#texts = textTables(seed);
@@ -108,7 +119,15 @@ export class EventGenerator {
   }
 
   get position(): GeneratorPosition {
-    return { firstId: this.#firstId, events: this.#events, made: this.#made, random: this.#random.position };
+    return { firstId: this.#firstId, events: this.#events, made: this.#made, random: this.#randomPosition };
+  }
+
+  /** Behind the last event that was made. */
+  get #randomPosition(): RandomPosition {
+    if (this.#bidsMade === this.#bidsDrawn) return this.#random.position;
+    const { drawnBids } = this.#random;
+    const at = (this.#bidsMade - 1) * BID_WORDS + COUNTER;
+    return { high: (drawnBids[at + 1] as number) >>> 0, low: (drawnBids[at] as number) >>> 0 };
   }
 
   /** REQUIRES: some are left. */
@@ -176,15 +195,39 @@ export class EventGenerator {
   }
 
   #bid(dateTime: number): Bid {
-    const random = this.#random;
-    const auction = FIRST_AUCTION + (random.below(HOT_AUCTIONS) > 0 ? this.#hotAuction() : this.#anyAuction());
-    const bidder = 2 * FIRST_PERSON + (random.below(HOT_BIDDERS) > 0 ? this.#hotPerson() + 1 : this.#anyPerson());
-    const price = priceOf(random.double());
-    const { hotChannels, channels, staticText } = this.#texts;
-    const drawnFrom = random.below(HOT_CHANNELS) > 0 ? hotChannels : channels;
-    const { name: channel, url } = drawnFrom[random.below(drawnFrom.length)] as Channel;
-    const extra = drawExtra(random, 32, BID_BYTES, staticText);
-    return { type: "bid", auction, bidder, price, channel, url, dateTime, extra };
+    if (this.#bidsMade === this.#bidsDrawn) this.#drawBids();
+    const { drawnBids, drawnDoubles } = this.#random;
+    const { channelNames, channelUrls, staticText } = this.#texts;
+    const made = this.#bidsMade++;
+    const at = made * BID_WORDS;
+    const ofAuctions = drawnBids[at + AUCTION] as number;
+    const ofBidders = drawnBids[at + BIDDER] as number;
+    const channel = drawnBids[at + CHANNEL] as number;
+    const extraAt = drawnBids[at + EXTRA_AT] as number;
+    return {
+      type: "bid",
+      auction: ofAuctions < 0 ? this.#hotAuction : this.#auctionsFrom + ofAuctions,
+      bidder: ofBidders < 0 ? this.#hotBidder : this.#biddersFrom + ofBidders,
+      price: priceOf(drawnDoubles[made * BID_DOUBLES + PRICE] as number),
+      channel: channelNames[channel] as string,
+      url: channelUrls[channel] as string,
+      dateTime,
+      extra: staticText.substring(extraAt, extraAt + (drawnBids[at + EXTRA_LENGTH] as number)),
+    };
+  }
+
+  /** Draws the bids that the epoch still has. */
+  #drawBids(): void {
+    const last = this.#lastAuction();
+    const firstAuction = Math.max(last - AUCTIONS_IN_FLIGHT, 0);
+    const active = this.#activePeople();
+    this.#bidsMade = 0;
+    this.#bidsDrawn = EVENTS_PER_EPOCH - this.#offset;
+    this.#auctionsFrom = FIRST_AUCTION + firstAuction;
+    this.#biddersFrom = 2 * FIRST_PERSON + this.#epoch + 1 - active;
+    this.#hotAuction = FIRST_AUCTION + Math.floor(last / HOT_SPAN) * HOT_SPAN;
+    this.#hotBidder = 2 * FIRST_PERSON + this.#hotPerson() + 1;
+    this.#random.bids(this.#bidsDrawn, last - firstAuction + 1 + ID_LEAD, active + ID_LEAD);
   }
 
   /** The number of the latest auction, the event itself included. */
@@ -193,24 +236,17 @@ export class EventGenerator {
     return this.#epoch * AUCTIONS_PER_EPOCH + last;
   }
 
-  #hotAuction(): number {
-    return Math.floor(this.#lastAuction() / HOT_SPAN) * HOT_SPAN;
-  }
-
-  #anyAuction(): number {
-    const last = this.#lastAuction();
-    const first = Math.max(last - AUCTIONS_IN_FLIGHT, 0);
-    return first + this.#random.below(last - first + 1 + ID_LEAD);
-  }
-
   #hotPerson(): number {
     return Math.floor(this.#epoch / HOT_SPAN) * HOT_SPAN;
   }
 
   #anyPerson(): number {
-    const people = this.#epoch + 1;
-    const active = Math.min(people, ACTIVE_PEOPLE);
-    return people - active + this.#random.below(active + ID_LEAD);
+    const active = this.#activePeople();
+    return this.#epoch + 1 - active + this.#random.below(active + ID_LEAD);
+  }
+
+  #activePeople(): number {
+    return Math.min(this.#epoch + 1, ACTIVE_PEOPLE);
   }
 }
 

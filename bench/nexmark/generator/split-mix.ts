@@ -1,17 +1,14 @@
 /**
  * Java's SplittableRandom: SplitMix64, drawn from in sequence.
  *
- * A draw adds the golden gamma to a 64-bit counter and scrambles the sum. A draw's place in the sequence determines it, so
- * they are made in blocks (`split-mix-wasm.ts`) of which one after the other is taken.
+ * A draw adds the golden gamma to a 64-bit counter and scrambles the sum (`split-mix-wasm.ts`). Texts and bids, which take
+ * most draws, are drawn as a whole.
  *
  * Source: Guy L. Steele, Doug Lea, Christine H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014;
  * multipliers and shifts are those of `java.util.SplittableRandom` in Java 17.
  */
 
-import { DRAWS_AT, GAMMA, type SplitMixExports, splitMixInstance } from "./split-mix-wasm.ts";
-
-/** Draws that are made together: few enough for the nearest cache. */
-const BLOCK = 1024;
+import { BIDS_AT, LETTERS_AT, LETTERS_MAX, type SplitMixExports, splitMixInstance } from "./split-mix-wasm.ts";
 
 /** Where a sequence has come to: the counter, as two halves. Plain data for checkpoints. */
 export interface RandomPosition {
@@ -20,55 +17,53 @@ export interface RandomPosition {
 }
 
 export class SplitMix {
-  readonly #block: SplitMixExports = splitMixInstance();
-  readonly #counter = new BigUint64Array(this.#block.memory.buffer, 0, 1);
-  readonly #draws = new Int32Array(this.#block.memory.buffer, DRAWS_AT, BLOCK);
-  /** How many draws of the block were taken. */
-  #taken = BLOCK;
+  readonly #draws: SplitMixExports = splitMixInstance();
+  readonly #counter = new Uint32Array(this.#draws.memory.buffer, 0, 2);
+  /** The letters drawn last, in Latin-1. */
+  readonly drawnLetters = Buffer.from(this.#draws.memory.buffer, LETTERS_AT, LETTERS_MAX);
+  /** The bids drawn last, as `bidAt` places what they have. */
+  readonly drawnBids = new Int32Array(this.#draws.memory.buffer, BIDS_AT);
+  readonly drawnDoubles = new Float64Array(this.#draws.memory.buffer, BIDS_AT);
 
   /** @param seed a whole number that a double can hold */
   constructor(seed: number) {
-    this.#counter[0] = BigInt.asUintN(64, BigInt(seed));
+    new BigUint64Array(this.#draws.memory.buffer)[0] = BigInt.asUintN(64, BigInt(seed));
   }
 
   get position(): RandomPosition {
-    const counter = (this.#counter[0] as bigint) - BigInt(BLOCK - this.#taken) * GAMMA;
-    return { high: Number((counter >> 32n) & 0xffffffffn), low: Number(counter & 0xffffffffn) };
+    return { high: this.#counter[1] as number, low: this.#counter[0] as number };
   }
 
   set position({ high, low }: RandomPosition) {
-    this.#counter[0] = (BigInt(high) << 32n) | BigInt(low);
-    this.#taken = BLOCK;
+    this.#counter[1] = high;
+    this.#counter[0] = low;
   }
 
   /** 32 bits, signed: Java's `nextInt()`. */
   int(): number {
-    if (this.#taken === BLOCK) this.#next();
-    return this.#draws[this.#taken++] as number;
+    return this.#draws.int();
   }
 
   /** 0 … bound-1: Java's `nextInt(bound)`. REQUIRES: 1 ≤ bound < 2³¹ */
   below(bound: number): number {
-    const drawn = this.int();
-    if ((bound & (bound - 1)) === 0) return drawn & (bound - 1);
-    let bits = drawn >>> 1;
-    let rest = bits % bound;
-    // Where the last, incomplete round of remainders begins, another draw decides.
-    while (bits + (bound - 1) - rest > 0x7fffffff) {
-      bits = this.int() >>> 1;
-      rest = bits % bound;
-    }
-    return rest;
+    return this.#draws.below(bound);
   }
 
   /** A double in [0, 1) from 53 bits: Java's `nextDouble()`. */
   double(): number {
-    if (this.#taken === BLOCK) this.#next();
-    return this.#block.doubleBefore(BLOCK - ++this.#taken);
+    return this.#draws.double();
   }
 
-  #next(): void {
-    this.#block.draw(4 * BLOCK);
-    this.#taken = 0;
+  /**
+   * Draws a length of 3 … max-1 and so many letters, of 13 one the special character, into `drawnLetters`. Returns the length.
+   * REQUIRES: 3 < max ≤ LETTERS_MAX
+   */
+  letters(max: number, special: number): number {
+    return this.#draws.letters(max, special);
+  }
+
+  /** Draws bids into `drawnBids`, by so many bidders and for so many auctions. REQUIRES: at least one, and room for them */
+  bids(count: number, auctions: number, bidders: number): void {
+    this.#draws.bids(count, auctions, bidders);
   }
 }

@@ -1,10 +1,8 @@
 /** The texts of the events: what is drawn anew for each, and the tables that a seed makes once. */
 
+import { CHANNELS, extraSpan, STATIC_TEXT_LENGTH } from "./odds.ts";
 import { SplitMix } from "./split-mix.ts";
 
-const STATIC_TEXT_LENGTH = 1024 * 1024;
-const CHANNELS = 10_000;
-const LENGTH_MIN = 3;
 const SPACE = 0x20;
 const UNDERSCORE = 0x5f;
 const LETTER_A = 0x61;
@@ -12,19 +10,12 @@ const LETTER_A = 0x61;
 /** As many letters as one draw of 32 bits has room for. */
 const LETTERS_PER_DRAW = 6;
 
-/** Room for the longest text that is drawn letter by letter, an auction's description. */
-const letters = Buffer.alloc(128);
-
-export interface Channel {
-  readonly name: string;
-  readonly url: string;
-}
-
 export interface TextTables {
   /** The ballast of events is cut from it. */
   readonly staticText: string;
-  readonly hotChannels: readonly Channel[];
-  readonly channels: readonly Channel[];
+  /** Of each channel, the hot ones first: in arrays of their own, as these stay in the processor's caches. */
+  readonly channelNames: readonly string[];
+  readonly channelUrls: readonly string[];
 }
 
 const tables = new Map<number, TextTables>();
@@ -34,11 +25,13 @@ export function textTables(seed: number): TextTables {
   const known = tables.get(seed);
   if (known !== undefined) return known;
   const random = new SplitMix(seed - 2);
-  const hotUrls = ["Google", "Facebook", "Baidu", "Apple"].map((name) => ({ name, url: baseUrl(random) }));
+  const hotNames = ["Google", "Facebook", "Baidu", "Apple"];
+  const hotUrls = hotNames.map(() => baseUrl(random));
+  const others = Array.from({ length: CHANNELS }, (_, i) => i);
   const made: TextTables = {
     staticText: staticText(new SplitMix(seed - 1)),
-    hotChannels: hotUrls,
-    channels: Array.from({ length: CHANNELS }, (_, i) => ({ name: `channel-${i}`, url: channelUrl(i, random) })),
+    channelNames: [...hotNames, ...others.map((i) => `channel-${i}`)],
+    channelUrls: [...hotUrls, ...others.map((i) => channelUrl(i, random))],
   };
   tables.set(seed, made);
   return made;
@@ -46,8 +39,9 @@ export function textTables(seed: number): TextTables {
 
 /** Letters and spaces, 3 … lengthMax-1 of them, without spaces around them. */
 export function drawText(random: SplitMix, lengthMax: number): string {
-  let end = drawLetters(random, lengthMax, SPACE);
+  let end = random.letters(lengthMax, SPACE);
   let start = 0;
+  const letters = random.drawnLetters;
   while (end > start && letters[end - 1] === SPACE) end--;
   while (start < end && letters[start] === SPACE) start++;
   return letters.toString("latin1", start, end);
@@ -59,18 +53,10 @@ export function drawText(random: SplitMix, lengthMax: number): string {
  */
 export function drawExtra(random: SplitMix, size: number, sizeMean: number, text: string): string {
   if (size > sizeMean) return "";
-  const missing = sizeMean - size;
-  const delta = Math.floor(missing * 0.2 + 0.5);
-  const length = missing - delta + (delta === 0 ? 0 : random.below(2 * delta));
+  const { min, lengths } = extraSpan(sizeMean - size);
+  const length = min + (lengths === 0 ? 0 : random.below(lengths));
   const at = random.below(STATIC_TEXT_LENGTH - length);
   return text.substring(at, at + length);
-}
-
-/** Draws the length and the letters, and returns the length. */
-function drawLetters(random: SplitMix, lengthMax: number, special: number): number {
-  const length = LENGTH_MIN + random.below(lengthMax - LENGTH_MIN);
-  for (let i = 0; i < length; i++) letters[i] = random.below(13) === 0 ? special : LETTER_A + random.below(26);
-  return length;
 }
 
 /** Remainders of negative draws are negative, in Java as here: so half of the letters lie before "a". */
@@ -87,7 +73,7 @@ function staticText(random: SplitMix): string {
 }
 
 function baseUrl(random: SplitMix): string {
-  const folder = (): string => letters.toString("latin1", 0, drawLetters(random, 5, UNDERSCORE));
+  const folder = (): string => random.drawnLetters.toString("latin1", 0, random.letters(5, UNDERSCORE));
   return `https://www.nexmark.com/${folder()}/${folder()}/${folder()}/item.htm?query=1`;
 }
 
