@@ -80,6 +80,11 @@ export class KafkaCluster implements AsyncDisposable {
     }
   }
 
+  /** Of each node: its settings, what it says, and its logs of partitions (`data`). */
+  get folder(): string {
+    return this.#folder;
+  }
+
   /** The process of each running node by its id. */
   get pids(): ReadonlyMap<number, number> {
     return new Map(this.#nodes.flatMap(({ id, process }) => (process === undefined ? [] : [[id, process.pid]])));

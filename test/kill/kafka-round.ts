@@ -4,10 +4,12 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel } from "kafkajs";
 import { KafkaClient } from "../../connectors/kafka/client/kafka-client.ts";
+import { calmKafkajs } from "../../connectors/kafka/client/kafkajs.ts";
 import { listOffsets } from "../../connectors/kafka/protocol/list-offsets.ts";
 import { leftTransactions } from "../../connectors/kafka/sink/transactions-admin.ts";
 import type { JobBundle } from "../../runtime/bundle/bundle-job.ts";
 import { judged } from "../kafka-broker/judge.ts";
+import { logOf } from "./kafka-log.ts";
 import type { Output } from "./output.ts";
 import type { RoundJob } from "./run-round.ts";
 
@@ -30,7 +32,12 @@ const WINDOW_MS = 200;
 /** How long transactions that a killed process has left open may keep others' records back. */
 const SETTLED_WITHIN_MS = 60_000;
 
-export async function kafkaRound(options: KafkaRoundOptions): Promise<RoundJob> {
+export interface KafkaRound extends RoundJob {
+  /** All that the logs of its topics hold. */
+  readonly logs: () => Promise<string>;
+}
+
+export async function kafkaRound(options: KafkaRoundOptions): Promise<KafkaRound> {
   const { brokers, bundle, count, transactionMs, outage } = options;
   const name = randomUUID();
   const [records, counts] = [`records-${name}`, `counts-${name}`];
@@ -40,10 +47,13 @@ export async function kafkaRound(options: KafkaRoundOptions): Promise<RoundJob> 
     params: { brokers: brokers.join(), records, counts, count, transactionMs },
     expected: expectedOf(count),
     found: async () => new Map(await Promise.all([read(brokers, "records", records), read(brokers, "counts", counts)])),
+    logs: async () => (await Promise.all([records, counts].map((topic) => logOf(brokers, topic)))).join("\n"),
     aborted: () => noneIsOpen(brokers, [records, counts]),
     ...(outage && { outage }),
   };
 }
+
+calmKafkajs();
 
 async function makeTopics({ brokers, replicas = 1 }: KafkaRoundOptions, names: readonly string[]): Promise<void> {
   const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING, retry: { retries: 20 } }).admin();

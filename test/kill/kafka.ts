@@ -1,13 +1,17 @@
 /**
  * Kills what writes to Kafka exactly once, and Kafka itself, with -9, and has the Java consumer say what is there.
  *
- *   npm run test:kafka:kill -- [--rounds 20] [--seed N] [--round R] [--points 1] [--random 0]
+ *   npm run test:kafka:kill -- [--rounds 20] [--from 1] [--seed N] [--round R] [--points 1] [--random 0] [--brokers] [--keep DIR]
  *
  * On a cluster of three brokers, of which transactions may be open for 5 s. Of ten rounds, in six processes of the job die at
  * the steps of checkpoints and of the sink's protocol and at random; in three brokers die one after the other, each while
  * the job writes; in one all of them are away for 20 s. Ends with 1 when a record was lost or came twice.
+ *
+ * `--brokers` leaves out the rounds in which no broker dies, `--from` those before it. Of a round that fails `--keep` keeps
+ * what its processes said, the job's checkpoints, the brokers' logs, and what these hold, batch by batch (`kafka-log.ts`).
  */
 
+import { cp, lstat, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -15,7 +19,7 @@ import { bundleJob } from "../../runtime/bundle/bundle-job.ts";
 import { SeededRandom } from "../../runtime/testing/seeded-random.ts";
 import { endAll, workFolder } from "../integration/cluster/process.ts";
 import { KafkaCluster } from "../kafka-broker/kafka-cluster.ts";
-import { kafkaRound } from "./kafka-round.ts";
+import { type KafkaRound, kafkaRound } from "./kafka-round.ts";
 import { type Round, roundsOf, type Strike, textOf } from "./plan.ts";
 import { kafkaPoints, points } from "./points.ts";
 import { type RoundResult, runRound } from "./run-round.ts";
@@ -27,6 +31,9 @@ const { values } = parseArgs({
     round: { type: "string" },
     points: { type: "string", default: "1" },
     random: { type: "string", default: "0" },
+    brokers: { type: "boolean", default: false },
+    from: { type: "string", default: "1" },
+    keep: { type: "string" },
   },
 });
 const seed = Number(values.seed);
@@ -49,6 +56,8 @@ const processRounds = roundsOf({
 
 const rounds = processRounds
   .map((round) => disturbed(round, new SeededRandom(seed + round.number)))
+  .filter(({ strikes }) => !values.brokers || strikes.some(({ kind }) => kind === "outage"))
+  .filter(({ number }) => number >= Number(values.from))
   .filter(({ number }) => values.round === undefined || number === Number(values.round));
 
 function disturbed(round: Round, random: SeededRandom): Round {
@@ -76,6 +85,7 @@ async function main(): Promise<void> {
   for (const round of rounds) {
     await using folder = await workFolder();
     const from = performance.now();
+    let job: KafkaRound | undefined;
     try {
       const options = {
         brokers: kafka.brokers,
@@ -85,12 +95,17 @@ async function main(): Promise<void> {
         replicas: 3,
         outage,
       };
-      const result = await runRound(folder.path, round, await kafkaRound(options));
+      job = await kafkaRound(options);
+      const result = await runRound(folder.path, round, job);
       results.push(result);
       const seconds = ((performance.now() - from) / 1000).toFixed(1);
       say(`round ${round.number}: ${result.kills.join(", ")}; ${result.attempts} attempts, ${seconds} s`);
     } catch (error) {
       say(`round ${round.number} FAILED: ${(error as Error).message}`);
+      if (values.keep !== undefined)
+        await keep(join(values.keep, `${seed}-${round.number}`), job, folder.path, kafka).catch((failure: unknown) =>
+          say(`  not kept: ${(failure as Error).message}`),
+        );
       say(`  planned: ${round.strikes.map(textOf).join(", ")}`);
       say(
         `  again:   npm run test:kafka:kill -- --seed ${seed} --points ${values.points} --random ${values.random} --round ${round.number}`,
@@ -98,6 +113,21 @@ async function main(): Promise<void> {
     }
   }
   summary(results);
+}
+
+/** What is needed to find out why. */
+async function keep(into: string, job: KafkaRound | undefined, folder: string, kafka: KafkaCluster): Promise<void> {
+  await mkdir(into, { recursive: true });
+  await writeFile(join(into, "topics.log"), (await job?.logs()) ?? "");
+  await cp(folder, join(into, "job"), { recursive: true, filter: isCopied });
+  await cp(kafka.folder, join(into, "kafka"), { recursive: true, filter: isCopied });
+  say(`  kept:    ${into}`);
+}
+
+/** Sockets are not. */
+async function isCopied(path: string): Promise<boolean> {
+  const found = await lstat(path);
+  return found.isFile() || found.isDirectory();
 }
 
 function summary(results: readonly RoundResult[]): void {

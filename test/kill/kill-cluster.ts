@@ -30,6 +30,8 @@ export class KillCluster implements AsyncDisposable {
   readonly output: string;
   readonly #port: number;
   readonly #workers: Process[] = [];
+  /** All that there were, in the order of their starts. */
+  readonly #all: Process[] = [];
   #coordinator: Process;
   #client: RestClient;
   #jid = "";
@@ -40,6 +42,7 @@ export class KillCluster implements AsyncDisposable {
     this.output = join(folder, "output");
     this.#port = port;
     this.#coordinator = coordinator;
+    this.#all.push(coordinator);
     this.#client = new RestClient({ host: "127.0.0.1", port, token, timeoutMs: 30_000 });
   }
 
@@ -147,6 +150,13 @@ export class KillCluster implements AsyncDisposable {
     return view?.exceptionHistory.entries.map(({ exceptionName, error }) => `${exceptionName}: ${error.message}`) ?? [];
   }
 
+  /** What its processes have said, one behind the other. */
+  get said(): string {
+    return this.#all
+      .map(({ pid, child, stderr }) => [`process ${pid}: ${child.spawnargs.slice(2).join(" ")}`, ...stderr].join("\n"))
+      .join("\n\n");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client.close();
     await Promise.all([this.#coordinator, ...this.#workers].map((each) => each.end()));
@@ -155,6 +165,7 @@ export class KillCluster implements AsyncDisposable {
   #replace(victim: Process, armed: Armed): void {
     if (victim === this.#coordinator) {
       this.#coordinator = coordinatorProcess(this.folder, this.#port, armed);
+      this.#all.push(this.#coordinator);
       return;
     }
     this.#workers.splice(this.#workers.indexOf(victim), 1);
@@ -163,7 +174,9 @@ export class KillCluster implements AsyncDisposable {
 
   #startWorker(armed: Armed): void {
     const args = ["worker", "--coordinator", `127.0.0.1:${this.#port}`, "--slots", "1"];
-    this.#workers.push(new Process(args, { cwd: this.folder, env: environment(armed) }));
+    const worker = new Process(args, { cwd: this.folder, env: environment(armed) });
+    this.#workers.push(worker);
+    this.#all.push(worker);
   }
 }
 

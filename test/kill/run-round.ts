@@ -8,10 +8,15 @@
  *   3. The gate opens, the job comes to its end, if need be over one more strike.
  */
 
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { JobBundle } from "../../runtime/bundle/bundle-job.ts";
 import { type Armed, KillCluster, type Role } from "./kill-cluster.ts";
 import { type Output, outputOf } from "./output.ts";
 import type { Round, Strike } from "./plan.ts";
+
+/** In the folder of a round that has failed: what its processes have said. */
+const SAID = "processes.log";
 
 export interface RoundJob {
   readonly bundle: JobBundle;
@@ -62,6 +67,7 @@ export async function runRound(folder: string, { strikes, ending }: Round, job: 
     return { kills: striking.kills, missed: striking.missed, recoveryMs: striking.recoveryMs, attempts };
   } catch (error) {
     const history = await cluster.exceptions();
+    await writeFile(join(folder, SAID), cluster.said);
     throw new Error(`${(error as Error).message}\n  kills: ${striking.kills.join(", ")}\n  ${history.join("\n  ")}`, {
       cause: error,
     });
