@@ -10,7 +10,8 @@ import type { StreamGraph } from "../../core/stream-graph.ts";
 /** Keyed operators of which a key's result follows from its own records alone. */
 const byKey: ReadonlySet<OperatorSpec["kind"]> = new Set([
   ...(["reduce", "aggregate", "window", "generalWindow", "process", "coProcess"] as const),
-  ...(["intervalJoin", "windowJoin", "innerJoin"] as const),
+  ...(["deduplicate", "topN", "changelog", "pattern"] as const),
+  ...(["intervalJoin", "windowJoin", "innerJoin", "temporalJoin"] as const),
 ]);
 
 /** Operators without state of keys: a record goes in, and what it makes comes out. */
@@ -20,7 +21,10 @@ const byRecord: ReadonlySet<OperatorSpec["kind"]> = new Set([
 
 /** Whether an operator takes all records of a key together. */
 export function takesWholeKeys({ spec, inputs }: StreamNode): boolean {
-  return byKey.has(spec.kind) && inputs.every(({ partitioning }) => partitioning.kind === "hash");
+  return (
+    (byKey.has(spec.kind) || (spec.kind === "custom" && spec.keyed)) &&
+    inputs.every(({ partitioning }) => partitioning.kind === "hash")
+  );
 }
 
 /** @throws NOT_BATCH, which says what is in the way and what to do. */
@@ -41,10 +45,11 @@ function refusal(node: StreamNode): string | undefined {
     return `"${id}" goes by processing time, which says nothing of records that are all there; go by event time`;
   if (takesWholeKeys(node) || byRecord.has(spec.kind)) return undefined;
   if ((spec.kind === "process" && spec.key === undefined) || (spec.kind === "custom" && !spec.keyed)) return undefined;
-  return `"${id}" (${spec.kind}) has no form for it; take a window, reduce, aggregate, process or join in its place`;
+  return `"${id}" (${spec.kind}) has no form for it; take a window, an aggregate, a process function or an inner join in its place`;
 }
 
 function processingTime(spec: OperatorSpec): boolean {
+  if (spec.kind === "pattern") return spec.time === "processing";
   if (spec.kind === "generalWindow" || spec.kind === "windowJoin")
     return "time" in spec.window && spec.window.time === "processing";
   return false;

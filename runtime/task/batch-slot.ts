@@ -16,7 +16,10 @@ import type { StreamNode } from "../../core/node.ts";
 import type { Operator } from "../../core/operator.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
 import { FinalAggregate } from "../../operators/final/final-aggregate.ts";
+import { FinalChangelog } from "../../operators/final/final-changelog.ts";
+import { FinalDeduplicate } from "../../operators/final/final-deduplicate.ts";
 import { FinalReduce } from "../../operators/final/final-reduce.ts";
+import { FinalTopN } from "../../operators/final/final-top-n.ts";
 import type { OutputChannel } from "../exchange/channel.ts";
 import { KeyOrder } from "../exchange/sorted/key-order.ts";
 import type { Run } from "../exchange/sorted/merged-runs.ts";
@@ -31,11 +34,26 @@ import type { SubtaskGate } from "./subtask-gate.ts";
 
 /** The operator by key that a stage begins with; undefined: it is the same as of a stream. */
 export function wholeKeysOperator(parts: PortionedParts): Operator | undefined {
-  const { spec } = parts.node;
-  if (!takesWholeKeys(parts.node)) return undefined;
-  if (spec.kind === "reduce") return new FinalReduce(spec, parts.host);
-  if (spec.kind === "aggregate") return new FinalAggregate(spec, parts.host);
-  return new KeyPortions(parts);
+  const { node, host } = parts;
+  if (!takesWholeKeys(node)) return undefined;
+  const { spec } = node;
+  switch (spec.kind) {
+    case "reduce":
+      return new FinalReduce(spec, host);
+    case "aggregate":
+      return new FinalAggregate(spec, host);
+    case "deduplicate":
+      return new FinalDeduplicate(spec, host);
+    case "changelog":
+      return new FinalChangelog(spec, host);
+    case "topN":
+      return spec.emit === "watermark" ? new KeyPortions(parts) : new FinalTopN(spec, host);
+    case "custom":
+      // It has fields of its own, which one for each portion would forget.
+      return undefined;
+    default:
+      return new KeyPortions(parts);
+  }
 }
 
 export interface BlockedEdge {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  type Change,
   collectTo,
   counting,
   type DataStream,
@@ -14,12 +15,16 @@ import {
   generate,
   type JobOptions,
   listState,
+  mapReduce,
   maximum,
+  type OperatorFactory,
   type Params,
+  pattern,
   session,
   sliding,
   summing,
   tumbling,
+  type ValueState,
   valueState,
 } from "../../index.ts";
 import { explain } from "../../runtime/graph/explain.ts";
@@ -40,6 +45,13 @@ function jobOf(build: (env: Environment) => void, options: JobOptions<Params> = 
 
 function timed(env: Environment, readings: readonly Reading[], name = "readings"): DataStream<Reading> {
   return env.from(fromArray(readings), { name }).withTimestamps(({ time }) => time, { outOfOrderness: "1h" });
+}
+
+/** As one subtask has read them, so that records of a key keep their order. */
+function inOrder(env: Environment, readings: readonly Reading[]): DataStream<Reading> {
+  return env
+    .from(fromArray(readings), { parallelism: 1 })
+    .withTimestamps(({ time }) => time, { outOfOrderness: "1h", parallelism: 1 });
 }
 
 /** What a sink gets, in no order. */
@@ -100,7 +112,149 @@ const perKey: readonly (readonly [name: string, build: Build])[] = [
   ],
 ];
 
+/** Of two steps, with another between them or not. */
+const rising = pattern<Reading>("rising")
+  .begin("low")
+  .where(({ value }) => value < 5)
+  .followedBy("high")
+  .where(({ value }, taken) => value > (taken.of("low")[0]?.value ?? 0))
+  .within("20ms");
+
+/** Whose results do not change once they are there; each record has a time of its own. */
+const perTime: readonly (readonly [name: string, build: Build])[] = [
+  ["the first of each key by event time", (input) => input.keyBy("key").deduplicate("d", { time: "event" })],
+  [
+    "the first of each key, by filters",
+    (input) => input.keyBy("key").deduplicate("d", { approximate: { capacity: 100 } }),
+  ],
+  ["patterns", (input) => input.keyBy("key").match(rising)],
+  [
+    "the best of each window",
+    (input) =>
+      input
+        .keyBy("key")
+        .window(tumbling("10ms"))
+        .aggregate("w", summing("value"))
+        .keyBy(({ windowStart }) => windowStart)
+        // Of equal sums either may be the best, but the sum is the same.
+        .topN("best", { n: 1, by: "value", emit: "watermark" })
+        .map(({ windowStart, value }) => ({ windowStart, value })),
+  ],
+];
+
+/** What becomes a changelog, of which only the table that it makes in the end is the same; scores are all different. */
+const tables: readonly (readonly [name: string, build: (input: DataStream<Reading>) => DataStream<Change<unknown>>])[] =
+  [
+    ["the last of each key", (input) => input.keyBy("key").deduplicate("d", { keep: "last" })],
+    [
+      "the last of each key by event time",
+      (input) => input.keyBy("key").deduplicate("d", { keep: "last", time: "event" }),
+    ],
+    [
+      "upserts, some of which delete",
+      (input) =>
+        input.keyBy("key").toChangelog("c", {
+          deleted: ({ value }) => value === 0,
+          unchanged: (before, after) => before.value === after.value,
+        }),
+    ],
+    ["the best of each key", (input) => input.keyBy("key").topN("t", { n: 2, by: "time" })],
+    [
+      "the worst of each key, ranked",
+      (input) => input.keyBy("key").topN("t", { n: 3, by: "time", order: "ascending", ranks: true }),
+    ],
+    [
+      "the best rows, whose versions may get worse",
+      (input) =>
+        input
+          .keyBy("key")
+          .topN("t", { n: 2, by: ({ value, time }) => 1000 * value + time, id: ({ time }) => time % 4 }),
+    ],
+    [
+      "the best rows, whose versions only get better",
+      (input) =>
+        input.keyBy("key").topN("t", { n: 2, by: "time", id: ({ time }) => time % 4, improving: true, ranks: true }),
+    ],
+  ];
+
+/** The rows that changes leave. */
+function tableOf(changes: readonly Change<unknown>[]): string[] {
+  const rows: string[] = [];
+  for (const { kind, value } of changes) {
+    const row = JSON.stringify(value);
+    if (kind === "insert" || kind === "updateAfter") rows.push(row);
+    else rows.splice(rows.indexOf(row), 1);
+  }
+  return rows.sort();
+}
+
 describe("results are those of a stream", () => {
+  test.each(perTime)("%s", async (_, build) => {
+    await fc.assert(
+      fc.asyncProperty(readings, fc.integer({ min: 1, max: 3 }), async (input, parallelism) => {
+        const each = input.map((reading, index) => ({ ...reading, time: 3 * index }));
+        const program = (env: Environment): void => build(inOrder(env, each)).to(collectTo("out"));
+        expect(await rows(program, "batch", parallelism)).toEqual(await rows(program, "streaming", parallelism));
+      }),
+      { numRuns: 5, endOnFailure: true },
+    );
+  });
+
+  test.each(tables)("%s, inserted once", async (_, build) => {
+    const changes = async (input: readonly Reading[], execution: "batch" | "streaming", parallelism: number) => {
+      const job = jobOf((env) => build(inOrder(env, input)).to(collectTo("out"), { changesAsRecords: true }));
+      const handle = await runInThread(job, { execution, parallelism });
+      await handle.result;
+      return handle.collect<Change<unknown>>("out");
+    };
+    await fc.assert(
+      fc.asyncProperty(readings, fc.integer({ min: 1, max: 3 }), async (input, parallelism) => {
+        const each = input.map((reading, index) => ({ ...reading, time: index }));
+        const batch = await changes(each, "batch", parallelism);
+        expect(batch.every(({ kind }) => kind === "insert")).toBe(true);
+        expect(tableOf(batch)).toEqual(tableOf(await changes(each, "streaming", parallelism)));
+      }),
+      { numRuns: 5, endOnFailure: true },
+    );
+  });
+
+  test("an operator of the program's own that keeps state per key, and mapReduce", async () => {
+    const counted: OperatorFactory<Reading, string> = (context) => {
+      const count = context.state.state("count", valueState(0)) as ValueState<number>;
+      return {
+        process({ key }, timestamp) {
+          context.state.setCurrentKey(key, timestamp);
+          count.set((count.get() ?? 0) + 1);
+          context.timers.register("event", 1000);
+        },
+        onTimer: ({ key, timestamp }) => context.output.push(`${key} ${count.get()}`, timestamp),
+      };
+    };
+    await fc.assert(
+      fc.asyncProperty(readings, fc.integer({ min: 1, max: 3 }), async (input, parallelism) => {
+        const program = (env: Environment): void =>
+          timed(env, input).keyBy("key").transform("count", counted).to(collectTo("out"));
+        expect(await rows(program, "batch", parallelism)).toEqual(await rows(program, "streaming", parallelism));
+        const job = mapReduce(import.meta, `reduced ${jobs++}`, {
+          input: fromArray(input),
+          map: ({ key, value }) => [[key, value] as const],
+          combine: (a, b) => a + b,
+          reduce: (key, values) => [key, values.reduce((a, b) => a + b)] as const,
+          output: collectTo("out"),
+        });
+        const [batch, stream] = await Promise.all(
+          (["batch", "streaming"] as const).map(async (execution) => {
+            const handle = await runInThread(job, { execution, parallelism });
+            await handle.result;
+            return handle.collect("out");
+          }),
+        );
+        expect([...(batch as unknown[])].sort()).toEqual([...(stream as unknown[])].sort());
+      }),
+      { numRuns: 5, endOnFailure: true },
+    );
+  });
+
   test.each(perKey)("%s", async (_, build) => {
     await fc.assert(
       fc.asyncProperty(readings, fc.integer({ min: 1, max: 3 }), async (input, parallelism) => {
@@ -157,6 +311,14 @@ describe("results are those of a stream", () => {
           .connect(right.keyBy("key"))
           .window(tumbling("10ms"))
           .join("join", { type: "left", join: (a, b) => [a, b] }),
+    ],
+    [
+      "a temporal join",
+      (left: DataStream<Reading>, right: DataStream<Reading>) =>
+        left
+          .keyBy("key")
+          .connect(right.keyBy("key"))
+          .temporalJoin("join", { type: "left", deleted: ({ time }) => time % 5 === 0, join: (a, b) => [a, b?.time] }),
     ],
     [
       "a process of two inputs",
@@ -295,8 +457,18 @@ describe("what is no batch", () => {
     ],
     [
       "an operator that has no form for it",
-      (env) => timed(env, []).keyBy("key").deduplicate("first").to(collectTo("out")),
-      /"first" \(deduplicate\) has no form for it/,
+      (env) => {
+        const keyed = timed(env, []).keyBy("key");
+        const names = timed(env, [], "names").keyBy("key");
+        const options = { type: "left", keep: "forever", join: (a: Reading) => a } as const;
+        keyed.connect(names).join("both", options).to(collectTo("out"), { changesAsRecords: true });
+      },
+      /"both" \(regularJoin\) has no form for it/,
+    ],
+    [
+      "a pattern of processing time",
+      (env) => timed(env, []).keyBy("key").match(rising, { time: "processing" }).to(collectTo("out")),
+      /"rising" goes by processing time/,
     ],
     [
       "records of two stages in one operator",
