@@ -94,7 +94,7 @@ export type StateSnapshot = ReadonlyMap<number, readonly Uint8Array[]>;
 
 /** The columns of a table: numbers for the engine's fixed accumulators, and one value of any plain kind. */
 export interface TableDescriptor {
-  /** How many float64 columns each entry has; they start at zero. */
+  /** How many float64 columns each entry has; they start at zero. An entry's numbers lie side by side. */
   readonly numbers: number;
   /** Whether each entry also has a value (undefined until set). */
   readonly values: boolean;
@@ -145,8 +145,13 @@ export interface StatePane {
   /** The value in a slot is about to be read. */
   reading(slot: number): void;
   keyAt(slot: number): Key;
-  /** Column c of slot s at numbers[c][s], to be changed in place. */
+  /**
+   * Column c of slot s at numbers[c][s * stride], to be changed in place. An entry's numbers lie side by side in memory, so
+   * that reading all of them waits for memory once.
+   */
   readonly numbers: readonly Float64Array[];
+  /** As many as there are columns; 1 where there are none. */
+  readonly stride: number;
   /**
    * The value of slot s at values[s], to be changed in place or replaced. Plain data, typed arrays included. It is there
    * once `slotOf`, `slotsOf`, `changing`, `reading`, `find` or `keyAt` was called for s, until the table is asked for a pane

@@ -10,14 +10,16 @@ import type { Key } from "../core/key.ts";
 import type { StatePane, StateTable } from "../core/state-backend.ts";
 import { DueSlots } from "./due-slots.ts";
 
-/** Of the table that it needs. */
-export const forgetfulTable = { numbers: 2, values: true } as const;
-
 /** Few keys are not worth moving. */
 const MOVE_FROM = 1024;
 // Columns.
 const DUE = 0;
 const HOLDS = 1;
+const COLUMNS = 2;
+
+/** Of the table that it needs. */
+export const forgetfulTable = { numbers: COLUMNS, values: true } as const;
+
 /** What a key holds of which there is nothing. */
 const NOTHING = 0;
 
@@ -49,11 +51,11 @@ export class ForgetfulKeys<V> {
 
   /** What the key in a slot holds; 0 at -1 too. */
   holds(slot: number): number {
-    return slot < 0 ? NOTHING : ((this.#pane.numbers[HOLDS] as Float64Array)[slot] as number);
+    return slot < 0 ? NOTHING : ((this.#pane.numbers[HOLDS] as Float64Array)[slot * COLUMNS] as number);
   }
 
   dueAt(slot: number): number {
-    return (this.#pane.numbers[DUE] as Float64Array)[slot] as number;
+    return (this.#pane.numbers[DUE] as Float64Array)[slot * COLUMNS] as number;
   }
 
   /** A slot that is due by this time, or -1: there is none. */
@@ -83,8 +85,8 @@ export class ForgetfulKeys<V> {
   /** To be called when what is at the slot has changed. */
   set(slot: number, holds: number, due: number): void {
     this.#idle += (holds === NOTHING ? 1 : 0) - (this.holds(slot) === NOTHING ? 1 : 0);
-    (this.#pane.numbers[DUE] as Float64Array)[slot] = due;
-    (this.#pane.numbers[HOLDS] as Float64Array)[slot] = holds;
+    (this.#pane.numbers[DUE] as Float64Array)[slot * COLUMNS] = due;
+    (this.#pane.numbers[HOLDS] as Float64Array)[slot * COLUMNS] = holds;
     if (holds === NOTHING) this.#pane.values[slot] = undefined;
     else this.due.add(slot, due);
   }
@@ -104,13 +106,13 @@ export class ForgetfulKeys<V> {
     const from = this.#table.pane(generation);
     const to = this.#pane;
     for (let slot = 0; slot < from.size; slot++) {
-      if (from.numbers[HOLDS]?.[slot] === NOTHING) continue;
+      if (from.numbers[HOLDS]?.[slot * COLUMNS] === NOTHING) continue;
       const key = from.keyAt(slot);
       const value = from.values[slot];
       const place = to.slotOf(key);
       to.values[place] = value;
       for (const column of [DUE, HOLDS])
-        (to.numbers[column] as Float64Array)[place] = from.numbers[column]?.[slot] as number;
+        (to.numbers[column] as Float64Array)[place * COLUMNS] = from.numbers[column]?.[slot * COLUMNS] as number;
     }
     this.#table.drop(generation);
   }

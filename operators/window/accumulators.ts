@@ -50,13 +50,18 @@ export interface Combining {
 
 type AnyAggregate = Aggregate<unknown, unknown, unknown>;
 
-export function accumulators(aggregate: AnyAggregate, context: OperatorContext): Accumulators {
+/** @param further numbers that the operator keeps with each entry, behind those of the aggregate. */
+export function accumulators(aggregate: AnyAggregate, context: OperatorContext, further = 0): Accumulators {
   return aggregate.columns === undefined
-    ? valueAccumulators(aggregate, context)
-    : columnAccumulators(aggregate, context);
+    ? valueAccumulators(aggregate, context, further)
+    : columnAccumulators(aggregate, context, further);
 }
 
-function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, context: OperatorContext): Accumulators {
+function columnAccumulators(
+  aggregate: ColumnAggregate<unknown, unknown>,
+  context: OperatorContext,
+  further: number,
+): Accumulators {
   const { columns, result } = aggregate;
   const sums = columns.map(() => 0);
   const resultOf = (combined: readonly number[]): unknown => {
@@ -68,19 +73,20 @@ function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, contex
     }
   };
   return {
-    table: { numbers: columns.length, values: false },
+    table: { numbers: columns.length + further, values: false },
     readsValues: columns.some(readsValue),
-    add: columnAdder(columns, context),
+    add: columnAdder(columns, columns.length + further, context),
     combining: combiningColumns(columns),
     reset: (pane, slot) => {
       for (let c = 0; c < columns.length; c++)
-        (pane.numbers[c] as Float64Array)[slot] = nothing[(columns[c] as AggregateColumn<unknown>).op];
+        (pane.numbers[c] as Float64Array)[slot * pane.stride] = nothing[(columns[c] as AggregateColumn<unknown>).op];
     },
     absorb: (pane, slot, from, fromSlot) => {
       for (let c = 0; c < columns.length; c++) {
         const { op } = columns[c] as AggregateColumn<unknown>;
         const numbers = pane.numbers[c] as Float64Array;
-        numbers[slot] = sumOf(op, (from.numbers[c] as Float64Array)[fromSlot] as number, numbers[slot] as number);
+        const added = (from.numbers[c] as Float64Array)[fromSlot * from.stride] as number;
+        numbers[slot * pane.stride] = sumOf(op, added, numbers[slot * pane.stride] as number);
       }
     },
     result: (places) => {
@@ -89,17 +95,21 @@ function columnAccumulators(aggregate: ColumnAggregate<unknown, unknown>, contex
       return resultOf(sums);
     },
     resultAt: (pane, slot) => {
-      for (let c = 0; c < sums.length; c++) sums[c] = (pane.numbers[c] as Float64Array)[slot] as number;
+      for (let c = 0; c < sums.length; c++) sums[c] = (pane.numbers[c] as Float64Array)[slot * pane.stride] as number;
       return resultOf(sums);
     },
   };
 }
 
 /** Generated: for counting it is `for (let i = 0; i < count; i++) pane.numbers[0][slots[i]] += 1`, with its loads outside. */
-function columnAdder(columns: readonly AggregateColumn<unknown>[], context: OperatorContext): Accumulators["add"] {
+function columnAdder(
+  columns: readonly AggregateColumn<unknown>[],
+  stride: number,
+  context: OperatorContext,
+): Accumulators["add"] {
   const readsValues = columns.some(readsValue);
   const lines = columns.map((column, c) => {
-    const place = `numbers${c}[slot]`;
+    const place = `numbers${c}[${stride === 1 ? "slot" : `slot * ${stride}`}]`;
     if (!readsValue(column)) return `${place} += 1;`;
     const read = `x = of${c}(value); if (typeof x !== "number") refuse(${c}, x);`;
     if (column.op === "count" || column.op === "sum") return `${read} ${place} += x;`;
@@ -151,14 +161,16 @@ function combiningColumns(columns: readonly AggregateColumn<unknown>[]): Combini
   return {
     clear: (into, places) => {
       columns.forEach(({ op }, c) => {
-        (into.numbers[c] as Float64Array).fill(nothing[op], 0, places);
+        const numbers = into.numbers[c] as Float64Array;
+        if (into.stride === 1) numbers.fill(nothing[op], 0, places);
+        else for (let place = 0; place < places; place++) numbers[place * into.stride] = nothing[op];
       });
     },
     add: (into, from, places, count) => {
       columns.forEach(({ op }, c) => {
         const to = into.numbers[c] as Float64Array;
-        if (op === "count" || op === "sum") addSlots(to, from.numbers[c] as Float64Array, places, count);
-        else pickSlots(op, to, from.numbers[c] as Float64Array, places, count);
+        if (op === "count" || op === "sum") addSlots(to, from.numbers[c] as Float64Array, places, count, into.stride);
+        else pickSlots(op, to, from.numbers[c] as Float64Array, places, count, into.stride);
       });
     },
     // Sums of fractions would not come out as they were, and of the least one does not know the second least.
@@ -168,27 +180,35 @@ function combiningColumns(columns: readonly AggregateColumn<unknown>[]): Combini
 }
 
 function subtractColumns(from: StatePane, pane: StatePane, places: Int32Array, count: number): void {
+  const { stride } = from;
   from.numbers.forEach((numbers, c) => {
     const taken = pane.numbers[c] as Float64Array;
     for (let slot = 0; slot < count; slot++) {
-      const place = places[slot] as number;
-      numbers[place] = (numbers[place] as number) - (taken[slot] as number);
+      const place = (places[slot] as number) * stride;
+      numbers[place] = (numbers[place] as number) - (taken[slot * stride] as number);
     }
   });
 }
 
-function addSlots(to: Float64Array, from: Float64Array, places: Int32Array, count: number): void {
+function addSlots(to: Float64Array, from: Float64Array, places: Int32Array, count: number, stride: number): void {
   for (let slot = 0; slot < count; slot++) {
-    const place = places[slot] as number;
-    to[place] = (to[place] as number) + (from[slot] as number);
+    const place = (places[slot] as number) * stride;
+    to[place] = (to[place] as number) + (from[slot * stride] as number);
   }
 }
 
-function pickSlots(op: "min" | "max", to: Float64Array, from: Float64Array, places: Int32Array, count: number): void {
+function pickSlots(
+  op: "min" | "max",
+  to: Float64Array,
+  from: Float64Array,
+  places: Int32Array,
+  count: number,
+  stride: number,
+): void {
   const pick = op === "min" ? Math.min : Math.max;
   for (let slot = 0; slot < count; slot++) {
-    const place = places[slot] as number;
-    to[place] = pick(to[place] as number, from[slot] as number);
+    const place = (places[slot] as number) * stride;
+    to[place] = pick(to[place] as number, from[slot * stride] as number);
   }
 }
 
@@ -203,16 +223,17 @@ function combineColumn(op: AggregateColumn<unknown>["op"], column: number, place
 }
 
 function numberAt(places: Places, place: number, column: number): number {
-  const numbers = (places.panes[place] as StatePane).numbers[column] as Float64Array;
-  return numbers[places.slots[place] as number] as number;
+  const { numbers, stride } = places.panes[place] as StatePane;
+  return (numbers[column] as Float64Array)[(places.slots[place] as number) * stride] as number;
 }
 
 function valueAccumulators(
   aggregate: ValueAggregate<unknown, unknown, unknown>,
   context: OperatorContext,
+  further: number,
 ): Accumulators {
   return {
-    table: { numbers: 0, values: true },
+    table: { numbers: further, values: true },
     readsValues: true,
     add: (pane, slots, count, fresh, values) => {
       let nextFresh = fresh;

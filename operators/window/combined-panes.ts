@@ -106,10 +106,14 @@ export class CombinedPanes {
     return this.#combined.size;
   }
 
-  /** By place: above zero if its key is in the window. */
+  /** By place times `presentStride`: above zero if its key is in the window. */
   get present(): Float64Array | Uint8Array {
     const { presence } = this.#combining;
     return presence < 0 ? this.#present : (this.#combined.numbers[presence] as Float64Array);
+  }
+
+  get presentStride(): number {
+    return this.#combining.presence < 0 ? 1 : this.#combined.stride;
   }
 
   /** Where the columns are, by place. */

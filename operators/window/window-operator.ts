@@ -311,12 +311,12 @@ export class WindowOperator implements Operator {
     firing.combined = true;
     const { gate, output } = this.#context;
     const { windowStart, windowEnd } = firing;
-    const { places, present, pane } = combined;
+    const { places, present, presentStride, pane } = combined;
     const { resultAt } = this.#accumulators;
     while (firing.slot < places) {
       if (gate.blocked) return false;
       const place = firing.slot++;
-      if ((present[place] as number) === 0) continue;
+      if ((present[place * presentStride] as number) === 0) continue;
       const key = pane.keyAt(place);
       if (this.#fired.isUneven && this.#fired.of(key) >= windowEnd - 1) continue;
       const value = resultAt(pane, place);

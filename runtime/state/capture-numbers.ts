@@ -30,7 +30,7 @@ class PickedEntries extends PickedRows {
     const place = this.addKey(pane.groups[slot] as number, pane.keyOnly(slot));
     this.#namespaces.set(place, namespace);
     for (let c = 0; c < this.#into.length; c++)
-      (this.#into[c] as Float64Array)[place] = (pane.numbers[c] as Float64Array)[slot] as number;
+      (this.#into[c] as Float64Array)[place] = (pane.numbers[c] as Float64Array)[slot * pane.stride] as number;
   }
 
   protected columnsAt(places: Int32Array): readonly Column[] {

@@ -136,6 +136,11 @@ export class MemoryTable implements StateTable {
   }
 }
 
+/** Columns of entries whose numbers lie side by side: each is a view that begins at its own of the first entry. */
+function columnsOf(all: Float64Array, columns: number): readonly Float64Array[] {
+  return Array.from({ length: columns }, (_, column) => (column === 0 ? all : all.subarray(column)));
+}
+
 /** An entry as a capture takes it. */
 export interface PaneRow {
   readonly numbers: readonly number[];
@@ -144,7 +149,8 @@ export interface PaneRow {
 
 export class MemoryPane implements StatePane {
   size = 0;
-  readonly numbers: Float64Array[];
+  numbers: readonly Float64Array[];
+  readonly stride: number;
   readonly values: unknown[] = [];
   /** By slot: the entry's key group. */
   groups: Uint16Array;
@@ -172,7 +178,8 @@ export class MemoryPane implements StatePane {
   ) {
     const capacity = Math.max(ENTRIES_MIN, expected);
     this.#lately = spill === undefined ? undefined : new LatelyUsed(this.values, spill, operator);
-    this.numbers = Array.from({ length: descriptor.numbers }, () => new Float64Array(capacity));
+    this.stride = Math.max(1, descriptor.numbers);
+    this.numbers = columnsOf(new Float64Array(capacity * descriptor.numbers), descriptor.numbers);
     this.marks = new Uint32Array(capacity);
     this.groups = new Uint16Array(capacity);
     this.madeAt = epochs.current;
@@ -290,14 +297,14 @@ export class MemoryPane implements StatePane {
   copyRow(from: MemoryPane, slot: number): void {
     const to = this.restoredSlotOf(from.keyAt(slot));
     this.numbers.forEach((column, c) => {
-      column[to] = from.numbers[c]?.[slot] as number;
+      column[to * this.stride] = from.numbers[c]?.[slot * this.stride] as number;
     });
     if (this.#descriptor.values) this.values[to] = from.values[slot];
   }
 
   rowOf(slot: number): PaneRow {
     return {
-      numbers: this.numbers.map((column) => column[slot] as number),
+      numbers: this.numbers.map((column) => column[slot * this.stride] as number),
       value: this.#lately === undefined ? this.values[slot] : this.#lately.peek(slot),
     };
   }
@@ -315,10 +322,11 @@ export class MemoryPane implements StatePane {
 
   #grow(): void {
     const capacity = 2 * this.marks.length;
-    for (let column = 0; column < this.numbers.length; column++) {
-      const longer = new Float64Array(capacity);
-      longer.set(this.numbers[column] as Float64Array);
-      this.numbers[column] = longer;
+    const [first] = this.numbers;
+    if (first !== undefined) {
+      const longer = new Float64Array(capacity * this.stride);
+      longer.set(first);
+      this.numbers = columnsOf(longer, this.stride);
     }
     const marks = new Uint32Array(capacity);
     marks.set(this.marks);

@@ -179,7 +179,8 @@ export function restoreTable(block: OpenBlock, table: MemoryTable, range: KeyGro
     const slot = pane.restoredSlotOf(key);
     if (repeats === "refused" && pane.size === size)
       throw corrupt(table.operator, `the table "${table.name}" has two rows for the key ${String(key)}`);
-    for (let c = 0; c < numbers; c++) (pane.numbers[c] as Float64Array)[slot] = block.columns[1 + c]?.[row] as number;
+    for (let c = 0; c < numbers; c++)
+      (pane.numbers[c] as Float64Array)[slot * pane.stride] = block.columns[1 + c]?.[row] as number;
     if (values) pane.values[slot] = block.columns[1 + numbers]?.[row];
   }
 }

@@ -277,7 +277,8 @@ export function captureSuite(factory: BackendFactory): void {
     const add = (target: typeof table, key: number, amount: number) => {
       const pane = target.pane(key % 2);
       const slot = pane.slotOf(key);
-      for (const column of pane.numbers) column[slot] = (column[slot] as number) + amount;
+      for (const column of pane.numbers)
+        column[slot * pane.stride] = (column[slot * pane.stride] as number) + amount;
     };
     for (let key = 0; key < keys; key++) add(table, key, key);
     const capture = backend.capture(1);
@@ -300,7 +301,7 @@ export function captureSuite(factory: BackendFactory): void {
     const found = Array.from({ length: keys }, (_, key) => {
       const pane = restored.pane(key % 2);
       const slot = pane.find(key);
-      return [get(copy, key), ...pane.numbers.map((column) => column[slot])];
+      return [get(copy, key), ...pane.numbers.map((column) => column[slot * pane.stride])];
     });
     expect(found).toEqual(Array.from({ length: keys }, (_, key) => [key, key, key]));
   });

@@ -122,7 +122,7 @@ function filled(factory: BackendFactory): KeyedStateBackend {
     }
     const pane = table.pane(i % 3 === 0 ? 5 : -i % 10);
     const slot = pane.slotOf(key);
-    (pane.numbers[1] as Float64Array)[slot] = i / 3;
+    (pane.numbers[1] as Float64Array)[slot * pane.stride] = i / 3;
     pane.values[slot] = {
       floats: Float32Array.of(i, 0.5),
       ints: Int32Array.of(-i),

@@ -7,17 +7,28 @@
  * pane.
  */
 
+import { wasRead } from "../../touch.ts";
+
 /** Of a pane, 1024 to a gap: with gaps of seconds, a millisecond each. */
 const TICKS = 8192;
 
 /** Layers of a pane: a session's number is its slot times this, plus its layer. */
 export const LAYERS = 8;
 
-/** The ends of a pane's sessions: by layer, then slot. */
-export type EndsByLayer = readonly Float64Array[];
+/** The ends of a pane's sessions: by layer, then slot times the stride. */
+export interface EndsByLayer {
+  readonly columns: readonly Float64Array[];
+  readonly stride: number;
+}
 
-function endAt(ends: EndsByLayer, session: number): number {
-  return (ends[session & (LAYERS - 1)] as Float64Array)[session >>> 3] as number;
+function endAt({ columns, stride }: EndsByLayer, session: number): number {
+  return (columns[session & (LAYERS - 1)] as Float64Array)[(session >>> 3) * stride] as number;
+}
+
+function touchAll(sessions: readonly number[], ends: EndsByLayer): void {
+  let sum = 0;
+  for (let i = 0; i < sessions.length; i++) sum += endAt(ends, sessions[i] as number);
+  wasRead(sum);
 }
 
 const none: readonly number[] = [];
@@ -79,6 +90,7 @@ export class SessionEnds {
 
   #takeTick(sessions: number[], tick: number, upTo: number, ends: EndsByLayer): number[] {
     const due: number[] = [];
+    touchAll(sessions, ends);
     let kept = 0;
     for (let i = 0; i < sessions.length; i++) {
       const session = sessions[i] as number;

@@ -25,9 +25,11 @@ import type { Operator, OperatorContext } from "../../../core/operator.ts";
 import type { StatePane } from "../../../core/state-backend.ts";
 import type { Counter } from "../../../core/telemetry.ts";
 import type { WindowResult } from "../../../core/window.ts";
+import { touch } from "../../touch.ts";
 import { type Accumulators, accumulators } from "../accumulators.ts";
 import { FiredProgress } from "../fired-progress.ts";
 import { noTime } from "../general/assign.ts";
+import type { EndsByLayer } from "./session-ends.ts";
 import { layerOf, type SessionPane, SessionPanes, sessionNumber, slotOf } from "./session-panes.ts";
 
 /** Records that are looked up together, as in `window-operator.ts`. */
@@ -51,11 +53,14 @@ interface Aside {
   readonly time: number;
 }
 
-/** Sessions of a pane that are due, and the next of them to fire. */
+/** Sessions of a pane that are due, and the next of them to fire; the keys of some of those. */
 interface Firing {
   readonly held: SessionPane;
   readonly sessions: ArrayLike<number>;
   next: number;
+  /** Those of the sessions from `keysFrom` on. */
+  keys: readonly Key[];
+  keysFrom: number;
 }
 
 export class SessionOperator implements Operator {
@@ -89,12 +94,11 @@ export class SessionOperator implements Operator {
     this.#context = context;
     this.#gapMs = spec.window.gapMs;
     this.#latenessMs = spec.allowedLatenessMs;
-    this.#accumulators = accumulators(spec.aggregate, context);
+    this.#accumulators = accumulators(spec.aggregate, context, 2);
     const { table } = this.#accumulators;
-    this.#start = table.numbers;
-    this.#end = table.numbers + 1;
-    const sessions = context.state.table("sessions", { ...table, numbers: table.numbers + 2 });
-    this.#panes = new SessionPanes(this.#gapMs, sessions);
+    this.#start = table.numbers - 2;
+    this.#end = table.numbers - 1;
+    this.#panes = new SessionPanes(this.#gapMs, context.state.table("sessions", table));
     this.#marks = context.checkpointing || table.values;
     this.#fired = new FiredProgress(context);
     this.#lateRecords = context.metrics.counter("lateRecords");
@@ -160,7 +164,8 @@ export class SessionOperator implements Operator {
     this.#gather(key, value, timestamp);
     this.#addGathered();
     const place = this.#touched(key, timestamp);
-    if (place !== undefined && this.#endOf(place) - 1 <= this.#watermark) this.#emit(place.pane, place.slot);
+    if (place !== undefined && this.#endOf(place) - 1 <= this.#watermark)
+      this.#emit(place.pane, place.slot, place.pane.keyAt(place.slot));
   }
 
   /** A session of a key that touches a record's span. */
@@ -204,7 +209,9 @@ export class SessionOperator implements Operator {
   #stretch(held: SessionPane, pane: StatePane, count: number, fresh: number): number {
     const starts = pane.numbers[this.#start] as Float64Array;
     const ends = pane.numbers[this.#end] as Float64Array;
+    const { stride } = pane;
     const slots = this.#slots;
+    touch(ends, slots, count, stride);
     const gone = this.#goneUpTo;
     const isLast = this.#panes.all.at(-1) === held;
     // Sessions of the pane before end before this, so what begins behind it touches none of them.
@@ -214,21 +221,22 @@ export class SessionOperator implements Operator {
     let added = 0;
     for (let i = 0; i < count; i++) {
       const slot = slots[i] as number;
+      const at = slot * stride;
       const time = this.#times[i] as number;
       const end = time + this.#gapMs;
       const isFresh = slot === nextFresh;
-      if (isFresh || (ends[slot] as number) <= gone) {
+      if (isFresh || (ends[at] as number) <= gone) {
         if (isFresh) nextFresh++;
         else this.#accumulators.reset(pane, slot);
-        starts[slot] = time;
-        ends[slot] = end;
+        starts[at] = time;
+        ends[at] = end;
         if (time <= first || !isLast || held.isCrowded(slot)) this.#changed.push(slot);
         else if (end - 1 > this.#watermark) held.ends.addOnce(sessionNumber(0, slot), end);
-      } else if (time <= (ends[slot] as number) && end >= (starts[slot] as number)) {
-        const isEarlier = time < (starts[slot] as number);
-        const isLonger = end > (ends[slot] as number);
-        if (isEarlier) starts[slot] = time;
-        if (isLonger) ends[slot] = end;
+      } else if (time <= (ends[at] as number) && end >= (starts[at] as number)) {
+        const isEarlier = time < (starts[at] as number);
+        const isLonger = end > (ends[at] as number);
+        if (isEarlier) starts[at] = time;
+        if (isLonger) ends[at] = end;
         const mayTouch = (isEarlier && time <= first) || ((isEarlier || isLonger) && (!isLast || held.isCrowded(slot)));
         if (mayTouch || (mayHaveFired && !held.ends.isWaiting(sessionNumber(0, slot)))) this.#changed.push(slot);
       } else {
@@ -257,12 +265,11 @@ export class SessionOperator implements Operator {
       const { layer, pane } = this.#layerFor(held, key, time);
       const { size } = pane;
       const slot = pane.slotOf(key);
-      const starts = pane.numbers[this.#start] as Float64Array;
-      const ends = pane.numbers[this.#end] as Float64Array;
-      const isNew = slot === size || (ends[slot] as number) <= this.#goneUpTo;
+      const isNew = slot === size || this.#numberAt(pane, this.#end, slot) <= this.#goneUpTo;
       if (isNew && slot !== size) this.#accumulators.reset(pane, slot);
-      starts[slot] = isNew ? time : Math.min(time, starts[slot] as number);
-      ends[slot] = isNew ? time + this.#gapMs : Math.max(time + this.#gapMs, ends[slot] as number);
+      const end = time + this.#gapMs;
+      this.#setNumber(pane, this.#start, slot, isNew ? time : Math.min(time, this.#numberAt(pane, this.#start, slot)));
+      this.#setNumber(pane, this.#end, slot, isNew ? end : Math.max(end, this.#numberAt(pane, this.#end, slot)));
       slots[0] = slot;
       this.#accumulators.add(pane, slots, 1, size, [value]);
       held.crowd(key);
@@ -294,11 +301,7 @@ export class SessionOperator implements Operator {
         const pane = held.layer(layer);
         if (pane === place.pane) continue;
         const slot = pane.find(key);
-        if (
-          slot < 0 ||
-          !this.#touches(pane, slot, this.#numberAt(place.pane, this.#start, place.slot), this.#endOf(place))
-        )
-          continue;
+        if (slot < 0 || !this.#touches(pane, slot, this.#startOf(place), this.#endOf(place))) continue;
         place = this.#united(key, place, { held, layer, pane, slot });
       }
     }
@@ -313,9 +316,9 @@ export class SessionOperator implements Operator {
     const [from, into] = this.#endOf(one) < this.#endOf(other) ? [one, other] : [other, one];
     if (this.#marks) for (const { pane } of [from, into]) pane.slotOf(key);
     this.#accumulators.absorb(into.pane, into.slot, from.pane, from.slot);
-    const starts = into.pane.numbers[this.#start] as Float64Array;
-    starts[into.slot] = Math.min(starts[into.slot] as number, this.#numberAt(from.pane, this.#start, from.slot));
-    (from.pane.numbers[this.#end] as Float64Array)[from.slot] = LEFT;
+    const start = Math.min(this.#startOf(into), this.#startOf(from));
+    this.#setNumber(into.pane, this.#start, into.slot, start);
+    this.#setNumber(from.pane, this.#end, from.slot, LEFT);
     return into;
   }
 
@@ -338,14 +341,17 @@ export class SessionOperator implements Operator {
   #nextDue(watermark: number): Firing | undefined {
     for (const held of this.#panes.all) {
       if (this.#panes.startOf(held.number) > watermark + 1) return undefined;
-      const ends = Array.from(
-        { length: held.layers },
-        (_, layer) => held.layer(layer).numbers[this.#end] as Float64Array,
-      );
-      const sessions = held.ends.take(watermark + 1, ends);
-      if (sessions.length > 0) return { held, sessions, next: 0 };
+      const sessions = held.ends.take(watermark + 1, this.#endsOf(held));
+      if (sessions.length > 0) return { held, sessions, next: 0, keys: [], keysFrom: 0 };
     }
     return undefined;
+  }
+
+  #endsOf(held: SessionPane): EndsByLayer {
+    const columns: Float64Array[] = [];
+    for (let layer = 0; layer < held.layers; layer++)
+      columns.push(held.layer(layer).numbers[this.#end] as Float64Array);
+    return { columns, stride: held.layer(0).stride };
   }
 
   /** False when it had to stop. */
@@ -353,14 +359,29 @@ export class SessionOperator implements Operator {
     const { gate } = this.#context;
     while (firing.next < firing.sessions.length) {
       if (gate.blocked) return false;
-      const session = firing.sessions[firing.next++] as number;
-      this.#emit(firing.held.layer(layerOf(session)), slotOf(session));
+      if (firing.next === firing.keysFrom + firing.keys.length) this.#nextKeys(firing);
+      const session = firing.sessions[firing.next] as number;
+      const key = firing.keys[firing.next++ - firing.keysFrom] as Key;
+      this.#emit(firing.held.layer(layerOf(session)), slotOf(session), key);
     }
     return true;
   }
 
-  #emit(pane: StatePane, slot: number): void {
-    const key = pane.keyAt(slot);
+  /** Reads some keys together, so that the waits for memory overlap. */
+  #nextKeys(firing: Firing): void {
+    const { held, sessions, next } = firing;
+    const end = Math.min(next + GATHERED_MAX, sessions.length);
+    const keys: Key[] = [];
+    for (let at = next; at < end; at++) {
+      const session = sessions[at] as number;
+      keys.push(held.layer(layerOf(session)).keyAt(slotOf(session)));
+    }
+    firing.keys = keys;
+    firing.keysFrom = next;
+  }
+
+  #emit(pane: StatePane, slot: number, key: Key): void {
+    pane.reading(slot);
     const windowStart = this.#numberAt(pane, this.#start, slot);
     const windowEnd = this.#numberAt(pane, this.#end, slot);
     const value = this.#accumulators.resultAt(pane, slot);
@@ -380,10 +401,14 @@ export class SessionOperator implements Operator {
         if (!this.#fired.isUneven || end - 1 > this.#fired.of(key)) held.ends.addOnce(sessionNumber(layer, slot), end);
         else if (this.#latenessMs === 0) {
           pane.slotOf(key);
-          (pane.numbers[this.#end] as Float64Array)[slot] = LEFT;
+          this.#setNumber(pane, this.#end, slot, LEFT);
         }
       }
     }
+  }
+
+  #startOf({ pane, slot }: Place): number {
+    return this.#numberAt(pane, this.#start, slot);
   }
 
   #endOf({ pane, slot }: Place): number {
@@ -391,7 +416,11 @@ export class SessionOperator implements Operator {
   }
 
   #numberAt(pane: StatePane, column: number, slot: number): number {
-    return (pane.numbers[column] as Float64Array)[slot] as number;
+    return (pane.numbers[column] as Float64Array)[slot * pane.stride] as number;
+  }
+
+  #setNumber(pane: StatePane, column: number, slot: number, to: number): void {
+    (pane.numbers[column] as Float64Array)[slot * pane.stride] = to;
   }
 
   #keyOf(value: unknown): Key {
