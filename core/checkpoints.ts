@@ -21,6 +21,12 @@ export interface CheckpointOptions {
    */
   readonly copies?: number;
   /**
+   * Whether a job that comes to its end takes one more checkpoint, with all of its state. Default true: a later run that goes on
+   * from there has nothing to do again. false: only if a sink or source commits something by it; a later run then goes on
+   * from the checkpoint before.
+   */
+  readonly atEnd?: boolean;
+  /**
    * Whether barriers overtake what is on its way between subtasks, which becomes part of the checkpoint, so that slow
    * operators cannot hold it up; `alignmentTimeout`: only when it is not complete after so long. Default false. Savepoints
    * wait for all that was on its way, whatever is set.
@@ -35,6 +41,8 @@ export interface CheckpointSettings {
   readonly minPauseMs: number;
   readonly tolerated: number;
   readonly retained: number;
+  /** false: there is none at the end unless something is committed by it. */
+  readonly atEnd?: boolean | undefined;
   /** Undefined: as many as are usual, where there can be. */
   readonly copies?: number | undefined;
   /** From its beginning until it becomes unaligned; undefined: it does not. */
@@ -50,6 +58,7 @@ export function checkpointSettings(options: CheckpointOptions, what: string): Ch
     tolerated = CHECKPOINTS_TOLERATED,
     retained = CHECKPOINTS_RETAINED,
     copies,
+    atEnd = true,
   } = options;
   return {
     intervalMs: positiveDurationMs(interval, `${what}: interval`),
@@ -57,6 +66,7 @@ export function checkpointSettings(options: CheckpointOptions, what: string): Ch
     minPauseMs: durationMs(minPause, `${what}: minPause`),
     tolerated: wholeNumber(tolerated, 0, `${what}: tolerated`),
     retained: wholeNumber(retained, 1, `${what}: retained`),
+    atEnd: aBoolean(atEnd, `${what}: atEnd`),
     copies: copies === undefined ? undefined : wholeNumber(copies, 1, `${what}: copies`),
     alignMs: alignMs(options, what),
   };
@@ -67,6 +77,11 @@ function alignMs({ unaligned = false }: CheckpointOptions, what: string): number
   const timeout: unknown = unaligned?.alignmentTimeout;
   if (timeout !== undefined) return durationMs(unaligned.alignmentTimeout, `${what}: unaligned.alignmentTimeout`);
   throw new MillraceError("BAD_OPTION", `${what}: unaligned must be true, false or { alignmentTimeout: "10s" }`);
+}
+
+function aBoolean(value: boolean, what: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw new MillraceError("BAD_OPTION", `${what} must be true or false, got ${String(value)}`);
 }
 
 function wholeNumber(value: number, least: number, what: string): number {

@@ -53,6 +53,8 @@ export interface Operator<I = unknown> {
   retained?(): readonly RetainedPart[];
   /** The checkpoint is complete. */
   completed?(checkpoint: number): void;
+  /** false: it may end without `completed` behind its last output. Absent: an operator that has `completed` may not. */
+  readonly commits?: boolean;
   /**
    * All input has come and the final watermark has been forwarded. A restart may call it again: what it pushes from state
    * it also removes from there.

@@ -116,6 +116,10 @@ export class SinkOperator implements Operator {
     return this.#prepared.flatMap(({ retained }) => retained ?? []);
   }
 
+  get commits(): boolean {
+    return this.#writer.prepare !== undefined;
+  }
+
   completed(checkpoint: number): void {
     if (this.#writer.prepare === undefined) return;
     const committed = this.#settled.then(() => this.#commitUpTo(checkpoint));

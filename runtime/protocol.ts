@@ -38,8 +38,9 @@ export interface SlotDeployment {
   readonly printsToLog: boolean;
   readonly memory: SharedMemory;
   /**
-   * Whether checkpoints are taken. The slot then stays until one that holds its end is complete: it asks for it by
-   * "wantsCheckpoint", and its last "snapshotted" counts for all later checkpoints.
+   * Whether checkpoints are taken. The slot then stays until one that holds its end is complete, and its last "snapshotted"
+   * counts for all later checkpoints. It asks for it by "wantsCheckpoint", or by "atEnd" where nothing is committed by it: then
+   * the answer may be "released".
    */
   readonly checkpointing?: boolean;
   /** Whose state those are (`checkpoints/lineage.ts`). */
@@ -209,6 +210,8 @@ export type ToSlot =
   | { readonly kind: "aligned"; readonly vertex: VertexId; readonly subtask: number; readonly watermark: number | null }
   /** A checkpoint is complete: sinks commit; or it came to nothing. Goes to every slot that has not ended. */
   | { readonly kind: "checkpointEnded"; readonly checkpoint: number; readonly complete: boolean }
+  /** All slots of the region have said that they are at their end, and no checkpoint will follow: end without. */
+  | { readonly kind: "released" }
   /** The answer to "readManifest" (one, null: there is none) and "readBlocks" (as many as were asked for), or why not. */
   | {
       readonly kind: "stored";
@@ -274,6 +277,8 @@ export type FromSlot =
     }
   /** Something waits for a checkpoint that begins from now on: take one at once. */
   | { readonly kind: "wantsCheckpoint" }
+  /** All that the slot still waits for is a checkpoint with its end, by which it commits nothing. */
+  | { readonly kind: "atEnd" }
   | { readonly kind: "readManifest"; readonly serial: number; readonly checkpoint: CheckpointName }
   | { readonly kind: "readBlocks"; readonly serial: number; readonly places: readonly BlockPlace[] }
   | { readonly kind: "failed"; readonly error: ErrorReport };

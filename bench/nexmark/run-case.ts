@@ -55,7 +55,8 @@ function start(): Promise<JobHandle> {
     params: { query, events: Number(events), generators: Number(parallelism) },
     ...(checkpoint === "off"
       ? {}
-      : { checkpoints: { directory: `level:${join(folder, "checkpoints")}`, interval: checkpoint as "10s" } }),
+      : // As Flink is set up: into files, and none when all has been read.
+        { checkpoints: { directory: join(folder, "checkpoints"), interval: checkpoint as "10s", atEnd: false } }),
     ...(state === "level" ? { state: { backend: "level", directory: join(folder, "state") } } : {}),
   });
 }

@@ -13,6 +13,9 @@
  *   cutting     the enumerators are asked what they have dealt out: after their readers, so that each split is in it once
  *   completing  the manifest is being written. No time ends that: once it is there, the checkpoint is complete
  *
+ * A region whose slots are all at their end takes one more, or, where the rules say so and nobody wants to commit by it, is
+ * released, which closes it.
+ *
  * An acknowledgement of another number changes nothing. A slot that ends without having acknowledged leaves a hole: the
  * checkpoint is aborted, which is no failure, and taken again at once.
  */
@@ -28,6 +31,8 @@ export interface CheckpointRules {
   readonly tolerated: number;
   /** From its begin until one that is pending becomes unaligned; undefined: it does not. Savepoints do not. */
   readonly alignMs?: number | undefined;
+  /** false: there is none at the end unless something is committed by it. */
+  readonly atEnd?: boolean | undefined;
 }
 
 export interface CheckpointLife {
@@ -38,6 +43,8 @@ export interface CheckpointLife {
   readonly current: UnderWay | undefined;
   /** Those that work. */
   readonly slots: ReadonlySet<number>;
+  /** Those of them that are at their end and commit nothing. */
+  readonly atEnd: ReadonlySet<number>;
   /** The sources' vertices whose enumerators still run, with the slots that run them. */
   readonly dealers: ReadonlyMap<string, number>;
   /** Somebody waits for one that begins after now. */
@@ -75,6 +82,8 @@ export type CheckpointEvent = { readonly nowMs: number } & (
   | { readonly kind: "cut"; readonly checkpoint: number; readonly source: string }
   | { readonly kind: "declined" | "notWritten"; readonly checkpoint: number; readonly reason: string }
   | { readonly kind: "written"; readonly checkpoint: number }
+  /** All that it still waits for is a checkpoint, by which it commits nothing. */
+  | { readonly kind: "atEnd"; readonly slot: number }
   | { readonly kind: "slotEnded"; readonly slot: number }
 );
 
@@ -94,6 +103,8 @@ export type CheckpointEffect =
       readonly failed: boolean;
       readonly reason: string;
     }
+  /** All slots may end: no checkpoint will follow. */
+  | { readonly kind: "released" }
   /** Nobody will begin the savepoint that was wanted. */
   | { readonly kind: "savepointRefused"; readonly checkpoint: number; readonly reason: string }
   /** Too many have failed in a row: the region cannot go on like this. */
@@ -112,6 +123,7 @@ export function createCheckpointLife(): CheckpointLife {
     last: 0,
     current: undefined,
     slots: new Set(),
+    atEnd: new Set(),
     dealers: new Map(),
     wanted: false,
     savepoint: undefined,
@@ -127,7 +139,7 @@ export function nextCheckpointLife(
   rules: CheckpointRules,
 ): CheckpointTransition {
   const moved = step(state, event, rules);
-  const next = begun(moved, event.nowMs, rules);
+  const next = released(begun(moved, event.nowMs, rules), event.nowMs);
   const atMs = timeOf(next.state, rules);
   if (atMs === timeOf(state, rules)) return next;
   return { state: next.state, effects: [...next.effects, { kind: "timer", atMs }] };
@@ -157,6 +169,8 @@ function step(state: CheckpointLife, event: CheckpointEvent, rules: CheckpointRu
       return isBeingWritten(state, event.checkpoint) ? written(state, event.nowMs) : same(state);
     case "notWritten":
       return isBeingWritten(state, event.checkpoint) ? failed(state, event.nowMs, event.reason, rules) : same(state);
+    case "atEnd":
+      return same(atEnd(state, event.slot, rules));
     case "slotEnded":
       return slotEnded(state, event.slot, event.nowMs);
   }
@@ -192,6 +206,7 @@ function opened(state: CheckpointLife, event: Extract<CheckpointEvent, { kind: "
     phase: "idle",
     last: Math.max(state.last, last),
     slots: new Set(slots),
+    atEnd: new Set(),
     dealers,
     beganMs: nowMs,
     endedMs: nowMs,
@@ -208,7 +223,10 @@ function closed(state: CheckpointLife, nowMs: number, reason: string): Checkpoin
   if (savepoint !== undefined && current?.savepoint !== true)
     effects.push({ kind: "savepointRefused", checkpoint: savepoint, reason });
   const rest = { current: undefined, wanted: false, savepoint: undefined, endedMs: nowMs };
-  return { state: { ...state, ...rest, phase: "closed", slots: new Set(), dealers: new Map() }, effects };
+  return {
+    state: { ...state, ...rest, phase: "closed", slots: new Set(), atEnd: new Set(), dealers: new Map() },
+    effects,
+  };
 }
 
 function savepointWanted(state: CheckpointLife, checkpoint: number): CheckpointTransition {
@@ -278,7 +296,12 @@ function slotEnded(state: CheckpointLife, slot: number, nowMs: number): Checkpoi
   if (!state.slots.has(slot)) return same(state);
   const { current } = state;
   const dealers = new Map([...state.dealers].filter(([, of]) => of !== slot));
-  const left: CheckpointLife = { ...state, slots: without(state.slots, slot), dealers };
+  const left: CheckpointLife = {
+    ...state,
+    slots: without(state.slots, slot),
+    atEnd: without(state.atEnd, slot),
+    dealers,
+  };
   if (left.slots.size === 0) return closed(left, nowMs, "all slots of the region have ended");
   if (current === undefined) return same(left);
   if (!leavesHole(state, current, slot)) return same(left);
@@ -291,6 +314,19 @@ function leavesHole(state: CheckpointLife, { waitsFor, uncut }: UnderWay, slot: 
   const dealt = [...state.dealers].filter(([, of]) => of === slot).map(([source]) => source);
   if (state.phase === "pending") return waitsFor.has(slot) || dealt.length > 0;
   return state.phase === "cutting" && dealt.some((source) => uncut.has(source));
+}
+
+function atEnd(state: CheckpointLife, slot: number, rules: CheckpointRules): CheckpointLife {
+  if (!state.slots.has(slot)) return state;
+  return rules.atEnd === false ? { ...state, atEnd: new Set([...state.atEnd, slot]) } : { ...state, wanted: true };
+}
+
+/** Lets the slots end, if all of them wait for nothing else. */
+function released({ state, effects }: CheckpointTransition, nowMs: number): CheckpointTransition {
+  if (state.phase !== "idle" || state.slots.size === 0 || state.atEnd.size < state.slots.size)
+    return { state, effects };
+  const end = closed(state, nowMs, "the region has come to its end");
+  return { state: end.state, effects: [...effects, ...end.effects, { kind: "released" }] };
 }
 
 /** Begins the next one, if it is time for one and none is under way. */

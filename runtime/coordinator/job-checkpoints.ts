@@ -115,6 +115,9 @@ export class JobCheckpoints {
           if (slot !== undefined) run.sendToSlot(slot, { kind: "cutEnumerator", checkpoint, vertex, lastSerials });
         },
         ended: (checkpoint, complete) => run.checkpointEnded(checkpoint, complete),
+        released: () => {
+          for (const slot of slots) run.sendToSlot(slot, { kind: "released" });
+        },
       },
       region.last,
     );
@@ -136,8 +139,8 @@ export class JobCheckpoints {
     else checkpoints.declined(message.checkpoint, message.error);
   }
 
-  receive(index: number, message: FromCheckpointedSlot): void {
-    this.#region(index).checkpoints.receive(message);
+  receive(index: number, slot: number, message: FromCheckpointedSlot): void {
+    this.#region(index).checkpoints.receive(slot, message);
   }
 
   /**
@@ -279,6 +282,7 @@ export class JobCheckpoints {
         timeoutMs: settings?.timeoutMs ?? CHECKPOINT_TIMEOUT_MS,
         tolerated: settings?.tolerated ?? CHECKPOINTS_TOLERATED,
         alignMs: settings?.alignMs,
+        atEnd: settings?.atEnd,
       },
       merge: (name) => storage.merge(folder, name, settings?.copies),
       lackCopies: async (names) => (await storage.lackCopies?.(await store(), names)) ?? false,

@@ -169,7 +169,8 @@ export class JobManager {
       case "declined":
       case "enumeratorCut":
       case "wantsCheckpoint":
-        this.checkpoints.receive(region, message);
+      case "atEnd":
+        this.checkpoints.receive(region, slot, message);
         break;
       case "blocks":
       case "snapshotted":

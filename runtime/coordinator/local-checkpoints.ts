@@ -90,7 +90,8 @@ export class LocalCheckpoints {
       case "declined":
       case "enumeratorCut":
       case "wantsCheckpoint":
-        taken?.checkpoints.receive(message);
+      case "atEnd":
+        taken?.checkpoints.receive(slot, message);
         break;
       case "readManifest":
       case "readBlocks":
@@ -139,6 +140,7 @@ export class LocalCheckpoints {
           this.#snapshots.ended(checkpoint);
           tellAll({ kind: "checkpointEnded", checkpoint, complete });
         },
+        released: () => tellAll({ kind: "released" }),
       },
       taken.last,
     );

@@ -238,6 +238,7 @@ export class LocalJob {
       case "declined":
       case "enumeratorCut":
       case "wantsCheckpoint":
+      case "atEnd":
       case "readManifest":
       case "readBlocks":
         if (checkpoints === undefined) throw outOfPlace(message);

@@ -52,6 +52,8 @@ export interface CheckpointedSlots {
   overtake(checkpoint: number): void;
   cut(checkpoint: number, source: VertexId, lastSerials: readonly number[]): void;
   ended(checkpoint: number, complete: boolean): void;
+  /** No checkpoint will follow. */
+  released(): void;
 }
 
 export interface RegionCheckpointsOptions {
@@ -101,7 +103,7 @@ interface Savepoint extends SavepointRequest {
 /** What slots say of checkpoints to whoever decides on them. */
 export type FromCheckpointedSlot = Extract<
   FromSlot,
-  { readonly kind: "declined" | "enumeratorCut" | "wantsCheckpoint" }
+  { readonly kind: "declined" | "enumeratorCut" | "wantsCheckpoint" | "atEnd" }
 >;
 
 type Cut = Extract<FromSlot, { readonly kind: "enumeratorCut" }>;
@@ -160,7 +162,7 @@ export class RegionCheckpoints {
     await this.#tidying;
   }
 
-  receive(message: FromCheckpointedSlot): void {
+  receive(slot: number, message: FromCheckpointedSlot): void {
     switch (message.kind) {
       case "declined":
         this.declined(message.checkpoint, message.error);
@@ -170,6 +172,11 @@ export class RegionCheckpoints {
         break;
       case "wantsCheckpoint":
         this.#wanted();
+        break;
+      case "atEnd":
+        // Before all slots run it is as good as wanted: one that wants a checkpoint in vain would wait for ever.
+        if (this.#life.phase === "closed") this.#wantedEarly = true;
+        else this.#apply({ kind: "atEnd", slot });
         break;
     }
   }
@@ -258,6 +265,9 @@ export class RegionCheckpoints {
         break;
       case "savepointRefused":
         this.#savepointOver(effect.reason);
+        break;
+      case "released":
+        this.#slots?.released();
         break;
       case "fail":
         this.#options.fail(

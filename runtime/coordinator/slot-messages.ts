@@ -20,7 +20,7 @@ export interface MessageSurroundings {
   log(level: JobLogLine["level"], message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-type Checkpointing = "blocks" | "snapshotted" | "declined" | "enumeratorCut" | "wantsCheckpoint";
+type Checkpointing = "blocks" | "snapshotted" | "declined" | "enumeratorCut" | "wantsCheckpoint" | "atEnd";
 type Reading = "readManifest" | "readBlocks";
 type Relayed = Exclude<FromSlot, { readonly kind: "running" | "report" | "failed" | Checkpointing | Reading }>;
 type Fail = (error: ErrorReport) => void;

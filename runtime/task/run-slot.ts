@@ -273,6 +273,10 @@ class RunningSlot {
       case "checkpointEnded":
         this.#takingCheckpoints(message.kind)?.ended(message.checkpoint, message.complete);
         break;
+      case "released":
+        this.#takingCheckpoints(message.kind)?.release();
+        this.#enumerators?.stop();
+        break;
       case "cutEnumerator":
         void this.#enumerators?.cut(message);
         break;

@@ -80,6 +80,11 @@ export class SlotCheckpoints implements Checkpoints {
     for (const { subtask } of this.#subtasks) if (subtask.takesPart) subtask.endCheckpoint(checkpoint, complete, full);
   }
 
+  /** No checkpoint will follow. REQUIRES: the slot has said that it is at its end. */
+  release(): void {
+    for (const { subtask } of this.#subtasks) if (subtask.takesPart) subtask.release();
+  }
+
   /** The checkpoint does not wait for barriers any more. */
   overtake(checkpoint: number): void {
     if (this.#begun?.checkpoint !== checkpoint) return;
@@ -165,6 +170,6 @@ export class SlotCheckpoints implements Checkpoints {
     const left = this.#subtasks.filter(({ subtask }) => subtask.takesPart);
     if (left.length === 0 || !left.every(({ subtask }) => subtask.awaitsCheckpoint)) return;
     this.#wanted = true;
-    this.#send({ kind: "wantsCheckpoint" });
+    this.#send({ kind: left.every(({ subtask }) => subtask.commitsNothing) ? "atEnd" : "wantsCheckpoint" });
   }
 }

@@ -110,6 +110,11 @@ export class SourceInput implements SubtaskInput {
     this.#cutAsked = checkpoint;
   }
 
+  /** Whether the reader does something outside when a checkpoint is complete. */
+  get commits(): boolean {
+    return this.#reader.checkpointCompleted !== undefined;
+  }
+
   mayOvertake(): boolean {
     return this.#atRest && !this.#stopped;
   }

@@ -45,6 +45,8 @@ export interface SubtaskInput {
   abandon(checkpoint: number): void;
   /** The checkpoint is complete. */
   completed(checkpoint: number): void;
+  /** Whether `completed` does something outside; absent: it does not. */
+  readonly commits?: boolean;
   /** How far the sources have come that wait for this one; null: nobody there holds it back. */
   aligned(watermark: number | null): void;
   /** Where a source goes on, as the checkpoint holds it. REQUIRES: at a barrier, or ended. */

@@ -268,6 +268,19 @@ export class Subtask {
     return this.#phase === "committing" && this.#lastCut === 0;
   }
 
+  /** Whether nothing outside becomes visible or is confirmed by a checkpoint with its end. */
+  get commitsNothing(): boolean {
+    const hears = this.chain.hosts.some(
+      ({ instance }) => instance?.completed !== undefined && instance.commits !== false,
+    );
+    return !hears && this.#input.commits !== true;
+  }
+
+  /** No checkpoint will follow: it ends without one. REQUIRES: it waits for nothing else. */
+  release(): void {
+    this.#committed = true;
+  }
+
   get takesPart(): boolean {
     return !this.#committed && this.#phase !== "closing" && this.#phase !== "finished";
   }

@@ -162,6 +162,7 @@ export class CheckpointedAttempt {
         this.#cut(message.checkpoint, message.vertex, message.state);
         break;
       case "wantsCheckpoint":
+      case "atEnd":
         this.#wanted = true;
         this.take();
         break;

@@ -9,6 +9,7 @@ test("what is not said of checkpoints has its default", () => {
     minPauseMs: 0,
     tolerated: 3,
     retained: 3,
+    atEnd: true,
   });
 });
 
@@ -30,6 +31,7 @@ test.each<[string, CheckpointOptions, string]>([
   ["an interval that is none", { interval: "soon" as never }, "expects a duration"],
   ["no timeout at all", { interval: "1s", timeout: "0s" }, "timeout must be longer than zero"],
   ["half a failure", { interval: "1s", tolerated: 0.5 }, "tolerated must be a whole number of at least 0"],
+  ["an end that is neither", { interval: "1s", atEnd: "no" as never }, "atEnd must be true or false, got no"],
   ["nothing retained", { interval: "1s", retained: 0 }, "retained must be a whole number of at least 1"],
 ])("a job refuses checkpoints with %s", (_, checkpoints, message) => {
   expect(() => defineJob(import.meta, "j", () => {}, { checkpoints })).toThrow(message);

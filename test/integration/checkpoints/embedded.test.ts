@@ -1,5 +1,6 @@
 /** A job embedded in this process, on real threads: it goes on from its checkpoints after a failure, and after its process. */
 
+import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -7,6 +8,7 @@ import type { JobHandle } from "../../../runtime/run.ts";
 import { run } from "../../../runtime/run.ts";
 import { byField, eventually } from "../cluster/cluster.ts";
 import { workFolder } from "../cluster/processes.ts";
+import comesToEnd from "./fixtures/comes-to-end.ts";
 import failsOnce from "./fixtures/fails-once.ts";
 
 const COUNT = 4000;
@@ -76,4 +78,19 @@ test("a folder with another job's checkpoints is refused", async () => {
   const directory = join(folder.path, "ended");
   const other = Object.freeze({ ...failsOnce, name: "another" });
   await expect(run(other, { checkpoints: { directory } })).rejects.toMatchObject({ code: "CHECKPOINT_FOREIGN" });
+});
+
+test("where none is wanted at the end, there is one only if a sink commits by it", async () => {
+  const ends = async (name: string, exactlyOnce: boolean): Promise<readonly string[]> => {
+    const directory = join(folder.path, name);
+    const params = { out: join(folder.path, `${name}-out`), exactlyOnce };
+    const handle = await run(comesToEnd, { params, checkpoints: { directory }, logLevel: "silent" });
+    await handle.result;
+    const files = exactlyOnce ? (await readdir(params.out)).map((part) => join(params.out, part)) : [params.out];
+    const rows = files.map((file) => readFileSync(file, "utf8")).join("");
+    expect(rows.trimEnd().split("\n")).toHaveLength(1000);
+    return await readdir(join(directory, "manifests")).catch(() => []);
+  };
+  expect(await ends("at-once", false)).toEqual([]);
+  expect((await ends("by-checkpoints", true)).length).toBeGreaterThan(0);
 });

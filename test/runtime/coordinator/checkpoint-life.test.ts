@@ -27,6 +27,7 @@ const cut = (checkpoint = 1): Untimed => ({ kind: "cut", checkpoint, source: "so
 const written = (checkpoint = 1): Untimed => ({ kind: "written", checkpoint });
 const declined = (checkpoint = 1): Untimed => ({ kind: "declined", checkpoint, reason: "no" });
 const ended = (slot: number): Untimed => ({ kind: "slotEnded", slot });
+const atEnd = (slot: number): Untimed => ({ kind: "atEnd", slot });
 const savepoint = (checkpoint: number): Untimed => ({ kind: "savepointWanted", checkpoint });
 
 /** Events, each at a time; gives the effects but those of the timer. */
@@ -227,6 +228,52 @@ describe("the checkpoints of a region", () => {
     ]);
   });
 
+  test("a slot at its end wants one, with which it ends", () => {
+    expect(outcome([0, opened], [10, atEnd(1)]).effects).toEqual([begin]);
+  });
+
+  describe("with none at the end", () => {
+    const none = { ...rules, atEnd: false };
+
+    test("all slots are released when the last of them has come to its end, and nothing begins any more", () => {
+      expect(outcomeBy(none, [0, opened], [10, atEnd(0)], [20, atEnd(0)]).effects).toEqual([]);
+      const { state, effects } = outcomeBy(
+        none,
+        [0, opened],
+        [10, atEnd(0)],
+        [20, atEnd(1)],
+        [1000, time],
+        [1001, wanted],
+      );
+      expect(effects).toEqual([{ kind: "released" }]);
+      expect(state.phase).toBe("closed");
+    });
+
+    test("regular ones go on while a slot waits for others, which end by one or by themselves", () => {
+      const waiting = [[0, opened], [50, atEnd(0)], ...complete.slice(1)] as const;
+      expect(outcomeBy(none, ...waiting).effects.map(({ kind }) => kind)).toEqual([
+        ...["begin", "cut", "complete", "completed"],
+      ]);
+      expect(outcomeBy(none, ...waiting, [150, ended(0)], [160, atEnd(1)]).effects.at(-1)).toEqual({
+        kind: "released",
+      });
+    });
+
+    test("they wait for one that is under way, and for one that another slot wants", () => {
+      const during = outcomeBy(none, ...begun, [105, atEnd(0)], [106, atEnd(1)]);
+      expect(during.effects).toEqual([begin]);
+      expect(outcomeBy(none, ...begun, [105, atEnd(0)], [106, atEnd(1)], [110, declined()]).effects.at(-1)).toEqual({
+        kind: "released",
+      });
+      expect(outcomeBy(none, [0, opened], [10, atEnd(0)], [20, wanted], [30, atEnd(1)]).effects).toEqual([begin]);
+    });
+
+    test("a savepoint that is wanted then is taken before", () => {
+      const { effects } = outcomeBy(none, [0, opened], [10, atEnd(0)], [15, savepoint(7)], [20, atEnd(1)]);
+      expect(effects).toEqual([{ kind: "begin", checkpoint: 7, savepoint: true }]);
+    });
+  });
+
   test("without an interval only those begin that are wanted", () => {
     const never = { ...rules, intervalMs: undefined };
     const { state } = nextCheckpointLife(createCheckpointLife(), { ...opened, nowMs: 0 } as CheckpointEvent, never);
@@ -297,6 +344,10 @@ class Witness {
         this.#own(effect.checkpoint);
         this.#over(effect.checkpoint);
         break;
+      case "released":
+        if (after.phase !== "closed") throw new Error("slots end while checkpoints go on");
+        if (this.#open !== undefined) throw new Error("slots end during a checkpoint");
+        break;
       case "savepointRefused":
       case "fail":
       case "timer":
@@ -329,7 +380,7 @@ test("over a million random events one is complete only with all of it, and neve
   for (let at = 0; at < 1_000_000; at++) {
     nowMs += Math.floor(random.next() * 20);
     const event = randomEvent(random, state, nowMs);
-    const { state: next, effects } = nextCheckpointLife(state, event, { ...rules, alignMs: 30 });
+    const { state: next, effects } = nextCheckpointLife(state, event, { ...rules, alignMs: 30, atEnd: false });
     witness.see(state, event, next, effects);
     if (next.phase === "closed") witness.forget();
     state = next;
@@ -350,7 +401,7 @@ test("over a million random events one is complete only with all of it, and neve
     "pending → cutting",
     "pending → idle",
   ]);
-  for (const kind of ["completed", "overtake", "aborted", "fail", "savepointRefused"]) {
+  for (const kind of ["completed", "overtake", "aborted", "fail", "savepointRefused", "released"]) {
     expect(witness.counts.get(kind), kind).toBeGreaterThan(1000);
   }
 });
@@ -372,6 +423,7 @@ function randomEvent(random: SeededRandom, state: CheckpointLife, nowMs: number)
   if (share < 0.92) return { kind: "time", nowMs };
   if (share < 0.94) return { kind: "wanted", nowMs };
   if (share < 0.96) return { kind: "savepointWanted", nowMs, checkpoint: state.last + pick(3) };
-  if (share < 0.985) return { kind: "slotEnded", nowMs, slot: pick(4) };
+  if (share < 0.975) return { kind: "atEnd", nowMs, slot: pick(4) };
+  if (share < 0.99) return { kind: "slotEnded", nowMs, slot: pick(4) };
   return { kind: "closed", nowMs };
 }

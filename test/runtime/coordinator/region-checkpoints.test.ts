@@ -186,7 +186,7 @@ describe("the checkpoints of a region", () => {
     region.open();
     await region.after(100);
     await region.snapshot(1);
-    region.checkpoints.receive({ kind: "enumeratorCut", checkpoint: 1, vertex: source, state: new Uint8Array() });
+    region.checkpoints.receive(0, { kind: "enumeratorCut", checkpoint: 1, vertex: source, state: new Uint8Array() });
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(region.told).not.toContain("1 complete");
     stored.resolve();
@@ -196,9 +196,19 @@ describe("the checkpoints of a region", () => {
 
   test("are wanted before all slots run as well", async () => {
     const region = new Region({ rules: { intervalMs: undefined, minPauseMs: 0, timeoutMs: 1000, tolerated: 0 } });
-    region.checkpoints.receive({ kind: "wantsCheckpoint" });
+    region.checkpoints.receive(0, { kind: "wantsCheckpoint" });
     region.open();
     expect(region.told).toEqual(["begin 1"]);
+  });
+
+  test("are taken of the end as well, unless nothing is committed by it and the rules want none", () => {
+    const ends = (atEnd: boolean | undefined): readonly string[] => {
+      const region = new Region({ rules: { intervalMs: 100, minPauseMs: 0, timeoutMs: 1000, tolerated: 0, atEnd } });
+      region.open();
+      region.checkpoints.receive(0, { kind: "atEnd" });
+      return region.told;
+    };
+    expect([ends(undefined), ends(true), ends(false)]).toEqual([["begin 1"], ["begin 1"], ["released"]]);
   });
 
   test("hold what a slot said last when it has ended", async () => {
@@ -210,7 +220,7 @@ describe("the checkpoints of a region", () => {
         source: { lastSerial: 1, current: Uint8Array.of(slot, checkpoint) },
       })),
     });
-    const slots = { begin: () => {}, overtake: () => {}, cut: () => {}, ended: () => {} };
+    const slots = { begin: () => {}, overtake: () => {}, cut: () => {}, ended: () => {}, released: () => {} };
     region.checkpoints.open({ ...slots, slots: [0, 1], dealers: new Map([[source, 0]]) }, 0);
     await region.after(100);
     region.checkpoints.acknowledged(acks(1, [0, 1]));

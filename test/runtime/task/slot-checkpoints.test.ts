@@ -11,10 +11,15 @@ import type { OwnSnapshot } from "../../../runtime/task/subtask-cut.ts";
 class FakeSubtask {
   takesPart = true;
   awaitsCheckpoint = false;
+  commitsNothing = false;
   readonly heard: string[] = [];
 
   beginCheckpoint(checkpoint: number): void {
     this.heard.push(`begin ${checkpoint}`);
+  }
+
+  release(): void {
+    this.heard.push("released");
   }
 
   overtakeBy(checkpoint: number): void {
@@ -242,4 +247,21 @@ test("when all wait for a checkpoint it is asked for once, and again when that o
   checkpoints.ended(1, false);
   workAll(checkpoints);
   expect(sent.filter(({ kind }) => kind === "wantsCheckpoint")).toHaveLength(2);
+});
+
+test("a slot that commits nothing says that it is at its end, and its subtasks end when it is released", () => {
+  const { checkpoints, subtasks, sent } = slotOf(2);
+  for (const subtask of subtasks) subtask.awaitsCheckpoint = true;
+  const [first, second] = subtasks as [FakeSubtask, FakeSubtask];
+  first.commitsNothing = true;
+  workAll(checkpoints);
+  second.commitsNothing = true;
+  expect(sent).toEqual([{ kind: "wantsCheckpoint" }]);
+  checkpoints.begin(1, false);
+  checkpoints.ended(1, false);
+  workAll(checkpoints);
+  expect(sent.at(-1)).toEqual({ kind: "atEnd" });
+  second.takesPart = false;
+  checkpoints.release();
+  expect(subtasks.map(({ heard }) => heard.includes("released"))).toEqual([true, false]);
 });

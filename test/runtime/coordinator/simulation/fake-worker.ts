@@ -330,6 +330,7 @@ export class FakeWorker {
       case "checkpointEnded":
       case "overtake":
       case "aligned":
+      case "released":
       case "stored":
         break;
     }
