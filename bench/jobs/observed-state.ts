@@ -28,7 +28,7 @@ export interface CheckpointCost {
   readonly atMs: number;
   /** At the barrier. */
   cutMs: number;
-  /** Of each step of its captures, the longest: by the clock, and in CPU time of the thread. */
+  /** Of each stretch of work at its captures, the longest: by the clock, and in CPU time of the thread. */
   stepMs: number;
   stepCpuMs: number;
   cpuMs: number;
@@ -63,27 +63,42 @@ function costOf(checkpoint: number): CheckpointCost {
   return cost;
 }
 
-/** The steps of a capture, timed. */
-function timed(capture: OperatorCapture["capture"], cost: CheckpointCost): OperatorCapture["capture"] {
+/** Whose capture the slot has just worked at. */
+let worked: CheckpointCost | undefined;
+
+/** Tells of what its steps are a part, and how many bytes they give. */
+function noted(capture: OperatorCapture["capture"], cost: CheckpointCost): void {
   const step = capture.step.bind(capture);
   capture.step = () => {
-    const [at, cpuAt] = [performance.now(), cpuMs()];
     const block = step();
+    worked = cost;
+    cost.bytes += block?.length ?? 0;
+    return block;
+  };
+}
+
+/** What a slot does for its captures before others go on: steps, and sending what they gave. */
+function timed(work: () => boolean): () => boolean {
+  return function (this: SlotCheckpoints): boolean {
+    const [at, cpuAt] = [performance.now(), cpuMs()];
+    worked = undefined;
+    const more = work.call(this);
+    const cost = worked as CheckpointCost | undefined; // what was called has set it
+    if (cost === undefined) return more;
     const [ms, cpu] = [performance.now() - at, cpuMs() - cpuAt];
     cost.stepMs = Math.max(cost.stepMs, ms);
     cost.stepCpuMs = Math.max(cost.stepCpuMs, cpu);
     cost.cpuMs += cpu;
     cost.steps++;
-    cost.bytes += block?.length ?? 0;
-    return block;
+    return more;
   };
-  return capture;
 }
 
 function observe(): void {
-  const { cut } = SlotCheckpoints.prototype;
+  const { cut, work } = SlotCheckpoints.prototype;
+  SlotCheckpoints.prototype.work = timed(work);
   SlotCheckpoints.prototype.cut = function (subtask, snapshot, captures, checkpoint): void {
-    for (const { capture } of captures) timed(capture, costOf(checkpoint));
+    for (const { capture } of captures) noted(capture, costOf(checkpoint));
     cut.call(this, subtask, snapshot, captures, checkpoint);
   };
   const { cut: cutChain } = Chain.prototype;

@@ -30,6 +30,14 @@ export class ByteSink {
     this.length += bytes.length;
   }
 
+  /** The next so many bytes, to be written by the caller before anything else is, and some behind them that come to nothing. */
+  room(count: number, slack: number): Buffer {
+    this.#reserve(count + slack);
+    const from = this.length;
+    this.length += count;
+    return this.#bytes.subarray(from, this.length + slack);
+  }
+
   /** Its length in bytes as u16, then UTF-8. REQUIRES: a well-formed name of less than 64 KiB. */
   name(text: string): void {
     const bytes = Buffer.from(text, "utf8");

@@ -5,41 +5,40 @@
  */
 
 import type { Steps } from "./capture.ts";
-import type { Column } from "./column-codec.ts";
+import type { OwnColumn } from "./column-codec.ts";
 import type { Capturing } from "./epochs.ts";
 import type { MemoryPane, MemoryTable } from "./memory-table.ts";
 import type { PaneKeeper } from "./pane-capture.ts";
-import { PickedColumn } from "./picked-column.ts";
+import { NumbersAt } from "./picked-column.ts";
 import { BlockCutter, PICKED_TOGETHER, PickedChunks, PickedRows } from "./picked-rows.ts";
 import { ROWS_A_STEP } from "./rows-by-group.ts";
+import { giveNumbersBack, takeNumbers } from "./spare-arrays.ts";
 import { tableShape } from "./table-plans.ts";
 
 class PickedEntries extends PickedRows {
-  readonly #namespaces: PickedColumn;
-  readonly #numbers: readonly PickedColumn[];
-  readonly #into: readonly Float64Array[];
+  readonly #namespaces: Float64Array<ArrayBuffer>;
+  readonly #numbers: readonly Float64Array<ArrayBuffer>[];
 
   constructor(columns: number, capacity: number) {
     super(capacity);
-    this.#namespaces = new PickedColumn(capacity);
-    this.#numbers = Array.from({ length: columns }, () => new PickedColumn(capacity));
-    this.#into = this.#numbers.map(({ values }) => values as Float64Array); // as new ones take numbers
+    this.#namespaces = takeNumbers(capacity);
+    this.#numbers = Array.from({ length: columns }, () => takeNumbers(capacity));
   }
 
   add(pane: MemoryPane, namespace: number, slot: number): void {
     const place = this.addKey(pane.groups[slot] as number, pane.keyOnly(slot));
-    this.#namespaces.set(place, namespace);
-    for (let c = 0; c < this.#into.length; c++)
-      (this.#into[c] as Float64Array)[place] = (pane.numbers[c] as Float64Array)[slot * pane.stride] as number;
+    this.#namespaces[place] = namespace;
+    for (let c = 0; c < this.#numbers.length; c++)
+      (this.#numbers[c] as Float64Array)[place] = (pane.numbers[c] as Float64Array)[slot * pane.stride] as number;
   }
 
-  protected columnsAt(places: Int32Array): readonly Column[] {
-    return [this.#namespaces, ...this.#numbers].map((column) => column.gathered(places));
+  protected columnsAt(places: Int32Array): readonly OwnColumn[] {
+    return [this.#namespaces, ...this.#numbers].map((numbers) => new NumbersAt(numbers, places));
   }
 
   override release(): void {
     super.release();
-    for (const column of [this.#namespaces, ...this.#numbers]) column.release();
+    for (const numbers of [this.#namespaces, ...this.#numbers]) giveNumbersBack(numbers);
   }
 }
 

@@ -8,17 +8,21 @@
  */
 
 import type { Steps } from "./capture.ts";
-import type { Column, RecordColumns } from "./column-codec.ts";
+import type { Column, OwnColumn } from "./column-codec.ts";
 import type { Capturing } from "./epochs.ts";
 import type { KeyedEntries } from "./keyed-entries.ts";
 import { type CellsLearnt, PickedCells } from "./picked-cells.ts";
-import { gatheredNumbers } from "./picked-column.ts";
+import { NumbersAt } from "./picked-column.ts";
 import { BlockCutter, PICKED_TOGETHER, PickedChunks, PickedRows } from "./picked-rows.ts";
 import { shapeOf } from "./state-block.ts";
 import type { ColumnCapture, StateColumn } from "./state-column.ts";
 
-/** Slots that are looked at before others may go on: what has changed of them is taken in some hundred microseconds. */
-const SLOTS_A_STEP = 8192;
+/**
+ * How much is done before others may go on: so many slots are looked at, or so many found, which is taken within a millisecond.
+ * All are to be looked at soon: a record that comes before has to be picked where nothing of it is in the caches.
+ */
+const SLOTS_A_STEP = 131_072;
+const FOUND_A_STEP = 16 * 512;
 
 /** Rows are taken together, so many that what is done once for all of them costs little, and few enough for their array to be young. */
 const FOUND_TOGETHER = 512;
@@ -66,11 +70,11 @@ class PickedValues extends PickedRows {
     return taken;
   }
 
-  protected columnsAt(places: Int32Array): readonly (Column | RecordColumns)[] {
+  protected columnsAt(places: Int32Array): readonly (Column | OwnColumn)[] {
     const [present, values, at] = this.#cells.gathered(places);
     if (this.#column.holdsUndefined && Array.isArray(values))
       for (let i = 0; i < values.length; i++) values[i] = this.#column.valueOf(values[i]);
-    return this.#stamps === undefined ? [present, values] : [present, values, gatheredNumbers(this.#stamps, at)];
+    return this.#stamps === undefined ? [present, values] : [present, values, new NumbersAt(this.#stamps, at)];
   }
 
   override release(): void {
@@ -111,23 +115,32 @@ export class ValueCapture implements ColumnCapture {
 
   *steps(): Steps {
     while (this.#looked < this.#slots) {
-      const to = Math.min(this.#slots, this.#looked + SLOTS_A_STEP);
-      this.#pickWithin(this.#looked, to);
-      this.#looked = to;
-      this.#take();
+      this.#look();
       yield undefined;
       if (this.#picked.areMany) yield* this.#cut(false);
     }
+    if (this.#column.capture === this) this.#column.capture = undefined; // nothing has to be kept any more
     yield* this.#cut(true);
+  }
+
+  #look(): void {
+    const end = Math.min(this.#slots, this.#looked + SLOTS_A_STEP);
+    for (let found = 0; this.#looked < end && found < FOUND_A_STEP; ) {
+      const to = Math.min(end, this.#looked + FOUND_TOGETHER);
+      found += this.#pickWithin(this.#looked, to);
+      this.#looked = to;
+    }
+    this.#take();
   }
 
   *#cut(all: boolean): Steps {
     for (const picked of this.#picked.taken(all)) yield* this.#cutter.blocks(picked);
   }
 
-  /** What has changed since the barrier has been picked before. Tombstones are for deltas only. */
-  #pickWithin(from: number, to: number): void {
+  /** What has changed since the barrier has been picked before. Tombstones are for deltas only. @returns how many it found. */
+  #pickWithin(from: number, to: number): number {
     const found = this.#found;
+    let count = 0;
     const { marks, cells, stamps } = this.#column;
     const { after, upTo } = this.#capturing;
     for (let slot = from; slot < to; slot++) {
@@ -138,8 +151,10 @@ export class ValueCapture implements ColumnCapture {
       found.slots[found.count] = slot;
       found.cells[found.count] = cell;
       if (found.stamps !== undefined) found.stamps[found.count] = stamps?.[slot] ?? 0;
+      count++;
       if (++found.count === FOUND_TOGETHER) this.#take();
     }
+    return count;
   }
 
   /** A slot has its key until no capture runs any more, so it is asked for now. */

@@ -16,23 +16,58 @@
 import { CompiledCache, literalKey } from "../exchange/codec/compiled.ts";
 import type { ByteSink, ByteSource } from "./byte-sink.ts";
 import { plainBytes, plainValue } from "./plain-bytes.ts";
-import { giveBack, takeArray } from "./spare-arrays.ts";
 
 export const encodings = { constant: 0, int32: 1, float64: 2, boolean: 3, text: 4, record: 5, plain: 6 } as const;
 
 export type Column = ArrayLike<unknown>;
 
-/** Records by their fields, in the order in which each has them: a column that was never records. */
-export class RecordColumns {
-  readonly length: number;
-  readonly fields: readonly string[];
-  readonly columns: readonly Column[];
+/** A column that writes itself, and never is an array. */
+export abstract class OwnColumn {
+  abstract readonly length: number;
 
-  /** Arrays among the columns are given back when they are written. */
-  constructor(length: number, fields: readonly string[], columns: readonly Column[]) {
+  /** REQUIRES: it is not empty. @throws as `writeColumn` */
+  abstract write(out: ByteSink, depth: number): void;
+}
+
+/** Records by their fields, in the order in which each has them: a column that was never records. */
+export class RecordColumns extends OwnColumn {
+  readonly length: number;
+  readonly #fields: readonly string[];
+  readonly #columns: readonly (Column | OwnColumn)[];
+
+  constructor(length: number, fields: readonly string[], columns: readonly (Column | OwnColumn)[]) {
+    super();
     this.length = length;
-    this.fields = fields;
-    this.columns = columns;
+    this.#fields = fields;
+    this.#columns = columns;
+  }
+
+  override write(out: ByteSink, depth: number): void {
+    out.u8(encodings.record);
+    const lengthAt = out.length;
+    out.u32(0);
+    out.u16(this.#fields.length);
+    for (const [at, field] of this.#fields.entries()) {
+      out.name(field);
+      writeColumn(out, this.#columns[at] as Column | OwnColumn, depth + 1);
+    }
+    out.patchU32(lengthAt, out.length - lengthAt - 4);
+  }
+}
+
+/** One value for all rows. */
+export class ConstantColumn extends OwnColumn {
+  readonly length: number;
+  readonly #value: unknown;
+
+  constructor(length: number, value: unknown) {
+    super();
+    this.length = length;
+    this.#value = value;
+  }
+
+  override write(out: ByteSink): void {
+    writeConstant(out, this.#value);
   }
 }
 
@@ -41,14 +76,14 @@ const DEPTH_MAX = 4;
 const beyondLatin1 = /[^\0-\xff]/;
 
 /** @throws DataCloneError for what is no plain data. */
-export function writeColumn(out: ByteSink, values: Column | RecordColumns, depth = 0): void {
-  if (values instanceof RecordColumns) writeRecords(out, values, depth);
+export function writeColumn(out: ByteSink, values: Column | OwnColumn, depth = 0): void {
+  if (values instanceof OwnColumn) values.write(out, depth);
   else if (values instanceof Float64Array || values instanceof Int32Array) writeNumbers(out, values);
   else writeInferred(out, values as readonly unknown[], depth);
 }
 
-function writeNumbers(out: ByteSink, values: Float64Array | Int32Array): void {
-  if (isConstant(values)) write(out, encodings.constant, plainBytes(values[0]));
+export function writeNumbers(out: ByteSink, values: Float64Array | Int32Array): void {
+  if (isConstant(values)) writeConstant(out, values[0]);
   else write(out, values instanceof Int32Array ? encodings.int32 : encodings.float64, bytesOf(values));
 }
 
@@ -65,8 +100,8 @@ function writeInferred(out: ByteSink, values: readonly unknown[], depth: number)
   if (typeof first === "object") {
     const columns = depth < DEPTH_MAX ? columnsOf(values, first) : undefined;
     if (columns === undefined) write(out, encodings.plain, plainBytes(values));
-    else writeRecords(out, columns, depth);
-  } else if (areAll(values, first)) write(out, encodings.constant, plainBytes(first));
+    else columns.write(out, depth);
+  } else if (areAll(values, first)) writeConstant(out, first);
   else writeMixed(out, values, kindsOf(values));
 }
 
@@ -119,6 +154,10 @@ function write(out: ByteSink, encoding: number, bytes: Uint8Array): void {
   out.raw(bytes);
 }
 
+export function writeConstant(out: ByteSink, value: unknown): void {
+  write(out, encodings.constant, plainBytes(value));
+}
+
 function bytesOf(array: Float64Array | Int32Array | Uint32Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
@@ -134,6 +173,20 @@ function writeText(out: ByteSink, values: readonly string[]): void {
   out.raw(characters);
 }
 
+/** How many bytes behind the last one may be written to with it. */
+export const TEXT_SLACK = 3;
+
+/** Texts of these lengths, which `put` puts one behind the other as latin1. */
+export function writeLatin1(out: ByteSink, lengths: Uint32Array, put: (into: Uint8Array) => void): void {
+  let characters = 0;
+  for (let i = 0; i < lengths.length; i++) characters += lengths[i] as number;
+  out.u8(encodings.text);
+  out.u32(1 + 4 * lengths.length + characters);
+  out.u8(1);
+  out.raw(bytesOf(lengths));
+  put(out.room(characters, TEXT_SLACK));
+}
+
 function lengthsOf(values: readonly string[]): Uint32Array {
   const lengths = new Uint32Array(values.length);
   for (let i = 0; i < values.length; i++) lengths[i] = (values[i] as string).length;
@@ -146,11 +199,9 @@ type Fields = Readonly<Record<string, unknown>>;
 function columnsOf(values: readonly unknown[], first: unknown): RecordColumns | undefined {
   const fields = fieldsOf(first);
   if (fields === undefined) return undefined;
-  const columns = fields.map(() => takeArray(values.length));
-  if (spreaderOf(fields, [])(values, 0, values.length, columns, 0, fields) === values.length)
-    return new RecordColumns(values.length, fields, columns);
-  for (const column of columns) giveBack(column);
-  return undefined;
+  const columns = fields.map(() => new Array(values.length));
+  const spread = spreaderOf(fields)(values, 0, values.length, columns, fields);
+  return spread === values.length ? new RecordColumns(values.length, fields, columns) : undefined;
 }
 
 /** The fields of a plain object, if they can be those of a column of records. */
@@ -166,62 +217,41 @@ function isPlainObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-function writeRecords(out: ByteSink, { fields, columns }: RecordColumns, depth: number): void {
-  out.u8(encodings.record);
-  const lengthAt = out.length;
-  out.u32(0);
-  out.u16(fields.length);
-  for (const [at, field] of fields.entries()) {
-    const column = columns[at] as Column;
-    out.name(field);
-    writeColumn(out, column, depth + 1);
-    if (Array.isArray(column)) giveBack(column);
-  }
-  out.patchU32(lengthAt, out.length - lengthAt - 4);
-}
-
 /**
- * Puts the fields of records, of those from one place to another, into columns from a place on.
+ * Puts the fields of records, of those from one place to another, into columns, from the start of each.
  *
- * @returns where it stopped: at the end, or at a value with other fields or without a number where only numbers are taken.
+ * @returns the first that is no record with these fields, or the end. What is put for that one and behind it is nothing.
  */
 export type Spreader = (
   values: readonly unknown[],
   from: number,
   to: number,
-  columns: readonly (Float64Array | unknown[])[],
-  place: number,
+  columns: readonly unknown[][],
   fields: readonly string[],
 ) => number;
 
 const spreaders = new CompiledCache<Spreader>();
 
 /**
- * Two loops: the first comes to each record, so briefly that the processor waits for many of them at once to come from
- * memory; the second looks at its fields and takes them by their names. An object's constructor is asked instead of its
+ * Two loops: the first takes fields and does nothing else, so that the processor waits for many records at once to come from
+ * memory; the second asks whether these are all the fields that each has. An object's constructor is asked instead of its
  * prototype, as V8 does that without a call.
- *
- * @param numbers by field: whether its column takes numbers only; absent: it does not.
  */
-export function spreaderOf(fields: readonly string[], numbers: readonly boolean[]): Spreader {
+export function spreaderOf(fields: readonly string[]): Spreader {
   const names = fields.map((field) => JSON.stringify(field));
-  const kinds = fields.map((_, at) => (numbers[at] === true ? "n" : "a")).join("");
-  return spreaders.get(`${kinds} ${names.join()}`, ["values", "from", "to", "columns", "place", "fields"], () => {
-    const reads = names.map((name, at) => `const v${at} = value[${name}];`);
-    const checks = names.map((_, at) => (numbers[at] === true ? `if (typeof v${at} !== "number") return i;` : ""));
-    const puts = names.map((_, at) => `c${at}[put] = v${at};`);
+  return spreaders.get(names.join(), ["values", "from", "to", "columns", "fields"], () => {
+    const puts = names.map((name, at) => `c${at}[put] = value[${name}];`).join(" ");
     return `const [${names.map((_, at) => `c${at}`).join()}] = columns;
 let known = from;
-for (; known < to; known++) {
+for (let put = 0; known < to; known++, put++) {
   const value = values[known];
   if (typeof value !== "object" || value === null || value.constructor !== Object) break;
+  ${puts}
 }
-for (let i = from, put = place; i < known; i++, put++) {
-  const value = values[i];
+for (let i = from; i < known; i++) {
   let at = 0;
-  for (const field in value) if (fields[at++] !== field) return i;
+  for (const field in values[i]) if (fields[at++] !== field) return i;
   if (at !== ${fields.length}) return i;
-  ${[...reads, ...checks, ...puts].join(" ")}
 }
 return known;`;
   });

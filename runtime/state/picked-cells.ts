@@ -7,7 +7,15 @@
  *       └──────── it is anything else ──────► values
  */
 
-import { type Column, fieldsOf, RecordColumns, type Spreader, spreaderOf } from "./column-codec.ts";
+import {
+  type Column,
+  ConstantColumn,
+  fieldsOf,
+  type OwnColumn,
+  RecordColumns,
+  type Spreader,
+  spreaderOf,
+} from "./column-codec.ts";
 import { PickedColumn } from "./picked-column.ts";
 
 /** Records with more fields are taken as they are: a column of each would be kept for all rows that wait. */
@@ -15,9 +23,6 @@ const TAKEN_FIELDS_MAX = 8;
 
 interface TakenFields {
   readonly fields: readonly string[];
-  readonly columns: readonly PickedColumn[];
-  /** Where each column's values are put, as it takes them now. */
-  readonly into: readonly (Float64Array | unknown[])[];
   readonly spread: Spreader;
 }
 
@@ -33,7 +38,8 @@ export class PickedCells {
   /** By place: 1 where there is nothing; undefined: there is something everywhere. */
   #absent: Uint8Array | undefined;
   #taking: TakenFields | undefined;
-  #values: PickedColumn | undefined;
+  /** Of each field one, or one of the values; none: that is undecided. */
+  #columns: readonly PickedColumn[] = [];
 
   constructor(capacity: number, learnt: CellsLearnt) {
     this.#capacity = capacity;
@@ -42,88 +48,66 @@ export class PickedCells {
 
   /** Takes cells from one on, to places from `place` on. @returns the first that it does not: it needs rows of its own. */
   take(cells: readonly unknown[], from: number, to: number, place: number): number {
-    let at = from;
-    while (at < to) {
-      const next = this.#takeSome(cells, at, to, place + at - from);
+    // Made anew each time: among old objects each reference to a young one would have to be noted, and looked at to know.
+    let scratch: readonly unknown[][] | undefined;
+    for (let at = from; at < to; ) {
+      const first = cells[at];
+      if (first === undefined) {
+        this.#leave(place + at++ - from);
+        continue;
+      }
+      if (this.#columns.length === 0) this.#begin(first);
+      scratch ??= this.#columns.map(() => new Array(to - at));
+      const next =
+        this.#taking === undefined
+          ? copyPresent(cells, at, to, scratch)
+          : this.#taking.spread(cells, at, to, scratch, this.#taking.fields);
+      for (const [c, column] of this.#columns.entries())
+        column.take(scratch[c] as unknown[], next - at, place + at - from);
       if (next === at) {
         this.#learnt.areMixed = true;
         return at;
       }
       at = next;
     }
-    return at;
+    return to;
   }
 
-  #takeSome(cells: readonly unknown[], from: number, to: number, place: number): number {
-    const first = cells[from];
-    if (first === undefined) {
-      this.#absent ??= new Uint8Array(this.#capacity);
-      this.#absent[place] = 1;
-      return from + 1;
-    }
-    if (this.#taking === undefined && this.#values === undefined) this.#begin(first);
-    return this.#taking === undefined
-      ? setAll(this.#values as PickedColumn, cells, from, to, place) // as it has begun, with one of the two
-      : this.#spread(cells, from, to, place, this.#taking);
+  #leave(place: number): void {
+    this.#absent ??= new Uint8Array(this.#capacity);
+    this.#absent[place] = 1;
   }
 
   #begin(first: unknown): void {
     const fields = this.#learnt.areMixed ? undefined : fieldsOf(first);
-    if (fields === undefined || fields.length > TAKEN_FIELDS_MAX) this.#values = new PickedColumn(this.#capacity);
-    else
-      this.#taking = takenFields(
-        fields,
-        fields.map(() => new PickedColumn(this.#capacity)),
-      );
+    const areTaken = fields !== undefined && fields.length <= TAKEN_FIELDS_MAX;
+    if (areTaken) this.#taking = { fields, spread: spreaderOf(fields) };
+    this.#columns = Array.from({ length: areTaken ? fields.length : 1 }, () => new PickedColumn(this.#capacity));
   }
 
-  #spread(cells: readonly unknown[], from: number, to: number, place: number, taking: TakenFields): number {
-    const { fields, spread, into } = taking;
-    const next = spread(cells, from, to, into, place, fields);
-    if (next < to && this.#widen(taking, cells[next], place + next - from) && next === from)
-      return this.#takeSome(cells, from, to, place);
-    return next;
-  }
-
-  /** Columns of numbers take anything from now on where a record has no number. @returns whether there are some. */
-  #widen({ fields, columns }: TakenFields, cell: unknown, count: number): boolean {
-    const own = fieldsOf(cell);
-    if (own?.length !== fields.length || own.some((field, at) => field !== fields[at])) return false;
-    const record = cell as Readonly<Record<string, unknown>>; // with these fields
-    const isLacking = (column: PickedColumn, at: number): boolean =>
-      column.holdsNumbers && typeof record[fields[at] as string] !== "number";
-    const lacking = columns.filter(isLacking);
-    for (const column of lacking) column.takeAny(count);
-    this.#taking = takenFields(fields, columns);
-    return lacking.length > 0;
-  }
-
-  /** Whether each of these places has something, and what those have that do. Arrays are the caller's to give back. */
-  gathered(places: Int32Array): readonly [present: readonly boolean[], values: Column | RecordColumns, at: Int32Array] {
+  /** Whether each of these places has something, and what those have that do. */
+  gathered(places: Int32Array): readonly [present: Column | OwnColumn, values: Column | OwnColumn, at: Int32Array] {
     const absent = this.#absent;
-    const present = Array.from(places, (place) => absent?.[place] !== 1);
     const at = absent === undefined ? places : places.filter((place) => absent[place] !== 1);
-    if (at.length === 0) return [present, [], at];
-    if (this.#taking === undefined) return [present, (this.#values as PickedColumn).gathered(at), at]; // as there is something
-    const { fields, columns } = this.#taking;
-    const gathered = columns.map((column) => column.gathered(at));
-    return [present, new RecordColumns(at.length, fields, gathered), at];
+    if (at.length === 0) return [new ConstantColumn(places.length, false), [], at];
+    const present =
+      absent === undefined || at.length === places.length
+        ? new ConstantColumn(places.length, true)
+        : Array.from(places, (place) => absent[place] !== 1);
+    const columns = this.#columns.map((column) => column.gathered(at));
+    if (this.#taking === undefined) return [present, columns[0] ?? [], at];
+    return [present, new RecordColumns(at.length, this.#taking.fields, columns), at];
   }
 
   release(): void {
-    for (const column of this.#taking?.columns ?? []) column.release();
-    this.#values?.release();
+    for (const column of this.#columns) column.release();
   }
 }
 
-function takenFields(fields: readonly string[], columns: readonly PickedColumn[]): TakenFields {
-  const numbers = columns.map(({ holdsNumbers }) => holdsNumbers);
-  return { fields, columns, into: columns.map(({ values }) => values), spread: spreaderOf(fields, numbers) };
-}
-
-/** As far as there is something. */
-function setAll(column: PickedColumn, cells: readonly unknown[], from: number, to: number, place: number): number {
+/** As far as there is something. @returns how far. */
+function copyPresent(cells: readonly unknown[], from: number, to: number, [into]: readonly unknown[][]): number {
+  const column = into as unknown[]; // there is one
   let at = from;
-  for (; at < to && cells[at] !== undefined; at++) column.set(place + at - from, cells[at]);
+  for (; at < to && cells[at] !== undefined; at++) column[at - from] = cells[at];
   return at;
 }

@@ -10,9 +10,8 @@
 import type { Key } from "../../core/key.ts";
 import { FIRST_BLOCK_ROWS, nextBlockRows } from "./block-rows.ts";
 import type { Steps } from "./capture.ts";
-import type { Column, RecordColumns } from "./column-codec.ts";
+import type { Column, OwnColumn } from "./column-codec.ts";
 import { PickedColumn } from "./picked-column.ts";
-import { giveBack } from "./spare-arrays.ts";
 import { encodeBlock, type StateShape } from "./state-block.ts";
 
 /** Rows that are sorted together: a block of a large capture then holds a sixteenth of the key groups. */
@@ -21,11 +20,17 @@ export const PICKED_TOGETHER = 16_384;
 /** Rows that wait to be cut: where more have changed, what is behind them is picked later. About 10 MB. */
 export const PICKED_AHEAD = 16 * PICKED_TOGETHER;
 
+/** Keys are taken together: what is done once for all of them costs little, and their array is young. */
+const KEYS_TOGETHER = 512;
+
 export abstract class PickedRows {
   size = 0;
   readonly capacity: number;
   #groups: Uint16Array;
   readonly #keys: PickedColumn;
+  /** Of the newest rows, those whose keys the column has not taken. */
+  #newest: unknown[] = new Array(KEYS_TOGETHER);
+  #taken = 0;
   #groupMax = 0;
   /** The places of all rows, sorted by key group. */
   #sorted = new Int32Array(0);
@@ -52,15 +57,23 @@ export abstract class PickedRows {
     const place = this.size++;
     this.#groups[place] = group;
     if (group > this.#groupMax) this.#groupMax = group;
-    this.#keys.set(place, key);
+    this.#newest[place - this.#taken] = key;
+    if (this.size - this.#taken === KEYS_TOGETHER) this.#takeKeys();
     return place;
   }
 
-  /** The columns behind the keys, of the rows at these places. Arrays among them are the caller's to give back. */
-  protected abstract columnsAt(places: Int32Array): readonly (Column | RecordColumns)[];
+  #takeKeys(): void {
+    this.#keys.take(this.#newest, this.size - this.#taken, this.#taken);
+    this.#taken = this.size;
+    this.#newest = new Array(KEYS_TOGETHER);
+  }
+
+  /** The columns behind the keys, of the rows at these places. */
+  protected abstract columnsAt(places: Int32Array): readonly (Column | OwnColumn)[];
 
   /** Sorts rows by key group; those of one stay in the order in which they were picked. */
   sort(): void {
+    this.#takeKeys();
     const { size } = this;
     const next = this.#firsts();
     const sorted = new Int32Array(size);
@@ -94,7 +107,7 @@ export abstract class PickedRows {
   }
 
   /** What a block of the rows from one to another consists of. REQUIRES: it is sorted. */
-  columnsOf(from: number, to: number): readonly [keys: Column, ...columns: (Column | RecordColumns)[]] {
+  columnsOf(from: number, to: number): readonly [keys: Column | OwnColumn, ...columns: (Column | OwnColumn)[]] {
     const places = this.#sorted.subarray(from, to);
     return [this.#keys.gathered(places), ...this.columnsAt(places)];
   }
@@ -157,7 +170,6 @@ export class BlockCutter {
   /** @throws BAD_RECORD */
   *blocks(picked: PickedRows): Steps {
     picked.sort();
-    yield undefined;
     for (let from = 0; from < picked.size; ) {
       const to = this.#endOf(picked, from);
       yield this.#encode(picked, from, to);
@@ -178,8 +190,7 @@ export class BlockCutter {
     const groups = picked.groupsOf(from, to);
     const [keys, ...columns] = picked.columnsOf(from, to);
     const of = { name: this.#name, shape: this.#shape, rows: to - from };
-    const block = encodeBlock({ ...of, groups, keys: keys as ArrayLike<Key>, columns }, this.#operator);
-    for (const column of [keys, ...columns]) if (Array.isArray(column)) giveBack(column);
+    const block = encodeBlock({ ...of, groups, keys: keys as ArrayLike<Key> | OwnColumn, columns }, this.#operator);
     this.#rowsMax = nextBlockRows(to - from, block);
     return block;
   }

@@ -29,7 +29,7 @@ import { decodeKey, encodeKey, type Key } from "../../core/key.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { StateSnapshot } from "../../core/state-backend.ts";
 import { ByteSink, ByteSource } from "./byte-sink.ts";
-import { areNumbersOrTexts, type Column, type RecordColumns, readColumn, writeColumn } from "./column-codec.ts";
+import { areNumbersOrTexts, type Column, OwnColumn, readColumn, writeColumn } from "./column-codec.ts";
 
 /** Large enough that the cost of a block disappears in its rows', small enough to be encoded in about a millisecond. */
 export const BLOCK_ROWS = 1000;
@@ -85,10 +85,10 @@ export interface BlockContent {
   /** The key group of each row, ascending. Empty for a block without rows of key groups, which then is about `about`. */
   readonly groups: ArrayLike<number>;
   readonly about?: KeyGroupRange;
-  /** Absent where rows have no keys. */
-  readonly keys?: ArrayLike<Key>;
+  /** Absent where rows have no keys; of those that write themselves all are numbers, or all texts. */
+  readonly keys?: ArrayLike<Key> | OwnColumn;
   readonly rows: number;
-  readonly columns: readonly (Column | RecordColumns)[];
+  readonly columns: readonly (Column | OwnColumn)[];
 }
 
 /** What is read from a block's header: all that a manifest says of it. */
@@ -109,7 +109,7 @@ const out = new ByteSink();
 export function encodeBlock(content: BlockContent, operator: string): Uint8Array<ArrayBuffer> {
   const { name, shape, groups, keys, columns } = content;
   const index = indexOf(groups);
-  const encoded = keys !== undefined && !areNumbersOrTexts(keys);
+  const encoded = keys !== undefined && !(keys instanceof OwnColumn) && !areNumbersOrTexts(keys);
   out.clear();
   out.u32(MAGIC);
   out.u8(VERSION);

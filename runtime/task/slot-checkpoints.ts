@@ -20,8 +20,12 @@ import type { DeployedSubtask } from "./deploy.ts";
 import type { Subtask } from "./subtask.ts";
 import type { Checkpoints, OperatorCapture, OwnSnapshot } from "./subtask-cut.ts";
 
-/** Blocks are sent together, so many that a message costs little beside them, and few enough to be copied in a moment. */
+/**
+ * Blocks are cut one behind the other and sent together, so many that a message costs little beside them and what they are cut
+ * from stays in the caches, and few enough to take a millisecond or two.
+ */
 const BLOCKS_SENT_BYTES = 256 * 1024;
+const BLOCKS_CUT = 16;
 
 interface Begun {
   readonly checkpoint: number;
@@ -117,7 +121,7 @@ export class SlotCheckpoints implements Checkpoints {
     this.#tellIfDone(begun);
   }
 
-  /** Makes one step of what is captured; true if there is more. */
+  /** Makes some steps of what is captured; true if there is more. */
   work(): boolean {
     const begun = this.#begun;
     this.#wantIfDone();
@@ -125,8 +129,7 @@ export class SlotCheckpoints implements Checkpoints {
     const next = begun.captures.find(({ capture }) => capture.waits !== true);
     if (next === undefined) return false;
     try {
-      const block = next.capture.step();
-      if (block !== undefined) this.#add(begun, next.operator, block);
+      this.#capture(begun, next);
     } catch (error) {
       begun.told = true;
       this.#send({ kind: "declined", checkpoint: begun.checkpoint, error: toErrorReport(error) });
@@ -138,6 +141,17 @@ export class SlotCheckpoints implements Checkpoints {
     }
     this.#tellIfDone(begun);
     return !begun.told;
+  }
+
+  /** Up to where others may go on, or as many blocks as are sent together. */
+  #capture(begun: Begun, { capture, operator }: OperatorCapture): void {
+    let bytes = 0;
+    for (let cut = 0; cut < BLOCKS_CUT && bytes < BLOCKS_SENT_BYTES; cut++) {
+      const block = capture.done || capture.waits === true ? undefined : capture.step();
+      if (block === undefined) return;
+      this.#add(begun, operator, block);
+      bytes += block.length;
+    }
   }
 
   #add(begun: Begun, operator: OperatorId, block: Uint8Array): void {

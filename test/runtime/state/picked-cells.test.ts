@@ -8,7 +8,13 @@ import { PickedCells } from "../../../runtime/state/picked-cells.ts";
 
 const numbers = fc.oneof(fc.integer(), fc.double(), fc.constantFrom(0, -0, Number.NaN, 2 ** 31, -(2 ** 31)));
 const nearlyNumbers = fc.oneof({ weight: 9, arbitrary: numbers }, { weight: 1, arbitrary: fc.constantFrom(null, "x") });
-const records = fc.record({ count: numbers, sum: nearlyNumbers, name: fc.string(), of: fc.tuple(numbers) });
+/** Short ones of latin1, of which only characters are kept, long ones, and ones that need more than a byte each. */
+const texts = fc.oneof(
+  { weight: 30, arbitrary: fc.string({ maxLength: 9 }) },
+  { weight: 1, arbitrary: fc.string({ minLength: 60, maxLength: 70 }) },
+  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 9 }) },
+);
+const records = fc.record({ count: numbers, sum: nearlyNumbers, name: texts, of: fc.tuple(numbers) });
 const others = fc.oneof(
   fc.record({ sum: numbers, count: numbers }),
   fc.record({ count: numbers }),
@@ -22,7 +28,7 @@ const wide = fc.constant(Object.fromEntries(Array.from({ length: 9 }, (_, at) =>
 
 /** Mostly of one kind, as states are. */
 const cellLists = fc
-  .tuple(fc.constantFrom(records, numbers, wide, fc.string()), fc.constantFrom(0, 1, 20))
+  .tuple(fc.constantFrom(records, numbers, wide, texts, fc.constant("same")), fc.constantFrom(0, 1, 20))
   .chain(([usual, weight]) =>
     fc.array(
       fc.oneof(
@@ -96,7 +102,7 @@ describe("picked cells", () => {
     const all = [{ a: 1, b: 2 }, { a: 1.5, b: 3 }, { a: "x", b: -0 }, undefined, { a: 4, b: 5 }];
     expect(cells.take(all, 0, 5, 0)).toBe(5);
     const [present, values, at] = cells.gathered(Int32Array.of(4, 3, 2, 1, 0));
-    expect(present).toEqual([true, false, true, true, true]);
+    expect(Array.from(written(present))).toEqual([true, false, true, true, true]);
     expect([...at]).toEqual([4, 2, 1, 0]);
     expect(Array.from(written(values))).toStrictEqual([
       { a: 4, b: 5 },
@@ -104,6 +110,17 @@ describe("picked cells", () => {
       { a: 1.5, b: 3 },
       { a: 1, b: 2 },
     ]);
+  });
+
+  test("short texts are kept by their characters until a long one, or one of wide characters, comes", () => {
+    for (const other of ["x".repeat(65), "\u{1f600}", "\ud800", 7]) {
+      const cells = new PickedCells(8, { areMixed: false });
+      const all = ["", "a", "\xff".repeat(64), undefined, "bcd"];
+      expect(cells.take(all, 0, 5, 0)).toBe(5);
+      expect(cells.take([other, "e"], 0, 2, 5)).toBe(2);
+      const [, values] = cells.gathered(Int32Array.of(6, 5, 4, 2, 1, 0));
+      expect(Array.from(written(values))).toStrictEqual(["e", other, "bcd", "\xff".repeat(64), "a", ""]);
+    }
   });
 
   test("a record with other fields needs rows of its own, and whatever comes behind it is taken as it is", () => {
