@@ -172,11 +172,10 @@ export class JobManager {
       case "atEnd":
         this.checkpoints.receive(region, slot, message);
         break;
-      case "blocks":
+      case "blocks": // A worker keeps these to itself.
       case "snapshotted":
       case "readManifest":
       case "readBlocks":
-        // A worker keeps these to itself.
         this.#fail(region, { error: ownReport("INTERNAL", `a worker passed on "${message.kind}"`), worker: undefined });
         break;
       default:

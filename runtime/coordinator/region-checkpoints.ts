@@ -174,8 +174,8 @@ export class RegionCheckpoints {
         this.#wanted();
         break;
       case "atEnd":
-        // Before all slots run it is as good as wanted: one that wants a checkpoint in vain would wait for ever.
-        if (this.#life.phase === "closed") this.#wantedEarly = true;
+        if (this.#life.phase === "closed")
+          this.#wantedEarly = true; // it says so once
         else this.#apply({ kind: "atEnd", slot });
         break;
     }
