@@ -174,16 +174,15 @@ export class RegionCheckpoints {
         this.#wanted();
         break;
       case "atEnd":
-        if (this.#life.phase === "closed")
-          this.#wantedEarly = true; // it says so once
-        else this.#apply({ kind: "atEnd", slot });
+        this.#wanted(slot);
         break;
     }
   }
 
-  #wanted(): void {
+  /** `atEnd`: the slot that has come to its end and commits nothing. Before all run it wants one like any other. */
+  #wanted(atEnd?: number): void {
     if (this.#life.phase === "closed") this.#wantedEarly = true;
-    else this.#apply({ kind: "wanted" });
+    else this.#apply(atEnd === undefined ? { kind: "wanted" } : { kind: "atEnd", slot: atEnd });
   }
 
   /** Resolves with what it consists of; it is complete when `savepointWritten` says so. @throws SAVEPOINT_FAILED */
