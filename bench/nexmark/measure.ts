@@ -1,7 +1,7 @@
 /** Measuring a query: one run in a process of its own, and how many events it takes to run for some seconds. */
 
 import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { builtScript } from "./built.ts";
 
 export interface Setting {
   readonly parallelism: number;
@@ -33,8 +33,7 @@ const RUN_TIMEOUT_MS = 600_000;
 
 /** @throws Error when the run fails, or does not end in ten minutes. */
 export function measure(query: string, events: number, { parallelism, checkpoint, state }: Setting): Figures {
-  const script = fileURLToPath(new URL("run-case.ts", import.meta.url));
-  const args = [script, query, String(events), String(parallelism), checkpoint, state];
+  const args = [builtScript("run-case"), query, String(events), String(parallelism), checkpoint, state];
   const child = spawnSync(process.execPath, args, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
