@@ -24,6 +24,8 @@ export interface KafkaRoundOptions {
   readonly outage?: (of: readonly number[], forMs: number) => Promise<void>;
 }
 
+calmKafkajs();
+
 const PARTITIONS = 3;
 const TIMELINES = 2;
 /** As in `jobs/kafka.ts`. */
@@ -53,8 +55,6 @@ export async function kafkaRound(options: KafkaRoundOptions): Promise<KafkaRound
   };
 }
 
-calmKafkajs();
-
 async function makeTopics({ brokers, replicas = 1 }: KafkaRoundOptions, names: readonly string[]): Promise<void> {
   const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING, retry: { retries: 20 } }).admin();
   await admin.connect();
@@ -69,6 +69,8 @@ async function makeTopics({ brokers, replicas = 1 }: KafkaRoundOptions, names: r
 async function read(brokers: readonly string[], name: string, topic: string): Promise<[string, readonly string[]]> {
   await settled(brokers, topic);
   const found = await judged(brokers, topic, "read_committed");
+  const places = new Set(found.map(({ partition, offset }) => `${partition} ${offset}`));
+  if (places.size < found.length) throw new Error(`the Java consumer has read records of ${topic} twice`);
   return [name, found.map(({ value }) => Buffer.from(value ?? "", "hex").toString()).sort()];
 }
 

@@ -18,8 +18,8 @@ export type Armed = string | undefined;
 export type Role = "worker" | "coordinator";
 
 const LOOK_EVERY_MS = 25;
-/** Only a job that hangs takes longer. */
-const HANGS_AFTER_MS = 120_000;
+/** Only a job that hangs takes longer, also where brokers come back slowly and what they aborted is written again. */
+const HANGS_AFTER_MS = 300_000;
 const WORKERS = 2;
 /** Until a worker that takes another's place has to be there, on a machine that is busy with other things too. */
 const SLOT_TIMEOUT = "10m";

@@ -10,9 +10,10 @@
  *
  * Why this is exact: all transactions that set the marker of an id run under that id, and beginning ends every one before
  * it. So what the marker says then is final, and of two processes that write again at most one gets to its end. Asking for
- * the marker alone would not do: a broker that has just taken over the group of the id shows offsets up to where it knows
- * them to be replicated, which may be behind what its predecessor acknowledged. So the new transaction sets the marker first,
- * which is behind all of that in the same log, and the answer counts only from whom that is acknowledged by.
+ * the marker alone would not do, as a broker answers that by itself: one that has lost the group of the id and has not heard
+ * of it yet says what was there before, also where stable offsets are asked for, and one that has just taken it over shows
+ * offsets up to where it knows them to be replicated. So the new transaction sets the marker first, which is behind all that
+ * was acknowledged in the same log, and the answer counts only from whom that is acknowledged by.
  */
 
 import { MillraceError } from "../../../core/errors.ts";

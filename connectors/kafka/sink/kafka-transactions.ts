@@ -24,10 +24,7 @@ import {
   type TransactionalProducer,
 } from "../protocol/transactions.ts";
 import type { Marker, WrittenRange } from "./prepared-transaction.ts";
-import type { ListedId, TransactionPort } from "./transaction-port.ts";
-
-/** States in which a transaction is neither committed nor aborted. */
-const openStates = new Set(["Ongoing", "PrepareCommit", "PrepareAbort", "PrepareEpochFence"]);
+import type { TransactionPort } from "./transaction-port.ts";
 
 const readOptions = {
   committedOnly: false,
@@ -155,7 +152,7 @@ export class KafkaTransactions implements TransactionPort {
     return await retrying(attempt, { withinMs: RETRY_WITHIN_MS, ...this.#patience, onRetry });
   }
 
-  async list(prefix: string): Promise<readonly ListedId[]> {
+  async list(prefix: string): Promise<readonly string[]> {
     const lists = await retrying(
       async () => {
         const { brokers } = await this.#client.metadata([], { withinMs: 0 });
@@ -168,8 +165,8 @@ export class KafkaTransactions implements TransactionPort {
       },
       { withinMs: RETRY_WITHIN_MS, ...this.#patience },
     );
-    const own = lists.flat().filter(({ transactionalId }) => transactionalId.startsWith(prefix));
-    return own.map(({ transactionalId, state }) => ({ transactionalId, open: openStates.has(state) }));
+    const ids = lists.flat().map(({ transactionalId }) => transactionalId);
+    return ids.filter((id) => id.startsWith(prefix));
   }
 
   #coordinate<Answer>(transactionalId: string, request: ApiRequest<Answer>): Promise<Answer> {

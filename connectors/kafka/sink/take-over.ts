@@ -4,7 +4,7 @@ import { MillraceError } from "../../../core/errors.ts";
 import type { RestoredSink } from "../../../core/sink.ts";
 import type { PreparedTransaction } from "./prepared-transaction.ts";
 import type { TransactionPort } from "./transaction-port.ts";
-import { parseId } from "./transactional-ids.ts";
+import { parseId, prefixOf } from "./transactional-ids.ts";
 
 export interface TakingOver {
   readonly prefix: string;
@@ -15,22 +15,35 @@ export interface TakingOver {
 }
 
 /**
- * Aborts what is open under the ids that this subtask owns and that the checkpoint does not name: readers of committed
- * records wait for it. What the checkpoint names is committed by `finish`, and by nobody else.
+ * Begins under all ids that this subtask owns and that the checkpoint does not name, which aborts what is open there: readers
+ * of committed records wait for it. Where nothing is open, too: what an earlier attempt has sent may come to brokers only now,
+ * and would open a transaction that nobody ends before its timeout. What the checkpoint names is committed by `finish`, and by
+ * nobody else.
  * @throws MillraceError CHECKPOINT_BEHIND_OUTPUT when a later checkpoint's output is committed already
  */
 export async function takeOver(port: TransactionPort, taking: TakingOver): Promise<void> {
-  const { prefix, subtask, parallelism, restored } = taking;
+  const { prefix, restored } = taking;
   const parts = restored?.parts.map(({ prepared }) => prepared as PreparedTransaction) ?? []; // of `prepare`
   const prepared = new Set(parts.map(({ transactionalId }) => transactionalId));
+  // A job without checkpoints of its own goes on under another prefix than the one that it goes on from.
+  const prefixes = new Set([prefix, ...[...prepared].map(prefixOf)]);
+  const listed = await Promise.all([...prefixes].map((each) => idsOf(port, each, taking)));
+  const owned = listed.flat();
+  await Promise.all(owned.filter((id) => !prepared.has(id)).map((id) => port.begin(id)));
+  await Promise.all(owned.map((id) => refuseIfBehind(port, id, taking)));
+}
+
+/** Those of a prefix that a subtask owns. */
+async function idsOf(
+  port: TransactionPort,
+  prefix: string,
+  { subtask, parallelism }: TakingOver,
+): Promise<readonly string[]> {
   const listed = await port.list(`${prefix}-`);
-  const owned = listed.filter(({ transactionalId }) => {
-    const id = parseId(prefix, transactionalId);
+  return listed.filter((each) => {
+    const id = parseId(prefix, each);
     return id !== undefined && id.subtask % parallelism === subtask;
   });
-  const left = owned.filter(({ transactionalId, open }) => open && !prepared.has(transactionalId));
-  await Promise.all(left.map(({ transactionalId }) => port.begin(transactionalId)));
-  await Promise.all(owned.map(({ transactionalId }) => refuseIfBehind(port, transactionalId, taking)));
 }
 
 async function refuseIfBehind(

@@ -26,11 +26,5 @@ export interface TransactionPort {
   /** The batches of a producer in a range of a partition's log, in their order, whatever became of the transaction. */
   read(range: WrittenRange, producer: ProducerIdentity): AsyncIterable<Buffer>;
   /** All transactional ids that begin so. */
-  list(prefix: string): Promise<readonly ListedId[]>;
-}
-
-export interface ListedId {
-  readonly transactionalId: string;
-  /** Whether a transaction is under way. */
-  readonly open: boolean;
+  list(prefix: string): Promise<readonly string[]>;
 }

@@ -25,6 +25,11 @@ export function parseId(prefix: string, transactionalId: string): SinkId | undef
   return subtask === undefined ? undefined : { subtask: Number(subtask), slot: Number(slot) };
 }
 
+/** Of an id that `idOf` has made. */
+export function prefixOf(transactionalId: string): string {
+  return transactionalId.replace(/-\d+-\d+$/, "");
+}
+
 /** Slots that are in turn even if fewer would do: a transaction that was just committed may still be written down. */
 const SLOTS_MIN = 3;
 

@@ -11,7 +11,7 @@ import type { TopicPartition } from "../../../../connectors/kafka/protocol/api.t
 import type { Appended, ProducedBatch } from "../../../../connectors/kafka/protocol/produce.ts";
 import type { ProducerIdentity, TransactionalProducer } from "../../../../connectors/kafka/protocol/transactions.ts";
 import type { Marker, WrittenRange } from "../../../../connectors/kafka/sink/prepared-transaction.ts";
-import type { ListedId, TransactionPort } from "../../../../connectors/kafka/sink/transaction-port.ts";
+import type { TransactionPort } from "../../../../connectors/kafka/sink/transaction-port.ts";
 import type { SinkBrokers } from "../../../../connectors/kafka/sink/transactional-writer.ts";
 
 interface Transaction extends ProducerIdentity {
@@ -244,9 +244,8 @@ export class FakeBrokers {
     }
   }
 
-  #list(prefix: string): readonly ListedId[] {
-    const own = [...this.#ids].filter(([id]) => id.startsWith(prefix));
-    return own.map(([transactionalId, { state }]) => ({ transactionalId, open: state === "open" }));
+  #list(prefix: string): readonly string[] {
+    return [...this.#ids.keys()].filter((id) => id.startsWith(prefix));
   }
 }
 

@@ -99,6 +99,32 @@ test("what was written again is not written once more where a broker takes over 
   expect([brokers.visible, brokers.open]).toEqual([["1"], []]);
 });
 
+test("what a subtask that is no more has sent before comes to nothing behind the restart, though nothing was open then", async () => {
+  const brokers = new FakeBrokers();
+  const left = connected(fakeContext({ subtask: 1, parallelism: 2 }), brokers);
+  await left.open?.();
+  const next = connected(fakeContext({ subtask: 0, parallelism: 1 }), brokers);
+  await next.open?.();
+  await ignoring(async () => {
+    await left.write(1, NO_TIMESTAMP);
+    await left.prepare?.(1);
+  });
+  expect([brokers.open, brokers.visible]).toEqual([[], []]);
+});
+
+test("a job that goes on without a lineage of its own ends what was open under the ids that it goes on from", async () => {
+  const brokers = new FakeBrokers();
+  const { writer, part } = await prepared(brokers);
+  await writer.write(2, NO_TIMESTAMP);
+  await writer.flush?.();
+  await expect.poll(() => brokers.open).toHaveLength(2);
+  const restored = { checkpoint: 1, parts: [{ checkpoint: 1, prepared: part }] };
+  const next = connected({ ...fakeContext({ restored }), lineage: undefined }, brokers);
+  await next.open?.();
+  await next.commit?.(1, part);
+  expect([brokers.open, brokers.visible]).toEqual([[], ["1"]]);
+});
+
 test("a checkpoint is asked for once, when there is something of which it shows the first output", async () => {
   const context = fakeContext();
   const writer = connected(context, new FakeBrokers());
