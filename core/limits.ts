@@ -312,9 +312,12 @@ export const PRE_AGGREGATE_REST_RECORDS = 32 * PRE_AGGREGATE_PLACES;
 export const PRE_AGGREGATE_HOT_PLACES = 1024;
 export const PRE_AGGREGATE_HOT_REPLACED_EVERY = 16;
 
-/** How many records it takes to see whether there are hot keys, and for how many it is given up where not: 1.5 % of them. */
+/** How many records it takes to see whether hot keys are there, and for how many it is given up where not: 1.5 % of them. */
 export const PRE_AGGREGATE_HOT_TRIAL_RECORDS = 4 * PRE_AGGREGATE_HOT_PLACES;
 export const PRE_AGGREGATE_HOT_REST_RECORDS = 256 * PRE_AGGREGATE_HOT_PLACES;
+
+/** How many records it takes to see whether one consumer of an edge gets more than its share: some batches for each. */
+export const HOT_KEYS_LOOK_RECORDS = 16 * BATCH_ROWS_MAX;
 
 /** Records of one step of a pattern, and of all of its steps: each has a place of its own in the automaton. */
 export const PATTERN_TIMES_MAX = 1000;

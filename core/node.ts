@@ -95,7 +95,7 @@ export type OperatorSpec =
       /** What accumulators are, where the program says so. */
       readonly type?: TypeDescription;
       /** Whether it is aggregated before the shuffle, where that is possible; absent: as far as it pays. */
-      readonly preAggregate?: boolean;
+      readonly preAggregate?: PreAggregate;
       /** The aggregate of what was aggregated before the shuffle: set where that is done, never by a program. */
       readonly partials?: Aggregate<any, any, any>;
     }
@@ -117,6 +117,9 @@ export type OperatorSpec =
       readonly changesAsRecords?: boolean;
     };
 // biome-ignore-end lint/suspicious/noExplicitAny: see above
+
+/** What of a window is aggregated before the shuffle: all keys or none, or hot ones, at all times or under pressure. */
+export type PreAggregate = boolean | "hotKeys" | "underPressure";
 
 /** Where an edge begins: a node's main output, or one of its side outputs. */
 export interface EdgeSpec {

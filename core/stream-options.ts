@@ -4,7 +4,7 @@ import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import type { Key, KeySelector, ScalarKey } from "./key.ts";
 import { ARROW_BATCH_ROWS, ASYNC_TIMEOUT_MS } from "./limits.ts";
-import type { BatchFunction } from "./node.ts";
+import type { BatchFunction, PreAggregate } from "./node.ts";
 import type { RuntimeContext } from "./operator.ts";
 import { readField, readFields } from "./pick-fields.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
@@ -66,12 +66,15 @@ export interface WindowOptions<T> {
   /**
    * Whether records are aggregated before they are sent to the subtask of their key, so that a key that many records have
    * does not hold up the others. Possible with tumbling, sliding and cumulative windows of event time whose aggregate is
-   * mergeable, where neither lateness nor a late output is asked for. Default: all are where whole records would travel; where
-   * only named fields do, those of keys that very many records have. It looks at the records to see whether it pays, and
-   * leaves off for a while where not. `true`: all are in either case; `false`: none. Sums of fractions may differ in their
-   * last bits.
+   * mergeable, where neither lateness nor a late output is asked for.
+   *
+   * `true`: the records of all keys are; "hotKeys": those of keys that very many records have; "underPressure": the same, while
+   * one subtask gets more than its share and cannot keep up; `false`: none. It looks whether it spares records, and leaves off
+   * for a while where not. Default: all where whole records would travel; hot keys in `windowAll`, where all records have one
+   * key; else, where named fields alone travel, none, as aggregating costs more than sending them. Sums of fractions may
+   * differ in their last bits.
    */
-  readonly preAggregate?: boolean;
+  readonly preAggregate?: PreAggregate;
 }
 
 export function keptType({ schema }: { readonly schema?: ValueSchema<unknown> }): { readonly type?: TypeDescription } {

@@ -66,6 +66,12 @@ export function takingPartials(node: StreamNode): StreamNode {
   return { ...node, inputs, reads: undefined, spec: { ...spec, key: keyOfEither(spec.key), partials } };
 }
 
+/** Where it goes. */
+export const keyOfPartial: KeySelector = Object.freeze({
+  select: (partial: unknown) => (partial as Partial).key,
+  fields: undefined,
+});
+
 function keyOfEither({ select, fields: _, ...selector }: KeySelector): KeySelector {
   const keyOf = (value: unknown): Key => {
     const partial = partialOf(value);

@@ -17,7 +17,8 @@
  *
  * Which keys are held is a matter of what a record costs to send. Of whole records "all" are: many places, each record in
  * one of them. Of a few named fields the "hot" keys alone: few places, which stay in the nearest cache, and a key that has
- * none mostly goes by, in its own shape; one in some takes a place over.
+ * none mostly goes by, in its own shape; one in some takes a place over. The edge may
+ * decide whether records come here at all (`runtime/task/hot-keys.ts`); then it is told when they need not.
  */
 
 import { MillraceError } from "../../core/errors.ts";
@@ -44,6 +45,9 @@ const SENT_SHARE_MAX = 0.75;
 /** Which keys are held. */
 export type HeldKeys = "all" | "hot";
 
+/** The same of an edge; "underPressure": hot ones, while a consumer gets more than its share and cannot keep up. */
+export type PreAggregation = HeldKeys | "underPressure";
+
 const measures = {
   all: {
     places: PRE_AGGREGATE_PLACES,
@@ -64,8 +68,13 @@ export interface PreAggregatorOptions {
   readonly keys: HeldKeys;
   readonly operator: string;
   readonly clock: Clock;
+  /** Sends a record. */
   readonly push: Push<unknown>;
+  /** Sends a partial, or what holds one, to where the partial's key goes. */
+  readonly pushPartial: (sent: unknown, partial: Partial, timestamp: number) => void;
   readonly failure: (cause: unknown, value: unknown) => Error;
+  /** Told when holding is of no use; records come again when it may be. Absent: they come all the time. */
+  readonly useless?: () => void;
 }
 
 export class PreAggregator {
@@ -214,27 +223,29 @@ export class PreAggregator {
   #judge(): void {
     if (this.#left > SENT_SHARE_MAX * this.#tried) {
       this.send();
-      this.#resting = this.#measures.rest;
+      const { useless } = this.#options;
+      if (useless === undefined) this.#resting = this.#measures.rest;
+      else useless();
     }
     this.#tried = 0;
     this.#left = 0;
   }
 
   #sendPlace(place: number): void {
+    const { keys, push, pushPartial } = this.#options;
     const records = this.#records[place] as number;
-    const partial = this.#held.partial(place, records, this.#keys[place] as Key);
+    const timestamp = this.#times[place] as number;
     this.#records[place] = 0;
-    this.#options.push(
-      this.#options.keys === "hot" ? this.#asSent(place, partial) : partial,
-      this.#times[place] as number,
-    );
-  }
-
-  /** Where only named fields travel: a single record by itself, a partial in an array. */
-  #asSent(place: number, partial: Partial): unknown {
-    const first = this.#firsts[place];
-    this.#firsts[place] = undefined;
-    return partial["~records"] === 1 ? first : [partial];
+    if (keys === "hot") {
+      const first = this.#firsts[place];
+      this.#firsts[place] = undefined;
+      if (records === 1) {
+        push(first, timestamp);
+        return;
+      }
+    }
+    const partial = this.#held.partial(place, records, this.#keys[place] as Key);
+    pushPartial(keys === "hot" ? [partial] : partial, partial, timestamp);
   }
 
   #turnTo(timestamp: number): void {

@@ -66,8 +66,9 @@ function edgeText(edge: JobEdge): string {
   if (edge.preAggregated === "all")
     return `from ${edge.fromOperator}: ${edge.partitioning}, aggregated before it is sent`;
   const fields = edge.fields === undefined ? "all fields" : `fields ${edge.fields.join(", ")}`;
-  const hot = edge.preAggregated === "hot" ? ", hot keys aggregated before they are sent" : "";
-  return `from ${edge.fromOperator}: ${edge.partitioning}, ${fields}${hot}`;
+  const hot = edge.preAggregated === undefined ? "" : `, hot keys aggregated before they are sent`;
+  const when = edge.preAggregated === "underPressure" ? ", while one consumer has too much" : "";
+  return `from ${edge.fromOperator}: ${edge.partitioning}, ${fields}${hot}${when}`;
 }
 
 function parallelLines({ jobGraph, executionGraph }: Plan): string[] {

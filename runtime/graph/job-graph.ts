@@ -14,7 +14,7 @@ import type { Partitioning } from "../../core/partitioning.ts";
 import { joinedRequirements } from "../../core/requirements.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
 import { takesPartials } from "../../operators/window/partials.ts";
-import type { HeldKeys } from "../../operators/window/pre-aggregator.ts";
+import type { PreAggregation } from "../../operators/window/pre-aggregator.ts";
 import type { Labels } from "../cluster-protocol.ts";
 import type { OperatorDeclaration } from "../state/operator-declaration.ts";
 import { takesWholeKeys } from "./batch-program.ts";
@@ -67,9 +67,9 @@ export interface JobEdge {
   readonly fields: readonly string[] | undefined;
   /**
    * Which records are aggregated before they are sent, so that what travels are partials: those of "all" keys, or of the "hot"
-   * ones, beside which the fields of other records travel. Absent: none.
+   * ones, at all times or "underPressure", beside which the fields of other records travel. Absent: none.
    */
-  readonly preAggregated?: HeldKeys;
+  readonly preAggregated?: PreAggregation;
   /** Of a batch: whether all of it is written, sorted by key, before it is read (`stages.ts`). */
   readonly blocking?: true;
 }
@@ -205,7 +205,7 @@ function toJobEdge(
   headOf: ReadonlyMap<OperatorId, OperatorId>,
   edges: readonly SettledEdge[],
 ): JobEdge {
-  const preAggregated = preAggregatedKeys(edge.to, edges);
+  const preAggregated = preAggregation(edge.to, edges);
   return {
     index,
     from: headOf.get(edge.from.id) as unknown as VertexId,
@@ -221,17 +221,21 @@ function toJobEdge(
 }
 
 /**
- * Where all records of a window go to the subtasks of their keys, they may be aggregated first: all of them where that is
- * asked for or whole records would travel. To send a few fields costs less than to find the place of a key among many, so
- * there the hot keys alone are.
+ * Where all records of a window go to the subtasks of their keys, they may be aggregated first. By itself that is done where
+ * whole records would travel, and where all of them have one key. Else, to send a few fields costs less than to find the place
+ * of a key.
  */
-function preAggregatedKeys(node: StreamNode, edges: readonly SettledEdge[]): HeldKeys | undefined {
-  if (!takesPartials(node)) return undefined;
+function preAggregation(node: StreamNode, edges: readonly SettledEdge[]): PreAggregation | undefined {
+  const { spec } = node;
   const inputs = edges.filter(({ to }) => to === node);
-  if (!inputs.every(({ partitioning, chained, blocking }) => partitioning === "hash" && !chained && !blocking))
-    return undefined;
-  const isAsked = node.spec.kind === "window" && node.spec.preAggregate === true;
-  return isAsked || inputs.every(({ fields }) => fields === undefined) ? "all" : "hot";
+  const isPossible = inputs.every(({ partitioning, chained, blocking }) => {
+    return partitioning === "hash" && !chained && !blocking;
+  });
+  if (!isPossible || spec.kind !== "window" || !takesPartials(node)) return undefined;
+  if (spec.preAggregate === "hotKeys") return "hot";
+  if (spec.preAggregate === "underPressure") return "underPressure";
+  if (spec.preAggregate === true || inputs.every(({ fields }) => fields === undefined)) return "all";
+  return spec.key.fields?.length === 0 ? "hot" : undefined;
 }
 
 function outputsOf(node: StreamNode, edges: readonly SettledEdge[], jobEdges: readonly JobEdge[]): OperatorOutput[] {

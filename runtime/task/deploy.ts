@@ -216,7 +216,10 @@ function createEdgeOutput(
   const consumer = graph.nodes.find((node) => node.id === edge.toOperator);
   const written = program.nodes.find((node) => node.id === edge.toOperator);
   assert(consumer !== undefined, `operator ${edge.toOperator} is in the job graph but not in the program`);
-  const { partitioning } = consumer.inputs[edge.input] as { readonly partitioning: Partitioning };
+  // Records that are aggregated first are no partials yet.
+  const { partitioning } = (edge.preAggregated === undefined ? consumer : (written ?? consumer)).inputs[edge.input] as {
+    readonly partitioning: Partitioning;
+  };
   const failure = (cause: unknown, value: unknown): Error => host().failure(cause, value);
   return new EdgeOutput({
     kind: edge.partitioning,

@@ -11,8 +11,14 @@ import { keyGroupOf, subtaskOfKeyGroup } from "../../core/key-group.ts";
 import { WATERMARKS_SENT_AT_ONCE } from "../../core/limits.ts";
 import type { Output, Push } from "../../core/operator.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
-import { PreAggregator, type PreAggregatorOptions } from "../../operators/window/pre-aggregator.ts";
+import { keyOfPartial } from "../../operators/window/partials.ts";
+import {
+  type PreAggregation,
+  PreAggregator,
+  type PreAggregatorOptions,
+} from "../../operators/window/pre-aggregator.ts";
 import type { OutputChannel } from "../exchange/channel.ts";
+import { HotKeys } from "./hot-keys.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
 
 export interface EdgeOutputOptions {
@@ -26,7 +32,7 @@ export interface EdgeOutputOptions {
   readonly toOperator: string;
   readonly failure: (cause: unknown, value: unknown) => Error;
   /** The window for which records are aggregated before they are sent, of which keys, and what the time is. */
-  readonly preAggregate?: Pick<PreAggregatorOptions, "spec" | "keys" | "clock">;
+  readonly preAggregate?: Pick<PreAggregatorOptions, "spec" | "clock"> & { readonly keys: PreAggregation };
 }
 
 export class EdgeOutput implements Output {
@@ -34,6 +40,8 @@ export class EdgeOutput implements Output {
   readonly #channels: readonly OutputChannel[];
   readonly #gate: SubtaskGate;
   readonly #preAggregator: PreAggregator | undefined;
+  /** Where it depends on the consumers whether any are aggregated. */
+  readonly #hotKeys: HotKeys | undefined;
   /** So many more are sent at once, before watermarks wait for full batches. */
   #watermarksUntilFull = WATERMARKS_SENT_AT_ONCE;
 
@@ -41,9 +49,11 @@ export class EdgeOutput implements Output {
     this.#channels = options.channels;
     this.#gate = options.gate;
     const push = createPush(options);
-    const { preAggregate, toOperator: operator, failure } = options;
-    this.#preAggregator = preAggregate && new PreAggregator({ ...preAggregate, operator, push, failure });
-    this.push = this.#preAggregator?.push ?? push;
+    const { preAggregate, channels } = options;
+    this.#hotKeys = preAggregate?.keys === "underPressure" ? new HotKeys(channels) : undefined;
+    this.#preAggregator = preAggregate && preAggregator(preAggregate, push, options, this.#hotKeys);
+    const held = this.#preAggregator?.push ?? push;
+    this.push = this.#hotKeys === undefined ? held : whileHot(this.#hotKeys, held, push);
   }
 
   watermark(timestamp: number): void {
@@ -81,6 +91,7 @@ export class EdgeOutput implements Output {
 
   /** Sends what waits for credit; true when nothing waits any more. */
   drain(): boolean {
+    this.#hotKeys?.look();
     let empty = true;
     for (const channel of this.#channels) if (channel.blocked && !channel.drain()) empty = false;
     return empty;
@@ -118,6 +129,33 @@ function createPush(options: EdgeOutputOptions): Push<unknown> {
   }
   if (choose === undefined || channels.length === 1) return (value, timestamp) => writeTo(first, value, timestamp);
   return (value, timestamp) => writeTo(channels[choose(value)] as OutputChannel, value, timestamp);
+}
+
+/** Records that it lets by go where they went without it, partials to the subtask of their key. */
+function preAggregator(
+  preAggregate: NonNullable<EdgeOutputOptions["preAggregate"]>,
+  push: Push<unknown>,
+  options: EdgeOutputOptions,
+  hotKeys: HotKeys | undefined,
+): PreAggregator {
+  const { channels, gate, toOperator: operator, failure } = options;
+  const choose = hashChooser(keyOfPartial, options);
+  return new PreAggregator({
+    ...{ ...preAggregate, keys: preAggregate.keys === "all" ? "all" : "hot", operator, push, failure },
+    ...(hotKeys && { useless: () => hotKeys.turnOff() }),
+    pushPartial: (sent, partial, timestamp) => {
+      const channel = channels[choose(partial)] as OutputChannel;
+      channel.write(sent, timestamp);
+      if (channel.blocked) gate.blocked = true;
+    },
+  });
+}
+
+function whileHot(hotKeys: HotKeys, held: Push<unknown>, push: Push<unknown>): Push<unknown> {
+  return (value, timestamp) => {
+    if (hotKeys.on) held(value, timestamp);
+    else push(value, timestamp);
+  };
 }
 
 /** The number of the channel for a record; undefined when there is one only. */

@@ -59,6 +59,7 @@ function preAggregator(aggregate: unknown = counting(), keys: HeldKeys = "all") 
     operator: "window",
     clock,
     push: (value, timestamp) => sent.push({ value: value as Record<string, unknown>, timestamp }),
+    pushPartial: (value, _, timestamp) => sent.push({ value: value as Record<string, unknown>, timestamp }),
     failure: (cause) => cause as Error,
   });
   const push = (key: unknown, time: number, value = 1): void => one.push({ key, value, time }, time);
@@ -221,17 +222,17 @@ describe.each(Object.entries(kinds))("windows of %s", (_, aggregate) => {
           fc.integer({ min: 1, max: 9 }),
           fc.integer({ min: 1, max: 50 }),
           async (all, ahead, seed) => {
-            const build = (preAggregate: boolean | undefined) => (env: Environment) =>
+            const build = (preAggregate: boolean | "hotKeys") => (env: Environment) =>
               env
                 .from(fromArray(all), { parallelism: 1 })
                 // By one subtask and by each record, so that which records are late does not hang on who runs when.
                 .withTimestamps(({ time }) => time, { punctuated: ({ time }) => time - ahead, parallelism: 1 })
                 .keyBy("key")
-                .window(each, preAggregate === undefined ? {} : { preAggregate })
+                .window(each, { preAggregate })
                 .aggregate("results", aggregate() as never)
                 .to(collectTo("rows"));
             const results: string[][] = [];
-            for (const preAggregate of [true, undefined, false]) {
+            for (const preAggregate of [true, "hotKeys", false] as const) {
               for (const parallelism of [2, 3]) {
                 const handle = await runInThread(defineJob(import.meta, "windows", build(preAggregate)), {
                   parallelism,
@@ -256,7 +257,7 @@ describe.each(Object.entries(kinds))("windows of %s", (_, aggregate) => {
 
 test.each([
   ["of all keys", { preAggregate: true }],
-  ["of hot keys", {}],
+  ["of hot keys", { preAggregate: "hotKeys" as const }],
 ])(
   "many subtasks send partials %s, and a window counts every record once",
   { timeout: 120_000 },
@@ -306,7 +307,10 @@ test("of a key that half of the records have, and of a window of all, next to no
     return vertices.find(({ source }) => source)?.recordsOut ?? 0;
   };
   const day = tumbling("1d");
-  expect(await sent((input) => input.keyBy("key").window(day).aggregate("n", counting()))).toBeLessThan(records * 0.51);
+  const hot = { preAggregate: "hotKeys" } as const;
+  expect(await sent((input) => input.keyBy("key").window(day, hot).aggregate("n", counting()))).toBeLessThan(
+    records * 0.51,
+  );
   expect(await sent((input) => input.windowAll(day).aggregate("n", counting()))).toBeLessThan(100);
   const behind = { preAggregate: false };
   expect(await sent((input) => input.keyBy("key").window(day, behind).aggregate("n", counting()))).toBe(records);
@@ -315,8 +319,8 @@ test("of a key that half of the records have, and of a window of all, next to no
 test.each([
   ["aligned", { everySteps: 15 }, { preAggregate: true }],
   ["unaligned", { everySteps: 15, overtakeAfterSteps: 0 }, { preAggregate: true }],
-  ["aligned, of hot keys", { everySteps: 15 }, {}],
-  ["unaligned, of hot keys", { everySteps: 15, overtakeAfterSteps: 0 }, {}],
+  ["aligned, of hot keys", { everySteps: 15 }, { preAggregate: "hotKeys" as const }],
+  ["unaligned, of hot keys", { everySteps: 15, overtakeAfterSteps: 0 }, { preAggregate: "hotKeys" as const }],
 ])(
   "crashes lose and double nothing of what was held, with %s checkpoints",
   { timeout: 120_000 },
@@ -365,7 +369,9 @@ describe("the plan", () => {
   });
 
   test("says where the hot keys alone are, beside which the fields of others travel", () => {
-    expect(plan(sums({}))).toContain("hash, fields key, hot keys aggregated before they are sent");
+    const hot = "hash, fields key, hot keys aggregated before they are sent";
+    expect(plan(sums({ preAggregate: "hotKeys" }))).toContain(`${hot}\n`);
+    expect(plan(sums({ preAggregate: "underPressure" }))).toContain(`${hot}, while one consumer has too much`);
     const all = (env: Environment) =>
       env
         .from(fromArray<Reading>([]))
@@ -377,7 +383,7 @@ describe("the plan", () => {
   });
 
   test.each([
-    ["where few fields travel and it is switched off", sums({ preAggregate: false })],
+    ["where few fields travel", sums({})],
     ["where it is switched off", sums({ preAggregate: false }, topN<Reading>({ n: 1, by: "value" }))],
     ["where late records are wanted", sums({ preAggregate: true, allowedLateness: "1s" })],
     [
