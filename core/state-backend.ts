@@ -133,6 +133,11 @@ export interface StatePane {
    * misses overlap. REQUIRES: at most 1024 keys. @throws BAD_KEY, with all keys before that one added
    */
   slotsOf(keys: KeyBatch, slots: Int32Array): void;
+  /**
+   * Adds an entry for a key, without looking whether there is one: what looks keys up by itself need not do so twice. The
+   * first search behind it makes up for that. @returns its slot, `size` as it was. REQUIRES: the key has none. @throws BAD_KEY
+   */
+  append(key: Key): number;
   /** The slot of a key, or -1. */
   find(key: Key): number;
   /**

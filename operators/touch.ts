@@ -17,3 +17,10 @@ export function touch(numbers: Float64Array, slots: Int32Array, count: number, s
   for (let i = 0; i < count; i++) sum += numbers[(slots[i] as number) * stride] as number;
   wasRead(sum);
 }
+
+/** The same of integers at some places. */
+export function touchInts(ints: Int32Array, places: Int32Array, count: number): void {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum ^= ints[places[i] as number] as number;
+  wasRead(sum);
+}

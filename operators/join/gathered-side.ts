@@ -87,6 +87,7 @@ export class GatheredSide {
     if (this.keys.count === 0) return;
     this.#lookInto(this.first);
     if (!this.areBucketsTheSame) this.#lookInto(this.last);
+    this.options.own.touch(this.ownPane as StatePane, this.ownSlots, this.keys.count);
   }
 
   /** The place among the gathered ones of a key that was refused; -1: none was. */
@@ -98,7 +99,9 @@ export class GatheredSide {
   #lookInto(looked: Looked): void {
     const { other } = this.options;
     looked.pane = other.find(looked.startMs / other.bucketMs);
-    looked.pane?.findAll(this.keys, looked.slots);
+    if (looked.pane === undefined) return;
+    looked.pane.findAll(this.keys, looked.slots);
+    other.touch(looked.pane, looked.slots, this.keys.count);
   }
 
   #isKey(key: Key): boolean {

@@ -12,6 +12,7 @@
 
 import type { Key } from "../../core/key.ts";
 import type { StatePane, StateTable } from "../../core/state-backend.ts";
+import { wasRead } from "../touch.ts";
 
 export class TimedRecords {
   readonly bucketMs: number;
@@ -49,10 +50,31 @@ export class TimedRecords {
   addAt(pane: StatePane, slot: number, offset: number, record: unknown, matched: boolean): void {
     pane.changing(slot);
     const entry = pane.values[slot] as unknown[] | undefined;
-    if (entry === undefined)
-      pane.values[slot] = this.stride === 2 ? [offset, record] : [offset, record, matched ? 1 : 0];
-    else if (this.stride === 2) entry.push(offset, record);
-    else entry.push(offset, record, matched ? 1 : 0);
+    if (this.stride === 3) {
+      if (entry === undefined) pane.values[slot] = [offset, record, matched ? 1 : 0];
+      else entry.push(offset, record, matched ? 1 : 0);
+    } else if (entry === undefined) pane.values[slot] = [offset, record];
+    // Arrays grow by more than half and 16: of many keys most have few records.
+    else if (entry.length === 2) pane.values[slot] = [entry[0], entry[1], offset, record];
+    else entry.push(offset, record);
+  }
+
+  /**
+   * Reads the entries in some slots, with their first and last records, as far as they are in memory: whoever is about to
+   * look into them then waits for many at once. @param slots below zero: none.
+   */
+  touch(pane: StatePane, slots: Int32Array, count: number): void {
+    const { values } = pane;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = slots[i] as number;
+      const entry = slot < 0 ? undefined : values[slot];
+      if (!Array.isArray(entry) || entry.length === 0) continue;
+      // What kind a record is of, stands in its own first bytes.
+      if (typeof entry[1] === "object") sum++;
+      if (entry.length > this.stride && typeof entry[entry.length - this.stride + 1] === "object") sum++;
+    }
+    wasRead(sum);
   }
 
   /** One of an entry's records has found a match. REQUIRES: matches are tracked. */

@@ -157,7 +157,7 @@ function sumOf(op: AggregateColumn<unknown>["op"], a: number, b: number): number
   return op === "min" ? Math.min(a, b) : Math.max(a, b);
 }
 
-function combiningColumns(columns: readonly AggregateColumn<unknown>[]): Combining {
+export function combiningColumns(columns: readonly AggregateColumn<unknown>[]): Combining {
   return {
     clear: (into, places) => {
       columns.forEach(({ op }, c) => {

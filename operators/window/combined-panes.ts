@@ -1,9 +1,10 @@
 /**
- * The panes of a window put together: each key's columns over all of them.
+ * The panes of windows put together: each key's columns over all panes of one.
  *
  * Asking each pane for each key would cost a lookup a pane and key whenever a window fires, though a pane is part of many
- * windows. Here each key has one place, in a pane that is no part of the state; where a pane's entries belong is looked up
- * once, many keys at a time, and kept. Firing then adds numbers to numbers by their places.
+ * windows. Here each key has one place, in a pane that is no part of the state. A record's key is looked up there, and leads
+ * to its entry in the latest panes (`place-slots.ts`), of which the places are known then; of other panes, such as restored
+ * ones, they are looked up once, many keys at a time. Firing adds numbers to numbers by their places.
  *
  *   pane's slots:     0   1   2          places:   0   1   2   3      the law: a place holds the combination of the
  *   places of them:   2   0   3    ──►   columns:  …   …   …   …      window's panes, and `present` says whether any has it
@@ -17,6 +18,7 @@
 import { KeyBatch } from "../../core/key-batch.ts";
 import type { KeyedStateBackend, StatePane, TableDescriptor } from "../../core/state-backend.ts";
 import type { Combining } from "./accumulators.ts";
+import { type PanePlaces, PlaceSlots, widen } from "./place-slots.ts";
 
 /** Keys that are looked up together: as many as a pane takes. */
 const KEYS_AT_ONCE = 1024;
@@ -24,11 +26,11 @@ const KEYS_AT_ONCE = 1024;
 /** Fewer places are not worth giving out anew. */
 const PLACES_MIN = 4096;
 
-interface PanePlaces {
-  places: Int32Array;
-  /** How many slots of the pane have been looked up. */
-  count: number;
-}
+/** Places of a pane to begin with. */
+const ROOM_MIN = 64;
+
+/** Panes that records come to at about the same time: those around the end of a pane. */
+const LATEST_PANES = 2;
 
 export class CombinedPanes {
   readonly #state: KeyedStateBackend;
@@ -36,10 +38,13 @@ export class CombinedPanes {
   readonly #combining: Combining;
   #combined: StatePane;
   #placesOf = new Map<StatePane, PanePlaces>();
+  /** The latest panes, those of later times first. */
+  #latest: PlaceSlots[] = [];
   /** By place, where no column tells: 1 if it is in the window. */
   #present = new Uint8Array(PLACES_MIN);
   /** The panes that the columns are the sum of, as long as one may go on from there. */
   #summed: readonly StatePane[] = [];
+  #places = 0;
   readonly #keys = new KeyBatch(KEYS_AT_ONCE);
   readonly #found = new Int32Array(KEYS_AT_ONCE);
 
@@ -50,12 +55,41 @@ export class CombinedPanes {
     this.#combined = state.scratch(table);
   }
 
+  /**
+   * The slots of keys in a pane, each made when it does not exist, as `pane.slotsOf`. @param start the pane's place in time.
+   * @throws BAD_KEY
+   */
+  slotsOf(keys: KeyBatch, pane: StatePane, start: number, slots: Int32Array): void {
+    const known = this.#placesOf.get(pane);
+    const latest = this.#latest.find((each) => each.pane === pane) ?? this.#turnTo(pane, start);
+    if (latest === undefined) {
+      pane.slotsOf(keys, slots);
+      return;
+    }
+    this.#combined.slotsOf(keys, slots);
+    latest.slotsOf(slots, keys, this.#combined.size, known ?? this.#newPlaces(pane));
+  }
+
+  /** Remembers where entries of the pane are from now on, if it is empty and later than all before. */
+  #turnTo(pane: StatePane, start: number): PlaceSlots | undefined {
+    if (pane.size > 0 || start <= (this.#latest[0]?.start ?? Number.NEGATIVE_INFINITY)) return undefined;
+    const next = this.#latest.length < LATEST_PANES ? new PlaceSlots() : (this.#latest.pop() as PlaceSlots);
+    next.turnTo(pane, start);
+    this.#latest.unshift(next);
+    return next;
+  }
+
+  /** The pane is no part of any window any more. */
+  forget(pane: StatePane): void {
+    this.#placesOf.delete(pane);
+  }
+
   /** Puts the panes of the next window together. */
   combine(panes: readonly StatePane[]): void {
     this.#clearAway(panes);
     if (!this.#moveOn(panes)) this.#combineAll(panes);
     this.#summed = this.#combining.subtract === undefined ? [] : panes;
-    for (const pane of this.#placesOf.keys()) if (!panes.includes(pane)) this.#placesOf.delete(pane);
+    this.#places = this.#combined.size;
   }
 
   /** A pane that may be part of the columns is going to be changed. */
@@ -101,9 +135,9 @@ export class CombinedPanes {
     }
   }
 
-  /** One more than the highest place. */
+  /** One more than the highest place of the window. */
   get places(): number {
-    return this.#combined.size;
+    return this.#places;
   }
 
   /** By place times `presentStride`: above zero if its key is in the window. */
@@ -121,15 +155,10 @@ export class CombinedPanes {
     return this.#combined;
   }
 
-  /** Looks up the slots of a pane that have come since it was last part of a window. */
+  /** The places of a pane's entries; those that are not known yet are looked up. */
   #lookUp(pane: StatePane): PanePlaces {
-    const known = this.#placesOf.get(pane) ?? { places: new Int32Array(pane.size), count: 0 };
-    this.#placesOf.set(pane, known);
-    if (known.places.length < pane.size) {
-      const longer = new Int32Array(pane.size);
-      longer.set(known.places);
-      known.places = longer;
-    }
+    const known = this.#placesOf.get(pane) ?? this.#newPlaces(pane);
+    if (known.places.length < pane.size) widen(known, pane.size);
     while (known.count < pane.size) {
       const end = Math.min(known.count + KEYS_AT_ONCE, pane.size);
       for (let slot = known.count; slot < end; slot++) this.#keys.add(pane.keyAt(slot));
@@ -143,10 +172,18 @@ export class CombinedPanes {
 
   /** Forgets all places when most of them are of panes alone that are no part of the window. */
   #clearAway(panes: readonly StatePane[]): void {
-    const keysMax = panes.reduce((sum, pane) => sum + pane.size, 0);
+    const known = new Set([...panes, ...this.#placesOf.keys()]);
+    const keysMax = [...known].reduce((sum, pane) => sum + pane.size, 0);
     if (this.#combined.size <= Math.max(PLACES_MIN, 2 * keysMax)) return;
     this.#combined = this.#state.scratch(this.#table);
     this.#placesOf = new Map();
+    this.#latest = [];
     this.#summed = [];
+  }
+
+  #newPlaces(pane: StatePane): PanePlaces {
+    const places = { places: new Int32Array(Math.max(ROOM_MIN, pane.size)), count: 0 };
+    this.#placesOf.set(pane, places);
+    return places;
   }
 }

@@ -24,6 +24,11 @@ export class Panes {
     this.#time = localTime(offsetMs, timeZone);
   }
 
+  /** Whether windows are of several panes. */
+  get areParts(): boolean {
+    return this.paneMs < this.#sizeMs;
+  }
+
   /** The local start of the pane that an instant falls into. */
   paneOf(instant: number): number {
     const local = this.#time.toLocal(instant);

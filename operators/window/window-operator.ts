@@ -105,7 +105,8 @@ export class WindowOperator implements Operator {
     this.#table = context.state.table("panes", this.#accumulators.table);
     this.#fired = new FiredProgress(context);
     const { table, combining } = this.#accumulators;
-    this.#combined = combining === undefined ? undefined : new CombinedPanes(context.state, table, combining);
+    if (combining !== undefined && this.#panes.areParts)
+      this.#combined = new CombinedPanes(context.state, table, combining);
     this.#watermark = context.currentWatermark;
     this.#firedUpTo = this.#fired.least;
     this.#nextFiring = this.#earliestFiring();
@@ -167,7 +168,8 @@ export class WindowOperator implements Operator {
     const pane = this.#pane ?? this.#openPane(this.#paneStart);
     const fresh = pane.size;
     try {
-      pane.slotsOf(keys, this.#slots);
+      if (this.#combined === undefined) pane.slotsOf(keys, this.#slots);
+      else this.#combined.slotsOf(keys, pane, this.#paneStart, this.#slots);
     } catch (error) {
       throw this.#context.failure(error, this.#valueOfRefusedKey(pane));
     }
@@ -381,10 +383,16 @@ export class WindowOperator implements Operator {
     this.#firedUpTo = watermark;
     this.#fired.reached(watermark);
     for (const pane of this.#table.namespaces()) {
-      if (this.#panes.endOf(this.#panes.lastWindowOf(pane)) - 1 + this.#latenessMs <= watermark) this.#table.drop(pane);
+      if (this.#panes.endOf(this.#panes.lastWindowOf(pane)) - 1 + this.#latenessMs <= watermark) this.#drop(pane);
     }
     this.#paneFrom = Number.POSITIVE_INFINITY;
     this.#nextFiring = this.#earliestFiring();
+  }
+
+  #drop(start: number): void {
+    const pane = this.#table.find(start);
+    if (pane !== undefined) this.#combined?.forget(pane);
+    this.#table.drop(start);
   }
 
   #isLateAhead(value: unknown): boolean {

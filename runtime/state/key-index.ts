@@ -30,6 +30,8 @@ export class KeyIndex {
   /** The key of each slot, our own copy; undefined in slots that are free. */
   readonly #keys: (Key | undefined)[] = [];
   #free: number[] | undefined;
+  /** From this slot on, 32-bit integers are not in their table yet; -1: all are. */
+  #looseFrom = -1;
   /** How many keys are expected, 0 once there is room for them. */
   #expected: number;
 
@@ -65,10 +67,20 @@ export class KeyIndex {
     return this.#slotOfEncoding(encodeKey(key, this.#operator));
   }
 
+  /**
+   * Gives a key that has no slot the next one, without looking. Integers are brought into their table when a key is looked
+   * for. REQUIRES: the key is absent, and none has been removed. @throws BAD_KEY
+   */
+  append(key: Key): number {
+    if (typeof key !== "number" || (key | 0) !== key) return this.slotOf(key);
+    const slot = this.#keep(key + 0); // -0 + 0 is 0
+    if (this.#looseFrom < 0) this.#looseFrom = slot;
+    return slot;
+  }
+
   /** The slot of a key, or -1. @throws BAD_KEY */
   find(key: Key): number {
     if (typeof key === "number") {
-      if ((key | 0) === key) return this.#ints.find(key);
       if (key !== key) throw badKey(key, this.#operator);
       return this.#findNumber(key);
     }
@@ -82,6 +94,7 @@ export class KeyIndex {
 
   /** The slots of many keys that are 32-bit integers, -1 for those that are absent. */
   findInts(keys: Int32Array, count: number, slots: Int32Array): void {
+    if (this.#looseFrom >= 0) this.#tie();
     this.#ints.findAll(keys, count, slots);
   }
 
@@ -136,8 +149,19 @@ export class KeyIndex {
   }
 
   #findNumber(key: number): number {
+    if (this.#looseFrom >= 0) this.#tie();
     if ((key | 0) === key) return this.#ints.find(key); // -0 too: it is 0
     return this.#numbers === undefined ? -1 : this.#numbers.find(key);
+  }
+
+  /** Brings the integers that were appended into their table. */
+  #tie(): void {
+    this.#ints.reserve(this.#keys.length);
+    for (let slot = this.#looseFrom; slot < this.#keys.length; slot++) {
+      const key = this.#keys[slot];
+      if (typeof key === "number" && (key | 0) === key) this.#ints.insert(key, slot);
+    }
+    this.#looseFrom = -1;
   }
 
   #slotOfString(key: string): number {

@@ -229,6 +229,11 @@ export class MemoryPane implements StatePane {
     }
   }
 
+  append(key: Key): number {
+    this.#makeRoom(key);
+    return this.#index.append(key);
+  }
+
   find(key: Key): number {
     const slot = this.#index.find(key);
     if (slot >= 0) this.#lately?.read(slot);
@@ -310,6 +315,12 @@ export class MemoryPane implements StatePane {
   }
 
   #append(key: Key): number {
+    this.#makeRoom(key);
+    return this.#index.slotOf(key);
+  }
+
+  /** For a new entry of the key. */
+  #makeRoom(key: Key): void {
     const named = this.#descriptor.keyGroup === "key";
     const group = named ? this.#keyGroups.ownGroupNamed(key) : this.#keyGroups.ownGroupOf(key); // refuses before anything is kept
     if (this.#descriptor.values) this.values.push(undefined);
@@ -317,7 +328,6 @@ export class MemoryPane implements StatePane {
     if (this.size === this.marks.length) this.#grow();
     this.groups[this.size] = group;
     this.marks[this.size++] = this.#epochs.current;
-    return this.#index.slotOf(key);
   }
 
   #grow(): void {

@@ -277,8 +277,7 @@ export function captureSuite(factory: BackendFactory): void {
     const add = (target: typeof table, key: number, amount: number) => {
       const pane = target.pane(key % 2);
       const slot = pane.slotOf(key);
-      for (const column of pane.numbers)
-        column[slot * pane.stride] = (column[slot * pane.stride] as number) + amount;
+      for (const column of pane.numbers) column[slot * pane.stride] = (column[slot * pane.stride] as number) + amount;
     };
     for (let key = 0; key < keys; key++) add(table, key, key);
     const capture = backend.capture(1);

@@ -14,7 +14,12 @@ export function rowsOf(table: StateTable): unknown[][] {
   for (const namespace of table.namespaces()) {
     const pane = table.pane(namespace);
     for (let slot = 0; slot < pane.size; slot++) {
-      rows.push([namespace, pane.keyAt(slot), ...pane.numbers.map((column) => column[slot * pane.stride]), pane.values[slot]]);
+      rows.push([
+        namespace,
+        pane.keyAt(slot),
+        ...pane.numbers.map((column) => column[slot * pane.stride]),
+        pane.values[slot],
+      ]);
     }
   }
   return rows;
@@ -35,6 +40,25 @@ export function tableSuite(factory: BackendFactory): void {
       keys.map(() => [0, 0]),
     );
     expect(pane.values).toEqual(new Array(6).fill(undefined));
+  });
+
+  test("a key that is appended without a search is found by each, and saved", () => {
+    const backend = open(factory);
+    const pane = backend.table("t", { numbers: 1, values: true }).pane(0);
+    const keys: readonly Key[] = [7, "b", -0, 2 ** 40, 3, [1, 2], -5];
+    expect(keys.map((key) => pane.append(key))).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect([pane.size, pane.keyAt(2), pane.find(8), pane.find("c")]).toEqual([7, 0, -1, -1]);
+    expect(keys.map((key) => pane.find(key))).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect([pane.append(9), pane.slotOf(10), pane.slotOf(9), pane.append(11), pane.slotOf(7)]).toEqual([7, 8, 7, 9, 0]);
+    const batch = new KeyBatch(3);
+    for (const key of [11, 12, 9]) batch.add(key);
+    const slots = new Int32Array(3);
+    pane.findAll(batch, slots);
+    expect([...slots]).toEqual([9, -1, 7]);
+    for (let slot = 0; slot < pane.size; slot++) pane.values[slot] = slot;
+    const copy = restored(factory, [backend.snapshot()]).table("t", { numbers: 1, values: true }).pane(0);
+    expect(copy.size).toBe(10);
+    for (let slot = 0; slot < pane.size; slot++) expect(copy.values[copy.find(pane.keyAt(slot))]).toBe(slot);
   });
 
   test("the slots of many keys are those of each in turn, also of those that come twice", () => {
