@@ -49,9 +49,9 @@ function chainedLines(vertex: JobVertex, { jobGraph }: Plan): string[] {
   return [`  ${vertex.id}, parallelism ${vertex.parallelism}: ${chain}`, ...edges];
 }
 
-/** Of a batch: what runs together. */
-function stageLines({ stages }: Plan): string[] {
-  if (stages === undefined) return [];
+/** Of a batch: what runs together. Of what may be one and is not: why. */
+function stageLines({ stages, notBatch }: Plan): string[] {
+  if (stages === undefined) return notBatch === undefined ? [] : ["", `Executed as a stream: ${notBatch}`];
   const lines = stages.map(
     ({ index, jobGraph }) => `  stage ${index + 1}: ${jobGraph.vertices.map(({ id }) => id).join(", ")}`,
   );

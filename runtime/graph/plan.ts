@@ -22,6 +22,8 @@ export interface Plan {
   readonly executionGraph: ExecutionGraph;
   /** Of a batch; absent: the job is executed as a stream. */
   readonly stages?: readonly Stage[];
+  /** Why a job that may be a batch is executed as a stream. */
+  readonly notBatch?: string;
 }
 
 export interface PlanOptions {
@@ -49,18 +51,18 @@ export function planJob(job: Job, options: PlanOptions = {}): Plan {
   };
   const program = { params, graph, graphHash };
   const batch = batchOf(job, graph, settings, options);
-  if (batch !== undefined) return { ...program, ...batch };
+  if (batch !== undefined && "stages" in batch) return { ...program, ...batch };
   const jobGraph = createJobGraph(graph, settings);
-  return { ...program, jobGraph, executionGraph: createExecutionGraph(jobGraph) };
+  return { ...program, jobGraph, executionGraph: createExecutionGraph(jobGraph), ...batch };
 }
 
-/** The plan of a batch, or undefined where the job is to be executed as a stream. @throws NOT_BATCH where it must be one. */
+/** The plan of a batch, or why it is none, or undefined where the job is to be a stream. @throws NOT_BATCH where it must be one. */
 function batchOf(
   job: Job,
   graph: StreamGraph,
   settings: JobGraphOptions,
   { execution = job.options.execution ?? "streaming", notInBatch }: PlanOptions,
-): Pick<Plan, "jobGraph" | "executionGraph" | "stages"> | undefined {
+): Pick<Plan, "jobGraph" | "executionGraph" | "stages"> | Required<Pick<Plan, "notBatch">> | undefined {
   if (checkExecution(execution, `execution of job "${job.name}"`) === "streaming") return undefined;
   try {
     if (notInBatch !== undefined) throw notWith(job.name, notInBatch);
@@ -68,7 +70,8 @@ function batchOf(
     const jobGraph = createJobGraph(graph, { ...settings, batch: true });
     return { jobGraph, executionGraph: createExecutionGraph(jobGraph), stages: stagesOf(jobGraph) };
   } catch (error) {
-    if (execution === "auto" && error instanceof MillraceError && error.code === "NOT_BATCH") return undefined;
+    if (execution === "auto" && error instanceof MillraceError && error.code === "NOT_BATCH")
+      return { notBatch: error.message };
     throw error;
   }
 }

@@ -496,6 +496,13 @@ describe("what is no batch", () => {
   });
 });
 
+test("explain says why what may be a batch is executed as a stream", () => {
+  const endless = jobOf((env) => env.from(generate({ record: (i) => i }), { name: "numbers" }).to(collectTo("out")));
+  const text = explain(planJob(endless as never, { execution: "auto" }));
+  expect(text).toMatch(/Executed as a stream: .* the source "numbers" has no end/);
+  expect(explain(planJob(endless as never, { execution: "streaming" }))).not.toContain("Executed as a stream");
+});
+
 test("explain shows the stages and which edges are between them", () => {
   const program = (env: Environment): void =>
     timed(env, [])
