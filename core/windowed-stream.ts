@@ -7,7 +7,7 @@ import { MillraceError } from "./errors.ts";
 import type { Evictor } from "./evictor.ts";
 import type { GeneralWindowSpec } from "./general-window.ts";
 import type { Key, KeySelector } from "./key.ts";
-import type { OperatorSpec } from "./node.ts";
+import type { OperatorSpec, PreAggregate } from "./node.ts";
 import type { StateDeclaration } from "./state.ts";
 import { type KeptOptions, keptType, type WindowOptions } from "./stream-options.ts";
 import { durationMs } from "./time.ts";
@@ -34,6 +34,8 @@ export interface WindowCut {
   // biome-ignore lint/suspicious/noExplicitAny: as above
   readonly evictor?: Evictor<any>;
 }
+
+const preAggregates: readonly PreAggregate[] = [true, false, "hotKeys", "underPressure"];
 
 /** What is made of the value of a window's aggregate; absent, a `WindowResult`. */
 export type ResultFunction<R, K extends Key, S extends StateDeclaration, W extends StateDeclaration, O> = Partial<
@@ -86,6 +88,10 @@ export class WindowedStream<T, K extends Key> {
     const reads = this.#readsOf(aggregate);
     if (fn === undefined && this.#isPlain()) {
       const { preAggregate } = this.#cut.options;
+      if (preAggregate !== undefined && !preAggregates.includes(preAggregate))
+        throw refused(
+          `preAggregate of "${name}" must be one of ${preAggregates.join(", ")}, got ${String(preAggregate)}`,
+        );
       const plain = {
         window: this.#cut.window as AlignedWindow,
         aggregate,

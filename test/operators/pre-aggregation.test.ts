@@ -394,6 +394,11 @@ describe("the plan", () => {
     expect(plan(build)).not.toContain("aggregated before");
   });
 
+  test("is refused for what it does not know", () => {
+    const refused = expect.objectContaining({ code: "BAD_OPTION", message: expect.stringContaining("hotKeys") });
+    expect(() => plan(sums({ preAggregate: "hot" }))).toThrow(refused);
+  });
+
   test("leaves records as they are where they are not sent at all", () => {
     expect(plan(sums({ preAggregate: true }), 1)).not.toContain("aggregated before");
   });
