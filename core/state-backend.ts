@@ -83,8 +83,11 @@ export interface StateCapture {
   readonly base: number | undefined;
   /** Whether all steps have been made. */
   readonly done: boolean;
-  /** Works for about a millisecond. Returns a block when one is complete. @throws BAD_RECORD for what cannot be saved. */
-  step(): Uint8Array | undefined;
+  /**
+   * Works for about a millisecond. Returns a block when one is complete, in memory of its own, which may be handed over to
+   * another thread. @throws BAD_RECORD for what cannot be saved.
+   */
+  step(): Uint8Array<ArrayBuffer> | undefined;
   /** Ends it before it is done. What it gave so far is of no use. */
   cancel(): void;
 }

@@ -254,7 +254,7 @@ export type FromSlot =
       readonly kind: "blocks";
       readonly checkpoint: number;
       readonly operator: OperatorId;
-      readonly blocks: readonly Uint8Array[];
+      readonly blocks: readonly Uint8Array<ArrayBuffer>[];
     }
   /** All subtasks of the slot have been saved. */
   | { readonly kind: "snapshotted"; readonly checkpoint: number; readonly subtasks: readonly SubtaskSnapshot[] }

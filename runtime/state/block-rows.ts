@@ -54,7 +54,7 @@ export abstract class BlockRows {
   }
 
   /** The block of all rows so far. REQUIRES: there are some. @throws BAD_RECORD */
-  cut(): Uint8Array {
+  cut(): Uint8Array<ArrayBuffer> {
     const { name, shape, weight } = this;
     const rows = this.#groups.length;
     const columns = this.takeColumns();

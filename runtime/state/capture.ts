@@ -4,7 +4,7 @@ import type { StateCapture } from "../../core/state-backend.ts";
 import type { Capturing } from "./epochs.ts";
 
 /** What a generator of blocks yields: a block, or undefined where others may go on. */
-export type Steps = Generator<Uint8Array | undefined, void>;
+export type Steps = Generator<Uint8Array<ArrayBuffer> | undefined, void>;
 
 export class RunningCapture implements StateCapture {
   readonly checkpoint: number;
@@ -24,7 +24,7 @@ export class RunningCapture implements StateCapture {
     return this.#ended;
   }
 
-  step(): Uint8Array | undefined {
+  step(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#ended) return undefined;
     try {
       const { value, done } = this.#steps.next();

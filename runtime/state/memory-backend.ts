@@ -287,7 +287,7 @@ class MemoryBackend implements KeyedStateBackend {
 interface TableCapture {
   /** Panes that keep rows for the capture. */
   readonly panes: Panes;
-  readonly steps: readonly Iterable<Uint8Array | undefined>[];
+  readonly steps: readonly Iterable<Uint8Array<ArrayBuffer> | undefined>[];
 }
 
 function panesOf(table: MemoryTable): Panes {

@@ -186,7 +186,7 @@ export class BlockCutter {
     return other < 0 ? end : from + other;
   }
 
-  #encode(picked: PickedRows, from: number, to: number): Uint8Array {
+  #encode(picked: PickedRows, from: number, to: number): Uint8Array<ArrayBuffer> {
     const groups = picked.groupsOf(from, to);
     const [keys, ...columns] = picked.columnsOf(from, to);
     const of = { name: this.#name, shape: this.#shape, rows: to - from };

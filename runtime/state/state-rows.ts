@@ -19,13 +19,13 @@ import type { MapKey } from "./map-key.ts";
 import { BLOCK_ROWS, type ColumnPlan } from "./state-block.ts";
 import type { CellRow } from "./state-column.ts";
 
-const NO_BLOCKS: readonly Uint8Array[] = [];
+const NO_BLOCKS: readonly Uint8Array<ArrayBuffer>[] = [];
 
 export abstract class CellRows extends BlockRows {
   protected present: boolean[] = [];
 
   /** Adds the rows of one cell; gives the blocks that many of them fill. REQUIRES: it is not full for the group. */
-  abstract add(group: number, key: Key, row: CellRow): Iterable<Uint8Array>;
+  abstract add(group: number, key: Key, row: CellRow): Iterable<Uint8Array<ArrayBuffer>>;
 
   protected addAbsent(group: number, key: Key): void {
     this.addKey(group, key);
@@ -42,7 +42,7 @@ export class ValueRows extends CellRows {
   }
 
   /** REQUIRES: it is not full for the group. */
-  add(group: number, key: Key, { isPresent, cell, stamp }: CellRow): readonly Uint8Array[] {
+  add(group: number, key: Key, { isPresent, cell, stamp }: CellRow): readonly Uint8Array<ArrayBuffer>[] {
     this.addKey(group, key);
     this.present.push(isPresent);
     if (!isPresent) return NO_BLOCKS;
@@ -72,7 +72,7 @@ export class ListRows extends CellRows {
     return this.present.length + this.#values.length;
   }
 
-  *add(group: number, key: Key, { isPresent, cell }: CellRow): Generator<Uint8Array> {
+  *add(group: number, key: Key, { isPresent, cell }: CellRow): Generator<Uint8Array<ArrayBuffer>> {
     if (!isPresent) {
       this.addAbsent(group, key);
       this.#froms.push(0);
@@ -116,7 +116,7 @@ export class MapRows extends CellRows {
     return this.present.length + this.#keys.length;
   }
 
-  *add(group: number, key: Key, { isPresent, cell }: CellRow): Generator<Uint8Array> {
+  *add(group: number, key: Key, { isPresent, cell }: CellRow): Generator<Uint8Array<ArrayBuffer>> {
     if (!isPresent) {
       this.addAbsent(group, key);
       this.#wholes.push(false);

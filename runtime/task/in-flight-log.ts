@@ -63,7 +63,7 @@ export class InFlightLog implements StateCapture {
     };
   }
 
-  step(): Uint8Array | undefined {
+  step(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#failure !== undefined) throw this.#failure.cause;
     if (this.waits || this.#elements.length === 0) return undefined;
     const { operator, name, about } = this.#options;

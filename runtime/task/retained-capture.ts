@@ -52,7 +52,7 @@ export class RetainedCapture implements StateCapture {
     return !this.#ready;
   }
 
-  step(): Uint8Array | undefined {
+  step(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#failure !== undefined) throw this.#failure.cause;
     if (!this.#ready) return undefined;
     const pieces = this.#block;

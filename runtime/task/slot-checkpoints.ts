@@ -36,7 +36,7 @@ interface Begun {
   readonly captures: OperatorCapture[];
   readonly subtasks: SubtaskSnapshot[];
   /** What was captured of one operator and is not sent. */
-  unsent: { readonly operator: OperatorId; readonly blocks: Uint8Array[]; bytes: number } | undefined;
+  unsent: { readonly operator: OperatorId; readonly blocks: Uint8Array<ArrayBuffer>[]; bytes: number } | undefined;
   /** Nothing more is said of it: all of it has been, or it was declined. */
   told: boolean;
 }
@@ -154,7 +154,7 @@ export class SlotCheckpoints implements Checkpoints {
     }
   }
 
-  #add(begun: Begun, operator: OperatorId, block: Uint8Array): void {
+  #add(begun: Begun, operator: OperatorId, block: Uint8Array<ArrayBuffer>): void {
     if (begun.unsent?.operator !== operator) this.#sendBlocks(begun);
     begun.unsent ??= { operator, blocks: [], bytes: 0 };
     begun.unsent.blocks.push(block);

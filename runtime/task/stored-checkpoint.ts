@@ -42,9 +42,16 @@ export class StoredCheckpoint implements CheckpointReads {
   }
 
   async *readBlocks(places: readonly BlockPlace[]): AsyncGenerator<Uint8Array | undefined> {
-    for (let at = 0; at < places.length; at += BLOCKS_READ_AHEAD) {
+    const read = (at: number): Promise<Found> | undefined => {
       const some = places.slice(at, at + BLOCKS_READ_AHEAD);
-      const found = await this.#ask((serial) => ({ kind: "readBlocks", serial, places: some }));
+      return some.length === 0 ? undefined : this.#ask((serial) => ({ kind: "readBlocks", serial, places: some }));
+    };
+    let next = read(0);
+    for (let at = BLOCKS_READ_AHEAD; next !== undefined; at += BLOCKS_READ_AHEAD) {
+      const found: Found = await next;
+      // Whoever has the store reads the next ones while these are used; a failure shows when it is their turn.
+      next = read(at);
+      next?.catch(() => {});
       for (const block of found) yield block ?? undefined;
     }
   }

@@ -26,13 +26,18 @@ export default async function runSlotTask({ deployment, port }: SlotTask): Promi
       host: new ThreadHost(deployment.memory.doorbells, deployment.slot),
       reportEveryMs: REPORT_EVERY_MS,
       loadJob: () => importJob(deployment),
-      send: (message: FromSlot) => port.postMessage(message),
+      send: (message: FromSlot) => port.postMessage(message, handedOver(message)),
       // The port keeps the thread alive: a pending wait on the doorbell does not.
       onMessage: (receive: (message: ToSlot) => void) => port.on("message", receive),
     });
   } finally {
     port.close();
   }
+}
+
+/** Blocks of state go as they are, instead of being copied twice: each has memory of its own, and the slot forgets it. */
+function handedOver(message: FromSlot): ArrayBuffer[] {
+  return message.kind === "blocks" ? message.blocks.map(({ buffer }) => buffer) : [];
 }
 
 async function importJob(deployment: SlotDeployment): Promise<Job> {

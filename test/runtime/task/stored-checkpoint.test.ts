@@ -42,6 +42,21 @@ test("blocks are asked for some at a time, and come in their order", async () =>
   expect(came).toEqual(places.map(({ number }) => (number === 1 ? undefined : number)));
 });
 
+test("the next blocks are asked for while those before are used, and their failure waits for its turn", async () => {
+  const { store, asked } = storeOf();
+  const places = Array.from({ length: BLOCKS_READ_AHEAD + 1 }, (_, number) => ({ checkpoint, worker: "w", number }));
+  const reading = store.readBlocks(places);
+  const first = reading.next();
+  await expect.poll(() => asked.length).toBe(1);
+  store.receive({ kind: "stored", serial: 1, found: places.slice(1).map(() => Uint8Array.of(1)), error: null });
+  expect(await first).toEqual({ value: Uint8Array.of(1), done: false });
+  expect(asked.length).toBe(2);
+  const error = toErrorReport(new MillraceError("CHECKPOINT_STORE", "the disk is gone"));
+  store.receive({ kind: "stored", serial: 2, found: [], error });
+  for (let block = 1; block < BLOCKS_READ_AHEAD; block++) expect((await reading.next()).done).toBe(false);
+  await expect(reading.next()).rejects.toMatchObject({ code: "CHECKPOINT_STORE" });
+});
+
 test("what the store failed with fails the reading, and a cancel ends it", async () => {
   const { store } = storeOf();
   const error = toErrorReport(new MillraceError("CHECKPOINT_STORE", "the disk is gone"));
