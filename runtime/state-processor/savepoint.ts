@@ -177,7 +177,10 @@ function* rowsOf(table: StateTable, { numbers, values }: TableDescriptor): Gener
   for (const namespace of table.namespaces()) {
     const pane: StatePane = table.pane(namespace);
     for (let slot = 0; slot < pane.size; slot++) {
-      const row = Array.from({ length: numbers }, (_, at) => (pane.numbers[at] as Float64Array)[slot * pane.stride] as number);
+      const row = Array.from(
+        { length: numbers },
+        (_, at) => (pane.numbers[at] as Float64Array)[slot * pane.stride] as number,
+      );
       yield { namespace, key: pane.keyAt(slot), numbers: row, value: values ? pane.values[slot] : undefined };
     }
   }
