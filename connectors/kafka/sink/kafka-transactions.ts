@@ -104,7 +104,9 @@ export class KafkaTransactions implements TransactionPort {
 
   async *read(range: WrittenRange, producer: ProducerIdentity): AsyncIterable<Buffer> {
     for (let offset = range.first; offset <= range.last; ) {
-      const { records, buffer, highWatermark } = await this.#fetch(range, offset);
+      const fetched = await this.#fetch(range, offset);
+      if (fetched === undefined) return;
+      const { records, buffer, highWatermark } = fetched;
       let at = records.start;
       for (let next = offset; ; ) {
         const header = readBatchHeader(buffer, at, records.end);
@@ -137,14 +139,14 @@ export class KafkaTransactions implements TransactionPort {
     return end?.offset ?? 0;
   }
 
-  /** An offset that retention has removed is moved to the first one that is left: what is missed is counted by the caller. */
-  async #fetch({ topic, partition }: TopicPartition, offset: number): Promise<FetchedPartition> {
-    const attempt = async (): Promise<FetchedPartition> => {
+  /** Undefined: the log does not have the offset any more. What is missed is counted by the caller. */
+  async #fetch({ topic, partition }: TopicPartition, offset: number): Promise<FetchedPartition | undefined> {
+    const attempt = async (): Promise<FetchedPartition | undefined> => {
       const { node, epoch } = await this.#client.leader({ topic, partition });
       const request = fetchRecords([{ topic, partition, offset, leaderEpoch: epoch }], readOptions);
       const [fetched] = accepted(await this.#client.toNode(node, request), request).partitions;
       if (fetched === undefined) throw new KafkaFailure("KAFKA_UNREACHABLE", "No answer to Fetch", "MISSING", "leader");
-      if (fetched.error === OFFSET_OUT_OF_RANGE) return { ...fetched, highWatermark: offset };
+      if (fetched.error === OFFSET_OUT_OF_RANGE) return undefined;
       accept(fetched.error, `reading partition ${partition} of "${topic}" at offset ${offset}`);
       return fetched;
     };
