@@ -28,6 +28,9 @@ export const RETRY_WITHIN_MS = 120_000;
 export const RETRY_MS_MIN = 20;
 export const RETRY_MS_MAX = 1_000;
 
+/** A fetch of so many bytes takes longer to be read than to ask for the next one. */
+export const FETCH_AHEAD_BYTES = 64 * 1024;
+
 /** How long a broker waits for records to come before it answers that there are none. */
 export const FETCH_WAIT_MS = 500;
 

@@ -15,6 +15,7 @@
 import { offsetBehind } from "../codec/batch-header.ts";
 import { RecordSet } from "../codec/record-set.ts";
 import {
+  FETCH_AHEAD_BYTES,
   FETCH_BYTES,
   FETCH_PARTITION_BYTES,
   FETCH_SHORT_WAIT_MS,
@@ -117,16 +118,21 @@ export class Fetcher {
   }
 
   /**
-   * The next fetch with records, if one is there.
+   * The next fetch with records, if one is there. Its partition is asked for again when no other fetch waits here, so that one
+   * request, which any of its partitions ends, is for all; or at once if much has come, which takes a while to be read.
    * @throws KafkaFailure of a partition or broker that failed for good
    */
   take(): FetchedRecords | undefined {
     if (this.#failure !== undefined) throw this.#failure.cause;
     for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift()) {
       const { of, fetched, from, release } = next;
-      if (this.#followed.get(keyOf(of)) !== of) continue;
+      const isLast = this.#ready.length === 0;
+      if (this.#followed.get(keyOf(of)) !== of) {
+        if (isLast) this.#pump();
+        continue;
+      }
       of.state = "idle";
-      this.#pump();
+      if (isLast || fetched.records.end - fetched.records.start >= FETCH_AHEAD_BYTES) this.#pump();
       return { ...given(fetched), records: this.#recordSet(fetched, from), release };
     }
     return undefined;

@@ -3,6 +3,7 @@ import { Fetcher, type FetcherOptions } from "../../../../connectors/kafka/clien
 import { KafkaClient } from "../../../../connectors/kafka/client/kafka-client.ts";
 import { KafkaFailure } from "../../../../connectors/kafka/client/kafka-failure.ts";
 import { RecordColumns } from "../../../../connectors/kafka/codec/record-columns.ts";
+import { FETCH_AHEAD_BYTES } from "../../../../connectors/kafka/limits.ts";
 import type { Reader } from "../../../../connectors/kafka/protocol/reader.ts";
 import { atOffset, batchOf, rowsOf } from "../codec/records.ts";
 import { FakeBroker, type Reaction } from "./fake-broker.ts";
@@ -177,7 +178,21 @@ describe("a fetcher", () => {
     bench.fetcher.follow(second, 0);
     await expect.poll(() => bench.asked).toEqual([[{ partition: 0, offset: 0 }], [{ partition: 1, offset: 0 }]]);
     await take(bench.fetcher);
-    await expect.poll(() => bench.asked.slice(2)).toEqual([[{ partition: 0, offset: 2 }]]);
+    await take(bench.fetcher);
+    await expect.poll(() => bench.asked.slice(2)).toHaveLength(1);
+    expect(bench.asked[2]).toEqual([0, 1].map((partition) => ({ partition, offset: 2 })));
+  });
+
+  test("asks at once for a partition of which much has come, though another one waits", async () => {
+    const much = atOffset(batchOf([{ key: null, timestamp: 0, headers: [], value: "x".repeat(FETCH_AHEAD_BYTES) }]), 0);
+    await using bench = await onBroker((asked) =>
+      fetched(...asked.map(({ partition, offset }) => ({ partition, ...(offset === 0 && { records: much }) }))),
+    );
+    bench.fetcher.follow(first, 0);
+    bench.fetcher.follow(second, 0);
+    await bench.fetcher.wait();
+    await take(bench.fetcher);
+    await expect.poll(() => bench.asked[1]).toEqual([{ partition: 0, offset: 1 }]);
   });
 
   test("has the broker wait long only if nothing else waits to be asked for", async () => {
