@@ -121,7 +121,7 @@ export class SinkOperator implements Operator {
   }
 
   completed(checkpoint: number): void {
-    if (this.#writer.prepare === undefined) return;
+    if (!this.commits) return;
     const committed = this.#settled.then(() => this.#commitUpTo(checkpoint));
     this.#committing = committed.finally(() => {
       this.#committing = undefined;

@@ -27,7 +27,7 @@ export class BrokerLink {
   readonly #broker: RawBroker;
   /** As of the last time that a connection was made. */
   #credentials: Credentials = { tls: undefined, sasl: undefined };
-  /** How many were made so far: as long as it stays the same, the same process answers. */
+  /** How many connections were made so far: as long as it stays the same, the same process answers. */
   connections = 0;
   /** Whether nothing has come from the broker yet. */
   #silent = true;

@@ -105,6 +105,15 @@ describe("a client", () => {
     };
   }
 
+  // Two requests that belong together, and a broker that grants both.
+  const [first, second] = [endTransaction(producer, true), initProducerId("id", 1)];
+
+  function granted(key: number, port: number): Reaction {
+    if (key === FIND_COORDINATOR) return coordinatorAt(port);
+    if (key === END) return (to) => to.int32(0).int16(0).end();
+    return (to) => to.int32(0).int16(0).int64(7).int16(0).end();
+  }
+
   test("asks for the coordinator again when it is another one by now", async () => {
     let ends = 0;
     await using broker = await new FakeBroker(({ key }, port) => {
@@ -136,25 +145,17 @@ describe("a client", () => {
     let turn = 0;
     await using broker = await new FakeBroker(({ key }, port) => {
       if (cut.has(++turn)) return "close";
-      if (key === FIND_COORDINATOR) return coordinatorAt(port);
-      if (key === END) return (to) => to.int32(0).int16(0).end();
-      return (to) => to.int32(0).int16(0).int64(7).int16(0).end();
+      return granted(key, port);
     }).listen();
     await using client = new KafkaClient({ brokers: broker.address });
-    const [first, second] = [endTransaction(producer, true), initProducerId("id", 1)];
     await client.toOneCoordinator("transaction", "id", first, second);
     const asked = [FIND_COORDINATOR, END, INIT];
     expect(broker.received.map(({ key }) => key)).toEqual([...asked, ...asked]);
   });
 
   test("takes no answer by another connection than the one by which the first of two requests was granted", async () => {
-    await using broker = await new FakeBroker(({ key }, port) => {
-      if (key === FIND_COORDINATOR) return coordinatorAt(port);
-      if (key === END) return (to) => to.int32(0).int16(0).end();
-      return (to) => to.int32(0).int16(0).int64(7).int16(0).end();
-    }).listen();
+    await using broker = await new FakeBroker(({ key }, port) => granted(key, port)).listen();
     await using client = new KafkaClient({ brokers: broker.address });
-    const [first, second] = [endTransaction(producer, true), initProducerId("id", 1)];
     const send: KafkaClient["toNode"] = client.toNode.bind(client);
     let lost = false;
     client.toNode = async (node, request) => {
