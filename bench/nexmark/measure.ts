@@ -23,11 +23,11 @@ export interface Figures {
   readonly [name: string]: unknown;
 }
 
-/** So many events, beside a few, tell how many a measured run has to have. */
+/** The first trial's events; each further one has four times as many. */
 const TRIAL_EVENTS = 500_000;
-const START_EVENTS = 2000;
-/** What the trial takes at the least, lest chance makes a run endless. */
-const LEAST_CPU_S = 0.2;
+const TRIAL_TIMES = 4;
+/** By how much the last two trials have to differ: before, compiling is most of what more events take. */
+const TRIAL_CPU_S = 1;
 
 const RUN_TIMEOUT_MS = 600_000;
 
@@ -50,12 +50,20 @@ export function startCpuS(query: string, setting: Setting): number {
 
 /**
  * How many events keep all subtasks busy for about so many seconds, beside starting, in whole hundreds of thousands. They are
- * told by the CPU time of two trials, as the wall clock also measures whatever else the machine does.
+ * told by the CPU time of trials, as the wall clock also measures whatever else the machine does; and by the difference of two,
+ * as starting, and running what is not compiled yet, would count for each of a trial's few events.
  */
 export function eventsFor(query: string, seconds: number, setting: Setting): number {
-  const [startS, trial] = [startCpuS(query, setting), measure(query, TRIAL_EVENTS, setting)];
-  const each = Math.max(LEAST_CPU_S, trial.cpu_s - startS) / TRIAL_EVENTS;
-  return Math.max(1, Math.round((seconds * setting.parallelism) / each / 100_000)) * 100_000;
+  let fewer = measure(query, TRIAL_EVENTS, setting);
+  for (;;) {
+    const more = measure(query, TRIAL_TIMES * fewer.events, setting);
+    const cpuS = more.cpu_s - fewer.cpu_s;
+    if (cpuS >= TRIAL_CPU_S) {
+      const each = cpuS / (more.events - fewer.events);
+      return Math.max(1, Math.round((seconds * setting.parallelism) / each / 100_000)) * 100_000;
+    }
+    fewer = more;
+  }
 }
 
 /** The run in the middle, by events a CPU-second. */
