@@ -52,12 +52,22 @@ export class LevelDatabase {
     this.location = location;
   }
 
-  /** @throws CHECKPOINT_STORE; see `isLocked`. */
+  /** Made if it is not there. @throws CHECKPOINT_STORE; see `isLocked`. */
   static async open(location: string): Promise<LevelDatabase> {
-    const db = new Level<string, Uint8Array>(location, { ...bytes, writeBufferSize: WRITE_BUFFER_BYTES });
+    // LevelDB does not see to it that its folder's name survives a loss of power.
+    return await LevelDatabase.#opened(location, true, () => makeFolder(systemFiles, location));
+  }
+
+  /** One that is there: nothing is made where another process has just deleted it. @throws as above */
+  static async openExisting(location: string): Promise<LevelDatabase> {
+    return await LevelDatabase.#opened(location, false, async () => {});
+  }
+
+  static async #opened(location: string, create: boolean, prepare: () => Promise<void>): Promise<LevelDatabase> {
+    const options = { ...bytes, writeBufferSize: WRITE_BUFFER_BYTES, createIfMissing: create };
+    const db = new Level<string, Uint8Array>(location, options);
     try {
-      // LevelDB does not see to it that its folder's name survives a loss of power.
-      await makeFolder(systemFiles, location);
+      await prepare();
       await db.open();
     } catch (cause) {
       throw storeFailed("be opened", location, cause);

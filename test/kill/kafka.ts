@@ -11,7 +11,7 @@
  * what its processes said, the job's checkpoints, the brokers' logs, and what these hold, batch by batch (`kafka-log.ts`).
  */
 
-import { cp, lstat, mkdir, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -20,6 +20,7 @@ import { SeededRandom } from "../../runtime/testing/seeded-random.ts";
 import { endAll, workFolder } from "../integration/cluster/process.ts";
 import { KafkaCluster } from "../kafka-broker/kafka-cluster.ts";
 import { type KafkaRound, kafkaRound } from "./kafka-round.ts";
+import { keepFolder } from "./keep.ts";
 import { type Round, roundsOf, type Strike, textOf } from "./plan.ts";
 import { kafkaPoints, points } from "./points.ts";
 import { type RoundResult, runRound } from "./run-round.ts";
@@ -119,15 +120,9 @@ async function main(): Promise<void> {
 async function keep(into: string, job: KafkaRound | undefined, folder: string, kafka: KafkaCluster): Promise<void> {
   await mkdir(into, { recursive: true });
   await writeFile(join(into, "topics.log"), (await job?.logs()) ?? "");
-  await cp(folder, join(into, "job"), { recursive: true, filter: isCopied });
-  await cp(kafka.folder, join(into, "kafka"), { recursive: true, filter: isCopied });
+  await keepFolder(folder, join(into, "job"));
+  await keepFolder(kafka.folder, join(into, "kafka"));
   say(`  kept:    ${into}`);
-}
-
-/** Sockets are not. */
-async function isCopied(path: string): Promise<boolean> {
-  const found = await lstat(path);
-  return found.isFile() || found.isDirectory();
 }
 
 function summary(results: readonly RoundResult[]): void {

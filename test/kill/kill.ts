@@ -1,16 +1,18 @@
 /**
  * Kills real processes, with -9, while real jobs run, and compares what they publish with an undisturbed run's.
  *
- *   npm run test:kill -- [--rounds 20] [--seed N] [--job windows|joins|recommender] [--round R] [--points 4] [--random 2]
+ *   npm run test:kill -- [--rounds 20] [--seed N] [--job windows|joins|recommender] [--round R] [--points 4] [--random 2] [--keep DIR]
  *
  * Rounds take the jobs in turn, and the fault points in an order that the seed gives (`plan.ts`). `--round R` runs that one
- * alone: what is killed is then the same, though not the moment of it. Ends with 1 when a round has failed.
+ * alone: what is killed is then the same, though not the moment of it. Ends with 1 when a round has failed; `--keep` keeps of
+ * such a round what its processes said, and their data.
  */
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { endAll, workFolder } from "../integration/cluster/process.ts";
 import { roundJob } from "./jobs.ts";
+import { keepFolder } from "./keep.ts";
 import { type JobName, jobNames, type Round, roundsOf, textOf } from "./plan.ts";
 import { overtakingPoints, points } from "./points.ts";
 import { type RoundJob, type RoundResult, runRound } from "./run-round.ts";
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     round: { type: "string" },
     points: { type: "string", default: "4" },
     random: { type: "string", default: "2" },
+    keep: { type: "string" },
   },
 });
 
@@ -54,6 +57,7 @@ async function run(round: Round, job: RoundJob): Promise<RoundResult | undefined
     say(`round ${number}: ${round.job} FAILED: ${(error as Error).message}`);
     say(`  planned: ${[...strikes, ...(ending === undefined ? [] : [ending])].map(textOf).join(", ")}`);
     say(`  again:   ${replay(round)}`);
+    if (values.keep !== undefined) await keepFolder(folder.path, join(values.keep, `${seed}-${number}`));
     return undefined;
   }
 }

@@ -3,6 +3,7 @@
  *
  *   <data>/stores/<cluster>/<store>/db/          blocks and manifests (`state/level-store.ts`)
  *   <data>/stores/<cluster>/<store>/owner.json   whose it is (`folder-owner.ts`)
+ *   <data>/stores/<cluster>/<store>.gone/        what is being deleted
  *
  *   free ──own, adopt──► open ──process ends──► free
  *                          └──adopted, and nothing is left in it──► deleted
@@ -11,11 +12,12 @@
  * has left. Others it takes over when it is asked to, or later when nobody else has.
  *
  * The law: LevelDB's lock says who has a store, and it ends with its process, however that ends. A process that stands
- * still keeps it: where the coordinator has fenced its worker, it is killed before its store is taken.
+ * still keeps it: where the coordinator has fenced its worker, it is killed before its store is taken. A store loses its
+ * name before its lock: whoever opened it while its files are deleted would lose what it writes.
  */
 
 import { randomUUID } from "node:crypto";
-import { access, mkdir, readdir, rm } from "node:fs/promises";
+import { access, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { STORE_ADOPT_AFTER_MS } from "../../../core/limits.ts";
@@ -50,6 +52,9 @@ export interface StoreFoldersOptions {
 /** A killed process's lock is free within moments. */
 const KILLED_TRIES = 100;
 const KILLED_PAUSE_MS = 20;
+
+/** Behind the name of a store that is being deleted: no store is called so. */
+const GONE = ".gone";
 
 export class StoreFolders {
   readonly #options: StoreFoldersOptions;
@@ -99,8 +104,10 @@ export class StoreFolders {
     for (const store of this.all) {
       if (store.id === own?.id || (await store.database.places()).length > 0) continue;
       this.#open.delete(store.id);
+      const gone = join(this.#folder, `${store.id}${GONE}`);
+      await rename(join(this.#folder, store.id), gone);
       await store.database.close();
-      await rm(join(this.#folder, store.id), { recursive: true, force: true });
+      await rm(gone, { recursive: true, force: true });
       this.#options.log("info", "a store that was taken over is empty and was deleted", { store: store.id });
       this.#options.changed();
     }
@@ -140,16 +147,13 @@ export class StoreFolders {
   async #tryOpen(id: StoreId): Promise<OpenStore | undefined> {
     const { log } = this.#options;
     const location = join(this.#folder, id, "db");
-    try {
-      await access(location);
-    } catch {
-      return undefined;
-    }
+    if (!(await isThere(location))) return undefined;
     const { LevelDatabase, isLocked } = await import("../../state/level-store.ts");
     try {
-      return await this.#opened(id, await LevelDatabase.open(location));
+      return await this.#opened(id, await LevelDatabase.openExisting(location));
     } catch (cause) {
-      if (!isLocked(cause)) log("warn", `a store cannot be opened: ${(cause as Error).message}`, { store: id });
+      const expected = isLocked(cause) || !(await isThere(location));
+      if (!expected) log("warn", `a store cannot be opened: ${(cause as Error).message}`, { store: id });
       return undefined;
     }
   }
@@ -190,10 +194,26 @@ export class StoreFolders {
   async #adoptOthers(): Promise<void> {
     for (const id of await this.#ids()) if (!this.#closed && !this.#open.has(id)) await this.#take(id);
     await this.deleteEmpty();
+    await this.#deleteGone();
+  }
+
+  /** What processes were deleting when they died. */
+  async #deleteGone(): Promise<void> {
+    for (const name of await readdir(this.#folder))
+      if (name.endsWith(GONE)) await rm(join(this.#folder, name), { recursive: true, force: true });
   }
 
   async #ids(): Promise<readonly StoreId[]> {
     return (await readdir(this.#folder)).filter(isStoreId).sort();
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

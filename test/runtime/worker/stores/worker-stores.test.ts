@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "v
 import { chooseCheckpoint } from "../../../../runtime/checkpoints/choose-checkpoint.ts";
 import type { StoreId, WorkerId } from "../../../../runtime/cluster-ids.ts";
 import { copiesOf, type WorkersStore } from "../../../../runtime/coordinator/workers-store.ts";
+import type { CallAfter } from "../../../../runtime/exchange/link/link-contract.ts";
 import type { ChainLink } from "../../../../runtime/state/checkpoint-manifest.ts";
 import { openCheckpoint, verifyCheckpoint } from "../../../../runtime/state/checkpoint-reader.ts";
 import { type CheckpointName, checkpointName } from "../../../../runtime/state/checkpoint-store.ts";
@@ -236,9 +237,9 @@ describe("checkpoints in workers' stores", () => {
 });
 
 describe("the folders of a worker's stores", () => {
-  function foldersOf(worker: string): StoreFolders {
+  function foldersOf(worker: string, callAfter: CallAfter = () => () => {}): StoreFolders {
     const folders = new StoreFolders({
-      ...{ folder, cluster, worker: worker as WorkerId, callAfter: () => () => {}, changed: () => {}, log: () => {} },
+      ...{ folder, cluster, worker: worker as WorkerId, callAfter, changed: () => {}, log: () => {} },
     });
     onTestFinished(() => folders.close());
     return folders;
@@ -272,6 +273,36 @@ describe("the folders of a worker's stores", () => {
     await second.deleteEmpty();
     expect(second.all.map((store) => store.id)).toEqual([own.id]);
     expect(await readdir(join(folder, cluster))).toEqual([own.id]);
+  });
+
+  test("one that is being deleted is taken over by nobody, and what is left of one is deleted", async () => {
+    for (let round = 0; round < 20; round++) {
+      const first = foldersOf("w1");
+      const { id } = await first.own();
+      await first.close();
+      const second = foldersOf("w2");
+      await second.adopt(id);
+      const third = foldersOf("w3");
+      let gone = false;
+      const deleted = second.deleteEmpty().finally(() => {
+        gone = true;
+      });
+      while (!gone) expect(await third.adopt(id)).toBe(false);
+      await deleted;
+      await second.close();
+    }
+    expect(await readdir(join(folder, cluster))).toEqual([]);
+    // Its process died in the middle of it.
+    await mkdir(join(folder, cluster, "0.gone", "db"), { recursive: true });
+    let adoptOthers = (): void => {};
+    const callAfter = (_ms: number, callback: () => void) => {
+      adoptOthers = callback;
+      return () => {};
+    };
+    const folders = foldersOf("w4", callAfter);
+    const { id } = await folders.own();
+    adoptOthers();
+    await expect.poll(() => readdir(join(folder, cluster))).toEqual([id]);
   });
 
   test("a process that stands still keeps its store until its worker is fenced: then it is killed", async () => {
