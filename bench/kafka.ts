@@ -6,7 +6,8 @@
  *   produce fetch fetch-json                      the client alone: values of 200 bytes, all replicas acknowledge
  *   j1-exactly-once j1-at-least-once              decode JSON, keep half, map, encode, produce; commits every second
  *   j2-exactly-once                               count by key in windows of 10 s of event time; commits every second
- *   latency-at-least-once latency-exactly-once    J1 at 10,000 messages a second; exactly once with commits every 100 ms
+ *   latency-at-least-once latency-exactly-once    J1 at 10,000 messages a second; exactly once with commits every 100 ms;
+ *                                                 with the floor before them: the same sender and reader without a job
  *
  * `--cases` takes beginnings of these names. Peers are ours, kafkajs, platformatic (which only fetches), streams and flink.
  * 4 partitions, no compression. The broker is that of KAFKA_BROKERS, or one that is started here. All that is written is
@@ -51,6 +52,7 @@ const messages = Math.ceil(Number(values.messages) / turn) * turn;
 await using broker = await startBroker();
 const { brokers } = broker;
 const filled = new Map<string, Promise<string>>();
+let floorRow: Row | undefined;
 
 const perMillion = (cpu: number) => ({ cpu_s_per_million: cpu });
 const memoryAndStart = { peak_rss_mb: 250, first_output_s: 0.8 };
@@ -123,9 +125,17 @@ function jobCase(job: "j1" | "j2", guarantee: "exactly-once" | "at-least-once", 
 }
 
 function latencyCase(guarantee: string, commitMs: number, goals: Case["goals"]): Case {
-  const measure = async (peer: Peer): Promise<Row> =>
-    child("latency-case.ts", brokers, peer, guarantee, String(commitMs));
+  const measure = async (peer: Peer): Promise<Row> => ({
+    ...floor(),
+    ...child("latency-case.ts", brokers, peer, guarantee, String(commitMs)),
+  });
   return { name: `latency-${guarantee}`, goals, peers: jobPeers, measure };
+}
+
+/** Measured once, before the first job: so long that the broker's code is compiled by then, whatever ran before. */
+function floor(): Row {
+  floorRow ??= child("latency-case.ts", brokers, "floor", "at-least-once", "0", "10000", "20", "8");
+  return { floor_p50_ms: floorRow["p50_ms"], floor_p99_ms: floorRow["p99_ms"] };
 }
 
 function fetchCase(name: string, cpu: number): Case {
@@ -186,7 +196,9 @@ function show({ name, goals }: Case, peer: Peer, rows: readonly Row[]): void {
     );
     return;
   }
-  const shown = [...new Set([...Object.keys(goals), "messages_per_s", "peak_rss_mb", "first_output_s"])];
+  const shown = [
+    ...new Set([...Object.keys(goals), "messages_per_s", "peak_rss_mb", "first_output_s", "floor_p50_ms"]),
+  ];
   const parts = shown.flatMap((field) => {
     if (!(field in figures)) return [];
     const goal = peer === "ours" && field in goals ? ` (goal ${goals[field]})` : "";

@@ -1,4 +1,7 @@
-/** The broker of the Kafka benchmarks: that of KAFKA_BROKERS, or one that is started here. And its topics. */
+/**
+ * The broker of the Kafka benchmarks: that of KAFKA_BROKERS, or one that is started here, with the virtual machine that
+ * Kafka's own scripts give it. And its topics.
+ */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +21,7 @@ export async function startBroker(): Promise<BenchBroker> {
   const given = process.env["KAFKA_BROKERS"];
   if (given) return { brokers: given, [Symbol.asyncDispose]: async () => {} };
   const program = fileURLToPath(new URL("../../test/kafka-broker/main.ts", import.meta.url));
-  const child = spawn(process.execPath, [program, "0"], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [program, "0", "1", "served"], { stdio: ["ignore", "pipe", "inherit"] });
   const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
   return {
     brokers: String(value),

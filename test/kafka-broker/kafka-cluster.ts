@@ -1,7 +1,8 @@
 /**
  * A real Apache Kafka of one or three nodes from jars, each node broker and controller, on ports of 127.0.0.1 that are
  * free. Data lies in a temporary folder that goes with it. For tests and for trying things out; it is small and quick to
- * start: a serial collector, the first compiler only, a class-data archive, few partitions of internal topics.
+ * start: a serial collector, the first compiler only, a class-data archive, few partitions of internal topics. What is
+ * measured is measured on one that runs as Kafka's own scripts start it (`java: "served"`).
  */
 
 import { spawnSync } from "node:child_process";
@@ -17,6 +18,8 @@ export interface KafkaClusterOptions {
   /** Further lines of server.properties, e.g. { "transaction.max.timeout.ms": "5000" }. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly heapMegabytes?: number;
+  /** "served": the virtual machine and the threads that Kafka's scripts and defaults give a broker. Default "quick". */
+  readonly java?: "quick" | "served";
   /** The clients' port of the first node; by default one that is free. */
   readonly port?: number;
   /** Besides the plain one, for a cluster of one node. */
@@ -41,6 +44,12 @@ interface Node {
 
 const clusterId = "bWlsbHJhY2UtdGVzdHMAAA"; // any 16 bytes in base64url
 const quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xshare:auto"];
+/** KAFKA_JVM_PERFORMANCE_OPTS of kafka-run-class.sh and KAFKA_HEAP_OPTS of kafka-server-start.sh. */
+const served = [
+  ...["-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"],
+  ...["-XX:+ExplicitGCInvokesConcurrent", "-Xms1g", "-Xmx1g"],
+];
+const quickThreads = { "num.network.threads": "2", "num.io.threads": "4" };
 const logging = `status=ERROR
 appender.c.type=Console
 appender.c.name=C
@@ -129,7 +138,9 @@ export class KafkaCluster implements AsyncDisposable {
   }
 
   #launch(node: Node): Promise<BrokerProcess> {
-    const flags = [`-XX:SharedArchiveFile=${archiveOf(this.#java)}`, `-Xmx${this.#options.heapMegabytes ?? 320}m`];
+    const { java, heapMegabytes = 320 } = this.#options;
+    const archived = [...quick, `-XX:SharedArchiveFile=${archiveOf(this.#java)}`, `-Xmx${heapMegabytes}m`];
+    const flags = java === "served" ? served : archived;
     const command = brokerCommand(this.#java, node.folder, flags);
     return BrokerProcess.start(command, { log: join(node.folder, "broker.log"), data: this.#folder });
   }
@@ -138,7 +149,7 @@ export class KafkaCluster implements AsyncDisposable {
 function brokerCommand(java: Java, folder: string, flags: readonly string[]): string[] {
   const logs = [`-Dlog4j2.configurationFile=${join(folder, "log4j2.properties")}`, `-Dkafka.logs.dir=${folder}`];
   const program = ["-cp", join(kafkaJars(), "*"), "kafka.Kafka", join(folder, "server.properties")];
-  return [java.command, ...quick, ...flags, "-Djava.awt.headless=true", ...logs, ...program];
+  return [java.command, ...flags, "-Djava.awt.headless=true", ...logs, ...program];
 }
 
 async function makeNodes(folder: string, { nodes = 1, port }: KafkaClusterOptions): Promise<Node[]> {
@@ -176,7 +187,8 @@ function format(java: Java, node: Node, nodes: readonly Node[], folder: string, 
   if (run.status !== 0) throw new Error(`Kafka could not format a log folder:\n${run.stdout}${run.stderr}`);
 }
 
-function properties(node: Node, nodes: readonly Node[], { listeners = [], settings }: KafkaClusterOptions): string {
+function properties(node: Node, nodes: readonly Node[], options: KafkaClusterOptions): string {
+  const { listeners = [], settings, java } = options;
   const replicas = String(nodes.length);
   const inSync = nodes.length === 1 ? "1" : "2";
   const lines: Readonly<Record<string, string>> = {
@@ -214,8 +226,7 @@ function properties(node: Node, nodes: readonly Node[], { listeners = [], settin
     "log.segment.bytes": "268435456",
     "log.retention.ms": "-1", // tests write records of years ago, which would go when it first looks, after 30 s
     "log.cleaner.dedupe.buffer.size": "2097152",
-    "num.network.threads": "2",
-    "num.io.threads": "4",
+    ...(java !== "served" && quickThreads),
     ...settings,
   };
   return Object.entries(lines)
@@ -237,7 +248,7 @@ async function ensureArchive(java: Java): Promise<void> {
     const [node] = nodes;
     if (node === undefined) return;
     prepareFolder(java, node, nodes, {});
-    const command = brokerCommand(java, node.folder, [`-XX:ArchiveClassesAtExit=${written}`]);
+    const command = brokerCommand(java, node.folder, [...quick, `-XX:ArchiveClassesAtExit=${written}`]);
     const broker = await BrokerProcess.start(command, { log: join(node.folder, "broker.log"), data: folder });
     await broker.ready(node.port);
     await broker.shutDown();
