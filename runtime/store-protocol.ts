@@ -42,8 +42,13 @@ export interface CheckpointSources {
 export type StoreRequest =
   /** Answered when the blocks survive a loss of power. */
   | ({ readonly kind: "writeBlocks"; readonly place: string } & BlockBatch)
-  /** So many of the blocks as fit into one answer, the first at least. */
-  | { readonly kind: "readBlocks"; readonly place: string; readonly places: readonly BlockPlace[] }
+  /** So many of the blocks as fit into one answer, the first at least. Fails where the store is not open. */
+  | {
+      readonly kind: "readBlocks";
+      readonly place: string;
+      readonly store: StoreId;
+      readonly places: readonly BlockPlace[];
+    }
   | {
       readonly kind: "writeManifest";
       readonly place: string;
@@ -58,8 +63,13 @@ export type StoreRequest =
       readonly name: CheckpointName;
       readonly what: "manifest" | "blocks";
     }
-  /** Reads blocks and says which are not those that are expected, by their places in the list. */
-  | { readonly kind: "verify"; readonly place: string; readonly blocks: readonly ExpectedBlock[] }
+  /** Reads blocks and says which are not those that are expected, by their places in the list. Fails as above. */
+  | {
+      readonly kind: "verify";
+      readonly place: string;
+      readonly store: StoreId;
+      readonly blocks: readonly ExpectedBlock[];
+    }
   /** Writes what one writer has written of a checkpoint and all that it builds on again, as one. */
   | {
       readonly kind: "merge";

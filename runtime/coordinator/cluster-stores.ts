@@ -43,6 +43,8 @@ interface Server {
   readonly worker: WorkerId;
   readonly epoch: number;
   readonly host: string;
+  /** It could not answer for the store: whether it still has it is to be seen. */
+  readonly doubted?: true;
 }
 
 type StoresMessage = Extract<FromWorker, { readonly kind: "storeAnswer" | "stores" }>;
@@ -109,6 +111,22 @@ export class ClusterStores {
     return answered.promise;
   }
 
+  /** Undefined: nobody has the store. @throws as `ask`; then who has it is found out anew the next time. */
+  async askServer<Request extends StoreRequest>(
+    store: StoreId,
+    request: Request,
+  ): Promise<AnswerOf<Request> | undefined> {
+    const address = await this.find(store);
+    if (address === undefined) return undefined;
+    try {
+      return await this.ask(address, request);
+    } catch (error) {
+      const server = this.#servers.get(store);
+      if (server?.worker === address.worker) this.#servers.set(store, { ...server, doubted: true });
+      throw error;
+    }
+  }
+
   /** What all members say that can be asked. One that is lost meanwhile has nothing to say. */
   async askAll<Request extends StoreRequest>(request: Request): Promise<readonly AnswerOf<Request>[]> {
     const answers = await Promise.allSettled(this.workers.map((worker) => this.ask(addressOf(worker), request)));
@@ -136,7 +154,8 @@ export class ClusterStores {
   #served(store: StoreId): StoreAddress | undefined {
     const server = this.#servers.get(store);
     const worker = server && this.#member(server.worker);
-    return worker !== undefined && worker.epoch === server?.epoch ? addressOf(worker) : undefined;
+    const serves = worker !== undefined && worker.epoch === server?.epoch && server.doubted !== true;
+    return serves ? addressOf(worker) : undefined;
   }
 
   /** One after the other, as it can be had by one. */

@@ -119,9 +119,7 @@ export class WorkersStore implements CheckpointStore {
   /** Undefined: it cannot be reached. */
   async #damagedIn(store: StoreId, blocks: readonly ExpectedBlock[]): Promise<readonly ExpectedBlock[] | undefined> {
     const { place, stores } = this.#options;
-    const address = await stores.find(store);
-    const asked = address && stores.ask(address, { kind: "verify", place, blocks });
-    const answer = await asked?.catch(() => undefined);
+    const answer = await stores.askServer(store, { kind: "verify", place, store, blocks }).catch(() => undefined);
     return answer?.damaged.map((at) => blocks[at] as ExpectedBlock); // the answer is about these
   }
 
@@ -204,12 +202,9 @@ export class WorkersStore implements CheckpointStore {
     const { place, stores } = this.#options;
     let missing: StoreId | undefined;
     for (const store of this.#holdersOf(wanted.checkpoint, wanted.worker)) {
-      const address = await stores.find(store);
-      if (address === undefined) missing = store;
-      else {
-        const [block] = (await stores.ask(address, { kind: "readBlocks", place, places: [wanted] })).blocks;
-        if (block !== undefined) return block;
-      }
+      const answer = await stores.askServer(store, { kind: "readBlocks", place, store, places: [wanted] });
+      if (answer === undefined) missing = store;
+      else if (answer.blocks[0] !== undefined) return answer.blocks[0];
     }
     if (missing !== undefined) throw notServed(stores.whereabouts(missing));
     return undefined;

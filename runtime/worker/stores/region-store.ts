@@ -112,7 +112,7 @@ export class RegionStore implements CheckpointReads, CheckpointWrites {
     const address = sources?.stores[store];
     if (address === undefined) return;
     for (let at = 0; at < places.length; ) {
-      const { blocks } = await clients.ask(address, { kind: "readBlocks", place, places: places.slice(at) });
+      const { blocks } = await clients.ask(address, { kind: "readBlocks", place, store, places: places.slice(at) });
       at += blocks.length;
       // Each of its own: they are handed to slots one by one.
       for (const block of blocks) yield block?.slice();

@@ -3,6 +3,7 @@
  * goes into its own store; what is read or deleted is looked for in all that it has open.
  */
 
+import { MillraceError } from "../../../core/errors.ts";
 import { STORE_ANSWER_BYTES } from "../../../core/limits.ts";
 import type { mergeBlocksInThread } from "../../checkpoints/merge-in-thread.ts";
 import type { StoreId } from "../../cluster-ids.ts";
@@ -37,6 +38,7 @@ export class StoreService {
       case "writeBlocks":
         return { kind: "written", store: await this.#write(request.place, (store) => store.writeBlocks(request)) };
       case "readBlocks":
+        this.#checkOpen(request.store);
         return { kind: "blocks", blocks: await this.#someBlocks(request.place, request.places) };
       case "writeManifest":
         await this.#write(request.place, (store) => store.writeManifest(request.name, request.manifest));
@@ -49,6 +51,7 @@ export class StoreService {
         await this.#delete(request);
         return { kind: "done" };
       case "verify":
+        this.#checkOpen(request.store);
         return { kind: "verified", damaged: await damagedAmong(this.#readable(request.place), request.blocks) };
       case "merge":
         return await this.#merge(request);
@@ -59,6 +62,12 @@ export class StoreService {
         await this.#folders.deleteEmpty();
         return { kind: "done" };
     }
+  }
+
+  /** What is not here is no damage. */
+  #checkOpen(store: StoreId): void {
+    if (this.#folders.all.some(({ id }) => id === store)) return;
+    throw new MillraceError("CHECKPOINT_STORE", `store ${store} is not open in the worker that was asked for it`);
   }
 
   async #write(place: string, write: (store: CheckpointStore) => Promise<void>): Promise<StoreId> {

@@ -115,11 +115,11 @@ export class WorkerStores {
   }
 
   async #announce(folders: WorkerFolders): Promise<void> {
-    const stores = folders.all;
     try {
-      const places = await Promise.all(stores.map(({ database }) => database.places()));
+      const places = await Promise.all(folders.all.map(({ database }) => database.places()));
       this.#options.announce(
-        stores.map(({ id }) => id),
+        // As it is now: what was given up meanwhile may be another's.
+        folders.all.map(({ id }) => id),
         [...new Set(places.flat())],
       );
     } catch (cause) {

@@ -113,6 +113,11 @@ export class StoreCluster {
     return worker;
   }
 
+  /** Says which stores it has, rightly or not. */
+  announces(worker: StoreWorker, stores: readonly StoreId[]): void {
+    this.stores.receive(this.#seen(worker), { kind: "stores", stores, places: [] });
+  }
+
   async lose(worker: StoreWorker): Promise<void> {
     this.workers.splice(this.workers.indexOf(worker), 1);
     this.stores.lost(this.#seen(worker));

@@ -125,6 +125,17 @@ describe("checkpoints in workers' stores", () => {
     expect((await chooseCheckpoint(region, { completed: 4, committed: 0 })).name).toBe(link.name);
   });
 
+  test("who is taken for the one that has a store says that it has not, and the one that has it is found", async () => {
+    const { of, a, b, region } = await twoHosts();
+    const alone = new Share(a, 0, 7);
+    alone.set(keys, 1);
+    const link = await writeCheckpoint(region, 4, [], [[alone, []]]);
+    of.announces(b, a.announced.at(-1)?.stores as readonly StoreId[]);
+    const known = { completed: 4, committed: 4 };
+    await expect(chooseCheckpoint(region, known)).rejects.toThrow(unreachable);
+    expect(await chooseCheckpoint(region, known)).toMatchObject({ name: link.name, damaged: [] });
+  });
+
   test("a worker of the same folder takes the store over, one of another cannot", async () => {
     const { of, a, b, region } = await twoHosts();
     const near = await of.worker("near", "one");
