@@ -13,12 +13,12 @@ export class KeyBatch {
   count = 0;
   /** The keys, as long as `allInts`. */
   readonly ints: Int32Array;
-  readonly #others: Key[];
+  /** Made anew for each batch that has such keys: an old array would tell the garbage collector of each young key. */
+  #others: Key[] = [];
   allInts = true;
 
   constructor(capacity: number) {
     this.ints = new Int32Array(capacity);
-    this.#others = new Array<Key>(capacity).fill(0);
   }
 
   /** REQUIRES: there is room. The key may be anything that a user's function has returned. */
@@ -49,7 +49,10 @@ export class KeyBatch {
   }
 
   #addOther(key: Key, at: number): void {
-    if (this.allInts) for (let i = 0; i < at; i++) this.#others[i] = this.ints[i] as number;
+    if (this.allInts) {
+      this.#others = new Array<Key>(this.ints.length);
+      for (let i = 0; i < at; i++) this.#others[i] = this.ints[i] as number;
+    }
     this.allInts = false;
     this.#others[at] = key;
   }

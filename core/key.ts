@@ -64,7 +64,8 @@ function hashNumber(value: number, seed: number, operator: string): number {
 
 function hashTuple(parts: readonly unknown[], operator: string): number {
   let hash: number = seeds.tuple;
-  for (const part of parts) {
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i];
     if (Array.isArray(part)) throw badKey(parts, operator);
     hash = murmurTwoWords(hash, hashKey(part, operator), seeds.tuple);
   }

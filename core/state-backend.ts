@@ -155,7 +155,7 @@ export interface StatePane {
   keyAt(slot: number): Key;
   /**
    * Column c of slot s at numbers[c][s * stride], to be changed in place. An entry's numbers lie side by side in memory, so
-   * that reading all of them waits for memory once.
+   * that reading all of them waits for memory once: column c is also at numbers[0][s * stride + c].
    */
   readonly numbers: readonly Float64Array[];
   /** As many as there are columns; 1 where there are none. */

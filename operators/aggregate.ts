@@ -1,16 +1,23 @@
 /**
  * aggregate: what an aggregate makes of all records of a key so far, with every record, or as a changelog of its changes.
  *
+ * Records are gathered until their batch ends and looked up together, as windows do it; then each is added, and its result
+ * goes on, in the order in which they came. So what is emitted is what it would be without.
+ *
  * State: table "aggregate", one accumulator for each key, in columns where the aggregate is made of them. Cost: O(1) a record beside
  * the aggregate's own functions, of which `result` is called once, for a changelog twice.
  */
 
 import { inserted, updatedFrom, updatedTo } from "../core/changelog.ts";
-import type { KeySelector } from "../core/key.ts";
+import type { Key, KeySelector } from "../core/key.ts";
+import { KeyBatch } from "../core/key-batch.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
 import type { KeyedResult, RunningAggregateSpec } from "../core/running-aggregate.ts";
 import type { StatePane } from "../core/state-backend.ts";
 import { type Accumulators, accumulators } from "./window/accumulators.ts";
+
+/** As windows gather. It is also how many results may come when there is no room for them any more. */
+const GATHERED_MAX = 128;
 
 export class AggregateOperator implements Operator {
   readonly #context: OperatorContext;
@@ -18,10 +25,12 @@ export class AggregateOperator implements Operator {
   readonly #asChanges: boolean;
   readonly #accumulators: Accumulators;
   readonly #pane: StatePane;
-  // The one record at hand, in the form in which accumulators take many.
-  readonly #slots = new Int32Array(1);
-  readonly #values: unknown[] = [undefined];
-  readonly #places: { panes: StatePane[]; slots: number[]; count: number };
+  // Records that have not been added yet.
+  readonly #keys = new KeyBatch(GATHERED_MAX);
+  /** A new array for each lot: one that is old by now would tell the garbage collector of every young record that it takes. */
+  #values: unknown[] = [];
+  readonly #timestamps = new Float64Array(GATHERED_MAX);
+  readonly #slots = new Int32Array(GATHERED_MAX);
 
   constructor({ key, aggregate, emit }: RunningAggregateSpec, context: OperatorContext) {
     this.#context = context;
@@ -29,18 +38,85 @@ export class AggregateOperator implements Operator {
     this.#asChanges = emit === "changes";
     this.#accumulators = accumulators(aggregate, context);
     this.#pane = context.state.table("aggregate", this.#accumulators.table).pane(0);
-    this.#places = { panes: [this.#pane], slots: [0], count: 1 };
   }
 
   process(value: unknown, timestamp: number): void {
+    const keys = this.#keys;
+    const at = keys.count;
+    keys.add(this.#keyOf(value));
+    if (at === 0) this.#values = new Array(GATHERED_MAX);
+    this.#values[at] = value;
+    this.#timestamps[at] = timestamp;
+    if (at + 1 === GATHERED_MAX) this.#addGathered();
+  }
+
+  batchEnd(): void {
+    this.#addGathered();
+  }
+
+  watermark(timestamp: number): void {
+    this.#addGathered();
+    this.#context.output.watermark(timestamp);
+  }
+
+  beforeSnapshot(): void {
+    this.#addGathered();
+  }
+
+  #keyOf(value: unknown): Key {
+    try {
+      return this.#key.select(value);
+    } catch (error) {
+      throw this.#context.failure(error, value);
+    }
+  }
+
+  #addGathered(): void {
+    const { count } = this.#keys;
+    if (count === 0) return;
     const pane = this.#pane;
-    const { size } = pane;
-    const slot = this.#slotOf(value);
-    const before = this.#asChanges && slot !== size ? this.#resultAt(slot) : undefined;
-    this.#slots[0] = slot;
-    this.#values[0] = value;
-    this.#accumulators.add(pane, this.#slots, 1, size, this.#values);
-    const after = this.#resultAt(slot);
+    let fresh = pane.size;
+    this.#lookUp();
+    this.#accumulators.touch(pane, this.#slots, count, this.#values);
+    for (let i = 0; i < count; i++) {
+      const slot = this.#slots[i] as number;
+      const isFresh = slot === fresh;
+      if (isFresh) fresh++;
+      this.#add(this.#keptKey(i, slot), slot, isFresh, this.#values[i], this.#timestamps[i] as number);
+    }
+    this.#keys.clear();
+  }
+
+  /** The key of the i-th record as it is kept: its own, which is at hand, but for what is kept in another form. */
+  #keptKey(i: number, slot: number): Key {
+    const key = this.#keys.keyAt(i);
+    return isAsKept(key) ? key : this.#pane.keyAt(slot);
+  }
+
+  #lookUp(): void {
+    try {
+      this.#pane.slotsOf(this.#keys, this.#slots);
+    } catch (error) {
+      throw this.#context.failure(error, this.#valueOfRefusedKey());
+    }
+  }
+
+  /** The record whose key the pane has refused. */
+  #valueOfRefusedKey(): unknown {
+    for (let i = 0; i < this.#keys.count; i++) {
+      try {
+        this.#pane.slotOf(this.#keys.keyAt(i));
+      } catch {
+        return this.#values[i];
+      }
+    }
+    return undefined;
+  }
+
+  #add(key: Key, slot: number, isFresh: boolean, value: unknown, timestamp: number): void {
+    const before = this.#asChanges && !isFresh ? this.#resultAt(key, slot) : undefined;
+    this.#accumulators.addOne(this.#pane, slot, isFresh, value);
+    const after = this.#resultAt(key, slot);
     const { push } = this.#context.output;
     if (!this.#asChanges) push(after, timestamp);
     else if (before === undefined) push(inserted(after), timestamp);
@@ -50,16 +126,15 @@ export class AggregateOperator implements Operator {
     }
   }
 
-  #slotOf(value: unknown): number {
-    try {
-      return this.#pane.slotOf(this.#key.select(value));
-    } catch (error) {
-      throw this.#context.failure(error, value);
-    }
+  #resultAt(key: Key, slot: number): KeyedResult<unknown, unknown> {
+    return { key, value: this.#accumulators.resultAt(this.#pane, slot) };
   }
+}
 
-  #resultAt(slot: number): KeyedResult<unknown, unknown> {
-    this.#places.slots[0] = slot;
-    return { key: this.#pane.keyAt(slot), value: this.#accumulators.result(this.#places) };
-  }
+/** Not of dates, which may be changed, nor of a zero that may be negative, as it is kept as 0. */
+function isAsKept(key: Key): boolean {
+  if (typeof key !== "object") return key !== 0;
+  if (!Array.isArray(key)) return false;
+  for (let i = 0; i < key.length; i++) if (key[i] === 0 || typeof key[i] === "object") return false;
+  return true;
 }

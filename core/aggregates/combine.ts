@@ -1,6 +1,12 @@
 /** Several aggregates in one, and aggregates of some of the records. */
 
-import { type Aggregate, type AggregateColumn, asValueAggregate, type ColumnAggregate } from "../aggregate.ts";
+import {
+  type Aggregate,
+  type AggregateColumn,
+  asValueAggregate,
+  type ColumnAggregate,
+  onlyColumn,
+} from "../aggregate.ts";
 import { distinctCountOf, noteFiltered } from "./distinct.ts";
 import { columnsFrom, type NamedParts, resultsBy, severalAggregates } from "./several.ts";
 
@@ -44,6 +50,7 @@ function columnsOf<I>(
   const counts = parts.map(([, part]) => part.columns?.length ?? 0);
   const result = resultsBy("numbers", parts, (p) => {
     const from = counts.slice(0, p).reduce((sum, count) => sum + count, 0);
+    if (parts[p]?.[1].result === onlyColumn) return `numbers[${from}]`;
     return `part${p}.result(${columnsFrom(from, counts[p] as number)})`;
   }) as ColumnAggregate<I, unknown>["result"];
   return { columns, result, fields };

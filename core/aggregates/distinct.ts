@@ -50,6 +50,12 @@ export function mark(seen: SeenValues, value: unknown, marks: number): number {
   return markOther(seen, comparable(value), marks);
 }
 
+/** Reads where `mark` would look for the value first. */
+export function touchSeen({ cells }: SeenValues, value: unknown): number {
+  if (typeof value !== "number") return 0;
+  return cells[2 * (hashOf(value | 0) & ((cells.length >> 1) - 1))] as number;
+}
+
 function markInt(seen: SeenValues, value: number, marks: number): number {
   const { cells } = seen;
   const last = (cells.length >> 1) - 1;
@@ -180,6 +186,7 @@ export function countingDistinct<I>(of: ValueOf<I, Distinct>): ValueAggregate<I,
       return into;
     },
     result: countSeen,
+    touch: (seen, value) => touchSeen(seen, read(value)),
     partials: seenPacking,
     ...fields,
   };

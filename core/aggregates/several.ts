@@ -29,6 +29,7 @@ import {
   combined,
   initialOf,
   numberOf,
+  onlyColumn,
   type ValueAggregate,
 } from "../aggregate.ts";
 import {
@@ -40,6 +41,7 @@ import {
   nothingSeen,
   type SeenValues,
   seenPacking,
+  touchSeen,
 } from "./distinct.ts";
 
 /** Parts with the names of their results, in their order. */
@@ -94,6 +96,7 @@ export function severalAggregates<I>(
       values: others.map((other) => other.create()),
     }),
     add: adderOf(layout),
+    ...(sharings.length === 0 ? {} : { touch: toucherOf(layout) }),
     merge: (into, from) => merged(layout, into, from),
     result: resultOf(parts, layout),
     ...(fields === undefined ? {} : { fields }),
@@ -174,6 +177,19 @@ if (marks !== 0 && (marks = mark(seen[${s}], reads${s}(value), marks)) !== 0) { 
   ) as (sums: Sums, value: I) => Sums;
 }
 
+/** Of many different values, where one is found is nowhere near. */
+function toucherOf<I>({ sharings }: Layout<I>): (sums: Sums, value: I) => number {
+  const sum = ["numbers[0]", ...sharings.map((_, s) => `touchSeen(seen[${s}], reads${s}(value))`)];
+  const given = numbered(
+    "reads",
+    sharings.map(({ counts }) => counts[0]?.read),
+  );
+  return generated("{ numbers, seen }, value", [`return ${sum.join(" + ")};`], { touchSeen, ...given }) as (
+    sums: Sums,
+    value: I,
+  ) => number;
+}
+
 function columnLine<I>({ op, of }: AggregateColumn<I>, c: number): string {
   if (of === undefined) return `numbers[${c}] += 1;`;
   const read = `x = ofs${c}(value); if (typeof x !== "number") numberOf(x, "${op}");`;
@@ -187,6 +203,7 @@ function resultOf<I>(parts: NamedParts<I>, { places }: Layout<I>): (sums: Sums) 
     const place = places[p] as Place;
     if (place.kind === "distinct") return `numbers[${place.at}]`;
     if (place.kind === "value") return `part${p}.result(values[${place.at}])`;
+    if (parts[p]?.[1].result === onlyColumn) return `numbers[${place.from}]`;
     return `part${p}.result(${columnsFrom(place.from, place.count)})`;
   }) as (sums: Sums) => unknown;
 }

@@ -8,6 +8,7 @@ import { MillraceError } from "../../core/errors.ts";
 import type { OperatorContext } from "../../core/operator.ts";
 import type { StatePane, TableDescriptor } from "../../core/state-backend.ts";
 import { promiseReturned } from "../../core/user-function.ts";
+import { touch, wasRead } from "../touch.ts";
 
 /** The places of one key in the panes of a window, oldest first. */
 export interface Places {
@@ -25,6 +26,10 @@ export interface Accumulators {
    * it; slots are given out in order, and the first fresh one is `fresh`.
    */
   readonly add: (pane: StatePane, slots: Int32Array, count: number, fresh: number, values: readonly unknown[]) => void;
+  /** The same of one record. */
+  readonly addOne: (pane: StatePane, slot: number, isFresh: boolean, value: unknown) => void;
+  /** Reads ahead what adding the first `count` records to their slots will, so that the waits for memory overlap. */
+  readonly touch: (pane: StatePane, slots: Int32Array, count: number, values: readonly unknown[]) => void;
   /** The aggregate over all places. */
   readonly result: (places: Places) => unknown;
   /** The aggregate of one entry. */
@@ -75,7 +80,11 @@ function columnAccumulators(
   return {
     table: { numbers: columns.length + further, values: false },
     readsValues: columns.some(readsValue),
-    add: columnAdder(columns, columns.length + further, context),
+    ...columnAdders(columns, columns.length + further, context),
+    touch: (pane, slots, count) => {
+      const [numbers] = pane.numbers;
+      if (numbers !== undefined) touch(numbers, slots, count, pane.stride);
+    },
     combining: combiningColumns(columns),
     reset: (pane, slot) => {
       for (let c = 0; c < columns.length; c++)
@@ -95,36 +104,43 @@ function columnAccumulators(
       return resultOf(sums);
     },
     resultAt: (pane, slot) => {
-      for (let c = 0; c < sums.length; c++) sums[c] = (pane.numbers[c] as Float64Array)[slot * pane.stride] as number;
+      const numbers = pane.numbers[0] as Float64Array;
+      const at = slot * pane.stride;
+      for (let c = 0; c < sums.length; c++) sums[c] = numbers[at + c] as number;
       return resultOf(sums);
     },
   };
 }
 
-/** Generated: for counting it is `for (let i = 0; i < count; i++) pane.numbers[0][slots[i]] += 1`, with its loads outside. */
-function columnAdder(
+/** Generated: for counting, `add` is `for (let i = 0; i < count; i++) pane.numbers[0][slots[i]] += 1`, with its loads outside. */
+function columnAdders(
   columns: readonly AggregateColumn<unknown>[],
   stride: number,
   context: OperatorContext,
-): Accumulators["add"] {
+): Pick<Accumulators, "add" | "addOne"> {
   const readsValues = columns.some(readsValue);
-  const lines = columns.map((column, c) => {
-    const place = `numbers${c}[${stride === 1 ? "slot" : `slot * ${stride}`}]`;
-    if (!readsValue(column)) return `${place} += 1;`;
-    const read = `x = of${c}(value); if (typeof x !== "number") refuse(${c}, x);`;
-    if (column.op === "count" || column.op === "sum") return `${read} ${place} += x;`;
-    const better = column.op === "min" ? "<" : ">";
-    return `${read} if (fresh || x ${better} ${place} || x !== x) ${place} = x;`; // NaN stays, as with Math.min
-  });
-  const body = `"use strict"; return function (pane, slots, count, nextFresh, values) {
-    ${columns.map((_, c) => `const numbers${c} = pane.numbers[${c}];`).join(" ")}
-    let i = 0, x;
-    try {
-      for (; i < count; i++) {
-        const slot = slots[i]${readsValues ? ", value = values[i], fresh = slot === nextFresh; if (fresh) nextFresh++" : ""};
-        ${lines.join("\n")}
-      }
-    } catch (error) { fail(error, values[i]); }
+  const lines = columns.map((column, c) => columnLine(column, c, stride)).join("\n");
+  const at = stride === 1 ? "" : `const at = slot * ${stride};`;
+  const body = `"use strict"; return {
+    add(pane, slots, count, nextFresh, values) {
+      const numbers = pane.numbers[0];
+      let i = 0, x;
+      try {
+        for (; i < count; i++) {
+          const slot = slots[i]${readsValues ? ", value = values[i], fresh = slot === nextFresh; if (fresh) nextFresh++" : ""};
+          ${at}
+          ${lines}
+        }
+      } catch (error) { fail(error, values[i]); }
+    },
+    addOne(pane, slot, fresh, value) {
+      const numbers = pane.numbers[0];
+      let x;
+      try {
+        ${at}
+        ${lines}
+      } catch (error) { fail(error, value); }
+    },
   };`;
   const refuse = (column: number, came: unknown): never => {
     throw new MillraceError(
@@ -137,7 +153,17 @@ function columnAdder(
     throw context.failure(error, value);
   };
   const make = new Function("refuse", "fail", ...columns.map((_, c) => `of${c}`), body);
-  return make(refuse, fail, ...columns.map((column) => column.of)) as Accumulators["add"];
+  return make(refuse, fail, ...columns.map((column) => column.of)) as Pick<Accumulators, "add" | "addOne">;
+}
+
+/** What adds a record to column c. */
+function columnLine(column: AggregateColumn<unknown>, c: number, stride: number): string {
+  const place = `numbers[${stride === 1 ? "slot" : `at + ${c}`}]`;
+  if (!readsValue(column)) return `${place} += 1;`;
+  const read = `x = of${c}(value); if (typeof x !== "number") refuse(${c}, x);`;
+  if (column.op === "count" || column.op === "sum") return `${read} ${place} += x;`;
+  const better = column.op === "min" ? "<" : ">";
+  return `${read} if (fresh || x ${better} ${place} || x !== x) ${place} = x;`; // NaN stays, as with Math.min
 }
 
 /** A count looks at records only where one may stand for several. */
@@ -249,13 +275,29 @@ function valueAccumulators(
         throw context.failure(error, values[i]);
       }
     },
+    addOne: (pane, slot, isFresh, value) => {
+      try {
+        const accumulator = isFresh ? aggregate.create() : pane.values[slot];
+        const added = synchronous(aggregate.add(accumulator, value), context, "add");
+        if (isFresh || added !== accumulator) pane.values[slot] = added;
+      } catch (error) {
+        throw context.failure(error, value);
+      }
+    },
+    touch: (pane, slots, count, values) => touchValues(aggregate, pane, slots, count, values),
     reset: (pane, slot) => {
       pane.values[slot] = aggregate.create();
     },
     absorb: (pane, slot, from, fromSlot) => {
       pane.values[slot] = call(context, "merge", () => aggregate.merge(from.values[fromSlot], pane.values[slot]));
     },
-    resultAt: (pane, slot) => call(context, "result", () => aggregate.result(pane.values[slot])),
+    resultAt: (pane, slot) => {
+      try {
+        return synchronous(aggregate.result(pane.values[slot]), context, "result");
+      } catch (error) {
+        throw context.failure(error, undefined);
+      }
+    },
     result: (places) => {
       const first = valueAt(places, 0);
       if (places.count === 1) return call(context, "result", () => aggregate.result(first));
@@ -267,6 +309,22 @@ function valueAccumulators(
       });
     },
   };
+}
+
+function touchValues(
+  { touch }: ValueAggregate<unknown, unknown, unknown>,
+  { values: held }: StatePane,
+  slots: Int32Array,
+  count: number,
+  values: readonly unknown[],
+): void {
+  if (touch === undefined) return;
+  let sum = 0;
+  for (let i = 0; i < count; i++) {
+    const accumulator = held[slots[i] as number];
+    if (accumulator !== undefined) sum += touch(accumulator, values[i]);
+  }
+  wasRead(sum);
 }
 
 function valueAt(places: Places, place: number): unknown {

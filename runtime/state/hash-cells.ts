@@ -6,7 +6,13 @@
  * `cell-table.ts`.
  */
 
+import { touchInts } from "../../operators/touch.ts";
+
 const CELLS_MIN = 4;
+
+/** The hashes of the keys that are being looked up together, and where their cells are. */
+export const batchHashes = new Int32Array(1024);
+const batchPlaces = new Int32Array(1024);
 
 export abstract class HashCells {
   protected cells = new Int32Array(2 * CELLS_MIN);
@@ -16,6 +22,13 @@ export abstract class HashCells {
   /** Makes room for so many keys, so that adding them moves nothing. */
   reserve(keys: number): void {
     if (2 * keys > this.mask + 1) this.#resize(2 ** Math.ceil(Math.log2(2 * keys)));
+  }
+
+  /** Reads the cells of the first `count` of `batchHashes` ahead. */
+  protected touchCells(count: number): void {
+    const { cells, mask } = this;
+    for (let i = 0; i < count; i++) batchPlaces[i] = ((batchHashes[i] as number) & mask) << 1;
+    touchInts(cells, batchPlaces, count);
   }
 
   /** REQUIRES: the key is absent. */

@@ -6,7 +6,8 @@
  * removed key's slot is given to the next new key, so memory is bounded by the most keys at one time.
  */
 
-import { badKey, decodeKey, encodeKey, type Key } from "../../core/key.ts";
+import { badKey, decodeKey, encodeKey, type Key, type ScalarKey } from "../../core/key.ts";
+import type { KeyBatch } from "../../core/key-batch.ts";
 import { flatten } from "./flatten.ts";
 import { IntTable } from "./int-table.ts";
 import { NumberTable } from "./number-table.ts";
@@ -15,6 +16,9 @@ import { isTextPair, type TextPair, TextPairTable } from "./text-pair-table.ts";
 
 /** Both halves of a pair below this fit into one double. */
 const PAIR_BOUND = 2 ** 26;
+
+/** The pairs of the batch that is being looked up: as many as `slotsOf` may be asked for. */
+const batchPairs = new Float64Array(1024);
 
 export class KeyIndex {
   readonly #operator: string;
@@ -27,7 +31,7 @@ export class KeyIndex {
   /** Bigints, booleans, dates and other tuples, by `encodeKey`. */
   #encodings: StringTable | undefined;
   readonly #encodingOf: (string | undefined)[] = [];
-  /** The key of each slot, our own copy; undefined in slots that are free. */
+  /** The key of each slot, our own copy; undefined in slots that are free. Pairs are not frozen, and copied when they are given out. */
   readonly #keys: (Key | undefined)[] = [];
   #free: number[] | undefined;
   /** From this slot on, 32-bit integers are not in their table yet; -1: all are. */
@@ -92,10 +96,44 @@ export class KeyIndex {
     return this.#encodings === undefined ? -1 : this.#encodings.find(encoding);
   }
 
-  /** The slots of many keys that are 32-bit integers, -1 for those that are absent. */
-  findInts(keys: Int32Array, count: number, slots: Int32Array): void {
-    if (this.#looseFrom >= 0) this.#tie();
-    this.#ints.findAll(keys, count, slots);
+  /**
+   * The slots of many keys, -1 for those that are absent: all at once, so that their cache misses overlap. False, with nothing
+   * looked up, where they are of different kinds, or of one without a table. REQUIRES: at most 1024 keys.
+   */
+  findAll(keys: KeyBatch, slots: Int32Array): boolean {
+    if (keys.allInts) {
+      if (this.#looseFrom >= 0) this.#tie();
+      this.#ints.findAll(keys.ints, keys.count, slots);
+      return true;
+    }
+    const first = keys.keyAt(0);
+    if (typeof first === "string") return this.#findStrings(keys, slots);
+    return pairOf(first) >= 0 ? this.#findPairs(keys, slots) : this.#findTextPairs(keys, slots);
+  }
+
+  #findStrings(keys: KeyBatch, slots: Int32Array): boolean {
+    for (let i = 0; i < keys.count; i++) if (typeof keys.keyAt(i) !== "string") return false;
+    this.#strings ??= new StringTable(this.#keys);
+    this.#strings.findAll(keys, slots);
+    return true;
+  }
+
+  #findPairs(keys: KeyBatch, slots: Int32Array): boolean {
+    for (let i = 0; i < keys.count; i++) {
+      const pair = pairOf(keys.keyAt(i));
+      if (pair < 0) return false;
+      batchPairs[i] = pair;
+    }
+    this.#pairs ??= new NumberTable();
+    this.#pairs.findAll(batchPairs, keys.count, slots);
+    return true;
+  }
+
+  #findTextPairs(keys: KeyBatch, slots: Int32Array): boolean {
+    for (let i = 0; i < keys.count; i++) if (!isTextPair(keys.keyAt(i))) return false;
+    this.#textPairs ??= new TextPairTable(this.#keys);
+    this.#textPairs.findAll(keys, slots);
+    return true;
   }
 
   has(slot: number): boolean {
@@ -105,7 +143,11 @@ export class KeyIndex {
   /** REQUIRES: a slot in use. ENSURES: no change of what is returned reaches the index. */
   keyAt(slot: number): Key {
     const key = this.#keys[slot] as Key;
-    return typeof key === "object" && !Object.isFrozen(key) ? decodeKey(this.#encodingOf[slot] as string) : key;
+    if (typeof key !== "object") return key;
+    const encoding = this.#encodingOf[slot];
+    // V8 reads parts of a frozen array by a call, those of a copy at once.
+    if (encoding === undefined) return [(key as readonly ScalarKey[])[0], (key as readonly ScalarKey[])[1]] as Key;
+    return Object.isFrozen(key) ? key : decodeKey(encoding);
   }
 
   /** Forgets the key in a slot that is in use; the slot may be given to another key. */
@@ -179,7 +221,7 @@ export class KeyIndex {
     this.#pairs ??= new NumberTable();
     const found = this.#pairs.find(pair);
     if (found >= 0) return found;
-    const slot = this.#keep(Object.freeze([Math.floor(pair / PAIR_BOUND), pair % PAIR_BOUND]));
+    const slot = this.#keep([Math.floor(pair / PAIR_BOUND), pair % PAIR_BOUND]);
     this.#pairs.insert(pair, slot);
     return slot;
   }
@@ -188,7 +230,7 @@ export class KeyIndex {
     this.#textPairs ??= new TextPairTable(this.#keys);
     const found = this.#textPairs.find(pair);
     if (found >= 0) return found;
-    const kept: TextPair = Object.freeze([flatten(pair[0]), pair[1] + 0]); // -0 + 0 is 0
+    const kept: TextPair = [flatten(pair[0]), pair[1] + 0]; // -0 + 0 is 0
     const slot = this.#keep(kept);
     this.#textPairs.insert(kept, slot);
     return slot;
@@ -222,7 +264,8 @@ export class KeyIndex {
 /** One number for a pair of small whole numbers, the first as its upper half; -1 for any other key. -0 counts as 0. */
 function pairOf(key: Key): number {
   if (!Array.isArray(key) || key.length !== 2) return -1;
-  const [first, second] = key as readonly unknown[];
+  const first: unknown = key[0];
+  const second: unknown = key[1];
   return isHalf(first) && isHalf(second) ? first * PAIR_BOUND + second + 0 : -1; // -0 + 0 is 0
 }
 

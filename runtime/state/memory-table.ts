@@ -211,17 +211,16 @@ export class MemoryPane implements StatePane {
 
   slotsOf(keys: KeyBatch, slots: Int32Array): void {
     const { count } = keys;
-    if (!keys.allInts || this.#lately !== undefined) {
+    if (this.#lately !== undefined || !this.#index.findAll(keys, slots)) {
       for (let i = 0; i < count; i++) slots[i] = this.slotOf(keys.keyAt(i));
       return;
     }
-    this.#index.findInts(keys.ints, count, slots);
     const keeper = this.#keeper;
     const { capturing, current } = this.#epochs;
     for (let i = 0; i < count; i++) {
       const slot = slots[i] as number;
       // One that was absent may have come with a key before it.
-      if (slot < 0) slots[i] = this.slotOf(keys.ints[i] as number);
+      if (slot < 0) slots[i] = this.slotOf(keys.keyAt(i));
       else if (capturing) {
         if (keeper !== undefined) keeper.keep(slot);
         this.marks[slot] = current;
@@ -241,9 +240,8 @@ export class MemoryPane implements StatePane {
   }
 
   findAll(keys: KeyBatch, slots: Int32Array): void {
-    const { count } = keys;
-    if (keys.allInts) this.#index.findInts(keys.ints, count, slots);
-    else for (let i = 0; i < count; i++) slots[i] = this.#index.find(keys.keyAt(i));
+    if (this.#index.findAll(keys, slots)) return;
+    for (let i = 0; i < keys.count; i++) slots[i] = this.#index.find(keys.keyAt(i));
   }
 
   keyAt(slot: number): Key {

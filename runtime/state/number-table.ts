@@ -20,6 +20,17 @@ export class NumberTable extends CellTable<Float64Array> {
     }
   }
 
+  /** The slots of many keys, -1 for those that are absent. */
+  findAll(keys: Float64Array, count: number, slots: Int32Array): void {
+    const { cells, mask } = this;
+    for (let i = 0; i < count; i++) {
+      const key = keys[i] as number;
+      let cell = hashOf(key) & mask;
+      while (cells[cell << 1] !== key && cells[(cell << 1) + 1] !== 0) cell = (cell + 1) & mask;
+      slots[i] = ((cells[(cell << 1) + 1] as number) | 0) - 1;
+    }
+  }
+
   protected newCells(length: number): Float64Array {
     return new Float64Array(length);
   }

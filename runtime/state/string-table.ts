@@ -6,7 +6,8 @@
  * 20,000 and equal at a million.
  */
 
-import { HashCells, hashOfText } from "./hash-cells.ts";
+import type { KeyBatch } from "../../core/key-batch.ts";
+import { batchHashes, HashCells, hashOfText } from "./hash-cells.ts";
 
 export class StringTable extends HashCells {
   readonly #texts: readonly unknown[];
@@ -19,7 +20,18 @@ export class StringTable extends HashCells {
 
   /** The string's slot, or -1. */
   find(text: string): number {
-    const hash = hashOfText(text);
+    return this.#findHashed(text, hashOfText(text));
+  }
+
+  /** The slots of many strings, -1 for those that are absent. REQUIRES: the keys are strings, at most 1024. */
+  findAll(texts: KeyBatch, slots: Int32Array): void {
+    const { count } = texts;
+    for (let i = 0; i < count; i++) batchHashes[i] = hashOfText(texts.keyAt(i) as string);
+    this.touchCells(count);
+    for (let i = 0; i < count; i++) slots[i] = this.#findHashed(texts.keyAt(i) as string, batchHashes[i] as number);
+  }
+
+  #findHashed(text: string, hash: number): number {
     const { cells, mask } = this;
     for (let cell = hash & mask; ; cell = (cell + 1) & mask) {
       const found = cells[(cell << 1) + 1] as number;

@@ -50,6 +50,17 @@ test("an aggregate of columns gives its new result with every record", async () 
   );
 });
 
+test("a result has its key as state keeps it: zero without a sign, and a date of its own", async () => {
+  const given = [-0, 0, new Date(7), new Date(7), [-0, "a"], [1, new Date(7)]] as const;
+  const { records } = await driveInEveryWay<{ readonly at: number }, KeyedResult<(typeof given)[number], number>>(
+    (input) => input.keyBy(({ at }) => given[at] as (typeof given)[number]).aggregate("n", counting()),
+    given.map((_, at) => [{ at }]),
+  );
+  expect(records.map(({ key }) => key)).toStrictEqual([0, 0, new Date(7), new Date(7), [0, "a"], [1, new Date(7)]]);
+  for (const { key } of records) expect(given.filter((each) => typeof each === "object")).not.toContain(key);
+  expect(records.map(({ value }) => value)).toEqual([1, 2, 1, 2, 1, 1]);
+});
+
 test("an aggregate of values is kept over restarts, sketches and sets among them", async () => {
   const { records } = await driveInEveryWay<Sale, KeyedResult<string, unknown>>(
     (input) =>

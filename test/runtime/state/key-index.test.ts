@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeKey, type Key } from "../../../core/key.ts";
+import { KeyBatch } from "../../../core/key-batch.ts";
 import { KeyIndex } from "../../../runtime/state/key-index.ts";
 
 /** Inserts keys, expects dense slots, and finds all of them again. */
@@ -128,3 +129,57 @@ test("any inserting and removing gives what a Map gives", () => {
     }),
   );
 });
+
+test("many keys are found at once where each is found by itself, or none where they are of several kinds", () => {
+  const kinds: Readonly<Record<string, fc.Arbitrary<Key>>> = {
+    integers: fc.integer({ min: -20, max: 20 }),
+    texts: fc.constantFrom("", "a", "b", "c"),
+    pairs: fc.tuple(fc.integer({ min: 0, max: 4 }), fc.constantFrom(0, -0, 1, 2 ** 26 - 1)),
+    "pairs with a text": fc.tuple(fc.constantFrom("", "a", "b"), fc.integer({ min: -2, max: 2 })),
+  };
+  const lot = fc.oneof(...Object.values(kinds).map((kind) => fc.array(kind, { minLength: 1, maxLength: 40 })));
+  fc.assert(
+    fc.property(fc.array(lot, { maxLength: 5 }), fc.array(lot, { minLength: 1, maxLength: 5 }), (kept, sought) => {
+      const index = new KeyIndex("op");
+      for (const key of kept.flat()) index.slotOf(key);
+      for (const keys of sought) {
+        const slots = new Int32Array(keys.length);
+        expect(index.findAll(batchOf(keys), slots)).toBe(true);
+        expect([...slots]).toEqual(keys.map((key) => index.find(key)));
+      }
+    }),
+  );
+  for (const mixed of [
+    ["a", 1],
+    [[1, 2], "a"],
+    [
+      ["a", 1],
+      [1, 2],
+    ],
+    [0.5],
+    [1n],
+    [[1, 2, 3]],
+    [Number.NaN],
+  ] as Key[][])
+    expect(new KeyIndex("op").findAll(batchOf(mixed), new Int32Array(2))).toBe(false);
+});
+
+test("what is done to a key that was given out does not reach the index", () => {
+  const index = new KeyIndex("op");
+  for (const key of [
+    [1, 2],
+    ["a", 1],
+    [1, new Date(5)],
+  ] as Key[]) {
+    const slot = index.slotOf(key);
+    const given = index.keyAt(slot) as (number | string)[];
+    given[0] = 9;
+    expect([index.keyAt(slot), index.find(key)]).toEqual([key, slot]);
+  }
+});
+
+function batchOf(keys: readonly Key[]): KeyBatch {
+  const batch = new KeyBatch(keys.length);
+  for (const key of keys) batch.add(key);
+  return batch;
+}
