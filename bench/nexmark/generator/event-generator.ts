@@ -7,45 +7,32 @@
  * event's number, and the event's time follows from the number alone, so that all generators cover the same time.
  */
 
-import type { Auction, Bid, NexmarkEvent, Person } from "../events.ts";
-import { priceOf } from "./price.ts";
+import type { Bid, NexmarkEvent } from "../events.ts";
+import { EpochHead } from "./epoch-head.ts";
+import {
+  AUCTIONS_IN_FLIGHT,
+  AUCTIONS_PER_EPOCH,
+  activePeople,
+  EVENTS_PER_EPOCH,
+  FIRST_AUCTION,
+  FIRST_PERSON,
+  HOT_SPAN,
+  hotPerson,
+  ID_LEAD,
+} from "./odds.ts";
+import { exactPrice } from "./price.ts";
 import { type RandomPosition, SplitMix } from "./split-mix.ts";
 import { BID_BYTES, bidAt } from "./split-mix-wasm.ts";
-import { drawExtra, drawText, type TextTables, textTables } from "./texts.ts";
-
-const EVENTS_PER_EPOCH = 50;
-const AUCTIONS_PER_EPOCH = 3;
-
-const FIRST_PERSON = 1000;
-const FIRST_AUCTION = 1000;
-const FIRST_CATEGORY = 10;
-const CATEGORIES = 5;
-
-/** Of so many people or auctions one is hot: sells, is bid for or bids more than the others. */
-const HOT_SPAN = 100;
-const HOT_SELLERS = 4;
-
-const ACTIVE_PEOPLE = 1000;
-const AUCTIONS_IN_FLIGHT = 100;
-/** Ids that are taken although nobody has them yet. */
-const ID_LEAD = 10;
+import { type TextTables, textTables } from "./texts.ts";
 
 /** How many events it takes until so many more auctions have begun. */
 const EVENTS_IN_FLIGHT = Math.floor((AUCTIONS_IN_FLIGHT * EVENTS_PER_EPOCH) / AUCTIONS_PER_EPOCH);
 
-const PERSON_BYTES = 200;
-const AUCTION_BYTES = 500;
-
 const BID_WORDS = BID_BYTES / 4;
 const BID_DOUBLES = BID_BYTES / 8;
 const [AUCTION, BIDDER, CHANNEL] = [bidAt.auction / 4, bidAt.bidder / 4, bidAt.channel / 4];
-const [EXTRA_LENGTH, EXTRA_AT, COUNTER] = [bidAt.extraLength / 4, bidAt.extraAt / 4, bidAt.counter / 4];
-const PRICE = bidAt.price / 8;
-
-const FIRST_NAMES = "Peter,Paul,Luke,John,Saul,Vicky,Kate,Julie,Sarah,Deiter,Walter".split(",");
-const LAST_NAMES = "Shultz,Abrams,Spencer,White,Bartels,Walton,Smith,Jones,Noris".split(",");
-const CITIES = "Phoenix,Los Angeles,San Francisco,Boise,Portland,Bend,Redmond,Seattle,Kent,Cheyenne".split(",");
-const STATES = "AZ,CA,ID,OR,WA,WY".split(",");
+const [EXTRA_FROM, EXTRA_TO, COUNTER] = [bidAt.extraFrom / 4, bidAt.extraTo / 4, bidAt.counter / 4];
+const [PRICE, DOUBLE] = [bidAt.price / 4, bidAt.double / 8];
 
 export interface GeneratorOptions {
   readonly seed: number;
@@ -88,8 +75,13 @@ export class EventGenerator {
   // Of the event to be made: its id is epoch * EVENTS_PER_EPOCH + offset.
   #epoch: number;
   #offset: number;
-  /** Of the epoch's bids, which are drawn together: how many there are, and how many of them were made. */
-  #bidsDrawn = 0;
+  readonly #head: EpochHead;
+  /** Whether the people and auctions were drawn that the epoch still has. */
+  #headDrawn = false;
+  /** Where the draws are behind the last event, unless that is a bid. */
+  #behind: RandomPosition;
+  /** Of the epoch's bids, which are drawn together: whether they were, and how many of them were made. */
+  #bidsDrawn = false;
   #bidsMade = 0;
   // Of the epoch's bids too: the ids that numbers below those of auctions and bidders are added to, and those of the hot ones.
   #auctionsFrom = 0;
@@ -105,6 +97,11 @@ export class EventGenerator {
     this.#events = position.events;
     this.#made = position.made;
     this.#random.position = position.random;
+    this.#behind = position.random;
+    this.#head = new EpochHead(this.#random, this.#texts.staticText, {
+      of: (number) => this.#timeOf(number),
+      closing: (number) => this.#timeOf(number + EVENTS_IN_FLIGHT),
+    });
     const id = position.firstId + position.made + 1;
     this.#epoch = Math.floor(id / EVENTS_PER_EPOCH);
     this.#offset = id % EVENTS_PER_EPOCH;
@@ -124,7 +121,7 @@ export class EventGenerator {
 
   /** Behind the last event that was made. */
   get #randomPosition(): RandomPosition {
-    if (this.#bidsMade === this.#bidsDrawn) return this.#random.position;
+    if (this.#bidsMade === 0) return this.#behind;
     const { drawnBids } = this.#random;
     const at = (this.#bidsMade - 1) * BID_WORDS + COUNTER;
     return { high: (drawnBids[at + 1] as number) >>> 0, low: (drawnBids[at] as number) >>> 0 };
@@ -133,19 +130,20 @@ export class EventGenerator {
   /** REQUIRES: some are left. */
   next(): NexmarkEvent {
     const number = ++this.#made;
-    const dateTime = this.#timeOf(number);
-    const offset = this.#offset;
-    const event =
-      offset > AUCTIONS_PER_EPOCH
-        ? this.#bid(dateTime)
-        : offset > 0
-          ? this.#auction(number, dateTime)
-          : this.#person(dateTime);
-    if (offset === EVENTS_PER_EPOCH - 1) {
-      this.#offset = 0;
-      this.#epoch++;
-    } else this.#offset = offset + 1;
+    const offset = this.#offset++;
+    if (offset <= AUCTIONS_PER_EPOCH) return this.#personOrAuction(number, offset);
+    const event = this.#bid(number, offset);
+    if (offset === EVENTS_PER_EPOCH - 1) this.#nextEpoch();
     return event;
+  }
+
+  #nextEpoch(): void {
+    this.#offset = 0;
+    this.#epoch++;
+    this.#headDrawn = false;
+    this.#bidsDrawn = false;
+    this.#bidsMade = 0;
+    this.#behind = this.#random.position;
   }
 
   /** In whole microseconds first, then in whole milliseconds, as the reference rounds. */
@@ -153,49 +151,15 @@ export class EventGenerator {
     return this.#baseTime + Math.floor(Math.floor(number * this.#delayUs) / 1000);
   }
 
-  #person(dateTime: number): Person {
-    const random = this.#random;
-    const name = `${FIRST_NAMES[random.below(11)]} ${LAST_NAMES[random.below(9)]}`;
-    const emailAddress = `${drawText(random, 7)}@${drawText(random, 5)}.com`;
-    const creditCard = drawCreditCard(random);
-    const city = CITIES[random.below(10)] as string;
-    const state = STATES[random.below(6)] as string;
-    const size = 8 + name.length + emailAddress.length + creditCard.length + city.length + state.length;
-    const extra = drawExtra(random, size, PERSON_BYTES, this.#texts.staticText);
-    const id = FIRST_PERSON + this.#epoch;
-    return { type: "person", id, name, emailAddress, creditCard, city, state, dateTime, extra };
+  #personOrAuction(number: number, offset: number): NexmarkEvent {
+    if (!this.#headDrawn) this.#head.draw(this.#epoch, offset, number);
+    this.#headDrawn = true;
+    this.#behind = this.#head.behind(offset);
+    return offset === 0 ? this.#head.person(this.#timeOf(number)) : this.#head.auction(offset);
   }
 
-  #auction(number: number, dateTime: number): Auction {
-    const random = this.#random;
-    const id = FIRST_AUCTION + this.#lastAuction();
-    const seller = FIRST_PERSON + (random.below(HOT_SELLERS) > 0 ? this.#hotPerson() : this.#anyPerson());
-    const category = FIRST_CATEGORY + random.below(CATEGORIES);
-    const initialBid = priceOf(random.double());
-    const horizonMs = this.#timeOf(number + EVENTS_IN_FLIGHT) - dateTime;
-    const expires = dateTime + 1 + random.below(Math.max(2 * horizonMs, 1));
-    const itemName = drawText(random, 20);
-    const description = drawText(random, 100);
-    const reserve = initialBid + priceOf(random.double());
-    const size = 8 + itemName.length + description.length + 40;
-    const extra = drawExtra(random, size, AUCTION_BYTES, this.#texts.staticText);
-    return {
-      type: "auction",
-      id,
-      itemName,
-      description,
-      initialBid,
-      reserve,
-      dateTime,
-      expires,
-      seller,
-      category,
-      extra,
-    };
-  }
-
-  #bid(dateTime: number): Bid {
-    if (this.#bidsMade === this.#bidsDrawn) this.#drawBids();
+  #bid(number: number, offset: number): Bid {
+    if (!this.#bidsDrawn) this.#drawBids(EVENTS_PER_EPOCH - offset);
     const { drawnBids, drawnDoubles } = this.#random;
     const { channelNames, channelUrls, staticText } = this.#texts;
     const made = this.#bidsMade++;
@@ -203,56 +167,30 @@ export class EventGenerator {
     const ofAuctions = drawnBids[at + AUCTION] as number;
     const ofBidders = drawnBids[at + BIDDER] as number;
     const channel = drawnBids[at + CHANNEL] as number;
-    const extraAt = drawnBids[at + EXTRA_AT] as number;
+    const price = drawnBids[at + PRICE] as number;
     return {
       type: "bid",
       auction: ofAuctions < 0 ? this.#hotAuction : this.#auctionsFrom + ofAuctions,
       bidder: ofBidders < 0 ? this.#hotBidder : this.#biddersFrom + ofBidders,
-      price: priceOf(drawnDoubles[made * BID_DOUBLES + PRICE] as number),
+      price: price < 0 ? exactPrice(drawnDoubles[made * BID_DOUBLES + DOUBLE] as number) : price,
       channel: channelNames[channel] as string,
       url: channelUrls[channel] as string,
-      dateTime,
-      extra: staticText.substring(extraAt, extraAt + (drawnBids[at + EXTRA_LENGTH] as number)),
+      dateTime: this.#timeOf(number),
+      extra: staticText.substring(drawnBids[at + EXTRA_FROM] as number, drawnBids[at + EXTRA_TO] as number),
     };
   }
 
   /** Draws the bids that the epoch still has. */
-  #drawBids(): void {
-    const last = this.#lastAuction();
+  #drawBids(count: number): void {
+    const epoch = this.#epoch;
+    const last = (epoch + 1) * AUCTIONS_PER_EPOCH - 1;
     const firstAuction = Math.max(last - AUCTIONS_IN_FLIGHT, 0);
-    const active = this.#activePeople();
-    this.#bidsMade = 0;
-    this.#bidsDrawn = EVENTS_PER_EPOCH - this.#offset;
+    const active = activePeople(epoch);
+    this.#bidsDrawn = true;
     this.#auctionsFrom = FIRST_AUCTION + firstAuction;
-    this.#biddersFrom = 2 * FIRST_PERSON + this.#epoch + 1 - active;
+    this.#biddersFrom = 2 * FIRST_PERSON + epoch + 1 - active;
     this.#hotAuction = FIRST_AUCTION + Math.floor(last / HOT_SPAN) * HOT_SPAN;
-    this.#hotBidder = 2 * FIRST_PERSON + this.#hotPerson() + 1;
-    this.#random.bids(this.#bidsDrawn, last - firstAuction + 1 + ID_LEAD, active + ID_LEAD);
+    this.#hotBidder = 2 * FIRST_PERSON + hotPerson(epoch) + 1;
+    this.#random.bids(count, last - firstAuction + 1 + ID_LEAD, active + ID_LEAD);
   }
-
-  /** The number of the latest auction, the event itself included. */
-  #lastAuction(): number {
-    const last = this.#offset === 0 ? -1 : Math.min(this.#offset, AUCTIONS_PER_EPOCH) - 1;
-    return this.#epoch * AUCTIONS_PER_EPOCH + last;
-  }
-
-  #hotPerson(): number {
-    return Math.floor(this.#epoch / HOT_SPAN) * HOT_SPAN;
-  }
-
-  #anyPerson(): number {
-    const active = this.#activePeople();
-    return this.#epoch + 1 - active + this.#random.below(active + ID_LEAD);
-  }
-
-  #activePeople(): number {
-    return Math.min(this.#epoch + 1, ACTIVE_PEOPLE);
-  }
-}
-
-const fourDigits = Array.from({ length: 10_000 }, (_, number) => String(number).padStart(4, "0"));
-
-function drawCreditCard(random: SplitMix): string {
-  const digits = (): string => fourDigits[random.below(10_000)] as string;
-  return `${digits()} ${digits()} ${digits()} ${digits()}`;
 }

@@ -8,6 +8,7 @@
  * multipliers and shifts are those of `java.util.SplittableRandom` in Java 17.
  */
 
+import { settledPrice } from "./price.ts";
 import { BIDS_AT, LETTERS_AT, LETTERS_MAX, type SplitMixExports, splitMixInstance } from "./split-mix-wasm.ts";
 
 /** Where a sequence has come to: the counter, as two halves. Plain data for checkpoints. */
@@ -19,7 +20,7 @@ export interface RandomPosition {
 export class SplitMix {
   readonly #draws: SplitMixExports = splitMixInstance();
   readonly #counter = new Uint32Array(this.#draws.memory.buffer, 0, 2);
-  /** The letters drawn last, in Latin-1. */
+  /** The letters drawn last, in Latin-1, where `letters` was told to put them. */
   readonly drawnLetters = Buffer.from(this.#draws.memory.buffer, LETTERS_AT, LETTERS_MAX);
   /** The bids drawn last, as `bidAt` places what they have. */
   readonly drawnBids = new Int32Array(this.#draws.memory.buffer, BIDS_AT);
@@ -54,12 +55,21 @@ export class SplitMix {
     return this.#draws.double();
   }
 
+  /** A price, of a double. */
+  price(): number {
+    return this.priceOf(this.double());
+  }
+
+  priceOf(double: number): number {
+    return settledPrice(this.#draws.price(double), double);
+  }
+
   /**
-   * Draws a length of 3 … max-1 and so many letters, of 13 one the special character, into `drawnLetters`. Returns the length.
-   * REQUIRES: 3 < max ≤ LETTERS_MAX
+   * Draws a length of 3 … max-1 and so many letters, of 13 one the special character, into `drawnLetters` from `at` on, but not
+   * the spaces at their beginning and their end. Returns the place behind them. REQUIRES: 3 < max, and room for them
    */
-  letters(max: number, special: number): number {
-    return this.#draws.letters(max, special);
+  letters(max: number, special: number, at: number): number {
+    return this.#draws.letters(max, special, LETTERS_AT + at) - LETTERS_AT;
   }
 
   /** Draws bids into `drawnBids`, by so many bidders and for so many auctions. REQUIRES: at least one, and room for them */

@@ -1,9 +1,8 @@
 /** The texts of the events: what is drawn anew for each, and the tables that a seed makes once. */
 
-import { CHANNELS, extraSpan, STATIC_TEXT_LENGTH } from "./odds.ts";
+import { CHANNELS, STATIC_TEXT_LENGTH } from "./odds.ts";
 import { SplitMix } from "./split-mix.ts";
 
-const SPACE = 0x20;
 const UNDERSCORE = 0x5f;
 const LETTER_A = 0x61;
 
@@ -37,28 +36,6 @@ export function textTables(seed: number): TextTables {
   return made;
 }
 
-/** Letters and spaces, 3 … lengthMax-1 of them, without spaces around them. */
-export function drawText(random: SplitMix, lengthMax: number): string {
-  let end = random.letters(lengthMax, SPACE);
-  let start = 0;
-  const letters = random.drawnLetters;
-  while (end > start && letters[end - 1] === SPACE) end--;
-  while (start < end && letters[start] === SPACE) start++;
-  return letters.toString("latin1", start, end);
-}
-
-/**
- * Ballast that brings an event of `size` bytes to about `sizeMean`: empty if it is larger, else a part of the static text
- * whose length is within a fifth of what is missing. The part is no copy.
- */
-export function drawExtra(random: SplitMix, size: number, sizeMean: number, text: string): string {
-  if (size > sizeMean) return "";
-  const { min, lengths } = extraSpan(sizeMean - size);
-  const length = min + (lengths === 0 ? 0 : random.below(lengths));
-  const at = random.below(STATIC_TEXT_LENGTH - length);
-  return text.substring(at, at + length);
-}
-
 /** Remainders of negative draws are negative, in Java as here: so half of the letters lie before "a". */
 function staticText(random: SplitMix): string {
   const text = Buffer.alloc(STATIC_TEXT_LENGTH);
@@ -73,7 +50,7 @@ function staticText(random: SplitMix): string {
 }
 
 function baseUrl(random: SplitMix): string {
-  const folder = (): string => random.drawnLetters.toString("latin1", 0, random.letters(5, UNDERSCORE));
+  const folder = (): string => random.drawnLetters.toString("latin1", 0, random.letters(5, UNDERSCORE, 0));
   return `https://www.nexmark.com/${folder()}/${folder()}/${folder()}/item.htm?query=1`;
 }
 

@@ -15,20 +15,33 @@ export const op = {
   else: 0x05,
   end: 0x0b,
   brIf: 0x0d,
+  /** Of two values and an i32: the first one, unless that is 0. */
+  select: 0x1b,
   i32EqualsZero: 0x45,
+  i32Equals: 0x46,
+  i32NotEqual: 0x47,
   i32LessSigned: 0x48,
-  i32LessUnsigned: 0x49,
+  i32GreaterUnsigned: 0x4b,
+  f64Less: 0x63,
+  f64Greater: 0x64,
   i32Add: 0x6a,
   i32Sub: 0x6b,
   i32RemainderUnsigned: 0x70,
   i32And: 0x71,
+  i32Or: 0x72,
+  i32ShiftLeft: 0x74,
   i32ShiftUnsigned: 0x76,
   i64Add: 0x7c,
   i64Mul: 0x7e,
   i64Xor: 0x85,
   i64ShiftUnsigned: 0x88,
+  f64Floor: 0x9c,
+  f64Nearest: 0x9e,
+  f64Add: 0xa0,
+  f64Sub: 0xa1,
   f64Mul: 0xa2,
   i32WrapI64: 0xa7,
+  i32TruncateF64: 0xaa,
   f64ConvertUnsignedI64: 0xba,
 } as const;
 
@@ -39,8 +52,10 @@ export const i32 = (value: number): Code => [0x41, ...leb128(value)];
 export const i64 = (value: bigint | number): Code => [0x42, ...leb128(value)];
 export const f64 = (value: number): Code => [0x44, ...new Uint8Array(Float64Array.of(value).buffer)];
 
-/** Takes an address from the stack, to which `offset` is added. */
+/** Take an address from the stack, to which `offset` is added. */
 export const i64Load = (offset: number): Code => [0x29, 0, ...leb128Unsigned(offset)];
+export const f64Load = (offset: number): Code => [0x2b, 0, ...leb128Unsigned(offset)];
+export const i32LoadByte = (offset: number): Code => [0x2d, 0, ...leb128Unsigned(offset)];
 
 /** Take an address and a value from the stack. */
 export const i32Store = (offset: number): Code => [0x36, 0, ...leb128Unsigned(offset)];
