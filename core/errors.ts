@@ -43,6 +43,7 @@ export const errorCodes = {
   CHECKPOINT_FAILED: external("More checkpoints in a row came to nothing than the job tolerates."),
   CHECKPOINT_FOREIGN: user("A checkpoint or savepoint is of another job, or does not fit to this one."),
   CHECKPOINT_FORMAT: external("A checkpoint or savepoint has a format that this Millrace does not know.", "never"),
+  CHECKPOINT_NEEDED: user("A sink publishes by checkpoints, and the job, which does not end by itself, takes none."),
   CHECKPOINT_UNSUPPORTED: user("A source of a job that takes checkpoints cannot say where it goes on."),
   CHECKPOINT_STORE: external("A checkpoint store cannot be opened, read or written."),
   DUPLICATE_NAME: user("Two operators of one job have the same name."),

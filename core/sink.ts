@@ -12,6 +12,7 @@
  */
 
 import type { Change } from "./changelog.ts";
+import type { CheckpointSettings } from "./checkpoints.ts";
 import type { KeySelector } from "./key.ts";
 import type { OperatorState, RuntimeContext } from "./operator.ts";
 import type { Duration } from "./time.ts";
@@ -27,7 +28,20 @@ export interface Sink<T> {
   readonly upsertKey?: KeySelector<never>;
   /** Whether it puts each record behind the others and takes nothing back, so that a changelog makes no sense there. */
   readonly appendOnly?: boolean;
+  /**
+   * Whether it fits to a job that is about to start, before any of it does: throws what keeps it from working, and returns
+   * what may go wrong, of which the job's log warns. Absent: it fits to any.
+   */
+  fits?(job: SinkJob): string | undefined;
   writer(context: SinkContext): SinkWriter<T>;
+}
+
+/** A job as a sink has to fit to it. */
+export interface SinkJob {
+  /** Undefined: it takes none. */
+  readonly checkpoints: Pick<CheckpointSettings, "intervalMs" | "timeoutMs"> | undefined;
+  /** Whether all that comes to the sink ends by itself. */
+  readonly bounded: boolean;
 }
 
 /**

@@ -32,6 +32,8 @@ export interface PlannedJob {
   readonly state?: StateSettings | undefined;
   /** Undefined: no checkpoints are taken but savepoints. */
   readonly checkpoints: CheckpointSettings | undefined;
+  /** What may go wrong, for the job's log. */
+  readonly warnings?: readonly string[] | undefined;
   /** As `millrace explain` prints it. */
   readonly explained: string;
 }

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
-import { checkpointSettings } from "../core/checkpoints.ts";
+import { type CheckpointSettings, checkpointSettings } from "../core/checkpoints.ts";
 import { type Job, watchdogMs } from "../core/job.ts";
 import { CHECKPOINT_INTERVAL_MS } from "../core/limits.ts";
 import { RESTART_DEFAULT } from "../core/restart.ts";
@@ -12,6 +12,7 @@ import { systemCallAfter, systemClock } from "./clock.ts";
 import type { LocalCheckpoints, LocalRestore } from "./coordinator/local-checkpoints.ts";
 import { LocalJob, type LocalJobOptions } from "./coordinator/local-job.ts";
 import type { AttemptSlots } from "./coordinator/restarting-job.ts";
+import { checkSinks } from "./graph/fitting-sinks.ts";
 import { type Plan, planJob } from "./graph/plan.ts";
 import { type JobMetrics, summarise } from "./job-metrics.ts";
 import type { FolderCheckpoints, JobHandle, RunOptions, SavepointOptions } from "./run.ts";
@@ -38,6 +39,8 @@ export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHan
   refuseInSlot(job.name);
   const plan = planJob(job, { ...options, notInBatch: notInBatch(options) });
   const log: Log = createLog({ level: options.logLevel ?? "warn" });
+  const settings = checkpointsOf(job, options);
+  for (const warning of checkSinks(plan.graph, settings)) log("warn", warning, { job: job.name });
   const jobId = randomUUID();
   const startedAt = Date.now();
   const metrics = (): JobMetrics =>
@@ -63,7 +66,7 @@ export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHan
     state: spilling?.state,
   };
   const ahead = new SlotsAhead(() => openPool(job, options, plan.executionGraph.slots, log));
-  const { local, end } = await embedded(job, options, common, ahead).catch(async (error: unknown) => {
+  const { local, end } = await embedded(job, options, settings, common, ahead).catch(async (error: unknown) => {
     await ahead.close();
     throw error;
   });
@@ -104,14 +107,27 @@ class SlotsAhead {
   }
 }
 
-async function embedded(job: Job, options: RunOptions, common: Common, ahead: SlotsAhead): Promise<EmbeddedJob> {
+async function embedded(
+  job: Job,
+  options: RunOptions,
+  settings: CheckpointSettings | undefined,
+  common: Common,
+  ahead: SlotsAhead,
+): Promise<EmbeddedJob> {
   const { checkpoints, from: savepoint } = options;
   const openSlots = (): AttemptSlots => ahead.take();
   const from = async () => (savepoint === undefined ? undefined : await savepointFor(common.plan, savepoint));
   if (common.plan.stages !== undefined) return await inStages(job, options, common, openSlots);
-  return checkpoints === undefined
+  return checkpoints === undefined || settings === undefined
     ? await onSlots(openSlots, common, await from())
-    : await restarting(job, checkpoints, common, openSlots, from);
+    : await restarting(job, { directory: checkpoints.directory, settings }, common, openSlots, from);
+}
+
+/** Undefined: it takes none. */
+function checkpointsOf({ options }: Job, { checkpoints }: RunOptions): CheckpointSettings | undefined {
+  if (checkpoints === undefined) return undefined;
+  const interval = { milliseconds: CHECKPOINT_INTERVAL_MS };
+  return checkpointSettings({ interval, ...options.checkpoints, ...checkpoints }, "checkpoints");
 }
 
 function openPool(job: Job, { slotHeapMb }: RunOptions, slots: number, log: Log): AttemptSlots {
@@ -207,13 +223,11 @@ async function withoutCheckpoints(plan: Plan, { restore }: EmbeddedSavepoint): P
 /** Loaded by those alone that take checkpoints. */
 async function restarting(
   job: Job,
-  { directory, ...given }: FolderCheckpoints,
+  { directory, settings }: Pick<FolderCheckpoints, "directory"> & { readonly settings: CheckpointSettings },
   common: Common,
   openSlots: () => AttemptSlots,
   savepoint: () => Promise<EmbeddedSavepoint | undefined>,
 ): Promise<EmbeddedJob> {
-  const interval = { milliseconds: CHECKPOINT_INTERVAL_MS };
-  const settings = checkpointSettings({ interval, ...job.options.checkpoints, ...given }, "checkpoints");
   const [
     { RestartingJob },
     { absoluteLocation, openCheckpointStore },

@@ -217,6 +217,7 @@ export class Cluster {
       this.#storeFailed(cause as Error);
       throw new MillraceError("STORE_FAILED", `job "${plan.name}" could not be stored: ${String(cause)}`, { cause });
     }
+    for (const warning of plan.warnings ?? []) job.log("warn", warning);
     if (this.#state === "open") job.start();
     return job;
   }

@@ -16,6 +16,7 @@ import { exportedJob } from "../cli/load-job.ts";
 import { parseParams } from "../cli/param-values.ts";
 import { toErrorReport } from "../error-report.ts";
 import { explain } from "../graph/explain.ts";
+import { checkSinks } from "../graph/fitting-sinks.ts";
 import { planJob } from "../graph/plan.ts";
 import { slotLabels } from "../graph/regions.ts";
 import type { PlannedJob, PlanRequest } from "../planned-job.ts";
@@ -43,7 +44,8 @@ async function planBundle(request: PlanRequest): Promise<PlannedJob> {
     parallelism: request.parallelism,
     notInBatch: "a cluster, whose workers share no disk",
   });
-  const { params, graphHash, jobGraph, executionGraph } = plan;
+  const { params, graph, graphHash, jobGraph, executionGraph } = plan;
+  const checkpoints = settingsOf(job);
   return {
     name: job.name,
     params,
@@ -55,7 +57,8 @@ async function planBundle(request: PlanRequest): Promise<PlannedJob> {
     showRecordsInErrors: job.options.showRecordsInErrors ?? false,
     restart: job.options.restart,
     watchdogMs: watchdogMs(job.name, job.options),
-    checkpoints: settingsOf(job),
+    checkpoints,
+    warnings: checkSinks(graph, checkpoints),
     state: job.options.state && stateSettings(job.options.state, `state of job "${job.name}"`),
     explained: `${explain(plan).trimEnd()}\n`,
   };

@@ -2,6 +2,7 @@
 
 import type { Sink } from "../../../core/sink.ts";
 import { SINK_STEP_MS } from "../limits.ts";
+import { fitToCheckpoints } from "./checkpoint-fit.ts";
 import { PlainWriter } from "./plain-writer.ts";
 import { type KafkaSinkOptions, settingsOf } from "./settings.ts";
 import { brokersOf, TransactionalWriter } from "./transactional-writer.ts";
@@ -14,7 +15,10 @@ import { brokersOf, TransactionalWriter } from "./transactional-writer.ts";
  * move, it tries again for up to two minutes, counted in the metric `produceRetries`, holds what waits within `bufferBytes`
  * a subtask, and has the job wait. Records that `value` leaves out are counted in `recordsLeftOut`.
  *
- * @throws MillraceError BAD_OPTION; when the job runs, BAD_RECORD or one of the codes that begin with KAFKA_.
+ * With "exactly-once" the job has to take checkpoints, unless all its sources end by themselves, and these have to be closer
+ * together than `transactionTimeout`; that a checkpoint may take longer than it allows is warned of when the job starts.
+ *
+ * @throws MillraceError BAD_OPTION; when the job starts, CHECKPOINT_NEEDED; when it runs, BAD_RECORD or one of the codes that begin with KAFKA_.
  */
 export function toKafka<T = unknown>(options: KafkaSinkOptions<T>): Sink<T> {
   const settings = settingsOf(options);
@@ -23,6 +27,7 @@ export function toKafka<T = unknown>(options: KafkaSinkOptions<T>): Sink<T> {
     name: options.name ?? `kafka:${typeof topic === "string" ? topic : "by record"}`,
     timeout: { milliseconds: SINK_STEP_MS },
     appendOnly: true,
+    fits: (job) => fitToCheckpoints(settings, job),
     writer: (context) =>
       settings.guarantee === "exactly-once"
         ? new TransactionalWriter<T>(settings, context, brokersOf(settings.connection))

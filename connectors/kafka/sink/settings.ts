@@ -44,9 +44,10 @@ export interface KafkaSinkOptions<T> extends KafkaOptions {
   /** Bytes that may wait for brokers in each subtask; beyond that the job waits. Default 32 MiB. */
   readonly bufferBytes?: number;
   /**
-   * With "exactly-once": how long a transaction may stay open, above the time from one checkpoint to the next. When brokers
-   * abort one that was prepared its records are written again, so that nothing is lost after a longer outage either; until
-   * then readers of committed records wait for it. At most the brokers' `transaction.max.timeout.ms`. Default 10 min.
+   * With "exactly-once": how long a transaction may stay open, above the time from one checkpoint to the next: its interval,
+   * and its timeout beside that. When brokers abort one that was prepared its records are written again, so that nothing is
+   * lost after a longer outage either; until then readers of committed records wait for it. At most the brokers'
+   * `transaction.max.timeout.ms`. Default 15 min, which is also the default of that.
    */
   readonly transactionTimeout?: Duration;
   /**
@@ -82,7 +83,7 @@ export interface KafkaSinkSettings<T> {
   readonly retainOutput: boolean | undefined;
 }
 
-const TRANSACTION_TIMEOUT = "10m";
+const TRANSACTION_TIMEOUT = "15m";
 
 const guarantees: readonly KafkaGuarantee[] = ["exactly-once", "at-least-once", "none"];
 

@@ -42,7 +42,7 @@ describeOnKafka("millrace kafka transactions", () => {
     await lostSink(topic, false);
     const { found } = await transactions("--prefix", topic);
     const expected = { transactionalId: `${topic}-0-0`, state: "Ongoing", partitions: [{ topic, partition: 0 }] };
-    expect(found).toMatchObject([{ ...expected, timeoutMs: 600_000 }]);
+    expect(found).toMatchObject([{ ...expected, timeoutMs: 900_000 }]);
     const none = await transactions("--prefix", topic, "--abort", "another-id");
     expect(none).toMatchObject({ code: 2, found: [] });
     const aborted = await transactions("--prefix", topic, "--abort", `${topic}-*`);

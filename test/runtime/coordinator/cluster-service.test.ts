@@ -314,6 +314,13 @@ describe("what is shown", () => {
     expect(rest).toMatchObject({ lines: [{ message: "job FINISHED" }], ended: true });
   });
 
+  test("what its plan warns of", async () => {
+    const { id } = await of.submit({ ...plannedJob(oneRegion, 1), warnings: ["too rare"] });
+    await logs.flushed(id);
+    const lines = (await service.log(id, 0))?.lines.map(({ level, message }) => `${level} ${message}`);
+    expect(lines).toEqual(["warn too rare", "info job WAITING"]);
+  });
+
   test("rows of a sink, and none of what is no operator", async () => {
     const { id, worker, attempt } = await running();
     worker.slot(attempt, 0, { kind: "collect", operator: "rows-of-source-a", rows: [{ id: 1 }, { id: 2 }], serial: 1 });

@@ -55,6 +55,7 @@ describe("a program's plan", () => {
       showRecordsInErrors: false,
       restart: { kind: "none" },
       watchdogMs: 5000,
+      warnings: [],
     });
     expect(graphHash).toMatch(/^\w+$/);
     expect(jobGraph.vertices.length).toBeGreaterThan(0);
@@ -201,6 +202,19 @@ describe("what a program does at its import happens to it alone, and has a name"
   ])("a job %s", async (_what, program, code, message) => {
     const { planned } = await submit(program);
     await expect(planned).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+  });
+
+  test("a sink that commits by checkpoints, which the job does not take", async () => {
+    const program = `import { defineJob } from "millrace"; import { kafka, text, toKafka } from "millrace/kafka";
+      export default defineJob(import.meta, "copies", (env) => {
+        const brokers = "127.0.0.1:1";
+        env.from(kafka({ brokers, topics: "in", value: text() }))
+          .to(toKafka({ brokers, topic: "out", value: text(), guarantee: "exactly-once" }), { name: "copied" });
+      }, OPTIONS);`;
+    const { planned } = await submit(program.replace("OPTIONS", "{}"));
+    await expect(planned).rejects.toMatchObject({ code: "CHECKPOINT_NEEDED", operator: "copied" });
+    const rare = await submit(program.replace("OPTIONS", '{ checkpoints: { interval: "10m" } }'));
+    expect((await rare.planned).warnings).toEqual([expect.stringMatching(/transactionTimeout of 900000 ms/)]);
   });
 
   test.each([

@@ -13,6 +13,7 @@ export const settings = settingsOf<number>({
   value: (value) => `${value}`,
   guarantee: "exactly-once",
   batchBytes: 100,
+  transactionTimeout: "10m",
 });
 
 export function connected(context: ReturnType<typeof fakeContext>, brokers: FakeBrokers): SinkWriter<number> {
