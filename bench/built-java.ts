@@ -12,14 +12,16 @@ import { join } from "node:path";
 const copyDependencies = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies";
 
 /**
- * The class path of the Maven project in the folder `sources`.
+ * The class path of the Maven project in the folder `sources`, which begins with the jars of `first`, folders in its target.
  * @throws Error when Java or Maven is missing, or the build fails.
  */
-export function builtJava(name: string, sources: string): string {
+export function builtJava(name: string, sources: string, first: readonly string[] = []): string {
   const caches = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "millrace");
   const folder = join(caches, `${name}-${hashOf(sources)}`);
   if (!existsSync(folder)) build(name, sources, folder);
-  return [join(folder, "target/classes"), join(folder, "target/lib/*")].join(":");
+  return [...first.map((each) => `${each}/*`), "classes", "lib/*"]
+    .map((each) => join(folder, "target", each))
+    .join(":");
 }
 
 /** A build has another name until it is whole, so that two at the same time cannot meet a half. */

@@ -34,11 +34,11 @@ export function commandOf(peer: Peer): readonly string[] {
     case "streams":
       return java("StreamsJob");
     case "flink":
-      return java("FlinkJob");
+      return java("FlinkJob", "flink");
   }
 }
 
-function java(program: string): string[] {
-  const path = builtJava("kafka-peers", join(import.meta.dirname, "java"));
+function java(program: string, ...first: readonly string[]): string[] {
+  const path = builtJava("kafka-peers", join(import.meta.dirname, "java"), first);
   return ["java", "-Xmx2g", ...opened, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", path, program];
 }
