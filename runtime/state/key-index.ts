@@ -77,7 +77,7 @@ export class KeyIndex {
    */
   append(key: Key): number {
     if (typeof key !== "number" || (key | 0) !== key) return this.slotOf(key);
-    const slot = this.#keep(key + 0); // -0 + 0 is 0
+    const slot = this.#keep(key | 0);
     if (this.#looseFrom < 0) this.#looseFrom = slot;
     return slot;
   }
@@ -179,14 +179,18 @@ export class KeyIndex {
 
   #insertNumber(key: number): number {
     if (key !== key) throw badKey(key, this.#operator);
-    const slot = this.#keep(key + 0); // -0 + 0 is 0
-    if ((key | 0) === key) {
-      if (this.#expected > 0) this.#reserve(this.#ints);
-      this.#ints.insert(key | 0, slot);
-    } else {
-      this.#numbers ??= new NumberTable();
-      this.#numbers.insert(key, slot);
-    }
+    if ((key | 0) === key) return this.#insertInt(key | 0); // -0 too: it is 0
+    const slot = this.#keep(key);
+    this.#numbers ??= new NumberTable();
+    this.#numbers.insert(key, slot);
+    return slot;
+  }
+
+  /** The key as V8 holds small integers, whatever form it came in: so the array of keys points to no numbers elsewhere. */
+  #insertInt(key: number): number {
+    const slot = this.#keep(key);
+    if (this.#expected > 0) this.#reserve(this.#ints);
+    this.#ints.insert(key, slot);
     return slot;
   }
 

@@ -139,6 +139,33 @@ describe("sessions equal those of a plain reference", () => {
     expect(all.sort()).toEqual(keys.flatMap((key) => [`${key} [10, 15) 1`, `${key} [30, 35) 1`]).sort());
   });
 
+  test("that had come differently far fire again for a record within the lateness, and only then", async () => {
+    const build = (input: DataStream<Reading>) =>
+      input.keyBy("key").window(session("5ms"), { allowedLateness: "1s" }).aggregate("n", counting());
+    const keys = Array.from({ length: 20 }, (_, i) => `key ${i}`);
+    const whole = await openHarness(build, { keyGroups: 8 });
+    for (const key of keys) whole.push({ key, value: 1 }, 10);
+    const halves = await Promise.all(
+      [0, 1].map((subtask) =>
+        openHarness(build, { keyGroups: 8, subtask, parallelism: 2, restore: [whole.snapshot()] }),
+      ),
+    );
+    halves[0]?.watermark(22);
+    const again = await openHarness(build, { keyGroups: 8, restore: halves.map((half) => half.snapshot()) });
+    const [first, ...others] = keys;
+    again.push({ key: first as string, value: 1 }, 10); // within it, so that it does not grow
+    for (const key of others.slice(0, 9)) again.push({ key, value: 1 }, 12);
+    again.watermark(100);
+    const fired = new Set(halves.flatMap((half) => half.records).map(({ key }) => key));
+    const expected = keys.flatMap((key, i) => {
+      if (i === 0) return [`${key} [10, 15) 2`];
+      if (i <= 9) return [`${key} [10, 17) 2`];
+      return fired.has(key) ? [] : [`${key} [10, 15) 1`];
+    });
+    expect(fired.size).toBeGreaterThan(0);
+    expect(again.records.map(text).sort()).toEqual(expected.sort());
+  });
+
   test("with a gap of each record's own", async () => {
     const gapOf = ({ value }: Reading): number => value + 1;
     await fc.assert(

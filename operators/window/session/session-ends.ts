@@ -1,19 +1,44 @@
 /**
  * When the sessions of a pane end: a wheel of ticks, each with the sessions that may end in it, by number.
  *
- * Lazy: a session that goes on stays in its tick, and is moved to the tick of its end when the time has come. So extending
- * a session costs nothing, and each is moved about once a gap. A tick is short, as each watermark within it looks at all
- * that is left there; the wheel is made when a session comes and let go behind the last one. Not saved: it follows from the
- * pane.
+ * A session that grows is put down once more only when its end comes into another stretch of ticks: where the ends of all
+ * records of the time are, so that it costs little more than writing a number, and nothing is kept of where it was put
+ * before. What is found in the stretch of another end is passed over:
+ *
+ *   stretch            │ ● passed over      │     ● ─ ─ ─► end │      the last place, in the stretch of the end, is moved
+ *   of a gap           │                    │  put   moved     │      to its tick when its time has come
+ *
+ * The law: a session that is to come out has a place in the stretch of its end, at its end's tick or before. A tick is short,
+ * as each watermark within it looks at all that is left there; the lists are made when a session comes and let go behind
+ * the last one. Not saved: it follows from the pane.
  */
 
-import { wasRead } from "../../touch.ts";
+import { touch, wasRead } from "../../touch.ts";
+import { SessionLists } from "./session-lists.ts";
 
 /** Of a pane, 1024 to a gap: with gaps of seconds, a millisecond each. */
 const TICKS = 8192;
 
-/** Layers of a pane: a session's number is its slot times this, plus its layer. */
+/** By so many bits a tick's number is its stretch's: 1024 ticks, a gap. Shorter ones took longer at 20,000 keys. */
+const STRETCH_BITS = 10;
+
+/** Layers of a pane: a session's number is its slot, with its layer in the bits above. */
 export const LAYERS = 8;
+
+const LAYER_BITS = 28;
+
+/** The number of a session in its pane, and back. No pane can hold 2^28 keys. */
+export function sessionNumber(layer: number, slot: number): number {
+  return (layer << LAYER_BITS) | slot;
+}
+
+export function layerOf(session: number): number {
+  return session >>> LAYER_BITS;
+}
+
+export function slotOf(session: number): number {
+  return session & ((1 << LAYER_BITS) - 1);
+}
 
 /** The ends of a pane's sessions: by layer, then slot times the stride. */
 export interface EndsByLayer {
@@ -22,108 +47,132 @@ export interface EndsByLayer {
 }
 
 function endAt({ columns, stride }: EndsByLayer, session: number): number {
-  return (columns[session & (LAYERS - 1)] as Float64Array)[(session >>> 3) * stride] as number;
+  return (columns[layerOf(session)] as Float64Array)[slotOf(session) * stride] as number;
 }
 
-function touchAll(sessions: readonly number[], ends: EndsByLayer): void {
+function touchAll(sessions: Int32Array, count: number, ends: EndsByLayer): void {
+  if (ends.columns.length === 1) {
+    touch(ends.columns[0] as Float64Array, sessions, count, ends.stride);
+    return;
+  }
   let sum = 0;
-  for (let i = 0; i < sessions.length; i++) sum += endAt(ends, sessions[i] as number);
+  for (let i = 0; i < count; i++) sum += endAt(ends, sessions[i] as number);
   wasRead(sum);
 }
 
-const none: readonly number[] = [];
+const none = new Int32Array(0);
 
 export class SessionEnds {
   readonly #start: number;
-  readonly #tickMs: number;
+  readonly #ticksPerMs: number;
   /** None while no session waits. */
-  #ticks: (number[] | undefined)[] = [];
-  /** By slot: a bit for each layer in which its session is in a tick. */
-  #waiting = new Uint8Array(64);
+  #ticks: SessionLists | undefined;
   /** Ticks below this are empty. */
   #first = TICKS;
+  /** Of the ends from here up to there all are in one stretch, that of the session that has grown last. */
+  #nearFrom = Number.NaN;
+  #nearTo = Number.NaN;
+  /** Whether one may have several places in a tick: a session has gone elsewhere, and its slot may have got another. */
+  #mayRepeat = false;
+  /** Sessions that have fired, though their ends are to come: after a change of parallelism. */
+  #silent: Set<number> | undefined;
 
   /** @param start the first end of the pane, @param spanMs how many there are. */
   constructor(start: number, spanMs: number) {
     this.#start = start;
-    this.#tickMs = spanMs / TICKS;
+    this.#ticksPerMs = TICKS / spanMs;
   }
 
-  isWaiting(session: number): boolean {
-    return ((this.#waiting[session >>> 3] as number) & (1 << (session & (LAYERS - 1)))) !== 0;
+  /** Whether a session may have to be woken. */
+  get someAreSilent(): boolean {
+    return this.#silent !== undefined;
   }
 
-  /** Does nothing when it is waiting. */
-  addOnce(session: number, end: number): void {
-    const slot = session >>> 3;
-    if (slot >= this.#waiting.length) this.#widen(slot);
-    const waiting = this.#waiting[slot] as number;
-    const bit = 1 << (session & (LAYERS - 1));
-    if ((waiting & bit) !== 0) return;
-    this.#waiting[slot] = waiting | bit;
+  /** A session is to come out at its end. REQUIRES: it has no place. */
+  add(session: number, end: number): void {
     this.#put(session, this.#tickOf(end));
   }
 
-  #widen(slot: number): void {
-    const longer = new Uint8Array(2 * slot);
-    longer.set(this.#waiting);
-    this.#waiting = longer;
+  /** The end of a session that is to come out has become later. */
+  grown(session: number, before: number, end: number): void {
+    if (before >= this.#nearFrom && end < this.#nearTo) return;
+    const tick = this.#tickOf(end);
+    if ((this.#tickOf(before) ^ tick) >>> STRETCH_BITS !== 0) this.#put(session, tick);
+    this.#turnTo(tick >>> STRETCH_BITS);
+  }
+
+  /** A session has gone elsewhere. */
+  left(): void {
+    this.#mayRepeat = true;
+  }
+
+  /** The session has fired, though its end is to come: it comes out once it is woken. */
+  silence(session: number): void {
+    this.#silent ??= new Set();
+    this.#silent.add(session);
+  }
+
+  /** Has an effect only on one that is silent. */
+  wake(session: number, end: number): void {
+    if (this.#silent?.delete(session) === true) this.add(session, end);
   }
 
   /**
    * Takes out the sessions of the first tick in which some end at `upTo` or before, in order of their ends, then numbers;
-   * empty when there are none. A session whose end is before the pane has been moved elsewhere.
+   * empty when there are none.
    */
-  take(upTo: number, ends: EndsByLayer): ArrayLike<number> {
+  take(upTo: number, ends: EndsByLayer): Int32Array {
+    const ticks = this.#ticks;
+    if (ticks === undefined) return none;
     const last = this.#tickOf(upTo);
     for (; this.#first <= last && this.#first < TICKS; this.#first++) {
-      const sessions = this.#ticks[this.#first];
-      if (sessions === undefined) continue;
-      const due = this.#takeTick(sessions, this.#first, upTo, ends);
-      if (sessions.length === 0) this.#ticks[this.#first] = undefined;
-      if (due.length > 0) return inOrder(due, ends);
-      if (sessions.length > 0) break; // what is left ends later
+      if (ticks.countOf(this.#first) === 0) continue;
+      const due = this.#takeTick(ticks, this.#first, upTo, ends);
+      if (due.length > 0) return due;
+      if (ticks.countOf(this.#first) > 0) break; // what is left ends later
     }
-    if (this.#first === TICKS) this.#ticks = [];
+    if (this.#first === TICKS) this.#ticks = undefined;
     return none;
   }
 
-  #takeTick(sessions: number[], tick: number, upTo: number, ends: EndsByLayer): number[] {
-    const due: number[] = [];
-    touchAll(sessions, ends);
-    let kept = 0;
-    for (let i = 0; i < sessions.length; i++) {
+  #takeTick(ticks: SessionLists, tick: number, upTo: number, ends: EndsByLayer): Int32Array {
+    const count = ticks.take(tick);
+    const sessions = ticks.taken;
+    touchAll(sessions, count, ends);
+    let due = 0;
+    let isOneEnd = true;
+    for (let i = 0; i < count; i++) {
       const session = sessions[i] as number;
       const end = endAt(ends, session);
-      // Also one that is due has its turn in its own tick, among those that end with it.
-      if (end >= this.#start && this.#tickOf(end) > tick) this.#put(session, this.#tickOf(end));
-      else if (end > upTo) sessions[kept++] = session;
-      else {
-        const slot = session >>> 3;
-        this.#waiting[slot] = (this.#waiting[slot] as number) & ~(1 << (session & (LAYERS - 1)));
-        if (end >= this.#start) due.push(session);
-      }
+      const endTick = end < this.#start ? -1 : this.#tickOf(end);
+      if (endTick === tick && end <= upTo) {
+        if (due > 0 && end !== endAt(ends, sessions[0] as number)) isOneEnd = false;
+        sessions[due++] = session;
+      } else if (endTick >= tick && (endTick ^ tick) >>> STRETCH_BITS === 0) ticks.add(endTick, session);
     }
-    sessions.length = kept;
-    return due;
+    return due === 0 ? none : this.#inOrder(sessions.slice(0, due), isOneEnd ? undefined : ends);
+  }
+
+  /** In order of ends, if they differ, then numbers: mostly all of a tick end together, and numbers sort without a comparator. */
+  #inOrder(due: Int32Array, ends: EndsByLayer | undefined): Int32Array {
+    due.sort(ends === undefined ? undefined : (a, b) => endAt(ends, a) - endAt(ends, b) || a - b);
+    return this.#mayRepeat ? due.filter((session, i) => i === 0 || session !== due[i - 1]) : due;
   }
 
   #put(session: number, tick: number): void {
-    if (this.#ticks.length === 0) this.#ticks = new Array(TICKS).fill(undefined);
-    const sessions = this.#ticks[tick];
-    if (sessions === undefined) this.#ticks[tick] = [session];
-    else sessions.push(session);
+    this.#ticks ??= new SessionLists(TICKS);
+    this.#ticks.add(tick, session);
     if (tick < this.#first) this.#first = tick;
   }
 
-  #tickOf(end: number): number {
-    return Math.max(0, Math.min(TICKS - 1, Math.floor((end - this.#start) / this.#tickMs)));
+  /** A millisecond less on either side: what is near has that stretch, however ticks are rounded. */
+  #turnTo(stretch: number): void {
+    this.#nearFrom = this.#start + (stretch << STRETCH_BITS) / this.#ticksPerMs + 1;
+    this.#nearTo = this.#start + ((stretch + 1) << STRETCH_BITS) / this.#ticksPerMs - 1;
   }
-}
 
-/** In order of ends, then numbers: mostly all of a tick end together, and numbers alone sort without a comparator. */
-function inOrder(due: number[], ends: EndsByLayer): ArrayLike<number> {
-  const first = endAt(ends, due[0] as number);
-  if (due.every((session) => endAt(ends, session) === first)) return Int32Array.from(due).sort();
-  return due.sort((a, b) => endAt(ends, a) - endAt(ends, b) || a - b);
+  #tickOf(end: number): number {
+    const tick = Math.floor((end - this.#start) * this.#ticksPerMs);
+    return tick < TICKS ? tick : TICKS - 1;
+  }
 }

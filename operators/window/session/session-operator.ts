@@ -29,8 +29,9 @@ import { touch } from "../../touch.ts";
 import { type Accumulators, accumulators } from "../accumulators.ts";
 import { FiredProgress } from "../fired-progress.ts";
 import { noTime } from "../general/assign.ts";
-import type { EndsByLayer } from "./session-ends.ts";
-import { layerOf, type SessionPane, SessionPanes, sessionNumber, slotOf } from "./session-panes.ts";
+import type { DueSessions } from "./due-sessions.ts";
+import { type SessionEnds, sessionNumber } from "./session-ends.ts";
+import { type SessionPane, SessionPanes } from "./session-panes.ts";
 
 /** Records that are looked up together, as in `window-operator.ts`. */
 const GATHERED_MAX = 128;
@@ -51,16 +52,6 @@ interface Aside {
   readonly key: Key;
   readonly value: unknown;
   readonly time: number;
-}
-
-/** Sessions of a pane that are due, and the next of them to fire; the keys of some of those. */
-interface Firing {
-  readonly held: SessionPane;
-  readonly sessions: ArrayLike<number>;
-  next: number;
-  /** Those of the sessions from `keysFrom` on. */
-  keys: readonly Key[];
-  keysFrom: number;
 }
 
 export class SessionOperator implements Operator {
@@ -86,7 +77,10 @@ export class SessionOperator implements Operator {
   readonly #times = new Float64Array(GATHERED_MAX);
   readonly #values: unknown[] = new Array(GATHERED_MAX).fill(undefined);
   readonly #slots = new Int32Array(GATHERED_MAX);
+  readonly #found = new Int32Array(GATHERED_MAX);
+  /** Slots of sessions that may touch others now, and their keys. */
   #changed: number[] = [];
+  readonly #changedKeys = new KeyBatch(GATHERED_MAX);
   #aside: Aside[] = [];
 
   constructor(spec: PlainSessionSpec, context: OperatorContext) {
@@ -213,10 +207,9 @@ export class SessionOperator implements Operator {
     const slots = this.#slots;
     touch(ends, slots, count, stride);
     const gone = this.#goneUpTo;
-    const isLast = this.#panes.all.at(-1) === held;
+    const isAlone = this.#panes.all.at(-1) === held && !held.ends.someAreSilent;
     // Sessions of the pane before end before this, so what begins behind it touches none of them.
     const first = this.#panes.startOf(held.number);
-    const mayHaveFired = this.#latenessMs > 0;
     let nextFresh = fresh;
     let added = 0;
     for (let i = 0; i < count; i++) {
@@ -224,21 +217,23 @@ export class SessionOperator implements Operator {
       const at = slot * stride;
       const time = this.#times[i] as number;
       const end = time + this.#gapMs;
+      const before = ends[at] as number;
       const isFresh = slot === nextFresh;
-      if (isFresh || (ends[at] as number) <= gone) {
+      if (isFresh || before <= gone) {
         if (isFresh) nextFresh++;
         else this.#accumulators.reset(pane, slot);
         starts[at] = time;
         ends[at] = end;
-        if (time <= first || !isLast || held.isCrowded(slot)) this.#changed.push(slot);
-        else if (end - 1 > this.#watermark) held.ends.addOnce(sessionNumber(0, slot), end);
-      } else if (time <= (ends[at] as number) && end >= (starts[at] as number)) {
+        this.#expect(held.ends, slot, LEFT, end);
+        if (time <= first || !isAlone || held.isCrowded(slot)) this.#change(slot, i);
+      } else if (time <= before && end >= (starts[at] as number)) {
         const isEarlier = time < (starts[at] as number);
-        const isLonger = end > (ends[at] as number);
         if (isEarlier) starts[at] = time;
-        if (isLonger) ends[at] = end;
-        const mayTouch = (isEarlier && time <= first) || ((isEarlier || isLonger) && (!isLast || held.isCrowded(slot)));
-        if (mayTouch || (mayHaveFired && !held.ends.isWaiting(sessionNumber(0, slot)))) this.#changed.push(slot);
+        if (end > before) {
+          ends[at] = end;
+          this.#expect(held.ends, slot, before, end);
+        }
+        if ((isEarlier && time <= first) || !isAlone || held.isCrowded(slot)) this.#change(slot, i);
       } else {
         this.#aside.push({ key: this.#keys.keyAt(i), value: this.#values[i], time });
         continue;
@@ -250,10 +245,45 @@ export class SessionOperator implements Operator {
     return added;
   }
 
+  /** A session has come, or has grown from an earlier end: sees that it will fire. What has ended by now has no place. */
+  #expect(ends: SessionEnds, session: number, before: number, end: number): void {
+    if (end - 1 <= this.#watermark) return;
+    if (before - 1 <= this.#watermark) ends.add(session, end);
+    else ends.grown(session, before, end);
+  }
+
+  /** The session of a record may touch others, or may have to be woken. */
+  #change(slot: number, record: number): void {
+    this.#changed.push(slot);
+    this.#changedKeys.add(this.#keys.keyAt(record));
+  }
+
+  /** Unites the changed sessions with what they touch: for most that is nothing, seen by looking for all keys together. */
   #settleChanged(held: SessionPane, pane: StatePane): void {
     const changed = this.#changed;
     this.#changed = [];
-    for (const slot of changed) this.#settle({ held, layer: 0, pane, slot });
+    const touched = new Uint8Array(changed.length);
+    for (const other of this.#panes.all) {
+      if (other.number < held.number - 1) continue;
+      for (let layer = 0; layer < other.layers; layer++)
+        if (other !== held || layer > 0) this.#noteTouched(pane, changed, other.layer(layer), touched);
+    }
+    this.#changedKeys.clear();
+    for (let i = 0; i < changed.length; i++)
+      if (touched[i] === 1 || held.ends.someAreSilent)
+        this.#settle({ held, layer: 0, pane, slot: changed[i] as number });
+  }
+
+  /** Notes which of the changed sessions touch one in another pane. */
+  #noteTouched(pane: StatePane, changed: readonly number[], other: StatePane, touched: Uint8Array): void {
+    const found = this.#found;
+    other.findAll(this.#changedKeys, found);
+    for (let i = 0; i < changed.length; i++) {
+      const slot = changed[i] as number;
+      const from = this.#numberAt(pane, this.#start, slot);
+      const to = this.#numberAt(pane, this.#end, slot);
+      if ((found[i] as number) >= 0 && this.#touches(other, found[i] as number, from, to)) touched[i] = 1;
+    }
   }
 
   /** Records that touch no session in layer 0: the session there is not gone, so they go to another layer. */
@@ -267,9 +297,11 @@ export class SessionOperator implements Operator {
       const slot = pane.slotOf(key);
       const isNew = slot === size || this.#numberAt(pane, this.#end, slot) <= this.#goneUpTo;
       if (isNew && slot !== size) this.#accumulators.reset(pane, slot);
-      const end = time + this.#gapMs;
+      const before = isNew ? LEFT : this.#numberAt(pane, this.#end, slot);
+      const end = Math.max(before, time + this.#gapMs);
       this.#setNumber(pane, this.#start, slot, isNew ? time : Math.min(time, this.#numberAt(pane, this.#start, slot)));
-      this.#setNumber(pane, this.#end, slot, isNew ? end : Math.max(end, this.#numberAt(pane, this.#end, slot)));
+      this.#setNumber(pane, this.#end, slot, end);
+      if (end > before) this.#expect(held.ends, sessionNumber(layer, slot), before, end);
       slots[0] = slot;
       this.#accumulators.add(pane, slots, 1, size, [value]);
       held.crowd(key);
@@ -290,7 +322,7 @@ export class SessionOperator implements Operator {
     return { layer, pane: held.open(layer) };
   }
 
-  /** Unites a session with those that it touches, in the place of the latest end, and sees that it will fire. */
+  /** Unites a session with those that it touches, in the place of the latest end. */
   #settle(changed: Place): void {
     if (this.#endOf(changed) === LEFT) return;
     const key = changed.pane.keyAt(changed.slot);
@@ -305,10 +337,7 @@ export class SessionOperator implements Operator {
         place = this.#united(key, place, { held, layer, pane, slot });
       }
     }
-    const { ends } = place.held;
-    const session = sessionNumber(place.layer, place.slot);
-    const end = this.#endOf(place);
-    if (end - 1 > this.#watermark) ends.addOnce(session, end);
+    place.held.ends.wake(sessionNumber(place.layer, place.slot), this.#endOf(place));
   }
 
   /** Moves the session of the earlier end into the other one. */
@@ -319,14 +348,15 @@ export class SessionOperator implements Operator {
     const start = Math.min(this.#startOf(into), this.#startOf(from));
     this.#setNumber(into.pane, this.#start, into.slot, start);
     this.#setNumber(from.pane, this.#end, from.slot, LEFT);
+    from.held.ends.left();
     return into;
   }
 
   /** Fires what is due, tick by tick; suspends itself when consumers have no room. True when all is done. */
-  #fireDue(watermark: number, started: Firing | undefined): boolean {
-    for (let firing = started ?? this.#nextDue(watermark); firing !== undefined; firing = this.#nextDue(watermark)) {
-      if (!this.#fire(firing)) {
-        const paused = firing;
+  #fireDue(watermark: number, started: DueSessions | undefined): boolean {
+    for (let due = started ?? this.#nextDue(watermark); due !== undefined; due = this.#nextDue(watermark)) {
+      if (!this.#fire(due)) {
+        const paused = due;
         this.#context.suspend(() => this.#fireDue(watermark, paused));
         return true;
       }
@@ -338,46 +368,19 @@ export class SessionOperator implements Operator {
     return true;
   }
 
-  #nextDue(watermark: number): Firing | undefined {
-    for (const held of this.#panes.all) {
-      if (this.#panes.startOf(held.number) > watermark + 1) return undefined;
-      const sessions = held.ends.take(watermark + 1, this.#endsOf(held));
-      if (sessions.length > 0) return { held, sessions, next: 0, keys: [], keysFrom: 0 };
-    }
-    return undefined;
-  }
-
-  #endsOf(held: SessionPane): EndsByLayer {
-    const columns: Float64Array[] = [];
-    for (let layer = 0; layer < held.layers; layer++)
-      columns.push(held.layer(layer).numbers[this.#end] as Float64Array);
-    return { columns, stride: held.layer(0).stride };
+  #nextDue(watermark: number): DueSessions | undefined {
+    return this.#panes.nextDue(watermark + 1, this.#end);
   }
 
   /** False when it had to stop. */
-  #fire(firing: Firing): boolean {
+  #fire(due: DueSessions): boolean {
     const { gate } = this.#context;
-    while (firing.next < firing.sessions.length) {
+    while (due.more) {
       if (gate.blocked) return false;
-      if (firing.next === firing.keysFrom + firing.keys.length) this.#nextKeys(firing);
-      const session = firing.sessions[firing.next] as number;
-      const key = firing.keys[firing.next++ - firing.keysFrom] as Key;
-      this.#emit(firing.held.layer(layerOf(session)), slotOf(session), key);
+      due.next();
+      this.#emit(due.pane, due.slot, due.key);
     }
     return true;
-  }
-
-  /** Reads some keys together, so that the waits for memory overlap. */
-  #nextKeys(firing: Firing): void {
-    const { held, sessions, next } = firing;
-    const end = Math.min(next + GATHERED_MAX, sessions.length);
-    const keys: Key[] = [];
-    for (let at = next; at < end; at++) {
-      const session = sessions[at] as number;
-      keys.push(held.layer(layerOf(session)).keyAt(slotOf(session)));
-    }
-    firing.keys = keys;
-    firing.keysFrom = next;
   }
 
   #emit(pane: StatePane, slot: number, key: Key): void {
@@ -398,8 +401,9 @@ export class SessionOperator implements Operator {
         const key = pane.keyAt(slot);
         if (layer > 0) held.crowd(key);
         if (end === LEFT || end - 1 <= this.#fired.least) continue;
-        if (!this.#fired.isUneven || end - 1 > this.#fired.of(key)) held.ends.addOnce(sessionNumber(layer, slot), end);
-        else if (this.#latenessMs === 0) {
+        if (!this.#fired.isUneven || end - 1 > this.#fired.of(key)) held.ends.add(sessionNumber(layer, slot), end);
+        else if (this.#latenessMs > 0) held.ends.silence(sessionNumber(layer, slot));
+        else {
           pane.slotOf(key);
           this.#setNumber(pane, this.#end, slot, LEFT);
         }

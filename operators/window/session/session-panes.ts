@@ -8,7 +8,8 @@
 
 import type { Key } from "../../../core/key.ts";
 import type { StatePane, StateTable } from "../../../core/state-backend.ts";
-import { LAYERS, SessionEnds } from "./session-ends.ts";
+import { DueSessions } from "./due-sessions.ts";
+import { type EndsByLayer, LAYERS, SessionEnds } from "./session-ends.ts";
 
 /** Gaps of a pane: as many as a key may have sessions in it. */
 const GAPS = LAYERS;
@@ -22,7 +23,7 @@ export class SessionPane {
   /** How many layers there may be: those above have nothing. */
   layers = 0;
   /** By slot of layer 0: 1 if the key has, or had, a session in another layer. */
-  #crowded = new Uint8Array(64);
+  #crowded = new Uint8Array(0);
 
   constructor(number: number, gapMs: number, table: StateTable) {
     this.number = number;
@@ -44,14 +45,14 @@ export class SessionPane {
   }
 
   isCrowded(slot: number): boolean {
-    return this.#crowded[slot] === 1;
+    return slot < this.#crowded.length && this.#crowded[slot] === 1;
   }
 
   /** The key has a session in another layer than 0. */
   crowd(key: Key): void {
     const slot = this.layer(0).find(key);
     if (slot >= this.#crowded.length) {
-      const longer = new Uint8Array(2 * slot);
+      const longer = new Uint8Array(2 * slot + 64);
       longer.set(this.#crowded);
       this.#crowded = longer;
     }
@@ -61,19 +62,6 @@ export class SessionPane {
   drop(): void {
     for (let layer = 0; layer < this.layers; layer++) this.#table.drop(this.number * GAPS + layer);
   }
-}
-
-/** The number of a session in its pane, and back. */
-export function sessionNumber(layer: number, slot: number): number {
-  return slot * LAYERS + layer;
-}
-
-export function layerOf(session: number): number {
-  return session % LAYERS;
-}
-
-export function slotOf(session: number): number {
-  return Math.floor(session / LAYERS);
 }
 
 /** All panes, in order. */
@@ -110,6 +98,16 @@ export class SessionPanes {
     return made;
   }
 
+  /** Takes out the sessions that are due next, of those that end at `upTo` or before. @param endColumn of the table. */
+  nextDue(upTo: number, endColumn: number): DueSessions | undefined {
+    for (const held of this.all) {
+      if (this.startOf(held.number) > upTo) return undefined;
+      const sessions = held.ends.take(upTo, endsOf(held, endColumn));
+      if (sessions.length > 0) return new DueSessions(held, sessions);
+    }
+    return undefined;
+  }
+
   /** Drops the panes of which all ends are at this or before. */
   dropUpTo(end: number): void {
     while (this.all.length > 0 && this.startOf((this.all[0] as SessionPane).number + 1) <= end) {
@@ -117,4 +115,10 @@ export class SessionPanes {
       this.all = this.all.slice(1);
     }
   }
+}
+
+function endsOf(held: SessionPane, column: number): EndsByLayer {
+  const columns: Float64Array[] = [];
+  for (let layer = 0; layer < held.layers; layer++) columns.push(held.layer(layer).numbers[column] as Float64Array);
+  return { columns, stride: held.layer(0).stride };
 }
