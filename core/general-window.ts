@@ -31,12 +31,26 @@ export interface PlainSessionSpec extends Omit<GeneralWindowSpec, "window" | "ag
   readonly window: SessionWindow<any> & { readonly gapMs: number };
   readonly aggregate: Aggregate<any, any, any>;
 }
+/** Aligned windows by the clock, of which an aggregate gives the result at their end: panes do that, as of event time. */
+export interface ClockWindowSpec extends Omit<GeneralWindowSpec, "window" | "aggregate"> {
+  readonly window: AlignedWindow;
+  readonly aggregate: Aggregate<any, any, any>;
+}
 // biome-ignore-end lint/suspicious/noExplicitAny: see above
 
 export function isPlainSession(spec: GeneralWindowSpec): spec is PlainSessionSpec {
-  const { window, aggregate, fn, trigger, evictor } = spec;
-  const isPlain = fn === undefined && trigger === undefined && evictor === undefined && aggregate !== undefined;
-  return isPlain && window.kind === "session" && window.time === "event" && window.gapMs !== undefined;
+  const { window } = spec;
+  return isPlain(spec) && window.kind === "session" && window.time === "event" && window.gapMs !== undefined;
+}
+
+export function isClockWindow(spec: GeneralWindowSpec): spec is ClockWindowSpec {
+  const { window } = spec;
+  return isPlain(spec) && window.kind !== "session" && "time" in window && window.time === "processing";
+}
+
+/** Whether an aggregate gives the result, once, at the window's end. */
+function isPlain({ aggregate, fn, trigger, evictor }: GeneralWindowSpec): boolean {
+  return fn === undefined && trigger === undefined && evictor === undefined && aggregate !== undefined;
 }
 
 /** Whether windows of a spec may become one. */

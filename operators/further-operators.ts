@@ -2,7 +2,7 @@
 
 import { unreachable } from "../core/assert.ts";
 import type { CoProcessFunction } from "../core/co-process.ts";
-import { isPlainSession } from "../core/general-window.ts";
+import { isClockWindow, isPlainSession } from "../core/general-window.ts";
 import type { Key } from "../core/key.ts";
 import type { OperatorSpec } from "../core/node.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
@@ -24,6 +24,7 @@ import { WindowJoinOperator } from "./join/window-join.ts";
 import { PatternOperator } from "./pattern/pattern-operator.ts";
 import { TopNOperator } from "./top-n.ts";
 import { TopNAtWatermark } from "./top-n-at-watermark.ts";
+import { ClockWindowOperator } from "./window/clock-window-operator.ts";
 import { GeneralWindowOperator } from "./window/general/general-window-operator.ts";
 import { SessionOperator } from "./window/session/session-operator.ts";
 
@@ -63,6 +64,7 @@ export function createFurtherOperator(spec: FurtherSpec, context: OperatorContex
     case "topN":
       return spec.emit === "watermark" ? new TopNAtWatermark(spec, context) : new TopNOperator(spec, context);
     case "generalWindow":
+      if (isClockWindow(spec)) return new ClockWindowOperator(spec, context);
       return isPlainSession(spec) ? new SessionOperator(spec, context) : new GeneralWindowOperator(spec, context);
     case "asyncMap":
       return new AsyncMapOperator(spec.call, spec.options, context);

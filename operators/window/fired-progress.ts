@@ -19,6 +19,8 @@ interface Ahead {
 export class FiredProgress {
   /** After restoring: the least progress of the own key groups. */
   readonly least: number;
+  /** After restoring: the progress of those that had come furthest. */
+  readonly most: number;
   readonly #context: OperatorContext;
   readonly #fired: StatePane;
   /** Restored key groups that are ahead of the others: their progress, as long as it matters. */
@@ -30,10 +32,10 @@ export class FiredProgress {
     const { size } = this.#fired;
     const progress = [...(this.#fired.numbers[0] as Float64Array).subarray(0, size)];
     this.least = size === 0 ? Number.NEGATIVE_INFINITY : Math.min(...progress);
-    const last = size === 0 ? Number.NEGATIVE_INFINITY : Math.max(...progress);
-    if (last > this.least) {
+    this.most = size === 0 ? Number.NEGATIVE_INFINITY : Math.max(...progress);
+    if (this.most > this.least) {
       this.#ahead = {
-        last,
+        last: this.most,
         progress: new Map(progress.map((time, slot) => [this.#fired.keyAt(slot) as number, time])),
       };
     }

@@ -42,6 +42,8 @@ export interface WindowOperatorOptions {
   readonly late: OutputTag<unknown> | undefined;
   /** The aggregate of partials, where some come among the records. */
   readonly partials?: Aggregate<unknown, unknown, unknown>;
+  /** Where windows do not go by watermarks: up to when they may have ended. */
+  readonly endedUpTo?: number;
 }
 
 /** Where firing one window goes on: at a slot of one of its panes. */
@@ -107,7 +109,7 @@ export class WindowOperator implements Operator {
     const { table, combining } = this.#accumulators;
     if (combining !== undefined && this.#panes.areParts)
       this.#combined = new CombinedPanes(context.state, table, combining);
-    this.#watermark = context.currentWatermark;
+    this.#watermark = options.endedUpTo ?? context.currentWatermark;
     this.#firedUpTo = this.#fired.least;
     this.#nextFiring = this.#earliestFiring();
   }
@@ -136,17 +138,48 @@ export class WindowOperator implements Operator {
   }
 
   watermark(timestamp: number): void {
+    this.fireUpTo(timestamp);
+  }
+
+  /** Fires all windows whose last millisecond is at or before that, and calls `passed` behind them, at once or later. */
+  protected fireUpTo(timestamp: number): void {
     this.#addGathered();
     this.#watermark = timestamp;
     if (timestamp < this.#nextFiring) {
       if (timestamp > this.#firedUpTo) this.#firedUpTo = timestamp;
-      this.#context.output.watermark(timestamp);
+      this.passed(timestamp);
     } else this.#fireDue(timestamp, this.#dueWindows(timestamp), 0, undefined);
   }
 
   beforeSnapshot(): void {
     this.#addGathered();
     this.#fired.save(this.#firedUpTo);
+  }
+
+  /** All that was due has fired. */
+  protected passed(timestamp: number): void {
+    this.#context.output.watermark(timestamp);
+  }
+
+  /** The last millisecond of the window that fires next; Infinity: there is none. REQUIRES: the batch has ended */
+  protected get nextFiring(): number {
+    return this.#nextFiring;
+  }
+
+  /** The last millisecond of the last window that has records. REQUIRES: the batch has ended */
+  protected get lastFiring(): number {
+    const ends = this.#table.namespaces().map((pane) => this.#panes.endOf(this.#panes.lastWindowOf(pane)) - 1);
+    return Math.max(...ends);
+  }
+
+  /** Any key of an open window. REQUIRES: there is one, and the batch has ended */
+  protected anyKey(): Key {
+    return this.#table.pane(this.#table.namespaces()[0] as number).keyAt(0);
+  }
+
+  /** Up to when windows had ended of the restored key group that had come furthest. */
+  protected get restoredUpTo(): number {
+    return this.#fired.most;
   }
 
   /** The record, or the partial without what it has travelled in. */
@@ -272,7 +305,7 @@ export class WindowOperator implements Operator {
       firing = undefined;
     }
     this.#markFired(watermark);
-    this.#context.output.watermark(watermark);
+    this.passed(watermark);
     return true;
   }
 

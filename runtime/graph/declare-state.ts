@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { Aggregate } from "../../core/aggregate.ts";
-import { isPlainSession, type PlainSessionSpec } from "../../core/general-window.ts";
+import { isClockWindow, isPlainSession, type PlainSessionSpec } from "../../core/general-window.ts";
 import type { IntervalJoinSpec } from "../../core/interval-join.ts";
 import type { KeySelector } from "../../core/key.ts";
 import type { KeyPair, OperatorSpec, StreamNode } from "../../core/node.ts";
@@ -63,14 +63,10 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
     case "reduce":
       return { kind: spec.kind, key: keyOf(spec.key), states: [table("reduce", [], true, spec.type)] };
     case "window":
-      return {
-        kind: spec.kind,
-        key: keyOf(spec.key),
-        window: windowOf(spec.window),
-        states: [panes(spec), table("fired", ["watermark"], false, undefined)],
-      };
+      return alignedWindow(spec.kind, spec);
     case "generalWindow":
       if (isPlainSession(spec)) return plainSession(spec);
+      if (isClockWindow(spec)) return alignedWindow("clockWindow", spec);
       return {
         kind: spec.kind,
         key: keyOf(spec.key),
@@ -150,6 +146,15 @@ function table(
 }
 
 /** Its sessions are kept otherwise than those with a trigger or a function, so it is another kind of operator. */
+/** What goes by watermarks and what goes by the clock keep the same, and yet neither can go on from the other. */
+function alignedWindow(
+  kind: string,
+  spec: Aggregating & { readonly key: KeySelector; readonly window: AlignedWindow },
+): OperatorDeclaration {
+  const states = [panes(spec), table("fired", ["watermark"], false, undefined)];
+  return { kind, key: keyOf(spec.key), window: windowOf(spec.window), states };
+}
+
 function plainSession(spec: PlainSessionSpec): OperatorDeclaration {
   const { columns = [], values = false, type } = panes(spec);
   const sessions = table("sessions", [...columns, "start", "end"], values, type);
