@@ -9,7 +9,21 @@ import { isBid, type NexmarkEvent } from "../events.ts";
 
 export function q22(events: DataStream<NexmarkEvent>) {
   return events.filter(isBid).map(({ auction, bidder, price, channel, url }) => {
-    const [, , , dir1, dir2, dir3] = url.split("/", 6);
-    return { auction, bidder, price, channel, dir1, dir2, dir3 };
+    const from1 = behindSlash(url, behindSlash(url, behindSlash(url, 0)));
+    const from2 = behindSlash(url, from1);
+    const from3 = behindSlash(url, from2);
+    const [dir1, dir2] = [partOf(url, from1, from2), partOf(url, from2, from3)];
+    return { auction, bidder, price, channel, dir1, dir2, dir3: partOf(url, from3, behindSlash(url, from3)) };
   });
+}
+
+/** Where the part behind the next slash begins, one behind the end if there is none. `split` makes all parts, and a list. */
+function behindSlash(url: string, from: number): number {
+  const slash = url.indexOf("/", from);
+  return (slash < 0 ? url.length : slash) + 1;
+}
+
+/** A part that ends before `next` begins; undefined: the URL has none. */
+function partOf(url: string, from: number, next: number): string | undefined {
+  return from > url.length ? undefined : url.slice(from, next - 1);
 }
