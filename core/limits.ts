@@ -253,6 +253,14 @@ export const SLOTS_EXPECTED_MAX = 16;
 export const SHARED_GARBAGE_BYTES_MAX = 64 * 1024 * 1024;
 export const SHARED_GARBAGE_MS = 1_000;
 
+/**
+ * How large the young generation of a slot's heap may grow: three semi-spaces of 4 MB. V8 lets them grow to 64 MB each, of
+ * which a slot of light work takes 16 and one that keeps much takes all. Few records outlive a collection, however small it
+ * is, so that costs little (bench/nexmark/README.md). A flag of the process's, as in
+ * `NODE_OPTIONS=--max-semi-space-size=16`, overrides it.
+ */
+export const SLOT_YOUNG_HEAP_MB = 12;
+
 /** How long a thread that was started ahead waits for its task. */
 export const SLOT_SPARE_MS = 15_000;
 

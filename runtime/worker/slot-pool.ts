@@ -6,6 +6,7 @@ import { extname } from "node:path";
 import { MessageChannel, type MessagePort, type Worker, workerData } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { MillraceError } from "../../core/errors.ts";
+import { SLOT_YOUNG_HEAP_MB } from "../../core/limits.ts";
 import type { FromSlot, SlotDeployment, SlotPort, ToSlot } from "../protocol.ts";
 import { slotLost } from "../slot-errors.ts";
 import { setSlotFlags } from "../v8-flags.ts";
@@ -25,7 +26,7 @@ export interface RunningSlot {
 
 export interface SlotPoolOptions {
   readonly slots: number;
-  /** How large the JavaScript heap of a slot may grow; absent: as Node decides. */
+  /** How large the old generation of a slot's JavaScript heap may grow; absent: as Node decides. */
   readonly slotHeapMb?: number | undefined;
   /** What its threads load as soon as they start. Absent: all with their task. */
   readonly loadsAhead?: LoadsAhead;
@@ -74,7 +75,10 @@ export class SlotPool {
       atomics: "disabled",
       workerData: data,
       ...(env === undefined ? {} : { env }),
-      ...(slotHeapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: slotHeapMb } }),
+      resourceLimits: {
+        maxYoungGenerationSizeMb: SLOT_YOUNG_HEAP_MB,
+        ...(slotHeapMb === undefined ? {} : { maxOldGenerationSizeMb: slotHeapMb }),
+      },
     });
     this.#pool.on("error", onStrayError);
     this.#noteThreads();

@@ -1,11 +1,13 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { Job, Params } from "../../../core/job.ts";
+import { SLOT_YOUNG_HEAP_MB } from "../../../core/limits.ts";
 import { LocalJob, type StartedSlot } from "../../../runtime/coordinator/local-job.ts";
 import { planJob } from "../../../runtime/graph/plan.ts";
 import type { SlotDeployment } from "../../../runtime/protocol.ts";
 import { SlotPool } from "../../../runtime/worker/slot-pool.ts";
 import leavesATimer from "./fixtures/leaves-a-timer.ts";
 import neverReturns from "./fixtures/never-returns.ts";
+import tellsItsHeap from "./fixtures/tells-its-heap.ts";
 
 interface Pooled {
   readonly job: LocalJob;
@@ -16,11 +18,11 @@ interface Pooled {
   readonly timers: Set<() => void>;
 }
 
-function pooled<P extends Params>(given: Job<P>, slotCount: number, watchdogMs = 60_000): Pooled {
+function pooled<P extends Params>(given: Job<P>, slotCount: number, watchdogMs = 60_000, slotHeapMb?: number): Pooled {
   const strayError = Promise.withResolvers<Error>();
   const slots: StartedSlot[] = [];
   const timers = new Set<() => void>();
-  const pool = new SlotPool({ slots: slotCount, onStrayError: strayError.resolve });
+  const pool = new SlotPool({ slots: slotCount, slotHeapMb, onStrayError: strayError.resolve });
   onTestFinished(() => pool.close());
   const job = new LocalJob({
     jobId: "id",
@@ -68,3 +70,12 @@ test("a thread that is stuck while it imports the job's module is ended by its w
     message: expect.stringMatching(/^slot 1 of job "never-returns" did not come back from importing .* within 1000 ms/),
   });
 });
+
+test.each([undefined, 200])(
+  "a slot's young generation is small, whatever its heap may be (%s MB)",
+  async (slotHeapMb) => {
+    const { job } = pooled(tellsItsHeap, 1, undefined, slotHeapMb);
+    const old = slotHeapMb ?? "[0-9]{3,}";
+    await expect(job.run()).rejects.toThrow(new RegExp(`young: ${SLOT_YOUNG_HEAP_MB}, old: ${old}\\b`));
+  },
+);
