@@ -155,6 +155,7 @@ async function fetchOurs(sumOf: (columns: RecordColumns) => number): Promise<voi
       seen.messages += columns.count;
       seen.sum += sumOf(columns);
     }
+    fetched.release(); // as a source does with what a format reads
   }
   end();
   fetcher.close();
