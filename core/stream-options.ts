@@ -71,8 +71,8 @@ export interface WindowOptions<T> {
    * `true`: the records of all keys are; "hotKeys": those of keys that very many records have; "underPressure": the same, while
    * one subtask gets more than its share and cannot keep up; `false`: none. It looks whether it spares records, and leaves off
    * for a while where not. Default: all where whole records would travel; hot keys in `windowAll`, where all records have one
-   * key; else, where named fields alone travel, none, as aggregating costs more than sending them. Sums of fractions may
-   * differ in their last bits.
+   * key; else, where named fields alone travel, "underPressure", as aggregating costs more than sending them. Sums of
+   * fractions may differ in their last bits.
    */
   readonly preAggregate?: PreAggregate;
 }

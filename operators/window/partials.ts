@@ -63,7 +63,7 @@ export function takingPartials(node: StreamNode): StreamNode {
       ? { ...edge, partitioning: { kind: "hash" as const, key: keyOfEither(edge.partitioning.key) } }
       : edge,
   );
-  return { ...node, inputs, reads: undefined, spec: { ...spec, key: keyOfEither(spec.key), partials } };
+  return { ...node, inputs, reads: undefined, spec: { ...spec, key: keyOfUnwrapped(spec.key), partials } };
 }
 
 /** Where it goes. */
@@ -76,6 +76,15 @@ function keyOfEither({ select, fields: _, ...selector }: KeySelector): KeySelect
   const keyOf = (value: unknown): Key => {
     const partial = partialOf(value);
     return partial === undefined ? select(value) : partial.key;
+  };
+  return { ...selector, fields: undefined, select: keyOf };
+}
+
+/** The same of partials that have left what they travelled in: for each record this is one look at its shape. */
+function keyOfUnwrapped({ select, fields: _, ...selector }: KeySelector): KeySelector {
+  const keyOf = (value: unknown): Key => {
+    const partial = value as Partial | null | undefined;
+    return partial?.["~records"] === undefined ? select(value) : partial.key;
   };
   return { ...selector, fields: undefined, select: keyOf };
 }

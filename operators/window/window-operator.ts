@@ -430,7 +430,7 @@ export class WindowOperator implements Operator {
 
   #isLateAhead(value: unknown): boolean {
     try {
-      return this.#paneExpiresAt <= this.#fired.of(this.#key.select(value));
+      return this.#paneExpiresAt <= this.#fired.of(this.#key.select(partialOf(value) ?? value));
     } catch (error) {
       throw this.#context.failure(error, value);
     }

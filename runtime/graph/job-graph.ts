@@ -223,7 +223,7 @@ function toJobEdge(
 /**
  * Where all records of a window go to the subtasks of their keys, they may be aggregated first. By itself that is done where
  * whole records would travel, and where all of them have one key. Else, to send a few fields costs less than to find the place
- * of a key.
+ * of a key, so that is done only while a consumer cannot keep up.
  */
 function preAggregation(node: StreamNode, edges: readonly SettledEdge[]): PreAggregation | undefined {
   const { spec } = node;
@@ -235,7 +235,7 @@ function preAggregation(node: StreamNode, edges: readonly SettledEdge[]): PreAgg
   if (spec.preAggregate === "hotKeys") return "hot";
   if (spec.preAggregate === "underPressure") return "underPressure";
   if (spec.preAggregate === true || inputs.every(({ fields }) => fields === undefined)) return "all";
-  return spec.key.fields?.length === 0 ? "hot" : undefined;
+  return spec.key.fields?.length === 0 ? "hot" : "underPressure";
 }
 
 function outputsOf(node: StreamNode, edges: readonly SettledEdge[], jobEdges: readonly JobEdge[]): OperatorOutput[] {

@@ -37,7 +37,7 @@ export interface EdgeOutputOptions {
 
 export class EdgeOutput implements Output {
   readonly push: Push<unknown>;
-  readonly #channels: readonly OutputChannel[];
+  readonly #channels: OutputChannel[];
   readonly #gate: SubtaskGate;
   readonly #preAggregator: PreAggregator | undefined;
   /** Where it depends on the consumers whether any are aggregated. */
@@ -46,14 +46,14 @@ export class EdgeOutput implements Output {
   #watermarksUntilFull = WATERMARKS_SENT_AT_ONCE;
 
   constructor(options: EdgeOutputOptions) {
-    this.#channels = options.channels;
+    this.#channels = [...options.channels];
     this.#gate = options.gate;
-    const push = createPush(options);
-    const { preAggregate, channels } = options;
-    this.#hotKeys = preAggregate?.keys === "underPressure" ? new HotKeys(channels) : undefined;
-    this.#preAggregator = preAggregate && preAggregator(preAggregate, push, options, this.#hotKeys);
-    const held = this.#preAggregator?.push ?? push;
-    this.push = this.#hotKeys === undefined ? held : whileHot(this.#hotKeys, held, push);
+    const push = createPush({ ...options, channels: this.#channels });
+    const { preAggregate, toOperator: operator, failure } = options;
+    if (preAggregate?.keys === "underPressure")
+      this.#hotKeys = new HotKeys(this.#channels, { ...preAggregate, operator, failure });
+    else this.#preAggregator = preAggregate && preAggregator(preAggregate, push, options);
+    this.push = this.#preAggregator?.push ?? push;
   }
 
   watermark(timestamp: number): void {
@@ -116,7 +116,6 @@ export class EdgeOutput implements Output {
 
 function createPush(options: EdgeOutputOptions): Push<unknown> {
   const { channels, gate, kind } = options;
-  const first = channels[0] as OutputChannel;
   const writeTo = (channel: OutputChannel, value: unknown, timestamp: number): void => {
     channel.write(value, timestamp);
     if (channel.blocked) gate.blocked = true;
@@ -127,7 +126,8 @@ function createPush(options: EdgeOutputOptions): Push<unknown> {
       for (const channel of channels) writeTo(channel, value, timestamp);
     };
   }
-  if (choose === undefined || channels.length === 1) return (value, timestamp) => writeTo(first, value, timestamp);
+  if (choose === undefined || channels.length === 1)
+    return (value, timestamp) => writeTo(channels[0] as OutputChannel, value, timestamp);
   return (value, timestamp) => writeTo(channels[choose(value)] as OutputChannel, value, timestamp);
 }
 
@@ -136,26 +136,17 @@ function preAggregator(
   preAggregate: NonNullable<EdgeOutputOptions["preAggregate"]>,
   push: Push<unknown>,
   options: EdgeOutputOptions,
-  hotKeys: HotKeys | undefined,
 ): PreAggregator {
   const { channels, gate, toOperator: operator, failure } = options;
   const choose = hashChooser(keyOfPartial, options);
   return new PreAggregator({
     ...{ ...preAggregate, keys: preAggregate.keys === "all" ? "all" : "hot", operator, push, failure },
-    ...(hotKeys && { useless: () => hotKeys.turnOff() }),
     pushPartial: (sent, partial, timestamp) => {
       const channel = channels[choose(partial)] as OutputChannel;
       channel.write(sent, timestamp);
       if (channel.blocked) gate.blocked = true;
     },
   });
-}
-
-function whileHot(hotKeys: HotKeys, held: Push<unknown>, push: Push<unknown>): Push<unknown> {
-  return (value, timestamp) => {
-    if (hotKeys.on) held(value, timestamp);
-    else push(value, timestamp);
-  };
 }
 
 /** The number of the channel for a record; undefined when there is one only. */

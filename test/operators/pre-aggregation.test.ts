@@ -372,6 +372,7 @@ describe("the plan", () => {
     const hot = "hash, fields key, hot keys aggregated before they are sent";
     expect(plan(sums({ preAggregate: "hotKeys" }))).toContain(`${hot}\n`);
     expect(plan(sums({ preAggregate: "underPressure" }))).toContain(`${hot}, while one consumer has too much`);
+    expect(plan(sums({}))).toContain(`${hot}, while one consumer has too much`);
     const all = (env: Environment) =>
       env
         .from(fromArray<Reading>([]))
@@ -383,8 +384,8 @@ describe("the plan", () => {
   });
 
   test.each([
-    ["where few fields travel", sums({})],
     ["where it is switched off", sums({ preAggregate: false }, topN<Reading>({ n: 1, by: "value" }))],
+    ["where it is switched off and few fields travel", sums({ preAggregate: false })],
     ["where late records are wanted", sums({ preAggregate: true, allowedLateness: "1s" })],
     [
       "where the aggregate says of none of its accumulators how it travels",

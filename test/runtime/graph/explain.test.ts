@@ -54,7 +54,7 @@ Chained graph: 7 vertices, 6 edges
   timestamps, parallelism 2: timestamps
     from clicks: rebalance, all fields
   counts, parallelism 2: counts
-    from timestamps: hash, fields group
+    from timestamps: hash, fields group, hot keys aggregated before they are sent, while one consumer has too much
   out, parallelism 1: out
     from counts: rebalance, all fields
   trend, parallelism 2: trend → trends

@@ -1,10 +1,15 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { counting } from "../../../core/aggregate.ts";
 import { hashKey } from "../../../core/key.ts";
 import { keyGroupOf, subtaskOfKeyGroup } from "../../../core/key-group.ts";
-import { CHANNEL_CREDIT, LOCAL_BATCH_ROWS, WATERMARKS_SENT_AT_ONCE } from "../../../core/limits.ts";
+import {
+  CHANNEL_CREDIT,
+  LOCAL_BATCH_ROWS,
+  PRE_AGGREGATE_HOT_TRIAL_RECORDS,
+  WATERMARKS_SENT_AT_ONCE,
+} from "../../../core/limits.ts";
 import { tumbling } from "../../../core/window.ts";
-import type { WindowSpec } from "../../../operators/window/partials.ts";
+import { partialOf, recordsOf, type WindowSpec } from "../../../operators/window/partials.ts";
 import { LocalChannel } from "../../../runtime/exchange/local-channel.ts";
 import { EdgeOutput } from "../../../runtime/task/edge-output.ts";
 import { SubtaskGate } from "../../../runtime/task/subtask-gate.ts";
@@ -91,7 +96,7 @@ function edgeToWindows(keys: "underPressure" | undefined) {
   const names = Array.from({ length: 100 }, (_, i) => `key ${i}`);
   const hot = names.find((each) => consumerOf(each) === 0) as string;
   const cold = names.filter((each) => each !== hot);
-  return { edge, channels, gate, hot, cold };
+  return { edge, channels, gate, hot, cold, consumerOf };
 }
 
 /** Takes one batch. */
@@ -135,4 +140,98 @@ test("the records of a hot key are sent one by one to a consumer that keeps up",
   const { records, hotSent } = pushed("underPressure", turns, 2);
   expect(records).toBe(all);
   expect(hotSent).toBeGreaterThan(records * 0.7);
+});
+
+/** All that waits in a channel: how many records it stands for, and what else, in order. */
+function takenRecords(channel: LocalChannel): { readonly records: number; readonly partials: number } {
+  const all = taken(channel);
+  return {
+    records: all.reduce<number>((sum, each) => sum + (typeof each === "string" ? 0 : recordsOf(each)), 0),
+    partials: all.filter((each) => partialOf(each) !== undefined).length,
+  };
+}
+
+describe("while a hot key's records are held", () => {
+  /** An edge to whose first consumer a hot key's records are held; how many it has been sent of how many records. */
+  function holding() {
+    const { edge, channels, gate, hot, consumerOf } = edgeToWindows("underPressure");
+    let pushedToHot = 0;
+    let received = 0;
+    const push = (key: string, count: number): void => {
+      for (let i = 0; i < count && !gate.blocked; i++, pushedToHot++) edge.push({ key }, 0);
+    };
+    for (let turn = 0; turn < 200; turn++) {
+      gate.blocked = !edge.drain();
+      push(hot, 2 * LOCAL_BATCH_ROWS);
+      received += oneBatch(channels[0]);
+    }
+    const empty = (): number => {
+      let partials = 0;
+      do {
+        const { records, partials: more } = takenRecords(channels[0]);
+        received += records;
+        partials += more;
+      } while (!edge.drain());
+      gate.blocked = false;
+      return partials;
+    };
+    empty();
+    const held = (): number => pushedToHot - received;
+    return { edge, hot, consumerOf, push, empty, held };
+  }
+
+  /** The records that one batch stands for. */
+  function oneBatch(channel: LocalChannel): number {
+    if (channel.poll() !== "batch") return 0;
+    let records = 0;
+    channel.batch.deliver(
+      (value) => {
+        records += recordsOf(value);
+      },
+      { blocked: false },
+    );
+    channel.release();
+    return records;
+  }
+
+  test.each([
+    ["a barrier", (edge: EdgeOutput) => edge.barrier(1)],
+    ["the end", (edge: EdgeOutput) => edge.end()],
+    ["idleness", (edge: EdgeOutput) => edge.idle(true)],
+    ["a watermark at which their window fires", (edge: EdgeOutput) => edge.watermark(3_600_000)],
+  ])("all of them are sent before %s", (_, say) => {
+    const { edge, hot, push, empty, held } = holding();
+    push(hot, 1000);
+    edge.flush();
+    expect(empty()).toBe(0);
+    expect(held()).toBeGreaterThanOrEqual(1000);
+    say(edge);
+    expect(empty()).toBe(1);
+    expect(held()).toBe(0);
+  });
+
+  test("they stay where they are at a watermark before that", () => {
+    const { edge, hot, push, empty, held } = holding();
+    push(hot, 1000);
+    edge.watermark(3_599_998);
+    expect(empty()).toBe(0);
+    expect(held()).toBeGreaterThanOrEqual(1000);
+  });
+
+  test("none is lost when the key is hot no more, and from then on all are sent as they are", () => {
+    const { edge, hot, consumerOf, push, empty, held } = holding();
+    push(hot, 10);
+    // Keys that come once: holding them spares nothing.
+    for (let i = 0; i < 8 * PRE_AGGREGATE_HOT_TRIAL_RECORDS; i++) {
+      if (consumerOf(`once ${i}`) === 0) push(`once ${i}`, 1);
+      empty();
+    }
+    edge.flush();
+    empty();
+    expect(held()).toBe(0);
+    push(hot, 100);
+    edge.flush();
+    expect(empty()).toBe(0);
+    expect(held()).toBe(0);
+  });
 });
