@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { type CheckpointSettings, checkpointSettings } from "../core/checkpoints.ts";
 import { type Job, watchdogMs } from "../core/job.ts";
-import { CHECKPOINT_INTERVAL_MS } from "../core/limits.ts";
+import { CHECKPOINT_INTERVAL_MS, SLOT_YOUNG_HEAP_MB } from "../core/limits.ts";
 import { RESTART_DEFAULT } from "../core/restart.ts";
 import { stateSettings } from "../core/state-options.ts";
 import { systemCallAfter, systemClock } from "./clock.ts";
@@ -13,7 +13,7 @@ import type { LocalCheckpoints, LocalRestore } from "./coordinator/local-checkpo
 import { LocalJob, type LocalJobOptions } from "./coordinator/local-job.ts";
 import type { AttemptSlots } from "./coordinator/restarting-job.ts";
 import { checkSinks } from "./graph/fitting-sinks.ts";
-import { type Plan, planJob } from "./graph/plan.ts";
+import { keepsRecords, type Plan, planJob } from "./graph/plan.ts";
 import { type JobMetrics, summarise } from "./job-metrics.ts";
 import type { FolderCheckpoints, JobHandle, RunOptions, SavepointOptions } from "./run.ts";
 import type { CheckpointStore } from "./state/checkpoint-store.ts";
@@ -65,7 +65,7 @@ export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHan
     callAfter: systemCallAfter,
     state: spilling?.state,
   };
-  const ahead = new SlotsAhead(() => openPool(job, options, plan.executionGraph.slots, log));
+  const ahead = new SlotsAhead(() => openPool(job, options, plan, log));
   const { local, end } = await embedded(job, options, settings, common, ahead).catch(async (error: unknown) => {
     await ahead.close();
     throw error;
@@ -130,10 +130,11 @@ function checkpointsOf({ options }: Job, { checkpoints }: RunOptions): Checkpoin
   return checkpointSettings({ interval, ...options.checkpoints, ...checkpoints }, "checkpoints");
 }
 
-function openPool(job: Job, { slotHeapMb }: RunOptions, slots: number, log: Log): AttemptSlots {
+function openPool(job: Job, { slotHeapMb }: RunOptions, plan: Plan, log: Log): AttemptSlots {
   const pool = new SlotPool({
-    slots,
+    slots: plan.executionGraph.slots,
     slotHeapMb,
+    youngHeapMb: keepsRecords(plan) ? undefined : SLOT_YOUNG_HEAP_MB,
     loadsAhead: { module: job.module },
     onStrayError: (error) =>
       log("error", "an error in a thread whose slot had ended", { job: job.name, error: error.message }),

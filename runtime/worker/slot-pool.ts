@@ -6,7 +6,6 @@ import { extname } from "node:path";
 import { MessageChannel, type MessagePort, type Worker, workerData } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { MillraceError } from "../../core/errors.ts";
-import { SLOT_YOUNG_HEAP_MB } from "../../core/limits.ts";
 import type { FromSlot, SlotDeployment, SlotPort, ToSlot } from "../protocol.ts";
 import { slotLost } from "../slot-errors.ts";
 import { setSlotFlags } from "../v8-flags.ts";
@@ -28,6 +27,8 @@ export interface SlotPoolOptions {
   readonly slots: number;
   /** How large the old generation of a slot's JavaScript heap may grow; absent: as Node decides. */
   readonly slotHeapMb?: number | undefined;
+  /** How large the young one may grow; absent: as V8 decides. */
+  readonly youngHeapMb?: number | undefined;
   /** What its threads load as soon as they start. Absent: all with their task. */
   readonly loadsAhead?: LoadsAhead;
   /** What its threads have as environment; absent: the process's. */
@@ -62,7 +63,7 @@ export class SlotPool {
   /** Resolves for each thread when it is gone: a killed one leaves the pool before. */
   readonly #gone = new Map<Worker, Promise<unknown>>();
 
-  constructor({ slots, slotHeapMb, loadsAhead, env, onStrayError }: SlotPoolOptions) {
+  constructor({ slots, slotHeapMb, youngHeapMb, loadsAhead, env, onStrayError }: SlotPoolOptions) {
     setSlotFlags();
     const data: ThreadData = { millraceSlot: true, loadsAhead };
     this.#pool = new Piscina<SlotTask, void>({
@@ -76,7 +77,7 @@ export class SlotPool {
       workerData: data,
       ...(env === undefined ? {} : { env }),
       resourceLimits: {
-        maxYoungGenerationSizeMb: SLOT_YOUNG_HEAP_MB,
+        ...(youngHeapMb === undefined ? {} : { maxYoungGenerationSizeMb: youngHeapMb }),
         ...(slotHeapMb === undefined ? {} : { maxOldGenerationSizeMb: slotHeapMb }),
       },
     });

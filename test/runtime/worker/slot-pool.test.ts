@@ -4,6 +4,7 @@ import { SLOT_YOUNG_HEAP_MB } from "../../../core/limits.ts";
 import { LocalJob, type StartedSlot } from "../../../runtime/coordinator/local-job.ts";
 import { planJob } from "../../../runtime/graph/plan.ts";
 import type { SlotDeployment } from "../../../runtime/protocol.ts";
+import { run } from "../../../runtime/run.ts";
 import { SlotPool } from "../../../runtime/worker/slot-pool.ts";
 import leavesATimer from "./fixtures/leaves-a-timer.ts";
 import neverReturns from "./fixtures/never-returns.ts";
@@ -18,11 +19,11 @@ interface Pooled {
   readonly timers: Set<() => void>;
 }
 
-function pooled<P extends Params>(given: Job<P>, slotCount: number, watchdogMs = 60_000, slotHeapMb?: number): Pooled {
+function pooled<P extends Params>(given: Job<P>, slotCount: number, watchdogMs = 60_000): Pooled {
   const strayError = Promise.withResolvers<Error>();
   const slots: StartedSlot[] = [];
   const timers = new Set<() => void>();
-  const pool = new SlotPool({ slots: slotCount, slotHeapMb, onStrayError: strayError.resolve });
+  const pool = new SlotPool({ slots: slotCount, onStrayError: strayError.resolve });
   onTestFinished(() => pool.close());
   const job = new LocalJob({
     jobId: "id",
@@ -71,11 +72,17 @@ test("a thread that is stuck while it imports the job's module is ended by its w
   });
 });
 
-test.each([undefined, 200])(
-  "a slot's young generation is small, whatever its heap may be (%s MB)",
-  async (slotHeapMb) => {
-    const { job } = pooled(tellsItsHeap, 1, undefined, slotHeapMb);
-    const old = slotHeapMb ?? "[0-9]{3,}";
-    await expect(job.run()).rejects.toThrow(new RegExp(`young: ${SLOT_YOUNG_HEAP_MB}, old: ${old}\\b`));
-  },
-);
+test.each([
+  { keeps: false, slotHeapMb: undefined },
+  { keeps: false, slotHeapMb: 200 },
+  { keeps: true, slotHeapMb: 200 },
+])("the young generation of a slot is small where the job keeps no records: %j", async ({ keeps, slotHeapMb }) => {
+  const told = await run(tellsItsHeap, { params: { keeps }, ...(slotHeapMb === undefined ? {} : { slotHeapMb }) })
+    .then(({ result }) => result)
+    .then(String, (error: Error) => error.message);
+  const [, young, old] = /young: (\d+), old: (\d+)/.exec(told) ?? [];
+  if (keeps) expect(Number(young)).toBeGreaterThan(SLOT_YOUNG_HEAP_MB);
+  else expect(Number(young)).toBe(SLOT_YOUNG_HEAP_MB);
+  if (slotHeapMb === undefined) expect(Number(old)).toBeGreaterThan(200);
+  else expect(Number(old)).toBe(slotHeapMb);
+});
