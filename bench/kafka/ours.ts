@@ -8,6 +8,8 @@ import { run } from "millrace";
 import { j1, j2 } from "./jobs.ts";
 
 const { BROKERS = "", IN = "", OUT = "", JOB, GUARANTEE, COMMIT_MS, FOLDER = "", LATEST, PARALLELISM } = process.env;
+/** Below this interval, checkpoints are kept in LevelDB: a synced write instead of a file, its name and their folder. */
+const SHORT_MS = 500;
 const ended = new AbortController();
 process.once("SIGTERM", () => ended.abort());
 const handle = await run(JOB === "j2" ? j2 : j1, {
@@ -19,7 +21,10 @@ const handle = await run(JOB === "j2" ? j2 : j1, {
     latest: LATEST === "1",
   },
   parallelism: Number(PARALLELISM ?? 1),
-  checkpoints: { directory: FOLDER, interval: { milliseconds: Number(COMMIT_MS) } },
+  checkpoints: {
+    directory: Number(COMMIT_MS) < SHORT_MS ? `level:${FOLDER}` : FOLDER,
+    interval: { milliseconds: Number(COMMIT_MS) },
+  },
   signal: ended.signal,
   logLevel: "warn",
 });
