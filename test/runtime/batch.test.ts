@@ -1,4 +1,4 @@
-/** Jobs that are executed as batches: the same final results as of streams, stages that are redone, what is refused. */
+/** Jobs that are executed as batches: the same final results as of streams, and stages that are redone. */
 
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,17 +9,13 @@ import {
   collectTo,
   counting,
   type DataStream,
-  defineJob,
   type Environment,
   fromArray,
   generate,
-  type JobOptions,
   listState,
   mapReduce,
   maximum,
   type OperatorFactory,
-  type Params,
-  pattern,
   session,
   sliding,
   summing,
@@ -27,47 +23,8 @@ import {
   type ValueState,
   valueState,
 } from "../../index.ts";
-import { explain } from "../../runtime/graph/explain.ts";
-import { planJob } from "../../runtime/graph/plan.ts";
 import { runInThread } from "../../runtime/testing/index.ts";
-
-interface Reading {
-  readonly key: string | number;
-  readonly value: number;
-  readonly time: number;
-}
-
-let jobs = 0;
-
-function jobOf(build: (env: Environment) => void, options: JobOptions<Params> = {}) {
-  return defineJob(import.meta, `batch ${jobs++}`, build, options);
-}
-
-function timed(env: Environment, readings: readonly Reading[], name = "readings"): DataStream<Reading> {
-  return env.from(fromArray(readings), { name }).withTimestamps(({ time }) => time, { outOfOrderness: "1h" });
-}
-
-/** As one subtask has read them, so that records of a key keep their order. */
-function inOrder(env: Environment, readings: readonly Reading[]): DataStream<Reading> {
-  return env
-    .from(fromArray(readings), { parallelism: 1 })
-    .withTimestamps(({ time }) => time, { outOfOrderness: "1h", parallelism: 1 });
-}
-
-/** What a sink gets, in no order. */
-async function rows(
-  build: (env: Environment) => void,
-  execution: "batch" | "streaming",
-  parallelism: number,
-  options?: JobOptions<Params>,
-): Promise<string[]> {
-  const handle = await runInThread(jobOf(build, options), { execution, parallelism });
-  await handle.result;
-  return handle
-    .collect("out")
-    .map((row) => JSON.stringify(row))
-    .sort();
-}
+import { inOrder, jobOf, type Reading, rising, rows, timed } from "./batch-programs.ts";
 
 const readings = fc.array(
   fc.record({
@@ -111,14 +68,6 @@ const perKey: readonly (readonly [name: string, build: Build])[] = [
       }),
   ],
 ];
-
-/** Of two steps, with another between them or not. */
-const rising = pattern<Reading>("rising")
-  .begin("low")
-  .where(({ value }) => value < 5)
-  .followedBy("high")
-  .where(({ value }, taken) => value > (taken.of("low")[0]?.value ?? 0))
-  .within("20ms");
 
 /** Whose results do not change once they are there; each record has a time of its own. */
 const perTime: readonly (readonly [name: string, build: Build])[] = [
@@ -188,6 +137,8 @@ function tableOf(changes: readonly Change<unknown>[]): string[] {
   return rows.sort();
 }
 
+let reduced = 0;
+
 describe("results are those of a stream", () => {
   test.each(perTime)("%s", async (_, build) => {
     await fc.assert(
@@ -235,7 +186,7 @@ describe("results are those of a stream", () => {
         const program = (env: Environment): void =>
           timed(env, input).keyBy("key").transform("count", counted).to(collectTo("out"));
         expect(await rows(program, "batch", parallelism)).toEqual(await rows(program, "streaming", parallelism));
-        const job = mapReduce(import.meta, `reduced ${jobs++}`, {
+        const job = mapReduce(import.meta, `reduced ${reduced++}`, {
           input: fromArray(input),
           map: ({ key, value }) => [[key, value] as const],
           combine: (a, b) => a + b,
@@ -433,83 +384,4 @@ describe("a stage that fails", () => {
     await expect(rows(failing({ left: 1, reads: 0 }), "batch", 1)).rejects.toThrow("a stage fails");
     expect(folders().filter((name) => !before.includes(name))).toEqual([]);
   });
-});
-
-describe("what is no batch", () => {
-  const endless = (env: Environment): void =>
-    env
-      .from(generate({ record: (i) => i }))
-      .keyBy((i) => i)
-      .reduce("reduce", (a) => a)
-      .to(collectTo("out"));
-
-  test.each<readonly [string, (env: Environment) => void, RegExp]>([
-    ["a source without end", endless, /the source "[^"]+" has no end/],
-    [
-      "processing time",
-      (env) =>
-        timed(env, [])
-          .keyBy("key")
-          .window(tumbling("1s", { time: "processing" }))
-          .aggregate("w", counting())
-          .to(collectTo("out")),
-      /"w" goes by processing time/,
-    ],
-    [
-      "an operator that has no form for it",
-      (env) => {
-        const keyed = timed(env, []).keyBy("key");
-        const names = timed(env, [], "names").keyBy("key");
-        const options = { type: "left", keep: "forever", join: (a: Reading) => a } as const;
-        keyed.connect(names).join("both", options).to(collectTo("out"), { changesAsRecords: true });
-      },
-      /"both" \(regularJoin\) has no form for it/,
-    ],
-    [
-      "a pattern of processing time",
-      (env) => timed(env, []).keyBy("key").match(rising, { time: "processing" }).to(collectTo("out")),
-      /"rising" goes by processing time/,
-    ],
-    [
-      "records of two stages in one operator",
-      (env) => {
-        const all = timed(env, []);
-        const reduced = all.keyBy("key").reduce("reduce", (a) => a);
-        all
-          .union(reduced)
-          .map(({ key }) => key, { name: "keys" })
-          .to(collectTo("out"));
-      },
-      /together with those of a later stage/,
-    ],
-  ])("%s is refused by name", (_, build, message) => {
-    const refused = () => planJob(jobOf(build) as never, { execution: "batch", parallelism: 1 });
-    expect(refused).toThrow(expect.objectContaining({ code: "NOT_BATCH", message: expect.stringMatching(message) }));
-  });
-
-  test("is executed as a stream where that is left open", () => {
-    expect(planJob(jobOf(endless) as never, { execution: "auto" }).stages).toBeUndefined();
-    const bounded = jobOf((env) => timed(env, []).to(collectTo("out"))) as never;
-    expect(planJob(bounded, { execution: "auto" }).stages).toHaveLength(1);
-    expect(planJob(bounded, { execution: "auto", notInBatch: "checkpoints" }).stages).toBeUndefined();
-    expect(() => planJob(bounded, { execution: "batch", notInBatch: "checkpoints" })).toThrow("with checkpoints");
-  });
-});
-
-test("explain says why what may be a batch is executed as a stream", () => {
-  const endless = jobOf((env) => env.from(generate({ record: (i) => i }), { name: "numbers" }).to(collectTo("out")));
-  const text = explain(planJob(endless as never, { execution: "auto" }));
-  expect(text).toMatch(/Executed as a stream: .* the source "numbers" has no end/);
-  expect(explain(planJob(endless as never, { execution: "streaming" }))).not.toContain("Executed as a stream");
-});
-
-test("explain shows the stages and which edges are between them", () => {
-  const program = (env: Environment): void =>
-    timed(env, [])
-      .keyBy("key")
-      .reduce("reduce", (a) => a)
-      .to(collectTo("out"));
-  const text = explain(planJob(jobOf(program) as never, { execution: "batch", parallelism: 2 }));
-  expect(text).toContain("Batch: 2 stages, one after the other\n  stage 1: readings\n  stage 2: reduce");
-  expect(text).toContain("hash, sorted by key on disk");
 });

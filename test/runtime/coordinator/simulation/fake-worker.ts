@@ -22,6 +22,7 @@ import type { CheckpointStore } from "../../../../runtime/state/checkpoint-store
 import { failed } from "../fixtures/errors.ts";
 import { dealtIn, FakeDealer, FakeReaders } from "./fake-checkpoints.ts";
 import { FakeConnection } from "./fake-connection.ts";
+import { type FakeSlot, hasRead } from "./fake-slot.ts";
 import type { World } from "./world.ts";
 
 /** What the workers see of a coordinator; it changes when the coordinator is restarted. */
@@ -44,27 +45,6 @@ export interface Chances {
 
 /** Splits that each source has. */
 export const SPLITS = 4;
-
-interface FakeSlot {
-  readonly deployment: RegionDeployment;
-  readonly slot: number;
-  /** The source's subtasks that it has. */
-  readonly reading: Set<string>;
-  readonly deaf: boolean;
-  /** Of the source whose splits it deals; known when it runs. */
-  dealer: FakeDealer;
-  readonly readers: FakeReaders;
-  /** What came before it knew what it goes on from. */
-  mail: ToSlot[] | undefined;
-  /** Rows that were not answered. */
-  unanswered: number;
-  /** It waits for answers to be cut: nothing is read meanwhile. */
-  aligning: boolean;
-  /** The checkpoint that holds its end. */
-  heldBy: number | undefined;
-  told: number;
-  ended: boolean;
-}
 
 export class FakeWorker {
   readonly id: WorkerId;
@@ -374,7 +354,7 @@ export class FakeWorker {
       this.#slotAfter(slot, 10, () => this.#cut(slot, checkpoint, done));
       return;
     }
-    if (this.#hasRead(slot)) slot.heldBy = checkpoint;
+    if (hasRead(slot)) slot.heldBy = checkpoint;
     done(slot.readers.snapshot(slot.deployment.attemptNumber));
   }
 
@@ -432,18 +412,9 @@ export class FakeWorker {
 
   /** A slot ends when its subtasks have read everything; one that deals splits when it has told every reader so. */
   #endIfDone(slot: FakeSlot): void {
-    if (!this.#hasRead(slot)) return;
+    if (!hasRead(slot)) return;
     if (!slot.deployment.checkpointing) this.#end(slot, undefined);
     else if (slot.heldBy === undefined) this.#fromSlot(slot, { kind: "wantsCheckpoint" });
-  }
-
-  #hasRead(slot: FakeSlot): boolean {
-    const { subtasks } = slot.deployment.executionGraph;
-    const heads = subtasks.filter(
-      (each) => each.slot === slot.slot && each.subtask === 0 && each.vertex.startsWith("source"),
-    );
-    const readers = subtasks.filter((each) => heads.some((head) => head.vertex === each.vertex)).length;
-    return slot.reading.size === 0 && slot.told >= readers;
   }
 
   #end(slot: FakeSlot, lost: ErrorReport | undefined): void {
