@@ -40,7 +40,7 @@ const seeds = Number(values.seeds);
 const counts = new Map<string, number>();
 let failed = 0;
 let events = 0;
-for (const simulation of simulations.values()) await simulation.undisturbed();
+for (const simulation of simulations.values()) await simulation.shown();
 const startMs = performance.now();
 const startCpu = process.cpuUsage();
 let done = 0;

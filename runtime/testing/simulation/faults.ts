@@ -2,7 +2,8 @@
  * What goes wrong in a simulated cluster, and when: drawn from the seed before the run begins.
  *
  * A fault strikes at a moment, or when a process comes to a named step of a protocol (`fault-point.ts`) for the nth time. Both
- * are drawn from what a run without faults has shown, so that all of a job's life is hit alike, however long it takes.
+ * are drawn from what a run without faults has shown, so that all of a job's life is hit alike, however long it takes, and
+ * from one with restarts, which have steps of their own.
  */
 
 import type { World } from "./world.ts";
@@ -50,11 +51,30 @@ export interface PlannedFault {
   readonly amount: number;
 }
 
-/** What a run without faults was like. */
-export interface Undisturbed {
+/** What runs have shown. */
+export interface Shown {
+  /** Of one without faults. */
   readonly durationMs: number;
   /** How often each step of a protocol was reached. */
   readonly steps: ReadonlyMap<string, number>;
+}
+
+/** The steps of runs, each as often as in the one that reached it most often. */
+export function mostSteps(runs: readonly Pick<Shown, "steps">[]): Shown["steps"] {
+  const steps = new Map<string, number>();
+  for (const run of runs) for (const [step, times] of run.steps) steps.set(step, Math.max(times, steps.get(step) ?? 0));
+  return steps;
+}
+
+/** A worker dies in a job's life, and later the coordinator. */
+export function plainRestarts(kinds: ReadonlySet<FaultKind>, durationMs: number): readonly PlannedFault[] {
+  const deaths: readonly (readonly [FaultKind, number])[] = [
+    ["workerDies", 0.35],
+    ["coordinatorDies", 0.7],
+  ];
+  return deaths
+    .filter(([kind]) => kinds.has(kind))
+    .map(([kind, share]) => ({ kind, at: { ms: share * durationMs }, which: 0, amount: 0 }));
 }
 
 /** A quiet run, a usual one, a storm. */
@@ -64,11 +84,7 @@ const STORM_SHARE = 0.15;
 const AT_STEP_SHARE = 0.6;
 
 /** `kinds`: which there may be. */
-export function drawFaults(
-  world: World,
-  kinds: ReadonlySet<FaultKind>,
-  { durationMs, steps }: Undisturbed,
-): PlannedFault[] {
+export function drawFaults(world: World, kinds: ReadonlySet<FaultKind>, { durationMs, steps }: Shown): PlannedFault[] {
   const allowed = faultKinds.filter((kind) => kinds.has(kind));
   if (allowed.length === 0) return [];
   const most = world.chance(STORM_SHARE) ? STORM_FAULTS_MAX : FAULTS_MAX;

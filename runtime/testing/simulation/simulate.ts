@@ -17,7 +17,7 @@ import { planJob } from "../../graph/plan.ts";
 import { slotLabels } from "../../graph/regions.ts";
 import type { PlannedJob } from "../../planned-job.ts";
 import { collectGarbage } from "../../worker/shared-garbage.ts";
-import { drawFaults, type FaultKind, type PlannedFault } from "./faults.ts";
+import { drawFaults, type FaultKind, mostSteps, type PlannedFault, plainRestarts, type Shown } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
 import { simulatedProgram } from "./program.ts";
 import { type RunOutcome, SimulatedCluster } from "./simulated-cluster.ts";
@@ -121,6 +121,7 @@ export class Simulation {
   readonly #options: SimulateOptions;
   readonly #kinds: ReadonlySet<FaultKind>;
   #undisturbed: RunOutcome | undefined;
+  #shown: Shown | undefined;
   #runs = 0;
 
   constructor(job: Job, options: SimulateOptions) {
@@ -133,7 +134,8 @@ export class Simulation {
 
   async run(seed: number): Promise<SeedResult> {
     const undisturbed = await this.undisturbed();
-    const outcome = await this.#simulate(seed, (world) => drawFaults(world, this.#kinds, undisturbed));
+    const shown = await this.shown();
+    const outcome = await this.#simulate(seed, (world) => drawFaults(world, this.#kinds, shown));
     const { trace, events, durationMs, counts } = outcome;
     return { seed, problems: this.#compare(outcome, undisturbed), trace, events, durationMs, counts };
   }
@@ -148,6 +150,18 @@ export class Simulation {
       );
     }
     return this.#undisturbed;
+  }
+
+  /** From what faults are drawn. @throws as above */
+  async shown(): Promise<Shown> {
+    const undisturbed = await this.undisturbed();
+    const { durationMs } = undisturbed;
+    if (this.#shown === undefined) {
+      // Whether it comes out right is for the seeds to find: of this run only the steps count.
+      const restarted = await this.#simulate(0, () => plainRestarts(this.#kinds, durationMs));
+      this.#shown = { durationMs, steps: mostSteps([undisturbed, restarted]) };
+    }
+    return this.#shown;
   }
 
   async #simulate(seed: number, faults: (world: World) => readonly PlannedFault[]): Promise<RunOutcome> {

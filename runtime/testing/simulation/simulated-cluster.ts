@@ -10,12 +10,13 @@ import type { JobManager } from "../../coordinator/job-manager.ts";
 import { JobResultFiles } from "../../coordinator/job-result-files.ts";
 import { watchFaultPoints } from "../../fault-point.ts";
 import type { PlannedJob } from "../../planned-job.ts";
+import type { SlotDeployment } from "../../protocol.ts";
 import type { CheckpointStore } from "../../state/checkpoint-store.ts";
 import { openDirectoryStore } from "../../state/directory-store.ts";
 import { ControlNetwork } from "./control-network.ts";
 import { Disk } from "./disk.ts";
 import { FaultInjector } from "./fault-injector.ts";
-import type { PlannedFault, Undisturbed } from "./faults.ts";
+import type { PlannedFault, Shown } from "./faults.ts";
 import { finalState } from "./final-state.ts";
 import { HostStores } from "./host-stores.ts";
 import { Ledger, textOf } from "./ledger.ts";
@@ -42,7 +43,7 @@ export interface SimulatedRun {
   readonly log: ((line: string) => void) | undefined;
 }
 
-export interface RunOutcome extends Undisturbed {
+export interface RunOutcome extends Shown {
   /** Beside what its output and state tell. */
   readonly problems: readonly string[];
   /** Of each sink, sorted. */
@@ -78,6 +79,8 @@ export class SimulatedCluster {
   readonly #ledger = new Ledger();
   readonly #stores: HostStores;
   readonly #steps = new Map<string, number>();
+  /** Slots of attempts that have begun. */
+  readonly #started = new Set<string>();
   readonly #problems: string[] = [];
   readonly #workers: SimulatedWorker[] = [];
   readonly #injector: FaultInjector;
@@ -156,6 +159,7 @@ export class SimulatedCluster {
           if (fenced !== undefined) this.kill(fenced.process);
           return fenced !== undefined;
         },
+        started: (deployment) => this.#slotStarted(deployment),
         ended: (why) => {
           if (why !== undefined) this.#problems.push(`${process.name} ended: ${why.stack}`);
           process.die();
@@ -164,6 +168,13 @@ export class SimulatedCluster {
       });
       this.#workers.push(worker);
     });
+  }
+
+  /** An attempt's number is given once: by it old and new are told apart. */
+  #slotStarted({ jobId, attempt, slot }: SlotDeployment): void {
+    const started = `slot ${slot + 1} of attempt ${attempt} of ${jobId}`;
+    if (this.#started.has(started)) this.#problems.push(`${started} was started twice`);
+    this.#started.add(started);
   }
 
   startCoordinator(afterMs: number): void {

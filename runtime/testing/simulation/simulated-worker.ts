@@ -3,6 +3,7 @@
 import type { Job } from "../../../core/job.ts";
 import type { BundleHash, WorkerId } from "../../cluster-ids.ts";
 import { WorkerExchange } from "../../exchange/link/worker-exchange.ts";
+import type { SlotDeployment } from "../../protocol.ts";
 import { openCheckpoint } from "../../state/checkpoint-reader.ts";
 import { openDirectoryStore } from "../../state/directory-store.ts";
 import { mergeBlocks, writtenBy } from "../../state/merge-checkpoint.ts";
@@ -25,6 +26,8 @@ export interface SimulatedWorkerParts {
   readonly stores: HostStores;
   /** Ends the process of a worker that was fenced. */
   readonly fence: (worker: WorkerId) => boolean;
+  /** A slot begins. */
+  readonly started: (deployment: SlotDeployment) => void;
   readonly control: ControlNetwork;
   readonly links: LinkSockets;
   readonly version: string;
@@ -49,7 +52,7 @@ export class SimulatedWorker {
   }
 
   async #start(parts: SimulatedWorkerParts): Promise<void> {
-    const { process, slots, job, control, links, version, ended } = parts;
+    const { process, slots, control, links, version, ended } = parts;
     const id = process.name as WorkerId;
     const { clock, callAfter, world, host } = process;
     const exchange = new WorkerExchange({
@@ -88,7 +91,7 @@ export class SimulatedWorker {
       callAfter,
       random: () => world.random.next(),
       rssBytes: () => 0,
-      machine: this.#machine(job),
+      machine: this.#machine(parts),
       log: () => {},
     });
     worker.ended.then(() => ended(undefined), ended);
@@ -114,15 +117,14 @@ export class SimulatedWorker {
     });
   }
 
-  #machine(job: Job): Partial<WorkerMachine> {
-    const { process } = this;
+  #machine({ process, job, started }: SimulatedWorkerParts): Partial<WorkerMachine> {
     return {
       bundles: (request) => new Bundles(request),
       collectGarbage: () => {},
       threads: {
         take: async (count) =>
           Array.from({ length: count }, () => {
-            const slots = new SimulatedSlots(process, job);
+            const slots = new SimulatedSlots(process, job, started);
             this.#slots.push(slots);
             return slots;
           }),

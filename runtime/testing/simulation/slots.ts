@@ -23,14 +23,18 @@ const KILLED_AFTER_MS_MAX = 5;
 export class SimulatedSlots implements SlotRunner {
   readonly #process: SimulatedProcess;
   readonly #job: Job;
+  readonly #started: (deployment: SlotDeployment) => void;
   readonly #slots = new Set<SimulatedSlot>();
 
-  constructor(process: SimulatedProcess, job: Job) {
+  /** `started` is told of each slot. */
+  constructor(process: SimulatedProcess, job: Job, started: (deployment: SlotDeployment) => void) {
     this.#process = process;
     this.#job = job;
+    this.#started = started;
   }
 
   start(deployment: SlotDeployment): RunningSlot {
+    this.#started(deployment);
     const slot = new SimulatedSlot(this.#process, this.#job, deployment);
     this.#slots.add(slot);
     const forget = (): void => void this.#slots.delete(slot);
