@@ -19,6 +19,7 @@ import {
 } from "./odds.ts";
 import type { RandomPosition, SplitMix } from "./split-mix.ts";
 import { SPACE } from "./split-mix-wasm.ts";
+import { flat } from "./texts.ts";
 
 const FIRST_CATEGORY = 10;
 const CATEGORIES = 5;
@@ -35,7 +36,7 @@ const LAST_NAMES = "Shultz,Abrams,Spencer,White,Bartels,Walton,Smith,Jones,Noris
 const CITIES = "Phoenix,Los Angeles,San Francisco,Boise,Portland,Bend,Redmond,Seattle,Kent,Cheyenne".split(",");
 const STATES = "AZ,CA,ID,OR,WA,WY".split(",");
 
-const names = FIRST_NAMES.map((first) => LAST_NAMES.map((last) => `${first} ${last}`));
+const names = FIRST_NAMES.map((first) => LAST_NAMES.map((last) => flat(`${first} ${last}`)));
 
 /** Where in the static text an event's ballast is. */
 interface Ballast {

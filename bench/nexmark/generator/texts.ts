@@ -29,11 +29,16 @@ export function textTables(seed: number): TextTables {
   const others = Array.from({ length: CHANNELS }, (_, i) => i);
   const made: TextTables = {
     staticText: staticText(new SplitMix(seed - 1)),
-    channelNames: [...hotNames, ...others.map((i) => `channel-${i}`)],
-    channelUrls: [...hotUrls, ...others.map((i) => channelUrl(i, random))],
+    channelNames: [...hotNames, ...others.map((i) => `channel-${i}`)].map(flat),
+    channelUrls: [...hotUrls, ...others.map((i) => channelUrl(i, random))].map(flat),
   };
   tables.set(seed, made);
   return made;
+}
+
+/** The text in one piece: what is put together stays a tree of its parts, even when it has been read once. */
+export function flat(text: string): string {
+  return Buffer.from(text, "latin1").toString("latin1");
 }
 
 /** Remainders of negative draws are negative, in Java as here: so half of the letters lie before "a". */
