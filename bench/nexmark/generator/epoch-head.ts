@@ -70,7 +70,7 @@ interface DrawnAuction {
 }
 
 /** Of an event, by its number: when it is, and when enough auctions have begun after it that it may be closed. */
-export interface EventTimes {
+interface EventTimes {
   of(number: number): number;
   closing(number: number): number;
 }
