@@ -3,9 +3,11 @@
  * what adding all of them to one gives.
  */
 
+import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { asValueAggregate } from "../../../core/aggregate.ts";
+import * as millrace from "../../../index.ts";
 import {
   type Aggregate,
   type AnyAggregate,
@@ -21,8 +23,10 @@ import {
   lastValue,
   maxBy,
   maximum,
+  median,
   minBy,
   minimum,
+  quantile,
   quantiles,
   standardDeviation,
   summing,
@@ -119,6 +123,16 @@ const cases: readonly Case[] = [
         ? [Number.NaN, Number.NaN, Number.NaN]
         : [values[0], values[Math.ceil(values.length / 2) - 1], values.at(-1)];
     },
+  },
+  {
+    name: "quantile of few",
+    aggregate: quantile<Reading>("x", 1),
+    expected: (all) => (all.length === 0 ? Number.NaN : sorted(all).at(-1)),
+  },
+  {
+    name: "median of few",
+    aggregate: median<Reading>("x"),
+    expected: (all) => (all.length === 0 ? Number.NaN : sorted(all)[Math.ceil(all.length / 2) - 1]),
   },
   {
     name: "filtered columns",
@@ -235,3 +249,28 @@ function expectEqual(came: unknown, expected: unknown, near = false): void {
   else if (Number.isFinite(expected)) expect(came).toBeCloseTo(expected as number, 9);
   else expect(Number.isFinite(came as number)).toBe(false);
 }
+
+/** Aggregates whose cases have other names, or whose law stands elsewhere. */
+const elsewhere: Readonly<Record<string, string>> = {
+  aggregates: "the cases of several",
+  approximateSet: "bloom-filter.test.ts",
+};
+
+test("every aggregate of the API is among the cases", () => {
+  const folder = new URL("../../../core/", import.meta.url);
+  const files = ["aggregate.ts", ...readdirSync(new URL("aggregates/", folder)).map((name) => `aggregates/${name}`)];
+  const makers = files.flatMap((file) => {
+    const text = readFileSync(new URL(file, folder), "utf8");
+    const functions = text.split("export function ").slice(1);
+    return functions.flatMap((each) => {
+      const name = /^\w+/.exec(each)?.[0] ?? "";
+      const head = each.split(" {\n", 1)[0] as string;
+      return /\): (Column|Value)?(Aggregate|Whole)<[^;]*$/.test(head) && name in millrace ? [name] : [];
+    });
+  });
+  expect(makers).toEqual(expect.arrayContaining(["counting", "topN", "median", "filtered", "approximateSet"]));
+  const missing = makers.filter((maker) => {
+    return elsewhere[maker] === undefined && !cases.some(({ name }) => name.split(" ")[0] === maker);
+  });
+  expect(missing).toEqual([]);
+});
