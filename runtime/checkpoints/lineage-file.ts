@@ -64,7 +64,8 @@ async function read(notes: CheckpointNotes, where: string): Promise<LineageDocum
     if (document.format === 1) return document;
     throw new Error(`it has format ${String(document.format)}`);
   } catch (cause) {
-    throw new MillraceError("STATE_CORRUPT", `${NAME} in ${where} is not readable: ${(cause as Error).message}`, {
+    const what = `${NAME} in ${where}, which says whose checkpoints these are, is not readable: ${(cause as Error).message}`;
+    throw new MillraceError("STATE_CORRUPT", `${what}. Restore it from a backup, or begin anew in an empty folder`, {
       cause,
     });
   }
