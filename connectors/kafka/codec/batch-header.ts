@@ -76,6 +76,14 @@ export function readBatchHeader(bytes: Buffer, start: number, end: number): Batc
 }
 
 /**
+ * Whether it has all records that it was written with. Compaction takes some out, or all: of a producer's newest batch the
+ * head stays, for its sequence number.
+ */
+export function isWhole({ baseOffset, lastOffset, recordCount }: BatchHeader): boolean {
+  return recordCount === lastOffset - baseOffset + 1;
+}
+
+/**
  * The offset behind the last whole batch between `start` and `end`, by the heads alone: where the next fetch begins while
  * this one's records are still being read. `from` when there is none.
  */

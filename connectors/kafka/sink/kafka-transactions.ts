@@ -5,7 +5,7 @@ import { BatchProducer } from "../client/batch-producer.ts";
 import type { KafkaClient, Patience } from "../client/kafka-client.ts";
 import { accept, accepted, KafkaFailure } from "../client/kafka-failure.ts";
 import { retrying } from "../client/retrying.ts";
-import { readBatchHeader } from "../codec/batch-header.ts";
+import { isWhole, readBatchHeader } from "../codec/batch-header.ts";
 import { FETCH_BYTES, FETCH_PARTITION_BYTES, FETCH_WAIT_MS, RETRY_WITHIN_MS } from "../limits.ts";
 import type { ApiRequest, TopicPartition } from "../protocol/api.ts";
 import { listTransactions } from "../protocol/describe.ts";
@@ -119,7 +119,7 @@ export class KafkaTransactions implements TransactionPort {
         next = header.lastOffset + 1;
         if (header.baseOffset > range.last) return;
         const isOurs = header.producerId === producer.producerId && header.producerEpoch === producer.producerEpoch;
-        if (isOurs && !header.control && header.baseOffset >= range.first)
+        if (isOurs && !header.control && header.baseOffset >= range.first && isWhole(header))
           yield Buffer.from(buffer.subarray(header.start, header.end));
       }
     }

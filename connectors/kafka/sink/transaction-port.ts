@@ -23,7 +23,10 @@ export interface TransactionPort {
   end(producer: TransactionalProducer, commit: boolean): Promise<void>;
   /** Undefined: there is none, or whoever tells it has just taken over and does not know it yet. */
   marker(transactionalId: string): Promise<Marker | undefined>;
-  /** The batches of a producer in a range of a partition's log, in their order, whatever became of the transaction. */
+  /**
+   * The batches of a producer in a range of a partition's log, in their order, whatever became of the transaction. A batch that
+   * compaction has taken records out of is left out: it cannot be written again, as brokers refuse it.
+   */
   read(range: WrittenRange, producer: ProducerIdentity): AsyncIterable<Buffer>;
   /** All transactional ids that begin so. */
   list(prefix: string): Promise<readonly string[]>;

@@ -147,3 +147,28 @@ export function produced(...partitions: readonly (readonly [partition: number, e
     to.int32(0).end();
   };
 }
+
+/** What a fetch brings of a partition. */
+export interface Given {
+  readonly partition: number;
+  readonly error?: number;
+  readonly records?: Buffer;
+}
+
+/** An answer to Fetch with these partitions of the topic "t". */
+export function fetched(...partitions: readonly Given[]): Reaction {
+  return (to) => {
+    to.int32(0).int16(0).int32(0);
+    to.array(["t"], (topic) => {
+      to.text(topic).array(partitions, ({ partition, error = 0, records = Buffer.alloc(0) }) => {
+        to.int32(partition).int16(error).int64(100).int64(100).int64(0);
+        to.array([], () => {})
+          .int32(-1)
+          .bytes(records)
+          .end();
+      });
+      to.end();
+    });
+    to.end();
+  };
+}

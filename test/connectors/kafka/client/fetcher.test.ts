@@ -6,35 +6,11 @@ import { RecordColumns } from "../../../../connectors/kafka/codec/record-columns
 import { FETCH_AHEAD_BYTES } from "../../../../connectors/kafka/limits.ts";
 import type { Reader } from "../../../../connectors/kafka/protocol/reader.ts";
 import { atOffset, batchOf, rowsOf } from "../codec/records.ts";
-import { FakeBroker, type Reaction } from "./fake-broker.ts";
+import { FakeBroker, fetched, type Reaction } from "./fake-broker.ts";
 
 const NOT_LEADER = 6;
 const OUT_OF_RANGE = 1;
 const DENIED = 29;
-
-interface Given {
-  readonly partition: number;
-  readonly error?: number;
-  readonly records?: Buffer;
-}
-
-/** An answer to Fetch with these partitions of the topic "t". */
-function fetched(...partitions: readonly Given[]): Reaction {
-  return (to) => {
-    to.int32(0).int16(0).int32(0);
-    to.array(["t"], (topic) => {
-      to.text(topic).array(partitions, ({ partition, error = 0, records = Buffer.alloc(0) }) => {
-        to.int32(partition).int16(error).int64(100).int64(100).int64(0);
-        to.array([], () => {})
-          .int32(-1)
-          .bytes(records)
-          .end();
-      });
-      to.end();
-    });
-    to.end();
-  };
-}
 
 /** Two records from `offset` on. */
 function two(offset: number): Buffer {
