@@ -30,6 +30,11 @@ export interface ValueAggregate<I, A, R> {
    * For accumulators that are much larger than a cache line; changes nothing.
    */
   readonly touch?: (accumulator: A, value: I) => number;
+  /**
+   * Takes out a value that was added, for rows that go again (`aggregateChanges`); may change and return the accumulator it was
+   * given. Absent: it keeps too little to do that.
+   */
+  readonly remove?: (accumulator: A, value: I) => A;
 }
 
 /** Accumulators as plain data and back, for those that are not plain, such as sets. */

@@ -8,9 +8,11 @@
  */
 
 import type { OperatorOptions } from "./environment.ts";
+import { MillraceError } from "./errors.ts";
 import type { KeySelector } from "./key.ts";
 import { type StateDeclaration, valueState, withTtl } from "./state.ts";
 import type { Duration } from "./time.ts";
+import { isAsyncFunction, promiseReturned } from "./user-function.ts";
 
 export const changeKinds = ["insert", "updateBefore", "updateAfter", "delete"] as const;
 
@@ -99,6 +101,16 @@ export interface ChangelogOptions<T> extends OperatorOptions {
   readonly ttl?: Duration;
 }
 
+/** What of a changelog comes out: all of it, or all but rows as they were before an update. */
+export type ChangesEmit = "changes" | "upserts";
+
+/** @throws BAD_OPTION */
+export function checkChangesEmit(call: string, operator: string, emit: unknown): void {
+  if (emit === "changes" || emit === "upserts") return;
+  const message = `${call} "${operator}" expects emit to be "changes" or "upserts", got ${JSON.stringify(emit)}`;
+  throw new MillraceError("BAD_OPTION", message, { operator });
+}
+
 /** Makes a changelog of upserts. */
 export interface ChangelogSpec {
   readonly kind: "changelog";
@@ -108,8 +120,11 @@ export interface ChangelogSpec {
   readonly state: StateDeclaration;
 }
 
-/** @throws BAD_DURATION */
-export function changelogSpec<T>(key: KeySelector, { deleted, unchanged, ttl }: ChangelogOptions<T>): ChangelogSpec {
+/** @throws BAD_DURATION, PROMISE_RETURNED */
+export function changelogSpec<T>(name: string, key: KeySelector, options: ChangelogOptions<T>): ChangelogSpec {
+  for (const part of ["deleted", "unchanged"] as const)
+    if (isAsyncFunction(options[part])) throw promiseReturned(name, part);
+  const { deleted, unchanged, ttl } = options;
   const row = valueState<unknown>();
   return {
     ...{ kind: "changelog", key },

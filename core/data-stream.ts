@@ -20,7 +20,6 @@ import {
 } from "./connected-streams.ts";
 import { type Deduplicated, type DeduplicateOptions, deduplicateSpec } from "./deduplicate.ts";
 import type { Environment, OperatorOptions } from "./environment.ts";
-import { MillraceError } from "./errors.ts";
 import type { Key, KeySelector } from "./key.ts";
 import type { EdgeSpec, OperatorSpec } from "./node.ts";
 import type { OperatorFactory } from "./operator.ts";
@@ -30,25 +29,43 @@ import { type PatternMatch, type PatternOptions, patternMatchSpec } from "./patt
 import { pickFields } from "./pick-fields.ts";
 import type { ProcessFunction } from "./process.ts";
 import type { Requirements } from "./requirements.ts";
-import { type RunningAggregateOptions, type RunningResult, runningAggregateSpec } from "./running-aggregate.ts";
+import {
+  type AggregateChangesOptions,
+  aggregateChangesSpec,
+  fieldsRead,
+  type RunningAggregateOptions,
+  type RunningResult,
+  runningAggregateSpec,
+} from "./running-aggregate.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
 import type { StateDeclaration } from "./state.ts";
 import {
   batchFunction,
+  checkSameJob,
+  inputsOfSink,
   type KeptOptions,
   type KeyField,
   type KeyOptions,
   keptType,
   keySelector,
   type MapBatchesOptions,
+  repartitioned,
   type SinkCallOptions,
   sinkOptions,
+  soleOrigin,
   type TransformOptions,
   type TupleOf,
   type WindowOptions,
 } from "./stream-options.ts";
-import { type ScoreOf, type TopNOptions, type TopNResult, topNSpec } from "./top-n.ts";
+import {
+  type ScoreOf,
+  type TopNChangesOptions,
+  type TopNOptions,
+  type TopNResult,
+  topNChangesSpec,
+  topNSpec,
+} from "./top-n.ts";
 import { describeSchema } from "./types.ts";
 import {
   isAsyncFunction,
@@ -107,7 +124,7 @@ export class DataStream<out T> {
 
   /** The records of all these streams, in no particular order between them. */
   union(...others: readonly DataStream<T>[]): DataStream<T> {
-    for (const other of others) this.checkSameJob(other, "united");
+    for (const other of others) checkSameJob(this.env, other.env, "united");
     return new DataStream(this.env, [...this.origins, ...others.flatMap((other) => other.origins)]);
   }
 
@@ -250,23 +267,14 @@ export class DataStream<out T> {
    * job runs embedded, everything runs in the one process.
    */
   requires(labels: Requirements): this {
-    this.env.require(this.madeBy("requires").from, labels);
+    this.env.require(soleOrigin(this.origins, "requires").from, labels);
     return this;
   }
 
   /** What the operator that made this stream pushed into the side output. */
   sideOutput<S>(tag: OutputTag<S>): DataStream<S> {
-    const { from } = this.madeBy(`sideOutput("${tag.name}")`);
+    const { from } = soleOrigin(this.origins, `sideOutput("${tag.name}")`);
     return new DataStream<S>(this.env, [{ from, side: tag.name, partitioning: forward }]);
-  }
-
-  private madeBy(call: string): EdgeSpec {
-    const [origin, second] = this.origins;
-    if (origin !== undefined && second === undefined && origin.partitioning.kind === "forward") return origin;
-    throw new MillraceError(
-      "BAD_OPTION",
-      `${call} must be called on the stream that an operator returned, not on a union or a partitioned stream`,
-    );
   }
 
   protected partitioned(partitioning: Partitioning): DataStream<T> {
@@ -278,31 +286,15 @@ export class DataStream<out T> {
     options: OperatorOptions,
     more: { reads?: readonly string[] | undefined; inputs?: readonly EdgeSpec[] } = {},
   ): DataStream<O> {
-    const { name, parallelism, requires, previously } = options;
-    const id = this.env.addNode({
-      ...(name === undefined ? {} : { name }),
-      ...(parallelism === undefined ? {} : { parallelism }),
-      ...(requires === undefined ? {} : { requires }),
-      ...(previously === undefined ? {} : { previously }),
-      spec,
-      inputs: more.inputs ?? this.origins,
-      reads: more.reads,
-    });
+    const { inputs = this.origins, reads } = more;
+    const id = this.env.addNode({ ...options, spec, inputs, reads });
     return new DataStream<O>(this.env, [{ from: id, side: undefined, partitioning: forward }]);
   }
 
   protected connection<R>(other: DataStream<R>): Connection {
-    this.checkSameJob(other, "connected");
+    checkSameJob(this.env, other.env, "connected");
     const append: Connection["append"] = (spec, options, inputs) => this.append(spec, options, { inputs });
     return { append, first: this.origins, second: other.origins };
-  }
-
-  private checkSameJob<R>(other: DataStream<R>, done: string): void {
-    if (other.env === this.env) return;
-    throw new MillraceError(
-      "FOREIGN_STREAM",
-      `a stream of job "${other.env.jobName}" was ${done} with one of job "${this.env.jobName}"; streams of one build of one job only can be combined`,
-    );
   }
 }
 
@@ -375,10 +367,8 @@ export class KeyedStream<out T, K extends Key> extends DataStream<T> {
     options: RunningAggregateOptions<NoInfer<A>, Emit> = {},
   ): DataStream<RunningResult<K, R, Emit>> {
     checkAggregate(name, aggregate);
-    const { fields } = aggregate;
-    const reads = fields === undefined || this.#key.fields === undefined ? undefined : [...this.#key.fields, ...fields];
     const spec = runningAggregateSpec(name, this.#key, aggregate, options);
-    return this.append(spec, { ...options, name }, { reads: reads && [...new Set(reads)] });
+    return this.append(spec, { ...options, name }, { reads: fieldsRead(spec) });
   }
 
   /**
@@ -405,11 +395,32 @@ export class KeyedStream<out T, K extends Key> extends DataStream<T> {
     return this.append(topNSpec<T>(name, this.#key, options), { ...options, name });
   }
 
+  /**
+   * Of a changelog: what an aggregate that rows can be taken out of makes of those that each key has now, as a changelog of one
+   * row a key. Of a minimum, a maximum and a distinct count it keeps how often each value is there.
+   */
+  aggregateChanges<T, A, R>(
+    this: KeyedStream<Change<T>, K>,
+    name: string,
+    aggregate: Aggregate<T, A, R> & Synchronous<R>,
+    options: AggregateChangesOptions = {},
+  ): DataStream<RunningResult<K, R, "changes">> {
+    checkAggregate(name, aggregate);
+    return this.append(aggregateChangesSpec(name, this.#key, aggregate, options), { ...options, name });
+  }
+
+  /** Of a changelog: the best n rows that each key has now. Keeps all rows, as each may come to be among the best. */
+  topNChanges<T, const By extends ScoreOf<T>, const Ranks extends boolean = false>(
+    this: KeyedStream<Change<T>, K>,
+    name: string,
+    options: TopNChangesOptions<T, By, Ranks>,
+  ): DataStream<TopNResult<T, Ranks, "changes">> {
+    return this.append(topNChangesSpec<T>(name, this.#key, options), { ...options, name });
+  }
+
   /** The changelog of a stream of upserts: a later record of a key replaces the earlier one. Keeps a record a key. */
   toChangelog(name: string, options: ChangelogOptions<T> = {}): DataStream<Change<T>> {
-    for (const part of ["deleted", "unchanged"] as const)
-      if (isAsyncFunction(options[part])) throw promiseReturned(name, part);
-    return this.append(changelogSpec(this.#key, options), { ...options, name });
+    return this.append(changelogSpec(name, this.#key, options), { ...options, name });
   }
 
   /** Cuts each key's records into windows. */
@@ -428,13 +439,6 @@ export class KeyedStream<out T, K extends Key> extends DataStream<T> {
   }
 }
 
-/** Upserts of a key go to one writer, unless the program has said where records go. */
-function inputsOfSink(origins: readonly EdgeSpec[], upsertKey: KeySelector<never> | undefined): readonly EdgeSpec[] {
-  if (upsertKey === undefined) return origins;
-  const partitioning = Object.freeze({ kind: "hash" as const, key: upsertKey as KeySelector });
-  return origins.map((origin) => (origin.partitioning.kind === "forward" ? { ...origin, partitioning } : origin));
-}
-
 /** A stream whose records come to every subtask of what follows. */
 export class BroadcastStream<out T> extends DataStream<T> {
   /** Tells it from other streams for the compiler. */
@@ -443,8 +447,4 @@ export class BroadcastStream<out T> extends DataStream<T> {
   override broadcast(): BroadcastStream<T> {
     return this.#broadcast && this;
   }
-}
-
-function repartitioned(origins: readonly EdgeSpec[], partitioning: Partitioning): readonly EdgeSpec[] {
-  return origins.map((origin) => ({ ...origin, partitioning: Object.freeze(partitioning) }));
 }

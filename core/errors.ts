@@ -35,6 +35,7 @@ export const errorCodes = {
   BUNDLE_VERSION: user("The program was bundled by another version of Millrace than the cluster runs."),
   CANCELLED: user("The job was cancelled."),
   COORDINATOR_UNREACHABLE: external("No coordinator answers at an address."),
+  CHANGELOG_INPUT: user("What takes records for rows that stand gets a changelog, in which rows may go."),
   CHECKPOINT_BEHIND_OUTPUT: external(
     "No checkpoint is readable that holds all that the job's sinks have published.",
     "never",

@@ -46,6 +46,7 @@ export {
   type Change,
   type ChangeKind,
   type ChangelogOptions,
+  type ChangesEmit,
   deleted,
   inserted,
   isUpsert,
@@ -99,7 +100,11 @@ export type { ProcessContext, ProcessFunction } from "./process.ts";
 export type { ChangesJoinOptions, RegularJoined, RegularJoinOptions } from "./regular-join.ts";
 export type { Requirements } from "./requirements.ts";
 export { RESTART_DEFAULT, type RestartStrategy } from "./restart.ts";
-export type { KeyedResult, RunningAggregateOptions } from "./running-aggregate.ts";
+export type {
+  AggregateChangesOptions,
+  KeyedResult,
+  RunningAggregateOptions,
+} from "./running-aggregate.ts";
 export type { ArrowBatch, ArrowColumn, Schema } from "./schema.ts";
 export { type OutputTag, outputTag } from "./side-output.ts";
 export type { PreparedPart, RestoredSink, Sink, SinkContext, SinkWriter, TextOutput, UpsertSink } from "./sink.ts";
@@ -137,7 +142,7 @@ export type {
 } from "./stream-options.ts";
 export type { Counter, Histogram, Logger, MetricGroup } from "./telemetry.ts";
 export { type Clock, type Duration, END_OF_TIME, NO_TIMESTAMP } from "./time.ts";
-export type { Score, ScoreOf, TopNOptions } from "./top-n.ts";
+export type { Score, ScoreOf, TopNChangesOptions, TopNOptions } from "./top-n.ts";
 export type { Trigger, TriggerContext, TriggerResult } from "./trigger.ts";
 export * from "./triggers.ts";
 export { type Type, types, type ValueSchema } from "./types.ts";

@@ -16,12 +16,12 @@ import type { PatternMatchSpec } from "./pattern-match.ts";
 import type { ProcessFunction } from "./process.ts";
 import type { InnerJoinSpec, RegularJoinSpec } from "./regular-join.ts";
 import type { Requirements } from "./requirements.ts";
-import type { RunningAggregateSpec } from "./running-aggregate.ts";
+import type { AggregateChangesSpec, RunningAggregateSpec } from "./running-aggregate.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { Sink } from "./sink.ts";
 import type { Source } from "./source.ts";
-import type { TopNSpec } from "./top-n.ts";
+import type { TopNChangesSpec, TopNSpec } from "./top-n.ts";
 import type { TypeDescription } from "./types.ts";
 import type { SourceWatermarkSpec, WatermarkStrategy } from "./watermark.ts";
 import type { AlignedWindow } from "./window.ts";
@@ -104,6 +104,8 @@ export type OperatorSpec =
   | ChangelogSpec
   | DeduplicateSpec
   | TopNSpec
+  | AggregateChangesSpec
+  | TopNChangesSpec
   | GeneralWindowSpec
   | BroadcastSpec
   | AsyncMapSpec

@@ -1,9 +1,12 @@
-/** Running aggregates: of all records of each key so far. What the call takes, and the node that it makes. */
+/** Running aggregates: of all records of each key so far, or of all rows of a changelog. What the calls take, and their nodes. */
 
 import type { Aggregate } from "./aggregate.ts";
-import type { Change } from "./changelog.ts";
+import { countsValues, type Retracting, retracting } from "./aggregates/combine.ts";
+import { type Change, type ChangesEmit, checkChangesEmit } from "./changelog.ts";
+import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
-import type { KeySelector } from "./key.ts";
+import type { Key, KeySelector } from "./key.ts";
+import { mapState, type StateDeclaration, valueState } from "./state.ts";
 import { type KeptOptions, keptType } from "./stream-options.ts";
 import type { TypeDescription, ValueSchema } from "./types.ts";
 
@@ -47,4 +50,48 @@ export function runningAggregateSpec(
     throw new MillraceError("BAD_OPTION", message, { operator: name });
   }
   return { kind: "aggregate", key, aggregate, emit, ...keptType(options) };
+}
+
+/** The fields that key and aggregate read, when they are known: only these travel. */
+export function fieldsRead({ key, aggregate }: RunningAggregateSpec): readonly string[] | undefined {
+  const { fields } = aggregate;
+  return fields === undefined || key.fields === undefined ? undefined : [...new Set([...key.fields, ...fields])];
+}
+
+export interface AggregateChangesOptions extends OperatorOptions {
+  /**
+   * "changes", the default, or "upserts": the same without rows as they were before an update, for what puts a row in the
+   * place of the one with its key.
+   */
+  readonly emit?: ChangesEmit;
+}
+
+export interface AggregateChangesSpec {
+  readonly kind: "aggregateChanges";
+  readonly key: KeySelector;
+  readonly emit: ChangesEmit;
+  readonly retracting: Retracting;
+  readonly state: StateDeclaration;
+}
+
+/** How the state is called that says how often each value of part `at` is there. */
+export function valuesOfPart(at: number): string {
+  return `values${at}`;
+}
+
+/** @throws BAD_OPTION */
+export function aggregateChangesSpec(
+  name: string,
+  key: KeySelector,
+  // biome-ignore lint/suspicious/noExplicitAny: nodes forget element types, which the fluent API has checked
+  aggregate: Aggregate<any, any, any>,
+  { emit = "changes" }: AggregateChangesOptions,
+): AggregateChangesSpec {
+  checkChangesEmit("aggregateChanges", name, emit);
+  const taken = retracting(name, aggregate);
+  const values = taken.parts.flatMap((part, at) =>
+    countsValues(part) ? [[valuesOfPart(at), mapState<Key, number>()] as const] : [],
+  );
+  const state = Object.freeze({ sums: valueState<unknown>(), ...Object.fromEntries(values) });
+  return { kind: "aggregateChanges", key, emit, retracting: taken, state };
 }

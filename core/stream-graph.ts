@@ -1,6 +1,6 @@
 /** The logical program: all nodes of a job, and what makes it valid. Works on data alone, wherever that came from. */
 
-import { checkSinksOfChangelogs } from "./changelog-sinks.ts";
+import { checkReadersOfChangelogs } from "./changelog-readers.ts";
 import { MillraceError } from "./errors.ts";
 import type { OperatorId } from "./ids.ts";
 import type { StreamNode } from "./node.ts";
@@ -11,7 +11,7 @@ export interface StreamGraph {
 }
 
 /**
- * @throws MillraceError APPEND_ONLY_SINK, DUPLICATE_NAME, EMPTY_JOB, FOREIGN_STREAM (an edge from nowhere), GRAPH_CYCLE or
+ * @throws MillraceError APPEND_ONLY_SINK, CHANGELOG_INPUT, DUPLICATE_NAME, EMPTY_JOB, FOREIGN_STREAM (an edge from nowhere), GRAPH_CYCLE or
  * UNFINISHED_STREAM, naming the operators.
  */
 export function validateGraph(graph: StreamGraph): void {
@@ -29,7 +29,7 @@ export function validateGraph(graph: StreamGraph): void {
   }
   checkAcyclic(graph, byId);
   checkFinished(graph);
-  checkSinksOfChangelogs(byId);
+  checkReadersOfChangelogs(byId);
 }
 
 function indexNodes(graph: StreamGraph): ReadonlyMap<OperatorId, StreamNode> {

@@ -1,11 +1,12 @@
 /** What the calls of the fluent API take beside functions, and how it is checked. */
 
-import type { OperatorOptions } from "./environment.ts";
+import type { Environment, OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import type { Key, KeySelector, ScalarKey } from "./key.ts";
 import { ARROW_BATCH_ROWS, ASYNC_TIMEOUT_MS } from "./limits.ts";
-import type { BatchFunction, PreAggregate } from "./node.ts";
+import type { BatchFunction, EdgeSpec, PreAggregate } from "./node.ts";
 import type { RuntimeContext } from "./operator.ts";
+import type { Partitioning } from "./partitioning.ts";
 import { readField, readFields } from "./pick-fields.ts";
 import type { ArrowBatch, Schema } from "./schema.ts";
 import type { OutputTag } from "./side-output.ts";
@@ -118,4 +119,36 @@ export function batchFunction<O>(name: string, options: MapBatchesOptions<O>): B
     open: open && boundMethod(options, open),
     close: close && boundMethod(options, close),
   });
+}
+
+/** Upserts of a key go to one writer, unless the program has said where records go. */
+export function inputsOfSink(
+  origins: readonly EdgeSpec[],
+  upsertKey: KeySelector<never> | undefined,
+): readonly EdgeSpec[] {
+  if (upsertKey === undefined) return origins;
+  const partitioning = Object.freeze({ kind: "hash" as const, key: upsertKey as KeySelector });
+  return origins.map((origin) => (origin.partitioning.kind === "forward" ? { ...origin, partitioning } : origin));
+}
+
+export function repartitioned(origins: readonly EdgeSpec[], partitioning: Partitioning): readonly EdgeSpec[] {
+  return origins.map((origin) => ({ ...origin, partitioning: Object.freeze(partitioning) }));
+}
+
+/** @throws FOREIGN_STREAM for streams of two builds. `done`: what was to be done with them. */
+export function checkSameJob(env: Environment, other: Environment, done: string): void {
+  if (other === env) return;
+  throw new MillraceError(
+    "FOREIGN_STREAM",
+    `a stream of job "${other.jobName}" was ${done} with one of job "${env.jobName}"; streams of one build of one job only can be combined`,
+  );
+}
+
+/** The one edge by which an operator's output comes. @throws BAD_OPTION for a union or a partitioned stream */
+export function soleOrigin([origin, second]: readonly EdgeSpec[], call: string): EdgeSpec {
+  if (origin !== undefined && second === undefined && origin.partitioning.kind === "forward") return origin;
+  throw new MillraceError(
+    "BAD_OPTION",
+    `${call} must be called on the stream that an operator returned, not on a union or a partitioned stream`,
+  );
 }

@@ -1,6 +1,6 @@
-/** Top-N: the best records of each key. What the call takes, and the node that it makes. */
+/** Top-N: the best records of each key, or rows of a changelog. What the calls take, and the nodes that they make. */
 
-import type { Change, Ranked } from "./changelog.ts";
+import { type Change, type ChangesEmit, checkChangesEmit, type Ranked } from "./changelog.ts";
 import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import type { Key, KeySelector } from "./key.ts";
@@ -104,6 +104,34 @@ export function topNSpec<T>(name: string, key: KeySelector, options: TopNOptions
           },
     ),
   };
+}
+
+/** As of `topN`; rows stay until the changelog takes them out. */
+export interface TopNChangesOptions<T, By extends ScoreOf<T> = ScoreOf<T>, Ranks extends boolean = boolean>
+  extends OperatorOptions,
+    Pick<TopNOptions<T, By, Ranks>, "n" | "by" | "order" | "ranks"> {
+  readonly emit?: ChangesEmit;
+  /**
+   * What tells rows of one key apart, so that one that is inserted replaces the one before it and an update is one change.
+   * Default: all of a row, and rows that are alike are counted.
+   */
+  readonly id?: (value: T) => Key;
+}
+
+export interface TopNChangesSpec
+  extends Pick<TopNSpec, "key" | "n" | "scoreOf" | "by" | "descending" | "ranks" | "id"> {
+  readonly kind: "topNChanges";
+  readonly emit: ChangesEmit;
+  readonly state: StateDeclaration;
+}
+
+/** @throws BAD_OPTION */
+export function topNChangesSpec<T>(name: string, key: KeySelector, options: TopNChangesOptions<T>): TopNChangesSpec {
+  const { emit = "changes", ...ordered } = options;
+  checkChangesEmit("topNChanges", name, emit);
+  const { kind: _, keepsOthers: __, ...spec } = topNSpec<T>(name, key, ordered);
+  const state = Object.freeze({ best: valueState<unknown>(), others: mapState<string, unknown>() });
+  return { ...spec, kind: "topNChanges", emit, state };
 }
 
 /** Where the row goes in rows that are in order: behind those that are as good. */

@@ -8,6 +8,7 @@ import type { OperatorSpec } from "../core/node.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
 import type { StateDeclaration } from "../core/state.ts";
 import { AggregateOperator } from "./aggregate.ts";
+import { AggregateChangesOperator } from "./aggregate-changes.ts";
 import { ApproximateDeduplicate } from "./approximate-deduplicate.ts";
 import { AsyncMapOperator } from "./async/async-map.ts";
 import { lookupJoin } from "./async/lookup-join.ts";
@@ -24,6 +25,7 @@ import { WindowJoinOperator } from "./join/window-join.ts";
 import { PatternOperator } from "./pattern/pattern-operator.ts";
 import { TopNOperator } from "./top-n.ts";
 import { TopNAtWatermark } from "./top-n-at-watermark.ts";
+import { TopNChangesOperator } from "./top-n-changes.ts";
 import { ClockWindowOperator } from "./window/clock-window-operator.ts";
 import { GeneralWindowOperator } from "./window/general/general-window-operator.ts";
 import { SessionOperator } from "./window/session/session-operator.ts";
@@ -63,6 +65,10 @@ export function createFurtherOperator(spec: FurtherSpec, context: OperatorContex
         : new ApproximateDeduplicate(spec, spec.approximate, context);
     case "topN":
       return spec.emit === "watermark" ? new TopNAtWatermark(spec, context) : new TopNOperator(spec, context);
+    case "aggregateChanges":
+      return new AggregateChangesOperator(spec, context);
+    case "topNChanges":
+      return new TopNChangesOperator(spec, context);
     case "generalWindow":
       if (isClockWindow(spec)) return new ClockWindowOperator(spec, context);
       return isPlainSession(spec) ? new SessionOperator(spec, context) : new GeneralWindowOperator(spec, context);

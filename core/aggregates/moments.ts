@@ -52,6 +52,14 @@ function moments<I>(of: NumberOf<I>, result: (moments: Moments) => number): Valu
       into.count = count;
       return into;
     },
+    remove: (sums, value) => {
+      const x = numberOf(read(value), "variance");
+      const distance = x - sums.mean;
+      sums.count--;
+      sums.mean = sums.count === 0 ? 0 : sums.mean - distance / sums.count;
+      sums.squares = sums.count === 0 ? 0 : Math.max(0, sums.squares - distance * (x - sums.mean));
+      return sums;
+    },
     result,
     partials: "plain",
     ...fields,

@@ -59,6 +59,8 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
       return { kind: spec.kind, key: keyOf(spec.key), states: statesOf(spec.state) };
     case "changelog":
     case "topN":
+    case "topNChanges":
+    case "aggregateChanges":
       return { kind: spec.kind, key: keyOf(spec.key), states: statesOf(spec.state) };
     case "reduce":
       return { kind: spec.kind, key: keyOf(spec.key), states: [table("reduce", [], true, spec.type)] };

@@ -138,6 +138,10 @@ function operatorText(spec: OperatorSpec): string {
     case "deduplicate":
       if (spec.approximate !== undefined) return "deduplicate, the first, by Bloom filters, keyed state filters";
       return `deduplicate, the ${spec.keep} by ${spec.time} time, ${stateText(Object.keys(spec.state))}`;
+    case "aggregateChanges":
+      return `aggregate of a changelog, ${stateText(Object.keys(spec.state))}`;
+    case "topNChanges":
+      return `the ${spec.descending ? "largest" : "smallest"} ${spec.n} by ${spec.by ?? "a function"} of a changelog, ${stateText(Object.keys(spec.state))}`;
     case "topN":
       return `the ${spec.descending ? "largest" : "smallest"} ${spec.n} by ${spec.by ?? "a function"}${spec.emit === "watermark" ? " at the watermark" : ""}, ${stateText(Object.keys(spec.state))}`;
     case "asyncMap":

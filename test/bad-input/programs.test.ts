@@ -48,6 +48,33 @@ describe("the graph", () => {
       /"totals" gives a changelog, and the sink "jsonl:out.jsonl" would only append it.*toJsonlTable.*changesAsRecords: true/,
     ],
     [
+      "with a changelog into what takes its records for rows",
+      (env) =>
+        env
+          .from(fromArray([1, 2]))
+          .keyBy((n) => n)
+          .aggregate("totals", counting(), { emit: "changes" })
+          .filter(({ value }) => value.value > 0)
+          .keyBy(({ value }) => value.value)
+          .topN("best", { n: 1, by: ({ value }) => value.value })
+          .to(out),
+      "CHANGELOG_INPUT",
+      /"totals" gives a changelog, and "best" \(topN\) takes each record for a row.*aggregateChanges, topNChanges or joinChanges/,
+    ],
+    [
+      "with upserts into what has to be told of rows that are replaced",
+      (env) =>
+        env
+          .from(fromArray([1, 2]))
+          .keyBy((n) => n % 2)
+          .deduplicate("last", { keep: "last", emit: "upserts" })
+          .keyBy(({ value }) => value)
+          .aggregateChanges("n", counting())
+          .to(out),
+      "CHANGELOG_INPUT",
+      /"last" gives upserts, and "n" has to be told of rows that are replaced; let "last" emit "changes"/,
+    ],
+    [
       "with one name for two operators",
       (env) =>
         env

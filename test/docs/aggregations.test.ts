@@ -2,4 +2,4 @@
 
 import { testSamples } from "./samples.ts";
 
-testSamples("aggregations.md", { fragments: 2, programs: 2 });
+testSamples("aggregations.md", { fragments: 3, programs: 3 });

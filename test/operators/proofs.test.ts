@@ -45,6 +45,8 @@ const proofs: Record<OperatorSpec["kind"], Proof | Exception> = {
   changelog: { driven: "changelog.test.ts", by: /\.toChangelog\(/ },
   deduplicate: { driven: "deduplicate.test.ts", by: /\.deduplicate\(/ },
   topN: { driven: "top-n.test.ts", by: /\.topN\(/ },
+  aggregateChanges: { driven: "aggregate-changes.test.ts", by: /\.aggregateChanges\(/ },
+  topNChanges: { driven: "top-n-changes.test.ts", by: /\.topNChanges\(/ },
   window: { driven: "windows.test.ts", by: /\.window\(/ },
   generalWindow: { driven: "general-windows.test.ts", by: /\.window\(/ },
   pattern: { driven: "pattern/pattern.property.test.ts", by: /\.match\(/ },

@@ -9,14 +9,17 @@ import {
   averaging,
   collectTo,
   counting,
+  countingDistinct,
   countTrigger,
   cumulative,
   type DataStream,
   defineJob,
+  deleted,
   type Environment,
   earlyAndLateTrigger,
   generate,
   globalWindow,
+  inserted,
   listState,
   mapState,
   maximum,
@@ -52,6 +55,14 @@ type Keyed = ReturnType<typeof keyed>;
 
 function keyed(env: Environment) {
   return items(env).keyBy("key");
+}
+
+/** Most rows of a key go when the fifth one behind them comes. */
+function changing(stream: Keyed) {
+  return stream.flatMap((item) => {
+    const stays = item.i < 25 || item.i % 4 === 0;
+    return stays ? [inserted(item)] : [deleted(itemOf(item.i - 25)), inserted(item)];
+  });
 }
 
 /** By what they are about: what is made of the records of each key. */
@@ -122,6 +133,17 @@ const ofKeys: Readonly<Record<string, (stream: Keyed) => DataStream<unknown>>> =
       deleted: ({ x }) => x === 3,
       unchanged: (before, after) => before.x === after.x,
     }),
+  "figures of a changelog whose rows go": (stream) =>
+    changing(stream)
+      .keyBy(({ value }) => value.key)
+      .aggregateChanges(
+        "figures",
+        aggregates({ n: counting(), sum: summing("x"), most: maximum("x"), keys: countingDistinct("key") }),
+      ),
+  "the best of a changelog whose rows go": (stream) =>
+    changing(stream)
+      .keyBy(({ value }) => value.key)
+      .topNChanges("best", { n: 2, by: "x", ranks: true }),
   "a process function with every kind of state, which ages": (stream) =>
     stream.process("all states", {
       state: {

@@ -59,6 +59,25 @@ describe("aggregates", () => {
     expectTypeOf(changes).toEqualTypeOf<DataStream<Change<KeyedResult<number, number>>>>();
   });
 
+  test("of changelogs give changelogs, and take nothing else", () => {
+    const rows = byShop.toChangelog("rows").keyBy(({ value }) => value.note ?? "");
+    expectTypeOf(rows.aggregateChanges("n", aggregates({ n: counting(), sum: summing("amount") }))).toEqualTypeOf<
+      DataStream<Change<KeyedResult<string, { n: number; sum: number }>>>
+    >();
+    expectTypeOf(rows.topNChanges("best", { n: 3, by: "amount" })).toEqualTypeOf<DataStream<Change<Sale>>>();
+    expectTypeOf(rows.topNChanges("best", { n: 3, by: ({ amount }) => -amount, ranks: true })).toEqualTypeOf<
+      DataStream<Change<Ranked<Sale>>>
+    >();
+    // @ts-expect-error: "note" may be null, which has no place in an order
+    rows.topNChanges("best", { n: 3, by: "note" });
+    // @ts-expect-error: a later row is told by what goes
+    rows.topNChanges("best", { n: 3, by: "amount", improving: true });
+    // @ts-expect-error: these are rows, and no changes
+    byShop.aggregateChanges("n", counting());
+    // @ts-expect-error: these are rows, and no changes
+    byShop.topNChanges("best", { n: 3, by: "amount" });
+  });
+
   test("several in one give a field for each", () => {
     const made = byShop.window(tumbling("1m")).aggregate(
       "figures",
