@@ -2,10 +2,15 @@
  * Memory beside Flink's: of the same number of events the peak of the process here, and that of Flink with the smallest heap
  * that it can do with. A heap is too small when the run fails, or takes more than three times the CPU time of one with a large
  * heap: then it does little but collect garbage.
+ *
+ * Which heap is the smallest is found by halving, as one that is larger than one that suffices does too. CPU time is what
+ * bounds a run, so that a busy machine takes longer and finds the same heap.
  */
 
 import { measureRival, type Rival } from "./flink-rivals.ts";
-import { eventsFor, type Figures, measure, type Setting } from "./measure.ts";
+import { keyOf } from "./flink-table.ts";
+import { type Figures, measure, type Setting, secondsFor } from "./measure.ts";
+import type { RunLog } from "./run-log.ts";
 
 /** From small to large, as -Xmx has them. */
 const heaps = [
@@ -27,59 +32,88 @@ const heaps = [
 ];
 
 const CPU_TIMES_MAX = 3;
-const TIMEOUT_S = 600;
+/** More than Flink takes for its start and the warm-up. */
+const START_CPU_S = 60;
+const TIMEOUT_S = 900;
 /** Flink's memory for exchanges, which it takes in full: enough for a few subtasks. */
 const NETWORK = "64m";
 
+/** So many that state is most of what a query with state holds, and few enough that Flink runs them several times. */
+const EVENTS = 3_000_000;
+
 export interface MemoryOptions {
+  /** Both sides' are kept, Flink's when its smallest heap is found. */
+  readonly log: RunLog;
+  readonly endsAt: number;
   readonly events: number | undefined;
-  readonly seconds: number;
   readonly setting: Setting;
   readonly json: boolean;
 }
 
-export function compareMemory(queries: readonly string[], { events, seconds, setting, json }: MemoryOptions): void {
-  if (!json)
-    process.stdout.write(
-      "| query | events | our MB | Flink's heap | Flink's MB | ours of Flink's |\n|---|---|---|---|---|---|\n",
-    );
+/** Prints a line for each query, as soon as it is known. */
+export function compareMemory(queries: readonly string[], options: MemoryOptions): void {
+  if (!options.json) {
+    const columns = ["query", "events", "our MB", "Flink's heap", "Flink's MB", "ours of Flink's"];
+    process.stdout.write(`| ${columns.join(" | ")} |\n|${columns.map(() => "---|").join("")}\n`);
+  }
   for (const query of queries) {
-    const count = events ?? eventsFor(query, seconds, setting);
-    const ours = measure(query, count, setting);
-    const { heap, figures } = smallest(query, count, setting);
-    const share = ours.peak_rss_mb / figures.peak_rss_mb;
-    const cells = [
-      query,
-      count.toLocaleString("en"),
-      Math.round(ours.peak_rss_mb),
-      heap,
-      figures.peak_rss_mb,
-      share.toFixed(2),
-    ];
-    process.stdout.write(
-      json ? `${JSON.stringify({ query, share, heap, ours, flink: figures })}\n` : `| ${cells.join(" | ")} |\n`,
-    );
+    try {
+      compare(query, options);
+    } catch (error) {
+      process.stderr.write(`${query}: ${(error as Error).message}\n`);
+    }
   }
 }
 
-function smallest(
-  query: string,
-  events: number,
-  setting: Setting,
-): { readonly heap: string; readonly figures: Figures } {
+function compare(query: string, { log, endsAt, events = EVENTS, setting, json }: MemoryOptions): void {
+  const known = (engine: string, run: () => Figures): Figures => {
+    const key = keyOf(`${engine} memory`, query, setting);
+    if (log.runs(key).length === 0) log.add(key, run());
+    return log.middle(key) as Figures;
+  };
+  const ours = known("millrace", () => measure(query, events, setting, endsAt));
+  const flink = known("flink", () => smallest(query, ours.events, setting, endsAt));
+  const share = ours.peak_rss_mb / flink.peak_rss_mb;
+  const cells = [query, ours.events, ours.peak_rss_mb, flink["heap"], flink.peak_rss_mb].map((cell) =>
+    typeof cell === "number" ? Math.round(cell).toLocaleString("en") : cell,
+  );
+  process.stdout.write(
+    json ? `${JSON.stringify({ query, share, ours, flink })}\n` : `| ${cells.join(" | ")} | ${share.toFixed(2)} |\n`,
+  );
+}
+
+/** The run with the smallest heap that suffices, and which that is. */
+function smallest(query: string, events: number, setting: Setting, endsAt: number): Figures {
   const rival: Rival = { name: "flink reuse", query, objectReuse: true };
-  const largest = heaps.at(-1) as string;
-  const run = (heap: string): Figures =>
-    measureRival(rival, { events, network: NETWORK }, setting, { heap, timeoutS: TIMEOUT_S });
-  const roomy = run(largest);
-  for (const heap of heaps) {
-    try {
-      const figures = run(heap);
-      if (figures.cpu_s <= CPU_TIMES_MAX * roomy.cpu_s) return { heap, figures };
-      process.stderr.write(`${query} with ${heap}: ${figures.cpu_s} s, where there is room ${roomy.cpu_s} s\n`);
-    } catch (error) {
-      process.stderr.write(`${query} with ${heap}: ${(error as Error).message.split("\n")[0]}\n`);
-    }
+  const run = (heap: string, cpuS?: number): Figures => ({
+    ...measureRival(rival, { events, network: NETWORK }, setting, {
+      heap,
+      timeoutS: secondsFor(TIMEOUT_S, endsAt),
+      ...(cpuS === undefined ? {} : { cpuS }),
+    }),
+    heap,
+  });
+  let found = run(heaps.at(-1) as string);
+  const cpuMax = CPU_TIMES_MAX * found.cpu_s;
+  for (let [low, high] = [0, heaps.length - 1]; low < high; ) {
+    const middle = (low + high) >> 1;
+    const heap = heaps[middle] as string;
+    const figures = attempt(`${query} with ${heap}`, () => run(heap, cpuMax + START_CPU_S), endsAt);
+    if (figures !== undefined && figures.cpu_s <= cpuMax) [high, found] = [middle, figures];
+    else low = middle + 1;
   }
-  return { heap: largest, figures: roomy };
+  return found;
+}
+
+/** Undefined when the run fails, unless for lack of time. */
+function attempt(what: string, run: () => Figures, endsAt: number): Figures | undefined {
+  try {
+    const figures = run();
+    process.stderr.write(`${what}: ${figures.peak_rss_mb} MB, ${figures.cpu_s} CPU-seconds\n`);
+    return figures;
+  } catch (error) {
+    if (Date.now() >= endsAt) throw error;
+    process.stderr.write(`${what}: ${(error as Error).message.split("\n")[0]}\n`);
+    return undefined;
+  }
 }

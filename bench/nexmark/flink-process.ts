@@ -16,25 +16,29 @@ export interface FlinkOptions {
   /** The JVM's largest heap, as -Xmx has it. */
   readonly heap: string;
   readonly timeoutS: number;
+  /** The CPU time after which it is ended: on a busy machine the clock does not tell what a run takes. Absent: no limit. */
+  readonly cpuS?: number;
 }
 
 /** `flink-java/src/main/java/nexmark/Main.java` says what the arguments are. */
 export type FlinkArguments = Readonly<Record<string, string | number | boolean>>;
 
 /**
- * Runs the harness to its end, and gives what it has printed.
- * @throws Error when it fails or takes longer than `timeoutS`, with the end of what it wrote about it.
+ * Runs the harness to its end, and gives what it has printed. It ends with this process, whatever ends that.
+ * @throws Error when it fails, lacks memory, or takes longer than it may, with the end of what it wrote about it.
  */
-export function runFlink(args: FlinkArguments, { heap, timeoutS }: FlinkOptions): string {
+export function runFlink(args: FlinkArguments, { heap, timeoutS, cpuS }: FlinkOptions): string {
   const classPath = builtJava("nexmark-on-flink", join(import.meta.dirname, "flink-java"));
   const folder = mkdtempSync(join(tmpdir(), "nexmark-on-flink-"));
   try {
     const given = Object.entries({ ...args, folder }).map(([name, value]) => `${name}=${value}`);
-    const jvm = [`-Xmx${heap}`, ...opened, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", classPath];
-    const child = spawnSync("java", [...jvm, "nexmark.Main", ...given], {
+    const jvm = [`-Xmx${heap}`, "-XX:+ExitOnOutOfMemoryError", ...opened];
+    const java = [...jvm, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", classPath, "nexmark.Main", ...given];
+    const limited = `ulimit -t ${cpuS === undefined ? "unlimited" : Math.ceil(cpuS)}; exec java "$@"`;
+    const child = spawnSync("sh", ["-c", limited, "sh", ...java], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: timeoutS * 1000,
+      timeout: Math.ceil(timeoutS * 1000),
       killSignal: "SIGKILL",
     });
     if (child.status === 0) return child.stdout;

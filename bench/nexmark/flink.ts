@@ -8,7 +8,8 @@
  *
  * Flink's figures leave out the start of its JVM and cluster, and its job is warmed up; ours include everything. Flink runs
  * with and without object reuse, and the better of the two counts; of the jobs that are no queries also what sends the key
- * alone. With --results every run is kept in a file: after --minutes no other is begun, and the same command goes on.
+ * alone. With --results every run is kept in a file: after --minutes the one that runs is ended, and the same command goes on
+ * where it was.
  */
 
 import { cpus } from "node:os";
@@ -16,7 +17,7 @@ import { benchArguments } from "./bench-arguments.ts";
 import { compareMemory } from "./flink-memory.ts";
 import { hasRival, type Length, measureRival, rivalsOf } from "./flink-rivals.ts";
 import { keyOf, OURS, type Pair, pairOf, tablesOf } from "./flink-table.ts";
-import { eventsFor, type Figures, measure } from "./measure.ts";
+import { eventsFor, type Figures, measure, secondsFor } from "./measure.ts";
 import { queryNames } from "./queries/index.ts";
 import { RunLog } from "./run-log.ts";
 
@@ -32,14 +33,13 @@ const { queries, events, seconds, repeats, json, setting, heap, memory, results,
 const chosen = (queries ?? (setting.state === "level" ? stateful : queryNames)).filter(hasRival);
 const log = new RunLog(results);
 const endsAt = Date.now() + minutes * 60_000;
-const jvm = { heap, timeoutS: FLINK_TIMEOUT_S };
 
 interface Step {
   readonly key: string;
   readonly run: () => Figures;
 }
 
-if (memory) compareMemory(queries ?? ["q0", "q9"], { events, setting, seconds, json });
+if (memory) compareMemory(chosen, { log, endsAt, events, setting, json });
 else {
   const left = runSteps();
   print(chosen.flatMap((query) => pairOf(log, query, setting) ?? []));
@@ -78,17 +78,17 @@ function succeeded(key: string, run: () => Figures): boolean {
 function steps(query: string): readonly Step[] {
   const length: Length = events === undefined ? { seconds } : { events };
   return [
-    { key: keyOf(OURS, query, setting), run: () => measure(query, eventsOf(query), setting) },
+    { key: keyOf(OURS, query, setting), run: () => measure(query, eventsOf(query), setting, endsAt) },
     ...rivalsOf(query).map((rival) => ({
       key: keyOf(rival.name, query, setting),
-      run: () => measureRival(rival, length, setting, jvm),
+      run: () => measureRival(rival, length, setting, { heap, timeoutS: secondsFor(FLINK_TIMEOUT_S, endsAt) }),
     })),
   ];
 }
 
 /** A repeat has as many events as the first run, which is told by a trial. */
 function eventsOf(query: string): number {
-  return events ?? log.runs(keyOf(OURS, query, setting))[0]?.events ?? eventsFor(query, seconds, setting);
+  return events ?? log.runs(keyOf(OURS, query, setting))[0]?.events ?? eventsFor(query, seconds, setting, endsAt);
 }
 
 function print(pairs: readonly Pair[]): void {

@@ -1,6 +1,9 @@
 /** Measuring a query: one run in a process of its own, and how many events it takes to run for some seconds. */
 
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { builtScript } from "./built.ts";
 
 export interface Setting {
@@ -32,18 +35,34 @@ const TRIAL_CPU_S = 1;
 /** So few that a run of them is its start. */
 const START_EVENTS = 2000;
 
-const RUN_TIMEOUT_MS = 600_000;
+const RUN_TIMEOUT_S = 600;
 
-/** @throws Error when the run fails, or does not end in ten minutes. */
-export function measure(query: string, events: number, { parallelism, checkpoint, state }: Setting): Figures {
-  const args = [builtScript("run-case"), query, String(events), String(parallelism), checkpoint, state];
-  const child = spawnSync(process.execPath, args, {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-    timeout: RUN_TIMEOUT_MS,
-  });
-  if (child.status !== 0) throw new Error(`${query} ended with ${child.signal ?? `status ${child.status}`}`);
-  return JSON.parse(child.stdout) as Figures;
+/**
+ * One run, which ends with this process, whatever ends that.
+ * @param endsAt when it is ended, by `Date.now()`
+ * @throws Error when the run fails, or does not end by then, or in ten minutes.
+ */
+export function measure(query: string, events: number, setting: Setting, endsAt = Number.POSITIVE_INFINITY): Figures {
+  const { parallelism, checkpoint, state } = setting;
+  const folder = mkdtempSync(join(tmpdir(), "millrace-nexmark-"));
+  try {
+    const args = [builtScript("run-case"), query, String(events), String(parallelism), checkpoint, state, folder];
+    const child = spawnSync(process.execPath, args, {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "inherit"],
+      timeout: 1000 * secondsFor(RUN_TIMEOUT_S, endsAt),
+      killSignal: "SIGKILL",
+    });
+    if (child.status !== 0) throw new Error(`${query} ended with ${child.signal ?? `status ${child.status}`}`);
+    return JSON.parse(child.stdout) as Figures;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** How long a run may take that has so many seconds: no longer than until `endsAt`, and at least the least. */
+export function secondsFor(seconds: number, endsAt: number): number {
+  return Math.max(1, Math.min(seconds, Math.ceil((endsAt - Date.now()) / 1000)));
 }
 
 /** What starting takes: threads, modules, and the first compilations. */
@@ -56,10 +75,10 @@ export function startCpuS(query: string, setting: Setting): number {
  * told by the CPU time of trials, as the wall clock also measures whatever else the machine does; and by the difference of two,
  * as starting, and running what is not compiled yet, would count for each of a trial's few events.
  */
-export function eventsFor(query: string, seconds: number, setting: Setting): number {
-  let fewer = measure(query, TRIAL_EVENTS, setting);
+export function eventsFor(query: string, seconds: number, setting: Setting, endsAt?: number): number {
+  let fewer = measure(query, TRIAL_EVENTS, setting, endsAt);
   for (;;) {
-    const more = measure(query, TRIAL_TIMES * fewer.events, setting);
+    const more = measure(query, TRIAL_TIMES * fewer.events, setting, endsAt);
     const cpuS = more.cpu_s - fewer.cpu_s;
     if (cpuS >= TRIAL_CPU_S) {
       const each = cpuS / (more.events - fewer.events);

@@ -11,6 +11,7 @@ package nexmark;
  */
 public final class Main {
     public static void main(String[] given) throws Exception {
+        endWithParent();
         Arguments arguments = Arguments.of(given);
         switch (arguments.text("mode")) {
             case "bench" -> new Bench(arguments).run();
@@ -21,6 +22,14 @@ public final class Main {
         System.out.flush();
         // Threads of the cluster that end by themselves would be waited for.
         Runtime.getRuntime().halt(0);
+    }
+
+    /** Whoever began a run and was killed cannot end it. */
+    private static void endWithParent() {
+        ProcessHandle.current()
+                .parent()
+                .ifPresent(parent -> parent.onExit()
+                        .thenRun(() -> Runtime.getRuntime().halt(1)));
     }
 
     private Main() {}
