@@ -10,6 +10,7 @@ import {
   listState,
   type MapStateDescriptor,
   mapState,
+  packed,
   type StateDeclaration,
   type StateDescriptor,
   withTtl,
@@ -84,7 +85,7 @@ export function rowsJoinSpec<L, R, J extends JoinType, O>(
 ): RegularJoinSpec | InnerJoinSpec {
   if ((options.type ?? "inner") !== "inner")
     return { ...regularJoin(name, keys, options as AnyOptions), ofChanges: false };
-  const rows = kept(listState<unknown>(), options);
+  const rows = packed(kept(listState<unknown>(), options));
   return {
     kind: "innerJoin",
     keys,

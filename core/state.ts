@@ -62,6 +62,8 @@ interface Described {
   readonly ttl?: TimeToLive;
   /** What its values are; of a list or map, its elements. Absent: nothing is known of them, and they are kept as they are. */
   readonly type?: TypeDescription;
+  /** Of operators of the engine: see `packed`. */
+  readonly packed?: boolean;
 }
 
 export interface ValueStateDescriptor<T, HasInitial extends boolean = boolean> extends Described {
@@ -152,6 +154,15 @@ export function reducingState<T>(
 
 function described(schema: unknown): Pick<Described, "type"> {
   return isValueSchema(schema) ? { type: describeSchema(schema) } : {};
+}
+
+/**
+ * The same state, whose values may be kept as columns and bytes in the place of objects: less memory, and less to be collected,
+ * where there are many that are seldom read. Plain data only, of which each read may make another object. Values of lists that
+ * have no time to live are kept so in memory; for all else it says nothing.
+ */
+export function packed<D extends StateDescriptor>(state: D): D {
+  return Object.freeze({ ...state, packed: true });
 }
 
 export interface TtlOptions {

@@ -8,8 +8,9 @@
 import type { Key } from "../../core/key.ts";
 import type { ListState, MapState, ReducingState, StateDescriptor, ValueState } from "../../core/state.ts";
 import { checkerOf } from "./check-type.ts";
-import { ListCell, MapCell } from "./collection-cells.ts";
 import type { KeyedEntries } from "./keyed-entries.ts";
+import { type ListCell, PlainListCell } from "./list-cells.ts";
+import { MapCell } from "./map-cell.ts";
 import { keptMapKey, keyOfMapKey, type MapKey, mapKeyOf } from "./map-key.ts";
 import type { StateColumn } from "./state-column.ts";
 
@@ -105,8 +106,16 @@ class ListHandle implements ListState<Stored> {
     const list = this.#entries.readWhole(this.#column) as ListCell | undefined;
     if (list === undefined) return EMPTY_LIST;
     if (this.#column.ageing?.refreshOnRead === true) this.#refresh(list);
-    const copy = list.values.slice();
+    if (this.#column.packed !== undefined) return this.#packed(list);
+    const copy = list.values();
     return this.#entries.freezeValues ? Object.freeze(copy) : copy;
+  }
+
+  /** Its rows, which may be made anew each time. */
+  #packed(list: ListCell): readonly Stored[] {
+    const values = list.values();
+    this.#entries.turn(this.#column, this.#column.packed?.wasRead(list));
+    return this.#entries.freezeValues ? this.#entries.keep(values) : values;
   }
 
   add(value: Stored): void {
@@ -114,7 +123,10 @@ class ListHandle implements ListState<Stored> {
     const kept = this.#entries.keep(value, this.#column.check);
     const list = this.#entries.change(this.#column) as ListCell | undefined;
     if (list === undefined) this.#write([kept]);
-    else list.add(kept, this.#column.ageing?.now() ?? 0, current, confirmed);
+    else {
+      this.#column.packed?.added(1);
+      list.add(kept, this.#column.ageing?.now() ?? 0, current, confirmed);
+    }
   }
 
   set(values: readonly Stored[]): void {
@@ -127,17 +139,24 @@ class ListHandle implements ListState<Stored> {
   }
 
   #write(values: Stored[]): void {
-    this.#entries.write(this.#column, new ListCell(values, this.#stampsFor(values), this.#entries.epochs.current));
+    const { current } = this.#entries.epochs;
+    const { packed } = this.#column;
+    this.#entries.write(
+      this.#column,
+      packed === undefined
+        ? new PlainListCell(values, this.#stampsFor(values.length), current)
+        : packed.listOf(values, current),
+    );
   }
 
   #refresh(list: ListCell): void {
     this.#entries.change(this.#column);
-    list.replace(list.values, this.#stampsFor(list.values), this.#entries.epochs.current);
+    if (list instanceof PlainListCell) list.stampAnew(this.#stampsFor(list.length), this.#entries.epochs.current);
   }
 
-  #stampsFor(values: readonly Stored[]): number[] | undefined {
+  #stampsFor(count: number): number[] | undefined {
     const { ageing } = this.#column;
-    return ageing === undefined ? undefined : new Array(values.length).fill(ageing.now());
+    return ageing === undefined ? undefined : new Array(count).fill(ageing.now());
   }
 }
 

@@ -9,11 +9,12 @@
 import { assert } from "../../core/assert.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { Key } from "../../core/key.ts";
-import { ListCell, MapCell } from "./collection-cells.ts";
 import { type Epochs, RESTORED } from "./epochs.ts";
 import { flatten } from "./flatten.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
+import { ListCell } from "./list-cells.ts";
+import { MapCell } from "./map-cell.ts";
 import { SPILLED, type Spill } from "./spill.ts";
 import { StateColumn, type StateKind } from "./state-column.ts";
 
@@ -101,12 +102,18 @@ export class KeyedEntries {
     if (slot < 0) slot = this.#create();
     column.touch(slot, this.epochs.current);
     if (column.cells[slot] === undefined) this.#present[slot] = (this.#present[slot] as number) + 1;
+    else if (column.packed !== undefined) column.released(slot);
     column.cells[slot] = column.cellOf(value);
     column.space?.changed(slot);
     if (column.ageing !== undefined) {
       if (column.stamps !== undefined) column.stamps[slot] = column.ageing.now();
       this.#sweep(column, slot);
     }
+  }
+
+  /** The current key's cell becomes another one that holds the same. REQUIRES: it has been read. */
+  turn(column: StateColumn, cell: unknown): void {
+    column.cells[this.#slot] = cell;
   }
 
   /** As `write`, for what was saved: it is no change. REQUIRES: nothing has been captured yet. */
@@ -129,6 +136,7 @@ export class KeyedEntries {
   clearAt(column: StateColumn, slot: number): void {
     if (column.cells[slot] === undefined) return;
     column.touch(slot, this.epochs.current);
+    if (column.packed !== undefined) column.released(slot);
     column.cells[slot] = undefined;
     column.space?.cleared(slot);
     const left = (this.#present[slot] as number) - 1;

@@ -126,6 +126,7 @@ class MemoryBackend implements KeyedStateBackend {
     if (handle === undefined) {
       const ageing = descriptor.ttl === undefined ? undefined : new Ageing(descriptor.ttl, this.#clock, this.#record);
       column.age(ageing, this.#epochs.current);
+      if (descriptor.packed === true) column.pack();
       handle = handleOf(this.#entries, column, descriptor);
       this.#handles.set(name, handle);
     }

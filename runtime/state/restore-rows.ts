@@ -5,10 +5,11 @@
 
 import type { Key } from "../../core/key.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
-import { ListCell, MapCell, mapOps } from "./collection-cells.ts";
 import type { Column } from "./column-codec.ts";
 import { RESTORED } from "./epochs.ts";
 import type { KeyedEntries } from "./keyed-entries.ts";
+import { type ListCell, PlainListCell } from "./list-cells.ts";
+import { MapCell, mapOps } from "./map-cell.ts";
 import type { MapKey } from "./map-key.ts";
 import type { MemoryTable } from "./memory-table.ts";
 import { corrupt, type OpenBlock, rowsWithin } from "./state-block.ts";
@@ -110,18 +111,13 @@ class ListReader extends RowReader {
     const was = from === 0 ? undefined : this.entries.read(this.column);
     if (was === undefined) {
       if (from > 0) throw corrupt(this.entries.operator, `the list "${this.column.name}" goes on where there is none`);
-      this.entries.writeRestored(this.column, new ListCell(values, stamps, RESTORED), 0);
+      this.entries.writeRestored(this.column, new PlainListCell(values, stamps, RESTORED), 0);
       return;
     }
     const cell = was as ListCell;
-    if (cell.values.length < from)
+    if (cell.length < from)
       throw corrupt(this.entries.operator, `the list "${this.column.name}" goes on behind its end`);
-    cell.values.length = from;
-    for (const value of values) cell.values.push(value);
-    if (cell.stamps !== undefined) {
-      cell.stamps.length = from;
-      for (const stamp of stamps ?? []) cell.stamps.push(stamp);
-    }
+    cell.goOn(from, values, stamps);
     this.entries.writeRestored(this.column, cell, 0);
   }
 }

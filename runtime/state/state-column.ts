@@ -7,7 +7,9 @@
 
 import type { TimerDomain } from "../../core/operator.ts";
 import type { Ageing } from "./ageing.ts";
-import { ListCell, type ListChange, MapCell, type MapChange } from "./collection-cells.ts";
+import { ListCell, type ListChange, PlainListCell } from "./list-cells.ts";
+import { MapCell, type MapChange } from "./map-cell.ts";
+import { PackedLists } from "./packed-list.ts";
 import { SPILLED, type Spill, SpillSpace } from "./spill.ts";
 import { spilledBytes, spilledValue } from "./spilled-value.ts";
 import { notSaveable } from "./state-block.ts";
@@ -47,6 +49,8 @@ export class StateColumn {
   stampDomain: TimerDomain | undefined;
   /** By slot, of values that age: when they were set. */
   stamps: Float64Array | undefined;
+  /** Of lists whose rows are packed; what was there before they were so may not be. */
+  packed: PackedLists | undefined;
   /** Where cells go beyond the memory budget; undefined: they all stay. */
   space: SpillSpace | undefined;
   /** Where looking for what is over goes on. */
@@ -74,6 +78,20 @@ export class StateColumn {
       encode: (cell) => encodeCell(this.valueOf(cell), this, operator),
       decode: (bytes) => this.cellOf(decodeCell(bytes, this.kind, keep)),
     });
+  }
+
+  /** From now on rows of lists are packed, if there is nothing that speaks against it. */
+  pack(): void {
+    if (this.kind !== "list" || this.space !== undefined || this.stampDomain !== undefined) return;
+    this.packed = new PackedLists();
+    for (const [slot, cell] of this.cells.entries())
+      if (cell instanceof ListCell) this.cells[slot] = this.packed.copyOf(cell);
+  }
+
+  /** What a slot holds goes. */
+  released(slot: number): void {
+    const cell = this.cells[slot];
+    if (cell instanceof ListCell) cell.release();
   }
 
   /** What a cell holds for a value, and the value of such a cell. */
@@ -156,7 +174,7 @@ function longer<A extends Uint32Array | Float64Array>(from: A, to: A): A {
 
 function encodeCell(cell: unknown, { kind, name }: StateColumn, operator: string): Uint8Array {
   try {
-    return spilledBytes(cell instanceof ListCell || cell instanceof MapCell ? cell.toPlain() : cell);
+    return spilledBytes(cell instanceof PlainListCell || cell instanceof MapCell ? cell.toPlain() : cell);
   } catch (cause) {
     throw notSaveable(kind, name, operator, cause);
   }
@@ -164,7 +182,7 @@ function encodeCell(cell: unknown, { kind, name }: StateColumn, operator: string
 
 function decodeCell(bytes: Uint8Array, kind: StateKind, keep: (value: unknown) => unknown): unknown {
   const plain = spilledValue(bytes);
-  if (kind === "list") return ListCell.fromPlain(plain as ReturnType<ListCell["toPlain"]>, keep);
+  if (kind === "list") return PlainListCell.fromPlain(plain as ReturnType<PlainListCell["toPlain"]>, keep);
   if (kind === "map") return MapCell.fromPlain(plain as ReturnType<MapCell["toPlain"]>, keep);
   return keep(plain);
 }

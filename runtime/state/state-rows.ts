@@ -13,8 +13,9 @@
 
 import type { Key } from "../../core/key.ts";
 import { BlockRows } from "./block-rows.ts";
-import { type ListChange, type MapChange, mapOps } from "./collection-cells.ts";
 import type { Column } from "./column-codec.ts";
+import type { ListChange } from "./list-cells.ts";
+import { type MapChange, mapOps } from "./map-cell.ts";
 import type { MapKey } from "./map-key.ts";
 import { BLOCK_ROWS, type ColumnPlan } from "./state-block.ts";
 import type { CellRow } from "./state-column.ts";

@@ -7,10 +7,19 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeKey, hashKey, type Key } from "../../core/key.ts";
 import { keyGroupOf, subtaskOfKeyGroup } from "../../core/key-group.ts";
-import { listState, mapState, valueState } from "../../core/state.ts";
+import { listState, mapState, packed, valueState } from "../../core/state.ts";
 import type { KeyedStateBackend, StateCapture } from "../../core/state-backend.ts";
 import { readHeader } from "../../runtime/state/state-block.ts";
-import { apply, handlesOf, Model, number, type Operation, operation } from "./state-backend-model.ts";
+import {
+  apply,
+  expectedRowText,
+  handlesOf,
+  Model,
+  number,
+  type Operation,
+  operation,
+  rowText,
+} from "./state-backend-model.ts";
 import { type BackendFactory, KEY_GROUPS, open } from "./state-backend-subject.ts";
 
 /** Blocks of one checkpoint, by subtask, and what they were made from. */
@@ -168,9 +177,10 @@ class Job {
   #compareEntry(entry: Model["entries"] extends ReadonlyMap<string, infer E> ? E : never): void {
     const owner = this.#ownerOf(entry.key);
     owner.setCurrentKey(entry.key);
-    const { value, list, map, sum } = handlesOf(owner);
+    const { value, list, rows, map, sum } = handlesOf(owner);
     const expected = [entry.value, entry.list ?? [], [...(entry.map?.values() ?? [])], entry.sum];
     expect([value.get(), list.get(), [...map.entries()], sum.get()]).toEqual(expected);
+    expect(rowText(rows.get())).toBe(expectedRowText(entry.list));
   }
 
   #compareTable(): void {
@@ -350,6 +360,40 @@ export function captureSuite(factory: BackendFactory): void {
     copy.setCurrentKey("a");
     expect([...copy.state("m", mapState<number, number>()).entries()]).toEqual([...map.entries()]);
     expect(copy.state("l", listState<number>()).get()).toEqual(list.get());
+  });
+
+  test("of packed lists a delta holds what was added, whatever goes while it is driven and wherever that is kept again", () => {
+    const backend = open(factory);
+    const rows = backend.state("rows", packed(listState<{ key: number; at: number }>()));
+    const fill = (round: number) => {
+      for (let i = 0; i < 6000; i++) {
+        backend.setCurrentKey(i % 300);
+        rows.add({ key: i % 300, at: round * 20 + Math.floor(i / 300) });
+      }
+    };
+    fill(0);
+    const everything = driven(backend.capture(1));
+    backend.confirm(1);
+    fill(1);
+    const capture = backend.capture(2);
+    const changes: Uint8Array[] = [];
+    for (let key = 0; key < 300; key++) {
+      const block = capture.step();
+      if (block !== undefined) changes.push(block);
+      backend.setCurrentKey((key * 7) % 300);
+      rows.clear();
+      for (let i = 0; i < 40; i++) rows.add({ key: -1, at: i });
+    }
+    changes.push(...driven(capture));
+    const size = (blocks: readonly Uint8Array[]) => blocks.reduce((sum, { length }) => sum + length, 0);
+    expect(size(changes)).toBeLessThan(1.5 * size(everything));
+    const copy = open(factory);
+    for (const block of [...everything, ...changes]) copy.restoreBlock(block, "a block");
+    for (let key = 0; key < 300; key++) {
+      copy.setCurrentKey(key);
+      const restored = copy.state("rows", packed(listState<{ key: number; at: number }>())).get();
+      expect(restored).toEqual(Array.from({ length: 40 }, (_, at) => ({ key, at })));
+    }
   });
 
   test("a table whose keys are key groups is saved whole, as its entries may be changed by slots that were kept", () => {

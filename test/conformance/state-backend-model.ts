@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { encodeKey, type Key } from "../../core/key.ts";
 import { KeyBatch } from "../../core/key-batch.ts";
-import { listState, mapState, valueState } from "../../core/state.ts";
+import { listState, mapState, packed, valueState } from "../../core/state.ts";
 import type { KeyedStateBackend, StatePane } from "../../core/state-backend.ts";
 import { type BackendFactory, open, restored, sum } from "./state-backend-subject.ts";
 
@@ -136,8 +136,32 @@ export class Model {
   }
 }
 
+/** What a packed list has for each element of the model's: several rows, so that many come together. */
+interface Row {
+  readonly number: number;
+  readonly name: string;
+  readonly copy: number | null;
+}
+
+const COPIES = [null, 1, 2, 3, 4, 5, 6, 7];
+
+function rowsOf(element: number): readonly Row[] {
+  return COPIES.map((copy) => ({ number: element, name: `row ${element}`, copy }));
+}
+
+/** Rows as text, which is compared in no time. */
+export function rowText(rows: readonly Row[]): string {
+  return rows.map(({ number: of, name, copy }) => `${of} ${name} ${copy}`).join();
+}
+
+export function expectedRowText(list: readonly number[] = []): string {
+  return rowText(list.flatMap(rowsOf));
+}
+
 export function handlesOf(backend: KeyedStateBackend) {
   return {
+    /** The list's elements, each as several rows, which may be packed. */
+    rows: backend.state("rows", packed(listState<Row>())),
     value: backend.state("value", valueState<number>()),
     list: backend.state("list", listState<number>()),
     map: backend.state("map", mapState<Key, number>()),
@@ -149,7 +173,7 @@ export function handlesOf(backend: KeyedStateBackend) {
 }
 
 export function apply(step: Operation, backend: KeyedStateBackend): void {
-  const { value, list, map, sum: total, table, counts } = handlesOf(backend);
+  const { value, list, rows, map, sum: total, table, counts } = handlesOf(backend);
   switch (step.do) {
     case "select":
       backend.setCurrentKey(step.key);
@@ -159,12 +183,14 @@ export function apply(step: Operation, backend: KeyedStateBackend): void {
       return;
     case "listAdd":
       list.add(step.number);
+      for (const row of rowsOf(step.number)) rows.add(row);
       return;
     case "add":
       total.add(step.number);
       return;
     case "listSet":
       list.set(step.numbers);
+      rows.set(step.numbers.flatMap(rowsOf));
       return;
     case "put":
       map.put(step.key, step.number);
@@ -174,6 +200,7 @@ export function apply(step: Operation, backend: KeyedStateBackend): void {
       return;
     case "clear":
       handlesOf(backend)[step.state as "value"].clear();
+      if (step.state === "list") rows.clear();
       return;
     case "count": {
       for (const each of [table, counts]) {
@@ -224,7 +251,7 @@ function countAt(pane: StatePane, slot: number, by: number): void {
 }
 
 export function compare(backend: KeyedStateBackend, model: Model): void {
-  const { value, list, map, sum: total, table, counts: numbers } = handlesOf(backend);
+  const { value, list, rows, map, sum: total, table, counts: numbers } = handlesOf(backend);
   for (const name of ["value", "list", "map", "sum"] as const) {
     const expected = [...model.entries].filter(([, entry]) => entry[name] !== undefined).map(([encoding]) => encoding);
     expect([...backend.keys(name)].map((each) => encodeKey(each, "op")).sort()).toEqual(expected.sort());
@@ -238,6 +265,7 @@ export function compare(backend: KeyedStateBackend, model: Model): void {
       entry.map?.size ?? 0,
       entry.sum,
     ]); // prettier-ignore
+    expect(rowText(rows.get())).toBe(expectedRowText(entry.list));
   }
   expect(table.namespaces()).toEqual([...model.table.keys()].sort((a, b) => a - b));
   for (const [namespace, counts] of model.table) {

@@ -1,97 +1,12 @@
 /**
- * What lists and maps of state are kept in, with what a checkpoint has to know: since which epoch the whole of it has
- * changed, and which elements have changed since. Only handles and captures see cells; users get copies.
+ * What maps of state are kept in, with what a checkpoint has to know: since which epoch the whole of it has changed, and
+ * which elements have changed since. Only handles and captures see cells; users get copies.
  *
  * Elements of states that age (`ageing.ts`) have stamps beside them; other cells have none.
  */
 
 import type { Epochs } from "./epochs.ts";
 import type { MapKey } from "./map-key.ts";
-
-/** What a block says about one key's list, from position `from` on, where it stays what it was. */
-export interface ListChange {
-  readonly from: number;
-  readonly values: readonly unknown[];
-  readonly stamps: readonly number[] | undefined;
-}
-
-export class ListCell {
-  values: unknown[];
-  stamps: number[] | undefined;
-  /** The epoch of the last change other than adding. */
-  #wholeAt: number;
-  /** For each epoch since, in which elements were added: the epoch, and the length before. */
-  #lengths: number[] = [];
-
-  constructor(values: unknown[], stamps: number[] | undefined, epoch: number) {
-    this.values = values;
-    this.stamps = stamps;
-    this.#wholeAt = epoch;
-  }
-
-  add(value: unknown, stamp: number, epoch: number, confirmed: number): void {
-    const lengths = this.#lengths;
-    if (lengths.length === 0 || lengths[lengths.length - 2] !== epoch) {
-      while (lengths.length > 0 && (lengths[0] as number) <= confirmed) lengths.splice(0, 2);
-      lengths.push(epoch, this.values.length);
-    }
-    this.values.push(value);
-    this.stamps?.push(stamp);
-  }
-
-  replace(values: unknown[], stamps: number[] | undefined, epoch: number): void {
-    this.values = values;
-    this.stamps = stamps;
-    this.#wholeAt = epoch;
-    this.#lengths = [];
-  }
-
-  /** All of it as plain data, and back. */
-  toPlain() {
-    return { values: this.values, stamps: this.stamps, wholeAt: this.#wholeAt, lengths: this.#lengths };
-  }
-
-  static fromPlain(plain: ReturnType<ListCell["toPlain"]>, keep: (value: unknown) => unknown): ListCell {
-    const cell = new ListCell(plain.values.map(keep), plain.stamps, plain.wholeAt);
-    cell.#lengths = plain.lengths;
-    return cell;
-  }
-
-  stampAll(stamp: number | undefined): void {
-    this.stamps = stamp === undefined ? undefined : new Array(this.values.length).fill(stamp);
-  }
-
-  /** Whether an element, or only the first unless `thorough`, is over. */
-  hasOver(over: (stamp: number) => boolean, thorough: boolean): boolean {
-    const stamps = this.stamps ?? [];
-    return thorough ? stamps.some(over) : stamps.length > 0 && over(stamps[0] as number);
-  }
-
-  /** Removes what is over. True when nothing is left. */
-  expire(over: (stamp: number) => boolean, _thorough: boolean, { current }: Epochs): boolean {
-    const stamps = this.stamps ?? [];
-    const kept = stamps.flatMap((stamp, i) => (over(stamp) ? [] : [i]));
-    this.replace(
-      kept.map((i) => this.values[i]),
-      kept.map((i) => stamps[i] as number),
-      current,
-    );
-    return kept.length === 0;
-  }
-
-  /** What has changed after an epoch, as a copy. */
-  changesAfter(epoch: number): ListChange {
-    const from = this.#wholeAt > epoch ? 0 : this.#lengthAfter(epoch);
-    return { from, values: this.values.slice(from), stamps: this.stamps?.slice(from) };
-  }
-
-  #lengthAfter(epoch: number): number {
-    for (let i = 0; i < this.#lengths.length; i += 2) {
-      if ((this.#lengths[i] as number) > epoch) return this.#lengths[i + 1] as number;
-    }
-    return this.values.length;
-  }
-}
 
 /** How a block's element changes a map. */
 export const mapOps = { remove: 0, change: 1, moveToEnd: 2 } as const;

@@ -1,0 +1,268 @@
+/**
+ * Columns of packed rows: the values of one field, in as few bytes as they need, to be read one by one in any order.
+ *
+ *   one value      held once
+ *   whole numbers  the least, and how much more each is in 1, 2 or 4 bytes; other numbers in 8
+ *   texts          one text of all, and where each ends
+ *   records        a column for each field; those of several shapes by their shapes
+ *   some absent    null, undefined or a boolean beside numbers or texts: a byte of flags, and a column of the others
+ *   all else       as it is
+ *
+ * The law: what is read equals what was given: -0, NaN, and undefined beside what is not there.
+ */
+
+import { CompiledCache, literalKey } from "../exchange/codec/compiled.ts";
+import { fieldsOf, spreaderOf } from "./column-codec.ts";
+
+export interface PackedColumn {
+  at(place: number): unknown;
+}
+
+/** Records within records, deeper ones are held as they are. */
+const DEPTH_MAX = 4;
+
+/** More are as many kinds of records as there are records. */
+const SHAPES_MAX = 16;
+
+/** Longer texts are held as they are, as one that is read keeps its neighbours in memory. */
+const TEXT_MAX = 1024;
+
+const flags = { other: 0, null: 1, undefined: 2, true: 3, false: 4 } as const;
+const flagged = [undefined, null, undefined, true, false];
+
+/** The values as a column, which may hold on to the array. REQUIRES: there is one. */
+export function packColumn(values: readonly unknown[], depth = 0): PackedColumn {
+  const first = values[0];
+  const type = typeof first;
+  if (type === "number") return packNumbers(values) ?? packMixed(values, depth);
+  if (type === "string") return packTexts(values) ?? packMixed(values, depth);
+  if (type !== "object" || first === null) return packMixed(values, depth);
+  return packRecords(values, depth) ?? packShapes(values, depth) ?? new ValuesColumn(values);
+}
+
+class ConstantColumn implements PackedColumn {
+  readonly #value: unknown;
+
+  constructor(value: unknown) {
+    this.#value = value;
+  }
+
+  at(): unknown {
+    return this.#value;
+  }
+}
+
+class ValuesColumn implements PackedColumn {
+  readonly #values: readonly unknown[];
+
+  constructor(values: readonly unknown[]) {
+    this.#values = values;
+  }
+
+  at(place: number): unknown {
+    return this.#values[place];
+  }
+}
+
+class FloatColumn implements PackedColumn {
+  readonly #numbers: Float64Array;
+
+  constructor(numbers: Float64Array) {
+    this.#numbers = numbers;
+  }
+
+  at(place: number): unknown {
+    return this.#numbers[place];
+  }
+}
+
+class WholeColumn implements PackedColumn {
+  readonly #least: number;
+  readonly #more: Uint8Array | Uint16Array | Uint32Array;
+
+  constructor(least: number, more: Uint8Array | Uint16Array | Uint32Array) {
+    this.#least = least;
+    this.#more = more;
+  }
+
+  at(place: number): unknown {
+    return this.#least + (this.#more[place] as number);
+  }
+}
+
+class TextColumn implements PackedColumn {
+  readonly #text: string;
+  readonly #ends: Uint16Array | Uint32Array;
+
+  constructor(text: string, ends: Uint16Array | Uint32Array) {
+    this.#text = text;
+    this.#ends = ends;
+  }
+
+  at(place: number): unknown {
+    return this.#text.substring(place === 0 ? 0 : (this.#ends[place - 1] as number), this.#ends[place] as number);
+  }
+}
+
+class FlaggedColumn implements PackedColumn {
+  readonly #flags: Uint8Array;
+  readonly #others: PackedColumn | undefined;
+
+  /** @param others by place; where there is a flag, anything. */
+  constructor(flags: Uint8Array, others: PackedColumn | undefined) {
+    this.#flags = flags;
+    this.#others = others;
+  }
+
+  at(place: number): unknown {
+    const flag = this.#flags[place] as number;
+    return flag === flags.other ? this.#others?.at(place) : flagged[flag];
+  }
+}
+
+class RecordColumn implements PackedColumn {
+  readonly #columns: readonly PackedColumn[];
+  readonly #read: RecordReader;
+
+  constructor(columns: readonly PackedColumn[], read: RecordReader) {
+    this.#columns = columns;
+    this.#read = read;
+  }
+
+  at(place: number): unknown {
+    return this.#read(this.#columns, place);
+  }
+}
+
+class ShapesColumn implements PackedColumn {
+  readonly #shapeOf: Uint8Array;
+  readonly #placeIn: Uint32Array;
+  readonly #columns: readonly PackedColumn[];
+
+  constructor(shapeOf: Uint8Array, placeIn: Uint32Array, columns: readonly PackedColumn[]) {
+    this.#shapeOf = shapeOf;
+    this.#placeIn = placeIn;
+    this.#columns = columns;
+  }
+
+  at(place: number): unknown {
+    return this.#columns[this.#shapeOf[place] as number]?.at(this.#placeIn[place] as number);
+  }
+}
+
+/** Undefined: not all are numbers. */
+function packNumbers(values: readonly unknown[]): PackedColumn | undefined {
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  let areWhole = true;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value !== "number") return undefined;
+    if (value < least) least = value;
+    if (value > most) most = value;
+    // NaN is not equal to what it is rounded to; and a -0 would come back as 0.
+    if (Math.trunc(value) !== value || (value === 0 && 1 / value < 0)) areWhole = false;
+  }
+  const span = most - least;
+  if (!areWhole || !(span <= 0xffff_ffff) || !Number.isSafeInteger(least) || !Number.isSafeInteger(most))
+    return new FloatColumn(filled(new Float64Array(values.length), values, 0));
+  if (span === 0) return new ConstantColumn(least);
+  const arrays = span <= 0xff ? Uint8Array : span <= 0xffff ? Uint16Array : Uint32Array;
+  return new WholeColumn(least, filled(new arrays(values.length), values, least));
+}
+
+function filled<A extends Float64Array | Uint8Array | Uint16Array | Uint32Array>(
+  array: A,
+  values: readonly unknown[],
+  least: number,
+): A {
+  for (let i = 0; i < values.length; i++) array[i] = (values[i] as number) - least;
+  return array;
+}
+
+/** Undefined: not all are texts, or they are long. */
+function packTexts(values: readonly unknown[]): PackedColumn | undefined {
+  let units = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value !== "string") return undefined;
+    units += value.length;
+  }
+  if (units > TEXT_MAX * values.length) return new ValuesColumn(values);
+  const ends = units <= 0xffff ? new Uint16Array(values.length) : new Uint32Array(values.length);
+  let end = 0;
+  for (let i = 0; i < values.length; i++) {
+    end += (values[i] as string).length;
+    ends[i] = end;
+  }
+  return new TextColumn((values as readonly string[]).join(""), ends);
+}
+
+/** Values of several kinds: nothing, booleans, and either numbers or texts. */
+function packMixed(values: readonly unknown[], depth: number): PackedColumn {
+  const found = new Uint8Array(values.length);
+  let other: unknown;
+  let areAlike = true;
+  for (let i = 0; i < values.length; i++) {
+    const flag = flagOf(values[i]);
+    found[i] = flag;
+    if (flag !== found[0]) areAlike = false;
+    if (flag !== flags.other) continue;
+    if (other === undefined) other = values[i];
+    else if (typeof values[i] !== typeof other) return new ValuesColumn(values);
+  }
+  if (other === undefined) return areAlike ? new ConstantColumn(values[0]) : new FlaggedColumn(found, undefined);
+  if (typeof other === "object") return packShapes(values, depth) ?? new ValuesColumn(values);
+  if (areAlike || (typeof other !== "number" && typeof other !== "string")) return new ValuesColumn(values);
+  const others = values.map((value, i) => (found[i] === flags.other ? value : other));
+  return new FlaggedColumn(found, packColumn(others));
+}
+
+function flagOf(value: unknown): number {
+  if (value === null) return flags.null;
+  if (value === undefined) return flags.undefined;
+  return value === true ? flags.true : value === false ? flags.false : flags.other;
+}
+
+/** Undefined: not all are plain objects with the same fields in the same order. */
+function packRecords(values: readonly unknown[], depth: number): PackedColumn | undefined {
+  const fields = depth < DEPTH_MAX ? fieldsOf(values[0]) : undefined;
+  if (fields === undefined) return undefined;
+  const columns = fields.map((): unknown[] => new Array(values.length));
+  if (spreaderOf(fields)(values, 0, values.length, columns, fields) < values.length) return undefined;
+  const packed = columns.map((column) => packColumn(column, depth + 1));
+  return new RecordColumn(packed, readerOf(fields));
+}
+
+/** Records of several shapes, by their shapes; undefined: there are too many. */
+function packShapes(values: readonly unknown[], depth: number): PackedColumn | undefined {
+  const shapes = new Map<string, unknown[]>();
+  const shapeOf = new Uint8Array(values.length);
+  const placeIn = new Uint32Array(values.length);
+  const numbers = new Map<unknown[], number>();
+  for (const [i, value] of values.entries()) {
+    const name = JSON.stringify(fieldsOf(value) ?? null);
+    const alike = shapes.get(name) ?? [];
+    if (alike.length === 0) {
+      if (shapes.size === SHAPES_MAX) return undefined;
+      shapes.set(name, alike);
+      numbers.set(alike, numbers.size);
+    }
+    shapeOf[i] = numbers.get(alike) as number;
+    placeIn[i] = alike.push(value) - 1;
+  }
+  const columns = [...shapes.values()].map((alike) => packRecords(alike, depth) ?? new ValuesColumn(alike));
+  return new ShapesColumn(shapeOf, placeIn, columns);
+}
+
+/** Makes the record at a place. */
+type RecordReader = (columns: readonly PackedColumn[], place: number) => unknown;
+
+const readers = new CompiledCache<RecordReader>();
+
+function readerOf(fields: readonly string[]): RecordReader {
+  return readers.get(fields.map((field) => JSON.stringify(field)).join(), ["columns", "place"], () => {
+    const literal = fields.map((field, at) => `${literalKey(field)}: columns[${at}].at(place)`).join();
+    return `return { ${literal} };`;
+  });
+}

@@ -1,0 +1,122 @@
+/** Packed rows come back as they were, whatever they are and whichever go, and their memory with them. */
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { PackedRows } from "../../../runtime/state/packed-rows.ts";
+
+const numbers = fc.oneof(
+  fc.integer(),
+  fc.integer({ min: 0, max: 300 }),
+  fc.maxSafeInteger(),
+  fc.double(),
+  fc.constantFrom(0, -0, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 2 ** 31, 2 ** 53, 2 ** 70),
+);
+const texts = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom("", "\ud800", "x".repeat(3000)));
+const scalars = fc.oneof(numbers, texts, fc.boolean(), fc.constantFrom(null, undefined), fc.bigInt());
+const any = fc.oneof(scalars, fc.date(), fc.array(scalars), fc.record({ a: scalars, b: scalars }), fc.constant({}));
+
+/** Of one kind, so that columns are made of it, now and then with a hole. */
+const kinds = [
+  fc.integer({ min: 1_700_000_000_000, max: 1_700_000_100_000 }),
+  fc.integer({ min: -100, max: 100 }),
+  fc.integer({ min: 0, max: 60_000 }),
+  numbers,
+  texts,
+  fc.boolean(),
+  fc.oneof(fc.constantFrom(null, undefined), fc.integer()),
+  fc.oneof(fc.constantFrom(null, true, false), fc.string()),
+  fc.record({ x: fc.integer(), y: fc.oneof(fc.constant(undefined), fc.string()) }),
+  fc.oneof(fc.constant(null), fc.record({ x: fc.integer() })),
+  fc.array(fc.integer()),
+  fc.date({ noInvalidDate: true }),
+  any,
+];
+
+const fieldNames = fc.uniqueArray(fc.oneof(fc.string(), fc.constantFrom("__proto__", "constructor", "0", "id", "ü")), {
+  minLength: 1,
+  maxLength: 6,
+});
+
+/** Rows with the same fields of the same kinds each; now and then one of another shape. */
+const rowLists = fc
+  .tuple(fieldNames, fc.array(fc.constantFrom(...kinds), { minLength: 6, maxLength: 6 }), fc.constantFrom(0, 0, 1))
+  .chain(([names, of, weight]) => {
+    const usual = fc
+      .tuple(...names.map((_, at) => of[at] as fc.Arbitrary<unknown>))
+      .map((values) => row(names, values));
+    const other = fc.oneof(any, fc.record({ id: numbers }), fc.record({ id: numbers, more: texts }));
+    return fc.array(fc.oneof({ weight: 8, arbitrary: usual }, { weight, arbitrary: other as fc.Arbitrary<unknown> }), {
+      minLength: 1,
+      maxLength: 40,
+    });
+  });
+
+function row(names: readonly string[], values: readonly unknown[]): unknown {
+  const made = {};
+  for (const [at, name] of names.entries())
+    Object.defineProperty(made, name, { value: values[at], enumerable: true, writable: true, configurable: true });
+  return made;
+}
+
+describe("packed rows", () => {
+  test("are what was given, however many come and whichever go", () => {
+    fc.assert(
+      fc.property(rowLists, fc.integer({ min: 1, max: 120 }), fc.infiniteStream(fc.nat()), (rows, times, draws) => {
+        const store = new PackedRows(true);
+        const model = new Map<number, readonly [unknown, number]>();
+        for (let i = 0; i < times * rows.length; i++) {
+          const added = rows[i % rows.length];
+          const link = i * 3 - 1;
+          const handle = store.add(added, link);
+          expect(model.has(handle)).toBe(false);
+          model.set(handle, [added, link]);
+          const [draw] = draws.take(1);
+          // Phases in which most rows go, and those in which few do.
+          const goes = (i >> 9) % 2 === 0 ? 1 : 9;
+          for (const [gone] of [...model].slice(
+            (draw ?? 0) % model.size,
+            ((draw ?? 0) % model.size) + (goes > 1 ? 1 : 0),
+          )) {
+            store.free(gone);
+            model.delete(gone);
+          }
+        }
+        for (const [handle, [expected, link]] of model) {
+          expect(store.at(handle)).toStrictEqual(expected);
+          expect(store.linkOf(handle)).toBe(link);
+        }
+        expect(store.size).toBe(model.size);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("that are read are others each time, so that whoever changes one changes no state", () => {
+    const store = new PackedRows(false);
+    const handles = Array.from({ length: 2000 }, (_, id) => store.add({ id, name: `row ${id}` }));
+    (store.at(handles[3] as number) as { id: number }).id = -1;
+    expect(store.at(handles[3] as number)).toStrictEqual({ id: 3, name: "row 3" });
+    expect(store.at(handles[1999] as number)).toStrictEqual({ id: 1999, name: "row 1999" });
+  });
+
+  test("give their chunks back where all rows of one go, in any order", () => {
+    const store = new PackedRows(true);
+    const order = (i: number) => (i * 7919) % 10_000;
+    for (let round = 0; round < 5; round++) {
+      const handles = Array.from({ length: 10_000 }, (_, id) => store.add({ id, name: `row ${id}` }));
+      for (let i = 0; i < handles.length; i++) store.free(handles[order(i)] as number);
+      expect(store.size).toBe(0);
+    }
+    expect(store.chunks.used).toBeLessThanOrEqual(2);
+    expect(store.chunks.most).toBeLessThanOrEqual(10_000 / 512 + 2);
+  });
+
+  test("keep few columns for few rows: a chunk whose rows go is packed anew", () => {
+    const store = new PackedRows(true);
+    const handles = Array.from({ length: 100_000 }, (_, id) => store.add({ id, name: "x".repeat(100) + id }));
+    for (const [id, handle] of handles.entries()) if (id % 16 !== 0) store.free(handle);
+    for (let id = 0; id < handles.length; id += 16)
+      expect(store.at(handles[id] as number)).toStrictEqual({ id, name: "x".repeat(100) + id });
+    expect(store.packedPlaces).toBeLessThanOrEqual(store.size * 4 + 512);
+  });
+});
