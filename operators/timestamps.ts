@@ -63,6 +63,11 @@ export class TimestampsOperator implements Operator {
     if (timestamp === END_OF_TIME) this.#context.output.watermark(END_OF_TIME);
   }
 
+  /** Event time goes on without a record, as a test may want it. */
+  advanceTo(watermark: number): void {
+    this.#emit(watermark);
+  }
+
   #timestamp(value: unknown): number {
     let timestamp: unknown;
     try {

@@ -14,6 +14,7 @@ import type { DeployedSubtask } from "../task/deploy.ts";
 import { reportSubtasks } from "../task/report.ts";
 import { runSlot } from "../task/run-slot.ts";
 import type { SlotHost } from "../task/slot.ts";
+import type { PlacedOperator } from "./job-operators.ts";
 import type { Actor, Scheduler } from "./scheduler.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -74,6 +75,14 @@ export class InThreadSlot implements StartedSlot {
       toSlot.close();
       fromSlot.close();
     });
+  }
+
+  /** All operators of its subtasks, until these have ended. */
+  get operators(): readonly PlacedOperator[] {
+    const running = this.#running ? (this.#subtasks ?? []) : [];
+    return running.flatMap(({ placement, subtask }) =>
+      subtask.chain.hosts.map((host) => ({ subtask: placement.subtask, host })),
+    );
   }
 
   /** Reports the present state of its subtasks at once. */

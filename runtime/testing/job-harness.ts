@@ -8,6 +8,9 @@
 
 import { assert } from "../../core/assert.ts";
 import type { Job, Params } from "../../core/job.ts";
+import type { Key } from "../../core/key.ts";
+import type { Timer, TimerDomain } from "../../core/operator.ts";
+import type { StateDescriptor, StateHandle } from "../../core/state.ts";
 import { type Duration, durationMs, NO_TIMESTAMP } from "../../core/time.ts";
 import { type Plan, planJob } from "../graph/plan.ts";
 import { checkpointsToTry } from "../state/checkpoint-reader.ts";
@@ -17,6 +20,7 @@ import { CheckpointedAttempt } from "./checkpointed-attempt.ts";
 import { deployments, sourcesOf } from "./checkpointed-run.ts";
 import { type DrivenProgram, drivenProgram, namedIn } from "./driven-program.ts";
 import { InThreadSlot } from "./in-thread-slot.ts";
+import { JobOperators } from "./job-operators.ts";
 import { OutsideWorld } from "./outside-world.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SeededRandom } from "./seeded-random.ts";
@@ -65,6 +69,7 @@ export class JobHarness {
   readonly #scheduler: Scheduler;
   readonly #outside = new OutsideWorld();
   #attempt: CheckpointedAttempt | undefined;
+  #slots: readonly InThreadSlot[] = [];
   #failure: unknown;
 
   constructor(job: Job, options: JobHarnessOptions) {
@@ -88,13 +93,13 @@ export class JobHarness {
       log: () => {},
     });
     await this.#outside.enter(async () => {
-      const slots = deployments(this.#program.job, this.#plan, this.#options, 1).map((deployment) => {
+      this.#slots = deployments(this.#program.job, this.#plan, this.#options, 1).map((deployment) => {
         const enumerates = deployment.slot === 0 ? sources : [];
         const restored = restore === undefined ? {} : { restore: { checkpoint: restore } };
         const started = { ...deployment, enumerates, ...restored };
         return new InThreadSlot(this.#program.job, started, this.#scheduler, this.#random, this.clock);
       });
-      this.#attempt?.run(slots).catch((error: unknown) => {
+      this.#attempt?.run(this.#slots).catch((error: unknown) => {
         this.#failure = error;
       });
     });
@@ -110,6 +115,15 @@ export class JobHarness {
   async pushAll(source: string, values: Iterable<unknown>, timestamp = NO_TIMESTAMP): Promise<void> {
     const driven = namedIn(this.#program.sources, source, "source", this.#program.job.name);
     for (const value of values) driven.push(value, timestamp);
+    await this.#settle();
+  }
+
+  /**
+   * Event time goes on to here without a record, as far as a `withTimestamps` says, by its name ("timestamps" unless it has another): in all of its subtasks, or in one
+   * of them, as where one of several partitions lags. It never goes back. @throws what the job fails with
+   */
+  async watermark(operator: string, timestamp: number, { subtask }: { readonly subtask?: number } = {}): Promise<void> {
+    this.#operators.advance(operator, timestamp, subtask);
     await this.#settle();
   }
 
@@ -134,6 +148,36 @@ export class JobHarness {
   /** What has come to a sink since the last call. */
   take<T = unknown>(sink: string): readonly T[] {
     return namedIn(this.#program.rows, sink, "sink", this.#program.job.name).splice(0) as T[];
+  }
+
+  /**
+   * A state of an operator, by its name, as its function sees it under the key, in whichever subtask that is: to be read, or to be
+   * set. REQUIRES, as of all that is looked at in operators: the job has not ended.
+   */
+  state<D extends StateDescriptor>(operator: string, key: Key, name: string, descriptor: D): StateHandle<D> {
+    return this.#operators.state(operator, key, name, descriptor);
+  }
+
+  /** The keys that have a value in a state of an operator, in no particular order. */
+  keys(operator: string, state: string): readonly Key[] {
+    return this.#operators.keys(operator, state);
+  }
+
+  /** The timers that an operator has registered, in the order of their times. */
+  timers(operator: string, domain: TimerDomain): readonly Timer[] {
+    return this.#operators.timers(operator, domain);
+  }
+
+  /** The event time that an operator has come to; of several subtasks, the slowest. */
+  watermarkAt(operator: string): number {
+    return this.#operators.watermark(operator);
+  }
+
+  get #operators(): JobOperators {
+    return new JobOperators(
+      this.#program.job.name,
+      this.#slots.flatMap(({ operators }) => operators),
+    );
   }
 
   /** A checkpoint of all that was pushed. REQUIRES: some source has not ended. @throws what the job fails with */

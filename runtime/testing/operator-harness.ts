@@ -45,6 +45,8 @@ export interface HarnessOptions {
   readonly sides?: readonly OutputTag<unknown>[];
   /** Snapshots to begin with: of all subtasks, whatever their number was. */
   readonly restore?: readonly HarnessSnapshot[];
+  /** By how many channels each input comes: event time is what the slowest of them says that is not idle. Default 1. */
+  readonly channels?: number;
   /** The output has no credit after every n-th record, so that whatever can be suspended is. */
   readonly blockEvery?: number;
   /** Freezes records and state values and refuses records that could not travel. Default true. */
@@ -112,8 +114,10 @@ export class OperatorHarness<I, O = never, R = never> {
   readonly #callbacks = new CallbackQueue();
   readonly #outputs = new Map<string, RecordedOutput<unknown>>();
   readonly #abort = new AbortController();
-  /** Of an operator with two inputs. */
+  /** Of all channels of one input, behind them those of the other; undefined: there is only one. */
   readonly #valve: WatermarkValve | undefined;
+  readonly #channels: number;
+  readonly #inputs: 1 | 2;
   /** What has settled meanwhile. */
   readonly #posted: (() => void)[] = [];
   /** Input that has not been taken yet. */
@@ -128,7 +132,10 @@ export class OperatorHarness<I, O = never, R = never> {
     const { vertices, edges } = createJobGraph(this.#graph, { parallelism: 1, keyGroups });
     const restored = restoredFrom(options);
     const two = this.#graph.nodes.find(({ inputs }) => inputs.some(({ port }) => port === 2));
-    this.#valve = two && new WatermarkValve(2);
+    this.#channels = options.channels ?? 1;
+    this.#inputs = inputs;
+    const channels = this.#channels * inputs;
+    this.#valve = channels === 1 ? undefined : new WatermarkValve(channels);
     this.#chain = new Chain({
       vertex: vertexOf(vertices, two?.id),
       graph: this.#graph,
@@ -163,14 +170,24 @@ export class OperatorHarness<I, O = never, R = never> {
     this.#take(records, this.#entry.pushOf(2));
   }
 
-  /** Of the first input, if there are two. */
-  watermark(timestamp: number): void {
-    this.#rise(timestamp, 0);
+  /** Of the first input, if there are two, and of one of its channels, if there are several. */
+  watermark(timestamp: number, channel = 0): void {
+    this.#rise(timestamp, channel);
   }
 
   /** Of the second input. */
-  watermark2(timestamp: number): void {
-    this.#rise(timestamp, 1);
+  watermark2(timestamp: number, channel = 0): void {
+    this.#rise(timestamp, this.#channels + channel);
+  }
+
+  /** A channel has nothing at the moment, so that event time does not wait for it, or has something again. */
+  idle(idle: boolean, channel = 0): void {
+    this.#setIdle(idle, channel);
+  }
+
+  /** The same of the second input. */
+  idle2(idle: boolean, channel = 0): void {
+    this.#setIdle(idle, this.#channels + channel);
   }
 
   /** Moves processing time on by so much, through every moment at which something is due. */
@@ -193,8 +210,8 @@ export class OperatorHarness<I, O = never, R = never> {
 
   /** All input has come. */
   finish(): void {
-    this.watermark(END_OF_TIME);
-    if (this.#valve !== undefined) this.watermark2(END_OF_TIME);
+    if (this.#valve === undefined) this.#riseTo(END_OF_TIME);
+    else for (let channel = 0; channel < this.#channels * this.#inputs; channel++) this.#rise(END_OF_TIME, channel);
     for (const operator of this.#chain.finishers) this.#waiting.push(() => operator.finish?.());
     this.#waiting.push(() => this.#chain.end());
     this.#letThrough();
@@ -288,10 +305,17 @@ export class OperatorHarness<I, O = never, R = never> {
     this.#letThrough();
   }
 
-  #rise(timestamp: number, input: 0 | 1): void {
-    if (this.#valve?.watermark(input, timestamp) === false) return;
-    const risen = this.#valve?.current ?? timestamp;
-    this.#waiting.push(() => this.#chain.watermark(risen));
+  #rise(timestamp: number, channel: number): void {
+    if (this.#valve?.watermark(channel, timestamp) !== false) this.#riseTo(this.#valve?.current ?? timestamp);
+  }
+
+  #setIdle(idle: boolean, channel: number): void {
+    assert(this.#valve !== undefined, "idleness is of one of several channels: open the harness with channels: 2");
+    if (this.#valve.idle(channel, idle)) this.#riseTo(this.#valve.current);
+  }
+
+  #riseTo(timestamp: number): void {
+    this.#waiting.push(() => this.#chain.watermark(timestamp));
     this.#letThrough();
   }
 

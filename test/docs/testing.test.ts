@@ -2,4 +2,4 @@
 
 import { testSamples } from "./samples.ts";
 
-testSamples("testing.md", { fragments: 3, programs: 2 });
+testSamples("testing.md", { fragments: 3, programs: 3 });

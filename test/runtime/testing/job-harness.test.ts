@@ -64,6 +64,47 @@ describe.each([1, 2, 3])("at parallelism %i", (parallelism) => {
     await harness.close();
   });
 
+  test("states, timers and event time of its operators are looked at, wherever a key is", async () => {
+    const harness = await openJob(clicks, { parallelism });
+    for (const item of ["a", "b", "a", "c"]) await harness.push("more", click(item, 0));
+    const seen = (item: string) => harness.state("reminders", item, "seen", valueState(0));
+    expect(["a", "b", "c", "d"].map((item) => seen(item).get())).toEqual([2, 1, 1, 0]);
+    expect(harness.keys("reminders", "seen").toSorted()).toEqual(["a", "b", "c"]);
+    expect(harness.timers("reminders", "processing").map(({ key, timestamp }) => `${key} ${timestamp}`)).toEqual(
+      expect.arrayContaining(["a 5000", "b 5000", "c 5000"]),
+    );
+    expect(harness.timers("reminders", "event")).toEqual([]);
+    seen("b").set(7);
+    await harness.push("more", click("b", 0));
+    expect(harness.rows("reminders out").at(-1)).toBe("b seen 8");
+    const again = await openJob(clicks, { parallelism: 1 + (parallelism % 3), restore: await harness.snapshot() });
+    expect(again.state("reminders", "b", "seen", valueState(0)).get()).toBe(8);
+    expect(again.timers("reminders", "processing")).toHaveLength(3);
+    await harness.close();
+    await again.close();
+  });
+
+  test("event time goes on without a record, when all of its subtasks have said so", async () => {
+    const harness = await openJob(clicks, { parallelism });
+    await harness.push("clicks", click("a", 1000));
+    for (let subtask = 0; subtask < parallelism; subtask++) {
+      expect(harness.rows("counts out")).toEqual([]);
+      expect(harness.watermarkAt("counts")).toBeLessThan(10_000);
+      await harness.watermark("timestamps", 20_000, { subtask });
+    }
+    expect(harness.rows("counts out")).toEqual(["a 1"]);
+    expect(harness.watermarkAt("counts")).toBe(20_000);
+    await harness.pushAll(
+      "clicks",
+      Array.from({ length: parallelism }, () => click("b", 20_001)),
+    );
+    await harness.watermark("timestamps", 30_000);
+    await harness.watermark("timestamps", 10);
+    expect(harness.watermarkAt("counts")).toBe(30_000);
+    expect(harness.rows("counts out")).toEqual(["a 1", `b ${parallelism}`]);
+    await harness.close();
+  });
+
   test("a snapshot between any two records goes on, at another parallelism", async () => {
     const records = Array.from({ length: 8 }, (_, i) => click("abc"[i % 3] as string, i * 4000));
     const counts: unknown[] = [];
@@ -124,6 +165,18 @@ test("an unknown source or sink is refused with those that there are", async () 
   const harness = await openJob(clicks);
   await expect(harness.push("click", 1)).rejects.toThrow('job "clicks" has no source "click"; it has "clicks", "more"');
   expect(() => harness.rows("counts")).toThrow('no sink "counts"; it has "counts out", "late out", "reminders out"');
+  await harness.close();
+});
+
+test("an unknown operator, subtask or maker of watermarks is refused with what there is", async () => {
+  const harness = await openJob(clicks);
+  expect(() => harness.keys("reminder", "seen")).toThrow(
+    /no operator "reminder" that runs; it has .*"timestamps".*"reminders"/,
+  );
+  await expect(harness.watermark("counts", 1)).rejects.toThrow('"counts" of job "clicks" makes no watermarks');
+  await expect(harness.watermark("timestamps", 1, { subtask: 1 })).rejects.toThrow("the subtasks 0 to 0, and no 1");
+  await harness.end();
+  expect(() => harness.timers("reminders", "event")).toThrow(/that runs; it has none/);
   await harness.close();
 });
 

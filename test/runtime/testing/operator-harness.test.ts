@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { type DataStream, listState, type OperatorFactory, outputTag, valueState } from "../../../index.ts";
-import { openHarness, openOperator } from "../../../runtime/testing/index.ts";
+import {
+  type DataStream,
+  listState,
+  type OperatorFactory,
+  outputTag,
+  summing,
+  tumbling,
+  valueState,
+} from "../../../index.ts";
+import { openHarness, openOperator, openTwoInputHarness } from "../../../runtime/testing/index.ts";
 
 const twice: OperatorFactory<number, number> = ({ output }) => ({
   process(value, timestamp) {
@@ -188,4 +196,56 @@ test("shows which keys have state and which timers are due, and changes neither 
   harness.watermark(96);
   expect(harness.records).toEqual(["0 at 94", "1 at 96"]);
   expect(harness.timers("event")).toHaveLength(2);
+});
+
+describe("event time of several channels", () => {
+  const sums = (input: DataStream<number>) =>
+    input
+      .keyBy((n) => n % 2)
+      .window(tumbling("10ms"))
+      .aggregate(
+        "sums",
+        summing((n: number) => n),
+      )
+      .map(({ value }) => value);
+
+  test("is that of the slowest which is not idle, and never falls", async () => {
+    const harness = await openHarness(sums, { channels: 3 });
+    harness.push(2, 1);
+    for (const channel of [0, 2]) harness.watermark(20, channel);
+    expect(harness.records).toEqual([]);
+    harness.idle(true, 1);
+    expect(harness.elements.map(({ kind }) => kind)).toEqual(["record", "watermark"]);
+    harness.idle(false, 1);
+    harness.watermark(5, 1);
+    harness.push(4, 3);
+    expect(harness.records).toEqual([2]);
+    expect(harness.metrics("sums").counters["lateRecords"]).toBe(1);
+    harness.finish();
+    expect(harness.elements.at(-1)?.kind).toBe("end");
+  });
+
+  test("of two inputs are as many for each", async () => {
+    const harness = await openTwoInputHarness<number, number, string>(
+      (one, other) =>
+        one
+          .keyBy((n) => n)
+          .connect(other.keyBy((n) => n))
+          .intervalJoin("late", { lower: "0ms", upper: "1ms", type: "left", join: (a, b) => `${a} ${b}` }),
+      { channels: 2 },
+    );
+    harness.push(1, 10);
+    for (const channel of [0, 1]) harness.watermark(50, channel);
+    harness.watermark2(50, 0);
+    expect(harness.records).toEqual([]);
+    harness.watermark2(10, 1);
+    expect(harness.records).toEqual([]);
+    harness.idle2(true, 1);
+    expect(harness.records).toEqual(["1 undefined"]);
+  });
+
+  test("idleness of an only channel says nothing, and is refused", async () => {
+    const harness = await openHarness(sums);
+    expect(() => harness.idle(true)).toThrow(/one of several channels/);
+  });
 });
