@@ -154,6 +154,11 @@ export interface StatePane {
   reading(slot: number): void;
   keyAt(slot: number): Key;
   /**
+   * The keys of the `count` slots from a place in `slots` on, into the first places of `into`; faster, as their cache misses
+   * overlap. Brings no value into memory. REQUIRES: all are in use.
+   */
+  keysAt(slots: Int32Array, from: number, count: number, into: Key[]): void;
+  /**
    * Column c of slot s at numbers[c][s * stride], to be changed in place. An entry's numbers lie side by side in memory, so
    * that reading all of them waits for memory once: column c is also at numbers[0][s * stride + c].
    */

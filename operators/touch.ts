@@ -18,6 +18,16 @@ export function touch(numbers: Float64Array, slots: Int32Array, count: number, s
   wasRead(sum);
 }
 
+/** The same of slots that were looked for: those below zero were not found. */
+export function touchFound(numbers: Float64Array, slots: Int32Array, count: number, stride: number): void {
+  let sum = 0;
+  for (let i = 0; i < count; i++) {
+    const slot = slots[i] as number;
+    if (slot >= 0) sum += numbers[slot * stride] as number;
+  }
+  wasRead(sum);
+}
+
 /** The same of integers at some places. */
 export function touchInts(ints: Int32Array, places: Int32Array, count: number): void {
   let sum = 0;

@@ -150,6 +150,13 @@ export class KeyIndex {
     return Object.isFrozen(key) ? key : decodeKey(encoding);
   }
 
+  /** The keys of `count` slots, from a place in `slots` on: by so short a loop that the waits for memory overlap. */
+  keysAt(slots: Int32Array, from: number, count: number, into: Key[]): void {
+    const keys = this.#keys;
+    for (let i = 0; i < count; i++) into[i] = keys[slots[from + i] as number] as Key;
+    for (let i = 0; i < count; i++) if (typeof into[i] === "object") into[i] = this.keyAt(slots[from + i] as number);
+  }
+
   /** Forgets the key in a slot that is in use; the slot may be given to another key. */
   remove(slot: number): void {
     const key = this.#keys[slot] as Key;

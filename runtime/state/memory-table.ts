@@ -251,6 +251,10 @@ export class MemoryPane implements StatePane {
     return this.#index.keyAt(slot);
   }
 
+  keysAt(slots: Int32Array, from: number, count: number, into: Key[]): void {
+    this.#index.keysAt(slots, from, count, into);
+  }
+
   /** As `keyAt`, without reading the value into memory. */
   keyOnly(slot: number): Key {
     return this.#index.keyAt(slot);

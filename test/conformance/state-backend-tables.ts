@@ -87,6 +87,20 @@ export function tableSuite(factory: BackendFactory): void {
     expect([pane.size, pane.find(9), pane.find(10)]).toEqual([9, 8, -1]);
   });
 
+  test("the keys of many slots are those of each, and changing them changes none", () => {
+    const pane = open(factory).table("t", { numbers: 1, values: false }).pane(0);
+    const keys: readonly Key[] = [7, "b", 2 ** 40, [1, 2], ["a", 3], [1, 2, 3], true, new Date(5)];
+    for (const key of keys) pane.slotOf(key);
+    const into: Key[] = [];
+    const slots = Int32Array.of(0, 7, 6, 5, 4, 3, 2, 1, 0, 0);
+    pane.keysAt(slots, 1, 8, into);
+    expect(into).toEqual(keys.toReversed());
+    (into[4] as number[])[0] = 9;
+    (into[0] as Date).setTime(9);
+    pane.keysAt(slots, 1, 8, into);
+    expect(into).toEqual(keys.toReversed());
+  });
+
   test("many keys are found, and those that are absent are not made", () => {
     const pane = open(factory).table("t", { numbers: 1, values: true }).pane(0);
     for (const key of [7, -1, "7", 0.5]) pane.slotOf(key);

@@ -31,11 +31,12 @@ class PlainEnds {
   readonly start: number;
   watermark: number;
 
-  constructor(start: number, gapMs: number) {
-    this.ends = new SessionEnds(start, 8 * gapMs);
+  /** @param past how far ends had passed before, as the pane was restored; what ends there may come all the same. */
+  constructor(start: number, gapMs: number, past: readonly [number, number]) {
     this.gapMs = gapMs;
     this.start = start;
     this.watermark = start - 1;
+    this.ends = new SessionEnds(start, 8 * gapMs, start + this.lengthOf(past));
   }
 
   lengthOf([thousandths, ms]: readonly [number, number]): number {
@@ -64,7 +65,7 @@ class PlainEnds {
     this.watermark += this.lengthOf(by);
     const upTo = this.watermark + 1;
     const seen: number[] = [];
-    const columns = { columns: this.columns, stride: 1 };
+    const columns = { columns: this.columns, sizes: this.columns.map(() => SLOTS), stride: 1 };
     for (let due = this.ends.take(upTo, columns); due.length > 0; due = this.ends.take(upTo, columns))
       seen.push(...due);
     const expected = this.columns
@@ -80,8 +81,8 @@ test.each([1, 10, 999, 1800_000])(
   "gives each session once, in order of ends and numbers, with a gap of %i ms",
   (gapMs) => {
     fc.assert(
-      fc.property(steps, fc.integer({ min: -3, max: 220_000_000 }), (happens, pane) => {
-        const plain = new PlainEnds(pane * 8 * gapMs, gapMs);
+      fc.property(steps, fc.integer({ min: -3, max: 220_000_000 }), lengths, (happens, pane, past) => {
+        const plain = new PlainEnds(pane * 8 * gapMs, gapMs, past);
         for (const step of happens) {
           if ("by" in step) plain.grow(step.layer, step.slot, step.by);
           else if ("leaves" in step) plain.leave(step.layer, step.slot);
@@ -97,12 +98,33 @@ test.each([1, 10, 999, 1800_000])(
 );
 
 test("a session that has fired before its end comes out again only if it is woken", () => {
-  const ends = new SessionEnds(0, 80);
-  const columns = { columns: [new Float64Array([15, 15])], stride: 1 };
+  const ends = new SessionEnds(0, 80, 0);
+  const columns = { columns: [new Float64Array([15, 15])], sizes: [2], stride: 1 };
   ends.silence(0);
   ends.silence(1);
   ends.wake(1, 15);
   ends.wake(1, 15);
   expect([...ends.take(40, columns)]).toEqual([1]);
+  expect([...ends.take(40, columns)]).toEqual([]);
+});
+
+test("what is in the pane when it is restored comes out, but what had ended before", () => {
+  const ends = new SessionEnds(0, 80, 20);
+  const columns = { columns: [new Float64Array([15, 20, 21, 79, 30])], sizes: [4], stride: 1 };
+  ends.silence(3);
+  expect([...ends.take(25, columns)]).toEqual([2]);
+  expect([...ends.take(80, columns)]).toEqual([]);
+});
+
+test("a silent session that grows comes out once", () => {
+  const ends = new SessionEnds(0, 80, 0);
+  const column = new Float64Array([15]);
+  const columns = { columns: [column], sizes: [1], stride: 1 };
+  ends.silence(0);
+  expect([...ends.take(1, columns)]).toEqual([]);
+  column[0] = 17;
+  ends.grown(0, 15, 17);
+  ends.wake(0, 17);
+  expect([...ends.take(40, columns)]).toEqual([0]);
   expect([...ends.take(40, columns)]).toEqual([]);
 });

@@ -6,6 +6,7 @@ import { layerOf, slotOf } from "./session-ends.ts";
 
 /** Layers of a pane, which are there. */
 interface Layers {
+  readonly layers: number;
   layer(layer: number): StatePane;
 }
 
@@ -47,14 +48,16 @@ export class DueSessions {
   }
 
   #readKeys(from: number): void {
-    const keys = this.#keys;
     const sessions = this.#sessions;
     const count = Math.min(KEYS_MAX, sessions.length - from);
-    for (let i = 0; i < count; i++) {
-      const session = sessions[from + i] as number;
-      keys[i] = this.#layers.layer(layerOf(session)).keyAt(slotOf(session));
-    }
-    keys.length = count;
+    this.#keys.length = count;
     this.#keysFrom = from;
+    // In layer 0 a session's number is its slot.
+    if (this.#layers.layers === 1) this.#layers.layer(0).keysAt(sessions, from, count, this.#keys);
+    else for (let i = 0; i < count; i++) this.#keys[i] = this.#keyOf(sessions[from + i] as number);
+  }
+
+  #keyOf(session: number): Key {
+    return this.#layers.layer(layerOf(session)).keyAt(slotOf(session));
   }
 }

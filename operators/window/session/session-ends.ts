@@ -1,16 +1,17 @@
 /**
- * When the sessions of a pane end: a wheel of ticks, each with the sessions that may end in it, by number.
+ * When the sessions of a pane end. The pane is looked through from its first entry to its last, once for each half a gap of
+ * its time, and the sessions that may end then are listed by ticks:
  *
- * A session that grows is put down once more only when its end comes into another stretch of ticks: where the ends of all
- * records of the time are, so that it costs little more than writing a number, and nothing is kept of where it was put
- * before. What is found in the stretch of another end is passed over:
+ *            taken      │  listed: half a gap, ticks of it  │   in no list
+ *   ────────────────────┼───────────────────────────────────┼─────────────────────────────────
+ *      records of now   ▲ watermark                                  ▲ where sessions end that they belong to
  *
- *   stretch            │ ● passed over      │     ● ─ ─ ─► end │      the last place, in the stretch of the end, is moved
- *   of a gap           │                    │  put   moved     │      to its tick when its time has come
+ * A record takes the end of its session a gap ahead, mostly behind what is listed: then nothing is written down. Going through
+ * memory in order is so cheap that it takes less than to go to each session whose end came up and has moved on since.
  *
- * The law: a session that is to come out has a place in the stretch of its end, at its end's tick or before. A tick is short,
- * as each watermark within it looks at all that is left there; the lists are made when a session comes and let go behind
- * the last one. Not saved: it follows from the pane.
+ * The law: a session that is to come out and ends in a tick that is listed has a place in that tick. What is found in a tick
+ * and ends in another is passed over. An entry is looked through at most sixteen times, however long its pane lives, so the
+ * cost is O(1) a record. Not saved: it follows from the pane.
  */
 
 import { touch, wasRead } from "../../touch.ts";
@@ -19,8 +20,8 @@ import { SessionLists } from "./session-lists.ts";
 /** Of a pane, 1024 to a gap: with gaps of seconds, a millisecond each. */
 const TICKS = 8192;
 
-/** By so many bits a tick's number is its stretch's: 1024 ticks, a gap. Shorter ones took longer at 20,000 keys. */
-const STRETCH_BITS = 10;
+/** Ticks that are listed at a time, half a gap: less is looked through more often, of more, more sessions go on meanwhile. */
+const STRETCH = 512;
 
 /** Layers of a pane: a session's number is its slot, with its layer in the bits above. */
 export const LAYERS = 8;
@@ -40,9 +41,10 @@ export function slotOf(session: number): number {
   return session & ((1 << LAYER_BITS) - 1);
 }
 
-/** The ends of a pane's sessions: by layer, then slot times the stride. */
+/** The ends of a pane's sessions: by layer, then slot times the stride, for so many slots. */
 export interface EndsByLayer {
   readonly columns: readonly Float64Array[];
+  readonly sizes: readonly number[];
   readonly stride: number;
 }
 
@@ -65,22 +67,27 @@ const none = new Int32Array(0);
 export class SessionEnds {
   readonly #start: number;
   readonly #ticksPerMs: number;
-  /** None while no session waits. */
+  /** What ends at this or before had ended when the pane was made: it is listed only if it is added. */
+  readonly #past: number;
+  /** None while no session is listed. */
   #ticks: SessionLists | undefined;
   /** Ticks below this are empty. */
   #first = TICKS;
-  /** Of the ends from here up to there all are in one stretch, that of the session that has grown last. */
-  #nearFrom = Number.NaN;
-  #nearTo = Number.NaN;
+  /** Ticks below this are listed. */
+  #listed = 0;
+  /** What ends here or later is in no list, and need not be added. */
+  unlistedFrom: number;
   /** Whether one may have several places in a tick: a session has gone elsewhere, and its slot may have got another. */
   #mayRepeat = false;
   /** Sessions that have fired, though their ends are to come: after a change of parallelism. */
   #silent: Set<number> | undefined;
 
-  /** @param start the first end of the pane, @param spanMs how many there are. */
-  constructor(start: number, spanMs: number) {
+  /** @param start the first end of the pane, @param spanMs how many there are, @param past up to where ends have passed. */
+  constructor(start: number, spanMs: number, past: number) {
     this.#start = start;
     this.#ticksPerMs = TICKS / spanMs;
+    this.#past = past;
+    this.unlistedFrom = this.#timeBehind(0);
   }
 
   /** Whether a session may have to be woken. */
@@ -88,17 +95,20 @@ export class SessionEnds {
     return this.#silent !== undefined;
   }
 
-  /** A session is to come out at its end. REQUIRES: it has no place. */
+  /** A session is to come out at its end. REQUIRES: it has no place in the tick of that. */
   add(session: number, end: number): void {
-    this.#put(session, this.#tickOf(end));
+    if (end >= this.unlistedFrom || this.#silent?.has(session) === true) return;
+    const tick = this.#tickOf(end);
+    if (end <= this.#past)
+      this.#mayRepeat = true; // it may grow to what is listed of the same tick
+    else if (tick >= this.#listed) return;
+    this.#put(session, tick);
   }
 
   /** The end of a session that is to come out has become later. */
   grown(session: number, before: number, end: number): void {
-    if (before >= this.#nearFrom && end < this.#nearTo) return;
-    const tick = this.#tickOf(end);
-    if ((this.#tickOf(before) ^ tick) >>> STRETCH_BITS !== 0) this.#put(session, tick);
-    this.#turnTo(tick >>> STRETCH_BITS);
+    if (end >= this.unlistedFrom) return;
+    if (before <= this.#past || this.#tickOf(before) !== this.#tickOf(end)) this.add(session, end);
   }
 
   /** A session has gone elsewhere. */
@@ -122,14 +132,15 @@ export class SessionEnds {
    * empty when there are none.
    */
   take(upTo: number, ends: EndsByLayer): Int32Array {
+    const last = this.#tickOf(upTo);
+    while (this.#listed <= last) this.#listMore(ends);
     const ticks = this.#ticks;
     if (ticks === undefined) return none;
-    const last = this.#tickOf(upTo);
     for (; this.#first <= last && this.#first < TICKS; this.#first++) {
       if (ticks.countOf(this.#first) === 0) continue;
       const due = this.#takeTick(ticks, this.#first, upTo, ends);
       if (due.length > 0) return due;
-      if (ticks.countOf(this.#first) > 0) break; // what is left ends later
+      if (ticks.countOf(this.#first) > 0) return none; // what is left ends later
     }
     if (this.#first === TICKS) this.#ticks = undefined;
     return none;
@@ -140,23 +151,52 @@ export class SessionEnds {
     const sessions = ticks.taken;
     touchAll(sessions, count, ends);
     let due = 0;
-    let isOneEnd = true;
+    let lastEnd = Number.NEGATIVE_INFINITY;
+    let inOrder = true;
     for (let i = 0; i < count; i++) {
       const session = sessions[i] as number;
       const end = endAt(ends, session);
-      const endTick = end < this.#start ? -1 : this.#tickOf(end);
-      if (endTick === tick && end <= upTo) {
-        if (due > 0 && end !== endAt(ends, sessions[0] as number)) isOneEnd = false;
+      if (end < this.#start || this.#tickOf(end) !== tick) continue;
+      if (end > upTo) ticks.add(tick, session);
+      else {
+        if (end < lastEnd || (end === lastEnd && session < (sessions[due - 1] as number))) inOrder = false;
+        lastEnd = end;
         sessions[due++] = session;
-      } else if (endTick >= tick && (endTick ^ tick) >>> STRETCH_BITS === 0) ticks.add(endTick, session);
+      }
     }
-    return due === 0 ? none : this.#inOrder(sessions.slice(0, due), isOneEnd ? undefined : ends);
+    return due === 0 ? none : this.#inOrder(sessions.slice(0, due), inOrder, ends);
   }
 
-  /** In order of ends, if they differ, then numbers: mostly all of a tick end together, and numbers sort without a comparator. */
-  #inOrder(due: Int32Array, ends: EndsByLayer | undefined): Int32Array {
-    due.sort(ends === undefined ? undefined : (a, b) => endAt(ends, a) - endAt(ends, b) || a - b);
+  /** Mostly they are in order: all of a tick end together, and are listed in the order of their numbers. */
+  #inOrder(due: Int32Array, isSorted: boolean, ends: EndsByLayer): Int32Array {
+    if (!isSorted) due.sort((a, b) => endAt(ends, a) - endAt(ends, b) || a - b);
     return this.#mayRepeat ? due.filter((session, i) => i === 0 || session !== due[i - 1]) : due;
+  }
+
+  /** Looks through the pane for what ends in the next ticks. */
+  #listMore(ends: EndsByLayer): void {
+    const from = this.#listed;
+    this.#listed += STRETCH;
+    this.unlistedFrom = this.#timeBehind(this.#listed);
+    for (let layer = 0; layer < ends.columns.length; layer++) this.#listLayer(layer, ends, from);
+  }
+
+  #listLayer(layer: number, { columns, sizes, stride }: EndsByLayer, fromTick: number): void {
+    const column = columns[layer] as Float64Array;
+    const places = (sizes[layer] as number) * stride;
+    const from = Math.max(this.#start, this.#start + fromTick / this.#ticksPerMs - 1);
+    const to = this.unlistedFrom;
+    for (let at = 0, slot = 0; at < places; at += stride, slot++) {
+      const end = column[at] as number;
+      if (end >= from && end < to) this.#listOne(sessionNumber(layer, slot), end, fromTick);
+    }
+  }
+
+  /** One that ends near those ticks. */
+  #listOne(session: number, end: number, fromTick: number): void {
+    const tick = this.#tickOf(end);
+    if (tick < fromTick || tick >= this.#listed || end <= this.#past) return;
+    if (this.#silent?.has(session) !== true) this.#put(session, tick);
   }
 
   #put(session: number, tick: number): void {
@@ -165,10 +205,9 @@ export class SessionEnds {
     if (tick < this.#first) this.#first = tick;
   }
 
-  /** A millisecond less on either side: what is near has that stretch, however ticks are rounded. */
-  #turnTo(stretch: number): void {
-    this.#nearFrom = this.#start + (stretch << STRETCH_BITS) / this.#ticksPerMs + 1;
-    this.#nearTo = this.#start + ((stretch + 1) << STRETCH_BITS) / this.#ticksPerMs - 1;
+  /** What ends here is behind the tick before this one and behind what is past, however ticks are rounded. */
+  #timeBehind(tick: number): number {
+    return Math.max(this.#start + tick / this.#ticksPerMs, this.#past) + 1;
   }
 
   #tickOf(end: number): number {

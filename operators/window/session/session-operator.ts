@@ -25,7 +25,7 @@ import type { Operator, OperatorContext } from "../../../core/operator.ts";
 import type { StatePane } from "../../../core/state-backend.ts";
 import type { Counter } from "../../../core/telemetry.ts";
 import type { WindowResult } from "../../../core/window.ts";
-import { touch } from "../../touch.ts";
+import { touch, touchFound } from "../../touch.ts";
 import { type Accumulators, accumulators } from "../accumulators.ts";
 import { FiredProgress } from "../fired-progress.ts";
 import { noTime } from "../general/assign.ts";
@@ -92,9 +92,10 @@ export class SessionOperator implements Operator {
     const { table } = this.#accumulators;
     this.#start = table.numbers - 2;
     this.#end = table.numbers - 1;
-    this.#panes = new SessionPanes(this.#gapMs, context.state.table("sessions", table));
+    const sessions = context.state.table("sessions", table);
     this.#marks = context.checkpointing || table.values;
     this.#fired = new FiredProgress(context);
+    this.#panes = new SessionPanes(this.#gapMs, sessions, this.#fired.least + 1);
     this.#lateRecords = context.metrics.counter("lateRecords");
     this.#watermark = context.currentWatermark;
     for (const held of this.#panes.all) this.#restored(held);
@@ -183,7 +184,7 @@ export class SessionOperator implements Operator {
   #addGathered(): void {
     const { count } = this.#keys;
     if (count === 0) return;
-    this.#gathered ??= this.#panes.at(this.#panes.numberOf(this.#gatheredFrom + this.#gapMs));
+    this.#gathered ??= this.#panes.at(this.#panes.numberOf(this.#gatheredFrom + this.#gapMs), this.#watermark + 1);
     const held = this.#gathered;
     const pane = held.open(0);
     const fresh = pane.size;
@@ -206,6 +207,8 @@ export class SessionOperator implements Operator {
     const { stride } = pane;
     const slots = this.#slots;
     touch(ends, slots, count, stride);
+    this.#accumulators.touch(pane, slots, count, this.#values); // begins on the line before, for a quarter of them
+    const { unlistedFrom } = held.ends;
     const gone = this.#goneUpTo;
     const isAlone = this.#panes.all.at(-1) === held && !held.ends.someAreSilent;
     // Sessions of the pane before end before this, so what begins behind it touches none of them.
@@ -224,14 +227,14 @@ export class SessionOperator implements Operator {
         else this.#accumulators.reset(pane, slot);
         starts[at] = time;
         ends[at] = end;
-        this.#expect(held.ends, slot, LEFT, end);
+        if (end < unlistedFrom) this.#expect(held.ends, slot, LEFT, end);
         if (time <= first || !isAlone || held.isCrowded(slot)) this.#change(slot, i);
       } else if (time <= before && end >= (starts[at] as number)) {
         const isEarlier = time < (starts[at] as number);
         if (isEarlier) starts[at] = time;
         if (end > before) {
           ends[at] = end;
-          this.#expect(held.ends, slot, before, end);
+          if (end < unlistedFrom) this.#expect(held.ends, slot, before, end);
         }
         if ((isEarlier && time <= first) || !isAlone || held.isCrowded(slot)) this.#change(slot, i);
       } else {
@@ -278,6 +281,7 @@ export class SessionOperator implements Operator {
   #noteTouched(pane: StatePane, changed: readonly number[], other: StatePane, touched: Uint8Array): void {
     const found = this.#found;
     other.findAll(this.#changedKeys, found);
+    touchFound(other.numbers[this.#end] as Float64Array, found, changed.length, other.stride);
     for (let i = 0; i < changed.length; i++) {
       const slot = changed[i] as number;
       const from = this.#numberAt(pane, this.#start, slot);
@@ -354,7 +358,8 @@ export class SessionOperator implements Operator {
 
   /** Fires what is due, tick by tick; suspends itself when consumers have no room. True when all is done. */
   #fireDue(watermark: number, started: DueSessions | undefined): boolean {
-    for (let due = started ?? this.#nextDue(watermark); due !== undefined; due = this.#nextDue(watermark)) {
+    const next = (): DueSessions | undefined => this.#panes.nextDue(watermark + 1, this.#end);
+    for (let due = started ?? next(); due !== undefined; due = next()) {
       if (!this.#fire(due)) {
         const paused = due;
         this.#context.suspend(() => this.#fireDue(watermark, paused));
@@ -366,10 +371,6 @@ export class SessionOperator implements Operator {
     if (!this.#panes.all.includes(this.#gathered as SessionPane)) this.#gathered = undefined;
     this.#context.output.watermark(watermark);
     return true;
-  }
-
-  #nextDue(watermark: number): DueSessions | undefined {
-    return this.#panes.nextDue(watermark + 1, this.#end);
   }
 
   /** False when it had to stop. */
@@ -401,8 +402,8 @@ export class SessionOperator implements Operator {
         const key = pane.keyAt(slot);
         if (layer > 0) held.crowd(key);
         if (end === LEFT || end - 1 <= this.#fired.least) continue;
-        if (!this.#fired.isUneven || end - 1 > this.#fired.of(key)) held.ends.add(sessionNumber(layer, slot), end);
-        else if (this.#latenessMs > 0) held.ends.silence(sessionNumber(layer, slot));
+        if (!this.#fired.isUneven || end - 1 > this.#fired.of(key)) continue;
+        if (this.#latenessMs > 0) held.ends.silence(sessionNumber(layer, slot));
         else {
           pane.slotOf(key);
           this.#setNumber(pane, this.#end, slot, LEFT);

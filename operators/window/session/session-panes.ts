@@ -25,10 +25,10 @@ export class SessionPane {
   /** By slot of layer 0: 1 if the key has, or had, a session in another layer. */
   #crowded = new Uint8Array(0);
 
-  constructor(number: number, gapMs: number, table: StateTable) {
+  constructor(number: number, gapMs: number, table: StateTable, past: number) {
     this.number = number;
     this.#table = table;
-    this.ends = new SessionEnds(number * GAPS * gapMs, GAPS * gapMs);
+    this.ends = new SessionEnds(number * GAPS * gapMs, GAPS * gapMs, past);
   }
 
   /** A layer; made when it does not exist. Asked of the table each time: what it keeps on disk may have to make room. */
@@ -70,12 +70,13 @@ export class SessionPanes {
   readonly #table: StateTable;
   all: readonly SessionPane[] = [];
 
-  constructor(gapMs: number, table: StateTable) {
+  /** @param past up to where ends had passed of what was restored. */
+  constructor(gapMs: number, table: StateTable, past: number) {
     this.#gapMs = gapMs;
     this.#table = table;
     for (const namespace of table.namespaces()) {
       const number = Math.floor(namespace / GAPS);
-      this.at(number).open(namespace - number * GAPS);
+      this.at(number, past).open(namespace - number * GAPS);
     }
   }
 
@@ -89,11 +90,11 @@ export class SessionPanes {
     return number * GAPS * this.#gapMs;
   }
 
-  /** The pane of a number, made when it does not exist. */
-  at(number: number): SessionPane {
+  /** The pane of a number, made when it does not exist. @param past up to where ends have passed. */
+  at(number: number, past: number): SessionPane {
     const found = this.all.find((each) => each.number === number);
     if (found !== undefined) return found;
-    const made = new SessionPane(number, this.#gapMs, this.#table);
+    const made = new SessionPane(number, this.#gapMs, this.#table, past);
     this.all = [...this.all, made].sort((a, b) => a.number - b.number);
     return made;
   }
@@ -119,6 +120,11 @@ export class SessionPanes {
 
 function endsOf(held: SessionPane, column: number): EndsByLayer {
   const columns: Float64Array[] = [];
-  for (let layer = 0; layer < held.layers; layer++) columns.push(held.layer(layer).numbers[column] as Float64Array);
-  return { columns, stride: held.layer(0).stride };
+  const sizes: number[] = [];
+  for (let layer = 0; layer < held.layers; layer++) {
+    const pane = held.layer(layer);
+    columns.push(pane.numbers[column] as Float64Array);
+    sizes.push(pane.size);
+  }
+  return { columns, sizes, stride: held.layer(0).stride };
 }

@@ -164,6 +164,17 @@ test("many keys are found at once where each is found by itself, or none where t
     expect(new KeyIndex("op").findAll(batchOf(mixed), new Int32Array(2))).toBe(false);
 });
 
+test("many keys are found at once among so many that no cache holds them", () => {
+  const index = new KeyIndex("op");
+  for (let i = 0; i < 70_000; i++) index.slotOf(Math.imul(i, 0x9e3779b1));
+  for (let from = -500; from < 71_000; from += 1000) {
+    const keys = Array.from({ length: 1000 }, (_, i) => Math.imul(from + i, 0x9e3779b1));
+    const slots = new Int32Array(1000);
+    expect(index.findAll(batchOf(keys), slots)).toBe(true);
+    expect([...slots]).toEqual(keys.map((_, i) => (from + i >= 0 && from + i < 70_000 ? from + i : -1)));
+  }
+});
+
 test("what is done to a key that was given out does not reach the index", () => {
   const index = new KeyIndex("op");
   for (const key of [
