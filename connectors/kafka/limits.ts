@@ -28,14 +28,18 @@ export const RETRY_WITHIN_MS = 120_000;
 export const RETRY_MS_MIN = 20;
 export const RETRY_MS_MAX = 1_000;
 
-/** A fetch of so many bytes takes longer to be read than to ask for the next one. */
+/**
+ * What waits of a partition, from which on it is not asked for: so many bytes take longer to be read than to ask for the next
+ * fetch, and so many fetches, of a record or two, wait only where nobody reads.
+ */
 export const FETCH_AHEAD_BYTES = 64 * 1024;
+export const FETCHES_AHEAD_MAX = 4;
 
 /** How long a broker waits for records to come before it answers that there are none. */
 export const FETCH_WAIT_MS = 500;
 
 /**
- * The same while records of other partitions wait here, or a partition is to be asked for again: that one would have to wait
+ * The same while enough of other partitions waits here, or a partition is to be asked for again: that one would have to wait
  * until the broker has answered, as it gets one request at a time.
  */
 export const FETCH_SHORT_WAIT_MS = 20;

@@ -1,15 +1,16 @@
 /**
- * Keeps records of several partitions coming: asks each leader for those of its partitions of which nothing waits here, one
+ * Keeps records of several partitions coming: asks each leader for those of its partitions of which not enough waits here, one
  * request to a leader at a time, and hands out what came, a partition's fetch at a time.
  *
- * A partition is asked for again when its last fetch was taken, so the next one comes while that is being read, and at most
- * one fetch of each partition waits in memory. A partition that nobody takes from is not asked for: that is the
- * backpressure. `pause` does the same on purpose. A request that leaves out partitions of which something waits is a short
- * one, so that these are not held up by quiet ones when they were taken.
+ * Where records come one by one, every request asks for all partitions, and whichever gets a record ends it: one that was left
+ * out until its last fetch was taken would wait for the others'. Where they come fast, one fetch is enough, and the next is
+ * asked for when it is taken, so it comes while that is being read. A partition that nobody takes from is asked for until
+ * enough waits: that is the backpressure. `pause` does the same on purpose. A request that leaves out partitions of which
+ * enough waits is a short one, so that these are not held up by quiet ones when they were taken.
  *
- *   idle ──asked──► asked ──records──► ready ──taken──► idle
- *                     ├──none, or a failure that passes──► idle, after a pause
- *                     └──the offset is lost──► idle, at another one when `placeOf` has said which
+ *   idle ──asked──► asked ──an answer, its records wait to be taken──► idle
+ *                     ├──a failure that passes──► idle, after a pause
+ *                     └──the offset is lost──► replaced ──`placeOf` has said where it goes on──► idle
  */
 
 import { offsetBehind } from "../codec/batch-header.ts";
@@ -20,6 +21,7 @@ import {
   FETCH_PARTITION_BYTES,
   FETCH_SHORT_WAIT_MS,
   FETCH_WAIT_MS,
+  FETCHES_AHEAD_MAX,
   RETRY_MS_MAX,
   RETRY_MS_MIN,
   RETRY_WITHIN_MS,
@@ -50,7 +52,10 @@ export interface FetchedRecords extends TopicPartition {
 interface Followed extends TopicPartition {
   /** Where its next fetch begins. */
   offset: number;
-  state: "idle" | "asked" | "ready";
+  state: "idle" | "asked" | "replaced";
+  /** Fetches that have come and were not taken, and their bytes. */
+  waiting: number;
+  waitingBytes: number;
   paused: boolean;
   /** When it may be asked for again, after a failure. */
   notBefore: number;
@@ -99,8 +104,8 @@ export class Fetcher {
 
   /** Begins to follow a partition at an offset. */
   follow({ topic, partition }: TopicPartition, offset: number): void {
-    const fresh = { topic, partition, offset, paused: false, notBefore: 0, failures: 0, failingSince: 0 };
-    this.#followed.set(keyOf({ topic, partition }), { ...fresh, state: "idle" });
+    const fresh = { topic, partition, offset, waiting: 0, waitingBytes: 0, paused: false, notBefore: 0 };
+    this.#followed.set(keyOf(fresh), { ...fresh, state: "idle", failures: 0, failingSince: 0 });
     this.#pump();
   }
 
@@ -118,21 +123,18 @@ export class Fetcher {
   }
 
   /**
-   * The next fetch with records, if one is there. Its partition is asked for again when no other fetch waits here, so that one
-   * request, which any of its partitions ends, is for all; or at once if much has come, which takes a while to be read.
+   * The next fetch with records, if one is there; of a partition, in the order of their offsets.
    * @throws KafkaFailure of a partition or broker that failed for good
    */
   take(): FetchedRecords | undefined {
     if (this.#failure !== undefined) throw this.#failure.cause;
     for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift()) {
       const { of, fetched, from, release } = next;
-      const isLast = this.#ready.length === 0;
-      if (this.#followed.get(keyOf(of)) !== of) {
-        if (isLast) this.#pump();
-        continue;
-      }
-      of.state = "idle";
-      if (isLast || fetched.records.end - fetched.records.start >= FETCH_AHEAD_BYTES) this.#pump();
+      if (this.#followed.get(keyOf(of)) !== of) continue;
+      const wasFull = isFull(of);
+      of.waiting--;
+      of.waitingBytes -= sizeOf(fetched);
+      if (wasFull && !isFull(of)) this.#pump();
       return { ...given(fetched), records: this.#recordSet(fetched, from), release };
     }
     return undefined;
@@ -168,7 +170,7 @@ export class Fetcher {
 
   async #ask(): Promise<void> {
     const now = performance.now();
-    const idle = [...this.#followed.values()].filter(({ state, paused }) => state === "idle" && !paused);
+    const idle = [...this.#followed.values()].filter((each) => each.state === "idle" && !each.paused && !isFull(each));
     const due = idle.filter(({ notBefore }) => notBefore <= now);
     this.#askLater(Math.min(...idle.filter((each) => !due.includes(each)).map(({ notBefore }) => notBefore)) - now);
     for (const each of due) each.state = "asked";
@@ -246,7 +248,8 @@ export class Fetcher {
     of.failures = 0;
     of.state = "idle";
     if (records.end === records.start) return;
-    of.state = "ready";
+    of.waiting++;
+    of.waitingBytes += sizeOf(fetched);
     this.#ready.push({ of, fetched, from: of.offset, release: share(buffer) });
     of.offset = offsetBehind(buffer, records.start, records.end, of.offset);
     this.#wake();
@@ -254,7 +257,7 @@ export class Fetcher {
 
   /** It goes on where the promise says, and is not asked for before. */
   #replace(of: Followed, place: Promise<number>): void {
-    of.state = "ready";
+    of.state = "replaced";
     place.then(
       (offset) => {
         of.offset = offset;
@@ -305,6 +308,15 @@ function given({
   lastStableOffset,
 }: FetchedPartition): Omit<FetchedRecords, "records" | "release"> {
   return { topic, partition, highWatermark, lastStableOffset };
+}
+
+/** Whether enough of it waits here. */
+function isFull({ waiting, waitingBytes }: Followed): boolean {
+  return waitingBytes >= FETCH_AHEAD_BYTES || waiting >= FETCHES_AHEAD_MAX;
+}
+
+function sizeOf({ records }: FetchedPartition): number {
+  return records.end - records.start;
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {

@@ -1,12 +1,15 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Fetcher, type FetcherOptions } from "../../../../connectors/kafka/client/fetcher.ts";
 import { KafkaClient } from "../../../../connectors/kafka/client/kafka-client.ts";
 import { KafkaFailure } from "../../../../connectors/kafka/client/kafka-failure.ts";
 import { RecordColumns } from "../../../../connectors/kafka/codec/record-columns.ts";
-import { FETCH_AHEAD_BYTES } from "../../../../connectors/kafka/limits.ts";
+import type { RecordSet } from "../../../../connectors/kafka/codec/record-set.ts";
+import { FETCH_AHEAD_BYTES, FETCHES_AHEAD_MAX } from "../../../../connectors/kafka/limits.ts";
 import type { Reader } from "../../../../connectors/kafka/protocol/reader.ts";
 import { atOffset, batchOf, rowsOf } from "../codec/records.ts";
-import { FakeBroker, fetched, type Reaction } from "./fake-broker.ts";
+import { FakeBroker, fetched, type Given, type Reaction } from "./fake-broker.ts";
 
 const NOT_LEADER = 6;
 const OUT_OF_RANGE = 1;
@@ -14,9 +17,41 @@ const DENIED = 29;
 
 /** Two records from `offset` on. */
 function two(offset: number): Buffer {
+  return some(offset, 2, false);
+}
+
+/** Of which one, if they are to be large, is enough to wait. */
+function some(offset: number, count: number, large: boolean): Buffer {
   const record = { key: null, timestamp: 0, headers: [] };
-  const values = [offset, offset + 1].map((each) => ({ ...record, value: String(each) }));
+  const values = Array.from({ length: count }, (_, at) => ({
+    ...record,
+    value: large ? "x".repeat(FETCH_AHEAD_BYTES) : String(offset + at),
+  }));
   return atOffset(batchOf(values), offset);
+}
+
+/** Of an answer: how many records of each partition, and whether each is large. */
+interface Size {
+  readonly counts: readonly [number, number];
+  readonly large: boolean;
+}
+
+const size: fc.Arbitrary<Size> = fc.record({ counts: fc.tuple(fc.nat(2), fc.nat(2)), large: fc.boolean() });
+/** More or less comes meanwhile. */
+const taking = fc.record({ afterMs: fc.nat(6), count: fc.nat(6) });
+const SLOW = { timeout: 60_000 };
+const few = { minLength: 1, maxLength: 20 };
+
+function sizedBy({ partition, offset }: Asked, { counts, large }: Size): Given {
+  const count = counts[partition] ?? 0;
+  return { partition, ...(count > 0 && { records: some(offset, count, large) }) };
+}
+
+function offsetsOf(records: RecordSet): number[] {
+  const columns = new RecordColumns();
+  const offsets: number[] = [];
+  while (records.next(columns)) offsets.push(...rowsOf(columns).map(({ offset }) => offset));
+  return offsets;
 }
 
 interface Asked {
@@ -112,8 +147,16 @@ const first = { topic: "t", partition: 0 };
 const second = { topic: "t", partition: 1 };
 
 /** Two records for each partition that is asked for. */
-const always = (asked: Asked[]): Reaction =>
-  fetched(...asked.map(({ partition, offset }) => ({ partition, records: two(offset) })));
+function given(asked: readonly Asked[]): Given[] {
+  return asked.map(({ partition, offset }) => ({ partition, records: two(offset) }));
+}
+
+const always = (asked: Asked[]): Reaction => fetched(...given(asked));
+
+/** A fetch that is enough to wait, at the beginning of a partition, and nothing behind it. */
+function muchOnce(asked: readonly Asked[]): Given[] {
+  return asked.map(({ partition, offset }) => ({ partition, ...(offset === 0 && { records: some(0, 1, true) }) }));
+}
 
 describe("a fetcher", () => {
   test("goes on behind what it fetched, of all partitions in one request", async () => {
@@ -146,24 +189,34 @@ describe("a fetcher", () => {
     expect(await take(bench.fetcher)).toMatchObject({ values: ["12", "13"] }); // of another answer
   });
 
-  test("does not ask for a partition of which something waits", async () => {
-    await using bench = await onBroker(always);
+  test("asks for all partitions while little waits, so that any of them ends a request", async () => {
+    await using bench = await onBroker((asked, turn) => (turn === 0 ? fetched(...given(asked.slice(1))) : "silence"));
     bench.fetcher.follow(first, 0);
-    await bench.fetcher.wait();
-    await expect.poll(() => bench.asked.length).toBe(1);
     bench.fetcher.follow(second, 0);
-    await expect.poll(() => bench.asked).toEqual([[{ partition: 0, offset: 0 }], [{ partition: 1, offset: 0 }]]);
-    await take(bench.fetcher);
-    await take(bench.fetcher);
-    await expect.poll(() => bench.asked.slice(2)).toHaveLength(1);
-    expect(bench.asked[2]).toEqual([0, 1].map((partition) => ({ partition, offset: 2 })));
+    await expect
+      .poll(() => bench.asked[1])
+      .toEqual([
+        { partition: 0, offset: 0 },
+        { partition: 1, offset: 2 },
+      ]);
+    expect(bench.waits[1]).toBe(500);
   });
 
-  test("asks at once for a partition of which much has come, though another one waits", async () => {
-    const much = atOffset(batchOf([{ key: null, timestamp: 0, headers: [], value: "x".repeat(FETCH_AHEAD_BYTES) }]), 0);
-    await using bench = await onBroker((asked) =>
-      fetched(...asked.map(({ partition, offset }) => ({ partition, ...(offset === 0 && { records: much }) }))),
-    );
+  test("asks no more for a partition of which enough fetches wait, however small, until one is taken", async () => {
+    await using bench = await onBroker(always);
+    const askedFor = (partition: number) => bench.asked.flat().filter((each) => each.partition === partition);
+    bench.fetcher.follow(first, 0);
+    await expect.poll(() => askedFor(0).length).toBe(FETCHES_AHEAD_MAX);
+    bench.fetcher.follow(second, 0);
+    await expect.poll(() => askedFor(1).length).toBe(FETCHES_AHEAD_MAX);
+    expect(askedFor(0).length).toBe(FETCHES_AHEAD_MAX);
+    expect(await take(bench.fetcher)).toMatchObject({ values: ["0", "1"] });
+    await expect.poll(() => askedFor(0).length).toBe(FETCHES_AHEAD_MAX + 1);
+    expect(bench.asked.at(-1)).toEqual([{ partition: 0, offset: 2 * FETCHES_AHEAD_MAX }]);
+  });
+
+  test("asks for a partition of which much has come when that is taken, though another one waits", async () => {
+    await using bench = await onBroker((asked) => fetched(...muchOnce(asked)));
     bench.fetcher.follow(first, 0);
     bench.fetcher.follow(second, 0);
     await bench.fetcher.wait();
@@ -172,9 +225,7 @@ describe("a fetcher", () => {
   });
 
   test("has the broker wait long only if nothing else waits to be asked for", async () => {
-    await using bench = await onBroker((asked) =>
-      fetched(...asked.map(({ partition, offset }) => ({ partition, ...(offset < 2 && { records: two(offset) }) }))),
-    );
+    await using bench = await onBroker((asked) => fetched(...muchOnce(asked)));
     bench.fetcher.follow(first, 0);
     await bench.fetcher.wait();
     bench.fetcher.follow(second, 5);
@@ -186,6 +237,36 @@ describe("a fetcher", () => {
       return `${all ? "all" : "the second alone"}: ${bench.waits[turn]}`;
     });
     expect(new Set(waits)).toEqual(new Set(["all: 500", "the second alone: 20"]));
+  });
+
+  test("gives each record once and in order, however much comes at a time and whenever it is taken", SLOW, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(size, few), fc.array(taking, few), async (sizes, takes) => {
+        const waiting = new Map<number, number>();
+        let most = 0;
+        await using bench = await onBroker((asked, turn) => {
+          const sized = asked.map((each) => sizedBy(each, sizes[turn % sizes.length] as Size)); // there is one
+          for (const { partition } of sized.filter(({ records }) => records !== undefined)) {
+            waiting.set(partition, (waiting.get(partition) ?? 0) + 1);
+            most = Math.max(most, waiting.get(partition) ?? 0);
+          }
+          return fetched(...sized);
+        });
+        for (const each of [first, second]) bench.fetcher.follow(each, 0);
+        const read = new Map<number, number[]>([0, 1].map((partition) => [partition, []]));
+        for (const { afterMs, count } of takes) {
+          await sleep(afterMs);
+          const taken = Array.from({ length: count }, () => bench.fetcher.take() ?? []).flat();
+          for (const { partition, records } of taken) {
+            waiting.set(partition, (waiting.get(partition) ?? 0) - 1);
+            read.get(partition)?.push(...offsetsOf(records));
+          }
+        }
+        for (const offsets of read.values()) expect(offsets).toEqual(offsets.map((_, at) => at));
+        expect(most).toBeLessThanOrEqual(FETCHES_AHEAD_MAX);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   test("asks again for what was empty", async () => {
@@ -234,7 +315,9 @@ describe("a fetcher", () => {
     await take(bench.fetcher);
     expect(bench.asked.flat().filter(({ partition }) => partition === 0)).toEqual([]);
     bench.fetcher.pause(first, false);
-    await expect.poll(() => bench.asked.flat().filter(({ partition }) => partition === 0)).toHaveLength(1);
+    await expect
+      .poll(() => bench.asked.flat().find(({ partition }) => partition === 0))
+      .toEqual({ partition: 0, offset: 0 });
   });
 
   test("drops what waits of a partition that it no longer follows, and begins it anew where it is told to", async () => {
