@@ -1,6 +1,19 @@
 /** Windows: what each kind costs beside a tumbling one. */
 
-import { counting, countTrigger, cumulative, session, sliding, summing, tumbling, type WindowResult } from "millrace";
+import {
+  continuousEventTimeTrigger,
+  countEvictor,
+  counting,
+  countTrigger,
+  cumulative,
+  globalWindow,
+  purgingTrigger,
+  session,
+  sliding,
+  summing,
+  tumbling,
+  type WindowResult,
+} from "millrace";
 import type { OperatorCase } from "./operator-case.ts";
 
 const everyEvent = { of: ({ value }: WindowResult<number, number>) => value, times: 1 };
@@ -10,10 +23,6 @@ export const windows: readonly OperatorCase[] = [
     name: "tumbling 10 s, count",
     build: (events) => events.keyBy("key").window(tumbling("10s")).aggregate("window", counting()),
     accounts: everyEvent,
-  },
-  {
-    name: "tumbling 10 s, sum",
-    build: (events) => events.keyBy("key").window(tumbling("10s")).aggregate("window", summing("value")),
   },
   {
     name: "sliding 10 s by 1 s, count",
@@ -62,5 +71,49 @@ export const windows: readonly OperatorCase[] = [
     name: "count window of 10, sum",
     build: (events) => events.keyBy("key").countWindow(10).aggregate("window", summing("value")),
     share: 0.3,
+  },
+  {
+    name: "tumbling 10 s of the clock, count",
+    build: (events) =>
+      events
+        .keyBy("key")
+        .window(tumbling("10s", { time: "processing" }))
+        .aggregate("window", counting()),
+    accounts: everyEvent,
+  },
+  {
+    name: "tumbling 10 s of all, count",
+    build: (events) => events.windowAll(tumbling("10s")).aggregate("window", counting()),
+    accounts: everyEvent,
+  },
+  {
+    name: "global window, fired and emptied at 10 records, count",
+    build: (events) =>
+      events
+        .keyBy("key")
+        .window(globalWindow())
+        .trigger(purgingTrigger(countTrigger(10)))
+        .aggregate("window", counting()),
+    share: 0.3,
+  },
+  {
+    name: "tumbling 10 s, early every second, count",
+    build: (events) =>
+      events
+        .keyBy("key")
+        .window(tumbling("10s"))
+        .trigger(continuousEventTimeTrigger("1s"))
+        .aggregate("window", counting()),
+    share: 0.1,
+  },
+  {
+    name: "tumbling 10 s, the last 5 records to a function",
+    build: (events) =>
+      events
+        .keyBy("key")
+        .window(tumbling("10s"))
+        .evictor(countEvictor(5))
+        .process("window", { process: (_, __, records) => [{ value: records.length }] }),
+    share: 0.1,
   },
 ];
