@@ -2,6 +2,7 @@
 
 import {
   type ByteSize,
+  counting,
   type DataStream,
   defineJob,
   type ExecutionMode,
@@ -9,6 +10,7 @@ import {
   run,
   type Sink,
   summing,
+  textLines,
   tumbling,
 } from "millrace";
 
@@ -34,9 +36,16 @@ const builds = {
     sales.keyBy("key").window(tumbling("1d")).aggregate("window", summing("value")),
 };
 
-export type BatchCase = keyof typeof builds;
+const wordCounts = ["word count of a folder of text", "word count within a budget of memory"] as const;
 
-export const batchCases = Object.keys(builds) as readonly BatchCase[];
+export type BatchCase = keyof typeof builds | (typeof wordCounts)[number];
+
+export const batchCases = [...Object.keys(builds), ...wordCounts] as readonly BatchCase[];
+
+/** Whether the case reads a folder of text. */
+export function readsTexts(name: string): boolean {
+  return name.startsWith("word count");
+}
 
 export interface BatchFigures {
   readonly cpuS: number;
@@ -45,7 +54,7 @@ export interface BatchFigures {
   readonly rssMb: number;
 }
 
-const counting: Sink<unknown> = {
+const counted: Sink<unknown> = {
   name: "counted",
   writer: ({ metrics }) => {
     const results = metrics.counter("results");
@@ -56,7 +65,15 @@ const counting: Sink<unknown> = {
 export const batchJob = defineJob(
   import.meta,
   "batch",
-  (env, { name, records, keys }) => {
+  (env, { name, records, keys, texts }) => {
+    if (readsTexts(name)) {
+      const words = env.from(textLines(texts)).flatMap((line) => line.split(" "), { name: "words" });
+      words
+        .keyBy((word) => word)
+        .aggregate("counts", counting())
+        .to(counted);
+      return;
+    }
     const sales = env.from(
       generate({
         count: records,
@@ -68,16 +85,16 @@ export const batchJob = defineJob(
         timestamp: ({ time }) => time,
       }),
     );
-    builds[name as BatchCase](sales.withTimestamps(({ time }) => time) as DataStream<Sale>).to(counting);
+    builds[name as keyof typeof builds](sales.withTimestamps(({ time }) => time) as DataStream<Sale>).to(counted);
   },
-  { params: { name: "", records: 0, keys: 1 } },
+  { params: { name: "", records: 0, keys: 1, texts: "" } },
 );
 
 if (import.meta.main) {
-  const [name = "", execution = "", records, keys, memory] = process.argv.slice(2);
+  const [name = "", execution = "", records, keys, memory, texts = ""] = process.argv.slice(2);
   const before = performance.now();
   const handle = await run(batchJob, {
-    params: { name, records: Number(records), keys: Number(keys) },
+    params: { name, records: Number(records), keys: Number(keys), texts },
     execution: execution as ExecutionMode,
     ...(name.includes("budget") ? { state: { backend: "level", memory: memory as ByteSize } as const } : {}),
   });

@@ -7,9 +7,11 @@
  */
 
 import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type BatchCase, type BatchFigures, batchCases } from "./batch-case.ts";
+import { type BatchCase, type BatchFigures, batchCases, readsTexts } from "./batch-case.ts";
+import { writeTexts } from "./batch-texts.ts";
 
 const { values: given } = parseArgs({
   options: {
@@ -23,23 +25,27 @@ const { values: given } = parseArgs({
 
 function runOnce(name: BatchCase, execution: string): BatchFigures {
   const script = fileURLToPath(new URL("./batch-case.ts", import.meta.url));
-  const args = [script, name, execution, given.records, given.keys, given.memory];
+  const args = [script, name, execution, given.records, given.keys, given.memory, texts];
   const child = spawnSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
   if (child.status !== 0) throw new Error(`"${name}" failed with status ${child.status}`);
   return JSON.parse(child.stdout) as BatchFigures;
 }
 
+const chosen = batchCases.filter((each) => each.includes(given.only));
+const texts = chosen.some(readsTexts) ? writeTexts(Number(given.records), Number(given.keys)) : "";
+process.on("exit", () => rmSync(texts, { recursive: true, force: true }));
+
 function middle(figures: readonly BatchFigures[]): BatchFigures {
   return figures.toSorted((a, b) => a.cpuS - b.cpuS)[figures.length >> 1] as BatchFigures;
 }
 
-const modes = ["streaming", "batch"] as const;
+const modes = ["streaming", "batch", "auto"] as const;
 
 process.stdout.write(
   `${given.records} records, ${given.keys} keys, ${given.memory} of state in memory where a case has a budget, the run in the middle of ${given.repeats}\n\n`,
 );
-for (const name of batchCases.filter((each) => each.includes(given.only))) {
-  const runs = { streaming: [] as BatchFigures[], batch: [] as BatchFigures[] };
+for (const name of chosen) {
+  const runs = { streaming: [] as BatchFigures[], batch: [] as BatchFigures[], auto: [] as BatchFigures[] };
   for (let repeat = 0; repeat < Number(given.repeats); repeat++)
     for (const mode of modes) runs[mode].push(runOnce(name, mode));
   for (const mode of modes) {

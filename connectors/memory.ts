@@ -13,6 +13,9 @@ export interface FromArrayOptions {
   readonly name?: string;
 }
 
+/** What a record that is in memory is taken for, where a batch asks for the size of its input. */
+const RECORD_BYTES_ABOUT = 100;
+
 /** Splits per subtask: some subtasks may be faster than others. */
 const SPLITS_PER_SUBTASK = 4;
 
@@ -26,6 +29,7 @@ export function fromArray<T>(values: readonly T[], options: FromArrayOptions = {
   return Object.freeze<Source<T, IndexRange>>({
     name: options.name ?? "array",
     bounded: true,
+    sizeBytes: () => copy.length * RECORD_BYTES_ABOUT,
     enumerate({ parallelism, restored }) {
       const size = Math.max(1, Math.ceil(copy.length / (parallelism * SPLITS_PER_SUBTASK)));
       return rangesInOrder(copy.length, size, restored);

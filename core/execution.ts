@@ -4,7 +4,8 @@ import { MillraceError } from "./errors.ts";
 
 /**
  * "streaming": all operators at the same time; results as they come. "batch": for sources that end; stage by stage, with the
- * records of each key together, and only the final results. "auto": batch where the program and its options allow it.
+ * records of each key together, and only the final results. "auto": batch where the program and its options allow it,
+ * that sorts no keys which it aggregates at less cost in memory.
  */
 export type ExecutionMode = "streaming" | "batch" | "auto";
 

@@ -380,6 +380,18 @@ export const ALIGN_EVERY_MS = 50;
 /** Of a batch: what one sorted run of an edge may take as frames, over all of a subtask's consumers. As objects in memory it is a few times that. */
 export const BATCH_RUN_BYTES = 32 * 1024 * 1024;
 
+/**
+ * Of a batch that may choose: what keys with numbers may take of a slot's memory. A quarter of what Node gives a thread's heap by
+ * default, and most of it is not on the heap.
+ */
+export const BATCH_KEYS_BYTES = 512 * 1024 * 1024;
+
+/**
+ * Of a batch that may choose: what the keys of a byte of input take at the most. Two million different words, 22 MB of text,
+ * took 240 MB, 11 a byte; longer ones take less.
+ */
+export const BATCH_KEYS_PER_INPUT_BYTE = 16;
+
 /** Of a batch: the first run of an edge, which tells how large its records are. */
 export const BATCH_FIRST_RUN_ROWS = 4096;
 

@@ -19,6 +19,11 @@ export interface Source<T, Split = unknown> {
   readonly parallelismMax?: number;
   /** How long one asynchronous step may take; default 60 s. */
   readonly timeout?: Duration;
+  /**
+   * About how many bytes all of its records are, as far as that is known before it begins: of files their sizes. By it a batch
+   * decides what it sorts. Undefined: it is not known.
+   */
+  sizeBytes?(workingDirectory: string): number | undefined;
   enumerate(context: EnumeratorContext): SplitEnumerator<Split> | Promise<SplitEnumerator<Split>>;
   /**
    * Divides anew what a checkpoint holds of the source, for so many subtasks; called when a job goes on from one. For

@@ -37,7 +37,7 @@ type Common = Omit<LocalJobOptions, "startSlot">;
 /** @throws MillraceError when the program, its parameters or options are not valid. */
 export async function runEmbedded(job: Job, options: RunOptions): Promise<JobHandle> {
   refuseInSlot(job.name);
-  const plan = planJob(job, { ...options, notInBatch: notInBatch(options) });
+  const plan = planJob(job, { ...options, workingDirectory: process.cwd(), notInBatch: notInBatch(options) });
   const log: Log = createLog({ level: options.logLevel ?? "warn" });
   const settings = checkpointsOf(job, options);
   for (const warning of checkSinks(plan.graph, settings)) log("warn", warning, { job: job.name });

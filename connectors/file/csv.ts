@@ -7,7 +7,7 @@ import { type BadLineOptions, BadLines } from "./bad-lines.ts";
 import { type CsvColumns, type CsvConvert, type CsvRecord, csvConverter } from "./csv-columns.ts";
 import { csvFields, csvRecordEnd } from "./csv-grammar.ts";
 import { type CsvBegun, type CsvSettings, type CsvSplit, csvEnumerator, csvRecordText } from "./csv-splits.ts";
-import { inputFiles, listed, type Paths, sourceName } from "./input-files.ts";
+import { inputBytes, inputFiles, listed, type Paths, sourceName } from "./input-files.ts";
 import { CSV_RECORD_BYTES_MAX, SPLIT_BYTES } from "./limits.ts";
 import { markBytes, textHead } from "./text-file.ts";
 import { type TextFormat, TextReader } from "./text-reader.ts";
@@ -58,6 +58,7 @@ export function csv<const Columns extends CsvColumns = Readonly<Record<string, "
   return Object.freeze<Source<CsvRecord<Columns>, CsvSplit>>({
     name: sourceName("csv", path),
     bounded: true,
+    sizeBytes: (workingDirectory) => inputBytes(paths, [".csv", ".tsv"], workingDirectory),
     async enumerate({ workingDirectory, restored }) {
       const begun = restored as CsvBegun | undefined; // of the enumerator's snapshot
       const files = begun?.files ?? (await inputFiles(paths, [".csv", ".tsv"], workingDirectory));

@@ -1,5 +1,6 @@
 /** Which files a source reads: paths and folders as the user gives them, found and judged before the first split. */
 
+import { readdirSync, statSync } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MillraceError } from "../../core/errors.ts";
@@ -42,6 +43,22 @@ async function filesAt(path: string, extensions: readonly string[]): Promise<rea
     throw unreadable(path, `the folder has no file that ends in ${extensions.join(" or ")}`);
   }
   return (await Promise.all(names.map((name) => filesAt(join(path, name), extensions)))).flat();
+}
+
+/** How many bytes the files behind the paths have together; undefined where that cannot be told. */
+export function inputBytes(paths: Paths, extensions: readonly string[], workingDirectory: string): number | undefined {
+  try {
+    return listed(paths).reduce((sum, path) => sum + bytesAt(resolve(workingDirectory, path), extensions), 0);
+  } catch {
+    return undefined; // whoever reads them says what is wrong
+  }
+}
+
+function bytesAt(path: string, extensions: readonly string[]): number {
+  const found = statSync(path);
+  if (!found.isDirectory()) return found.size;
+  const names = readdirSync(path).filter((name) => extensions.some((extension) => name.endsWith(extension)));
+  return names.reduce((sum, name) => sum + bytesAt(join(path, name), extensions), 0);
 }
 
 /** @throws MillraceError INPUT_UNREADABLE */

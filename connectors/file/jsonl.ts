@@ -5,7 +5,7 @@ import type { ReadStep, Source, SourceReader } from "../../core/source.ts";
 import { wholeNumber } from "../options.ts";
 import { inOrder, ranges } from "../splits.ts";
 import { type BadLineOptions, BadLines } from "./bad-lines.ts";
-import { type InputFile, inputFiles, listed, type Paths, sourceName } from "./input-files.ts";
+import { type InputFile, inputBytes, inputFiles, listed, type Paths, sourceName } from "./input-files.ts";
 import { beginsArray, checkArraySize, JsonArrayReader } from "./json-array.ts";
 import { jsonLines } from "./json-lines.ts";
 import { LINE_BYTES_MAX, SPLIT_BYTES } from "./limits.ts";
@@ -54,6 +54,7 @@ export function jsonl<T>(path: Paths, options: JsonlOptions = {}): Source<T, Jso
   return Object.freeze<Source<T, JsonlSplit>>({
     name: sourceName("jsonl", path),
     bounded: true,
+    sizeBytes: (workingDirectory) => inputBytes(paths, [".jsonl", ".ndjson"], workingDirectory),
     async enumerate({ workingDirectory, restored }) {
       if (restored !== undefined) return inOrder([], restored);
       const files = await inputFiles(paths, [".jsonl", ".ndjson"], workingDirectory);

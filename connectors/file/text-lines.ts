@@ -4,7 +4,7 @@ import type { Source } from "../../core/source.ts";
 import { wholeNumber } from "../options.ts";
 import { inOrder, ranges } from "../splits.ts";
 import { type BadLineOptions, BadLines } from "./bad-lines.ts";
-import { inputFiles, listed, type Paths, sourceName } from "./input-files.ts";
+import { inputBytes, inputFiles, listed, type Paths, sourceName } from "./input-files.ts";
 import { LINE_BYTES_MAX, SPLIT_BYTES } from "./limits.ts";
 import { markBytes, textOf } from "./text-file.ts";
 import { LINE_FEED, type TextFormat, TextReader, type TextSplit } from "./text-reader.ts";
@@ -42,6 +42,7 @@ export function textLines(path: Paths, options: TextLinesOptions = {}): Source<s
   return Object.freeze<Source<string, TextSplit>>({
     name: sourceName("text", path),
     bounded: true,
+    sizeBytes: (workingDirectory) => inputBytes(paths, endings, workingDirectory),
     async enumerate({ workingDirectory, restored }) {
       if (restored !== undefined) return inOrder([], restored);
       const files = await inputFiles(paths, endings, workingDirectory);

@@ -39,6 +39,7 @@ async function explainFile(path: string, options: JobOptions): Promise<ExitCode>
     params: parseParams(job, options.param),
     parallelism: options.parallelism,
     execution: options.execution,
+    workingDirectory: process.cwd(),
   });
   process.stdout.write(options.json ? jsonLine(planData(plan)) : `${explain(plan).trimEnd()}\n`);
   return exitCodes.done;

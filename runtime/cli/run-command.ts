@@ -35,7 +35,7 @@ export async function runCommand(path: string, options: RunCommandOptions): Prom
     ...(parallelism === undefined ? {} : { parallelism }),
     ...(execution === undefined ? {} : { execution }),
   };
-  const plan = planJob(job, settings);
+  const plan = planJob(job, { ...settings, workingDirectory: process.cwd() });
   const progress = showProgress(sharesTerminal(plan) ? { rewrite: false } : {});
   using interruption = onInterrupt();
   const handle = await run(job, {

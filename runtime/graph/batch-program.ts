@@ -19,6 +19,28 @@ const byRecord: ReadonlySet<OperatorSpec["kind"]> = new Set([
   ...(["source", "map", "filter", "flatMap", "timestamps", "mapBatches", "asyncMap", "lookupJoin", "sink"] as const),
 ]);
 
+/**
+ * Whether an operator that takes whole keys gives the same where they come in any order, and keeps no more than some numbers of
+ * each: then records need not be sorted if that fits into memory.
+ */
+export function aggregatesByHash(node: StreamNode): boolean {
+  const { spec } = node;
+  if (spec.kind !== "aggregate" && spec.kind !== "window") return false;
+  return takesWholeKeys(node) && spec.aggregate.columns !== undefined;
+}
+
+/** About how many bytes all records of the program's sources are; undefined: of some it is not known. */
+export function inputBytes(graph: StreamGraph, workingDirectory: string): number | undefined {
+  let sum = 0;
+  for (const { spec } of graph.nodes) {
+    if (spec.kind !== "source") continue;
+    const bytes = spec.source.sizeBytes?.(workingDirectory);
+    if (bytes === undefined) return undefined;
+    sum += bytes;
+  }
+  return sum;
+}
+
 /** Whether an operator takes all records of a key together. */
 export function takesWholeKeys({ spec, inputs }: StreamNode): boolean {
   return (

@@ -12,7 +12,7 @@ import type { Partitioning } from "../../core/partitioning.ts";
 import { namesOf } from "../../core/pattern-match.ts";
 import type { ExecutionGraph } from "./execution-graph.ts";
 import type { JobEdge, JobVertex } from "./job-graph.ts";
-import type { Plan } from "./plan.ts";
+import type { BatchInput, Plan } from "./plan.ts";
 import { labelsText, regionsOf, slotLabels } from "./regions.ts";
 
 export function explain(plan: Plan): string {
@@ -50,12 +50,30 @@ function chainedLines(vertex: JobVertex, { jobGraph }: Plan): string[] {
 }
 
 /** Of a batch: what runs together. Of what may be one and is not: why. */
-function stageLines({ stages, notBatch }: Plan): string[] {
+function stageLines({ stages, notBatch, input }: Plan): string[] {
   if (stages === undefined) return notBatch === undefined ? [] : ["", `Executed as a stream: ${notBatch}`];
   const lines = stages.map(
     ({ index, jobGraph }) => `  stage ${index + 1}: ${jobGraph.vertices.map(({ id }) => id).join(", ")}`,
   );
-  return ["", `Batch: ${count(stages.length, "stage")}, one after the other`, ...lines];
+  return ["", `Batch: ${count(stages.length, "stage")}, one after the other`, ...lines, ...inputLines(input)];
+}
+
+function inputLines(input: BatchInput | undefined): string[] {
+  if (input === undefined) return [];
+  const { bytes, bytesMax } = input;
+  if (bytes === undefined) return ["  all keys are sorted, as it is not known how large the input is"];
+  const size = `about ${megabytes(bytes)} of input`;
+  return bytes > bytesMax
+    ? [
+        `  all keys are sorted, as those of ${size} may not fit into memory: of more than ${megabytes(bytesMax)} they are`,
+      ]
+    : [
+        `  aggregates of numbers take keys as they come, as those of ${size} fit into memory: of up to ${megabytes(bytesMax)}`,
+      ];
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6)} MB`;
 }
 
 function edgeText(edge: JobEdge): string {

@@ -17,7 +17,7 @@ import { takesPartials } from "../../operators/window/partials.ts";
 import type { PreAggregation } from "../../operators/window/pre-aggregator.ts";
 import type { Labels } from "../cluster-protocol.ts";
 import type { OperatorDeclaration } from "../state/operator-declaration.ts";
-import { takesWholeKeys } from "./batch-program.ts";
+import { aggregatesByHash, takesWholeKeys } from "./batch-program.ts";
 import { declaredState } from "./declare-state.ts";
 
 export interface JobGraph {
@@ -79,6 +79,8 @@ export interface JobGraphOptions {
   readonly keyGroups: number;
   /** Whether records of a key are brought together before it is worked on. */
   readonly batch?: boolean;
+  /** Whether in a batch the keys fit into memory, so that what can aggregate them as they come does not sort. */
+  readonly keysFit?: boolean;
 }
 
 interface SettledEdge {
@@ -161,9 +163,9 @@ function settleEdges(
   node: StreamNode,
   graph: StreamGraph,
   parallelism: ReadonlyMap<OperatorId, number>,
-  { batch = false }: JobGraphOptions,
+  { batch = false, keysFit = false }: JobGraphOptions,
 ): SettledEdge[] {
-  const blocking = batch && takesWholeKeys(node);
+  const blocking = batch && takesWholeKeys(node) && !(keysFit && aggregatesByHash(node));
   return node.inputs.map((edge, input) => {
     const from = graph.nodes.find((candidate) => candidate.id === edge.from) as StreamNode;
     const producers = parallelism.get(from.id) as number;

@@ -6,9 +6,9 @@
 import { MillraceError } from "../../core/errors.ts";
 import { checkExecution, type ExecutionMode } from "../../core/execution.ts";
 import { buildGraph, type Job, type Params, resolveParams } from "../../core/job.ts";
-import { KEY_GROUPS_DEFAULT } from "../../core/limits.ts";
+import { BATCH_KEYS_BYTES, BATCH_KEYS_PER_INPUT_BYTE, KEY_GROUPS_DEFAULT } from "../../core/limits.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
-import { checkBatch } from "./batch-program.ts";
+import { checkBatch, inputBytes } from "./batch-program.ts";
 import { createExecutionGraph, type ExecutionGraph } from "./execution-graph.ts";
 import { createJobGraph, type JobGraph, type JobGraphOptions } from "./job-graph.ts";
 import { type Stage, stagesOf } from "./stages.ts";
@@ -22,8 +22,17 @@ export interface Plan {
   readonly executionGraph: ExecutionGraph;
   /** Of a batch; absent: the job is executed as a stream. */
   readonly stages?: readonly Stage[];
+  /** Of a batch that may choose: what of its input it knows, and so whether it sorts it where it need not. */
+  readonly input?: BatchInput;
   /** Why a job that may be a batch is executed as a stream. */
   readonly notBatch?: string;
+}
+
+export interface BatchInput {
+  /** About; undefined: not known. */
+  readonly bytes: number | undefined;
+  /** Of how much input all keys fit into memory, whatever it is. */
+  readonly bytesMax: number;
 }
 
 export interface PlanOptions {
@@ -31,6 +40,8 @@ export interface PlanOptions {
   readonly parallelism?: number | undefined;
   /** Overrides what the job says. */
   readonly execution?: ExecutionMode | undefined;
+  /** Where sources look for their input, for a job that may choose by its size. */
+  readonly workingDirectory?: string | undefined;
   /** What is asked of the run that batches do not have, named as an option; with "auto" it is executed as a stream. */
   readonly notInBatch?: string | undefined;
 }
@@ -67,19 +78,42 @@ function batchOf(
   job: Job,
   graph: StreamGraph,
   settings: JobGraphOptions,
-  { execution = job.options.execution ?? "streaming", notInBatch }: PlanOptions,
-): Pick<Plan, "jobGraph" | "executionGraph" | "stages"> | Required<Pick<Plan, "notBatch">> | undefined {
+  { execution = job.options.execution ?? "streaming", notInBatch, workingDirectory }: PlanOptions,
+): Pick<Plan, "jobGraph" | "executionGraph" | "stages" | "input"> | Required<Pick<Plan, "notBatch">> | undefined {
   if (checkExecution(execution, `execution of job "${job.name}"`) === "streaming") return undefined;
   try {
     if (notInBatch !== undefined) throw notWith(job.name, notInBatch);
     checkBatch(graph);
-    const jobGraph = createJobGraph(graph, { ...settings, batch: true });
-    return { jobGraph, executionGraph: createExecutionGraph(jobGraph), stages: stagesOf(jobGraph) };
+    if (execution === "auto" && workingDirectory !== undefined) return cheapest(graph, settings, workingDirectory);
+    return inStages(graph, settings, false);
   } catch (error) {
     if (execution === "auto" && error instanceof MillraceError && error.code === "NOT_BATCH")
       return { notBatch: error.message };
     throw error;
   }
+}
+
+/** As a batch that aggregates keys as they come where these surely fit into memory, and sorts them where not. */
+function cheapest(graph: StreamGraph, settings: JobGraphOptions, workingDirectory: string): Staged {
+  const bytes = inputBytes(graph, workingDirectory);
+  const sorted = inStages(graph, settings, false);
+  const bytesMax = (sorted.executionGraph.slots * BATCH_KEYS_BYTES) / BATCH_KEYS_PER_INPUT_BYTE;
+  const input = { bytes, bytesMax };
+  if (bytes === undefined || bytes > bytesMax) return { ...sorted, input };
+  try {
+    return { ...inStages(graph, settings, true), input };
+  } catch (error) {
+    // With fewer stages, records of two may meet that did not.
+    if (error instanceof MillraceError && error.code === "NOT_BATCH") return sorted;
+    throw error;
+  }
+}
+
+type Staged = Required<Pick<Plan, "jobGraph" | "executionGraph" | "stages">> & Pick<Plan, "input">;
+
+function inStages(graph: StreamGraph, settings: JobGraphOptions, keysFit: boolean): Staged {
+  const jobGraph = createJobGraph(graph, { ...settings, batch: true, keysFit });
+  return { jobGraph, executionGraph: createExecutionGraph(jobGraph), stages: stagesOf(jobGraph) };
 }
 
 function notWith(job: string, option: string): MillraceError {

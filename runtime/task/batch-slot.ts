@@ -20,6 +20,7 @@ import { FinalChangelog } from "../../operators/final/final-changelog.ts";
 import { FinalDeduplicate } from "../../operators/final/final-deduplicate.ts";
 import { FinalReduce } from "../../operators/final/final-reduce.ts";
 import { FinalTopN } from "../../operators/final/final-top-n.ts";
+import { HashedAggregate } from "../../operators/final/hashed-aggregate.ts";
 import type { OutputChannel } from "../exchange/channel.ts";
 import { KeyOrder } from "../exchange/sorted/key-order.ts";
 import type { Run } from "../exchange/sorted/merged-runs.ts";
@@ -32,10 +33,20 @@ import { KeyPortions, type PortionedParts } from "./key-portions.ts";
 import { SortedInput } from "./sorted-input.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
 
-/** The operator by key that a stage begins with; undefined: it is the same as of a stream. */
-export function wholeKeysOperator(parts: PortionedParts): Operator | undefined {
+/** Makes operators by key; undefined: one is the same as of a stream. */
+export function wholeKeysOperators({ edges }: JobGraph): (parts: PortionedParts) => Operator | undefined {
+  const sorted = new Set(edges.filter(({ blocking }) => blocking === true).map(({ toOperator }) => toOperator));
+  return (parts) => {
+    const { node, host } = parts;
+    if (!takesWholeKeys(node)) return undefined;
+    if (sorted.has(node.id)) return sortedOperator(parts);
+    return node.spec.kind === "aggregate" ? new HashedAggregate(node.spec, host) : undefined;
+  };
+}
+
+/** The operator by key that a stage begins with. */
+function sortedOperator(parts: PortionedParts): Operator | undefined {
   const { node, host } = parts;
-  if (!takesWholeKeys(node)) return undefined;
   const { spec } = node;
   switch (spec.kind) {
     case "reduce":

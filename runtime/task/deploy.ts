@@ -122,7 +122,7 @@ function deploySubtask(
     graph,
     environment,
     ...(restored === undefined ? {} : { restored }),
-    batch: deployment.batch && batchModule().wholeKeysOperator,
+    batch: deployment.batch && batchModule().wholeKeysOperators(deployment.jobGraph),
     edgeOutput: (edge, host) =>
       createEdgeOutput(
         deployment.jobGraph.edges[edge] as JobEdge,

@@ -55,7 +55,11 @@ export interface InThreadOptions {
 export async function runInThread<P extends Params>(job: Job<P>, options: InThreadOptions = {}): Promise<JobHandle> {
   const anyJob = job as unknown as Job;
   const saves = options.checkpoints !== undefined || options.crashes !== undefined;
-  const plan = planJob(anyJob, { ...options, notInBatch: saves ? "checkpoints" : undefined });
+  const plan = planJob(anyJob, {
+    ...options,
+    workingDirectory: process.cwd(),
+    notInBatch: saves ? "checkpoints" : undefined,
+  });
   const random = new SeededRandom(options.seed ?? 1);
   const clock = options.clock ?? new VirtualClock();
   const startedAt = clock.now();

@@ -4,6 +4,7 @@ import {
   type DataStream,
   defineJob,
   type Environment,
+  type ExecutionMode,
   fromArray,
   type JobOptions,
   type Params,
@@ -37,7 +38,7 @@ export function inOrder(env: Environment, readings: readonly Reading[]): DataStr
 /** What a sink gets, in no order. */
 export async function rows(
   build: (env: Environment) => void,
-  execution: "batch" | "streaming",
+  execution: ExecutionMode,
   parallelism: number,
   options?: JobOptions<Params>,
 ): Promise<string[]> {

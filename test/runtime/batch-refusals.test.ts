@@ -1,7 +1,7 @@
 /** What is no batch, and how the plan says so. */
 
 import { describe, expect, test } from "vitest";
-import { collectTo, counting, type Environment, generate, tumbling } from "../../index.ts";
+import { collectTo, counting, type Environment, fromArray, generate, tumbling } from "../../index.ts";
 import { explain } from "../../runtime/graph/explain.ts";
 import { planJob } from "../../runtime/graph/plan.ts";
 import { jobOf, type Reading, rising, timed } from "./batch-programs.ts";
@@ -72,6 +72,43 @@ test("explain says why what may be a batch is executed as a stream", () => {
   const text = explain(planJob(endless as never, { execution: "auto" }));
   expect(text).toMatch(/Executed as a stream: .* the source "numbers" has no end/);
   expect(explain(planJob(endless as never, { execution: "streaming" }))).not.toContain("Executed as a stream");
+});
+
+describe("a batch that may choose", () => {
+  const words = (env: Environment, sizeBytes: number | undefined): void => {
+    const source = { ...fromArray(["a", "b", "a"]), name: "words", sizeBytes: () => sizeBytes };
+    const counts = env
+      .from(source)
+      .keyBy((word) => word)
+      .aggregate("counts", counting());
+    counts
+      .keyBy(({ value }) => value)
+      .reduce("largest", (a, b) => (a.key > b.key ? a : b))
+      .to(collectTo("out"));
+  };
+  const planned = (bytes: number | undefined, workingDirectory: string | undefined = "/") =>
+    planJob(jobOf((env) => words(env, bytes)) as never, { execution: "auto", workingDirectory, parallelism: 2 });
+  const stages = (plan: ReturnType<typeof planned>) => plan.stages?.map(({ jobGraph }) => jobGraph.vertices.length);
+
+  test("takes keys as they come where those of the input fit into memory, and sorts the others", () => {
+    expect(stages(planned(1000))).toEqual([2, 1]);
+    expect(explain(planned(1000))).toMatch(/take keys as they come, as those of about 1 MB of input fit/);
+    expect(explain(planned(1000))).toMatch(/from counts: hash, sorted by key on disk/);
+  });
+
+  test("sorts all of them where the input is large, or nobody knows how large it is", () => {
+    expect(stages(planned(1e12))).toEqual([1, 1, 1]);
+    expect(explain(planned(1e12))).toMatch(/sorted, as those of about 1000000 MB of input may not fit/);
+    expect(stages(planned(undefined))).toEqual([1, 1, 1]);
+    expect(explain(planned(undefined))).toMatch(/all keys are sorted, as it is not known how large the input is/);
+  });
+
+  test("knows nothing where nobody may look, and has no choice where it is told", () => {
+    const blind = planJob(jobOf((env) => words(env, 1000)) as never, { execution: "auto", parallelism: 2 });
+    expect(blind.stages).toHaveLength(3);
+    const told = { execution: "batch", workingDirectory: "/", parallelism: 2 } as const;
+    expect(planJob(jobOf((env) => words(env, 1000)) as never, told).stages).toHaveLength(3);
+  });
 });
 
 test("explain shows the stages and which edges are between them", () => {

@@ -51,6 +51,13 @@ export const plantedBugs: readonly OperatorBug[] = [
     "operators/top-n",
   ),
   bug(
+    "a batch that does not sort gives a result the time of the record that came last",
+    "operators/final/hashed-aggregate.ts",
+    "times[at] = slot === fresh ? time : Math.max(times[at] as number, time);",
+    "times[at] = time;",
+    "runtime/batch-by-hash",
+  ),
+  bug(
     "top-N of a changelog: the list is not filled up when its rows go",
     "operators/top-n-changes.ts",
     "if (rows.length < this.#spec.n) this.#fillUp(rows);",
