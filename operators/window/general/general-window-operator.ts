@@ -33,6 +33,11 @@ import { earliest, earliestOf, type KeyWindows, newWindow, type OpenWindow } fro
 import { samePlain } from "./same-plain.ts";
 import { WindowTriggerContext } from "./trigger-context.ts";
 
+/** Empties an array that keeps its memory: in old objects, a new array a record costs the garbage collector most. */
+function clear(times: number[]): void {
+  while (times.length > 0) times.pop();
+}
+
 export class GeneralWindowOperator implements Operator {
   readonly #spec: GeneralWindowSpec;
   readonly #context: OperatorContext;
@@ -157,16 +162,36 @@ export class GeneralWindowOperator implements Operator {
   }
 
   /** The session of a record's span and all that it touches, which become one; undefined when that is over. */
-  #session(key: Key, entry: KeyWindows, { start, end }: Window): OpenWindow | undefined {
-    const touched = entry.windows.filter((other) => other.start <= end && other.end >= start);
-    const [session, ...others] = touched;
-    if (session === undefined) return this.#window(entry, { start, end });
-    if (others.length === 0 && session.start <= start && session.end >= end) return session;
-    for (const other of others) this.#unite(entry, session, other);
+  #session(key: Key, entry: KeyWindows, span: Window): OpenWindow | undefined {
+    const { start, end } = span;
+    const { windows } = entry;
+    let session: OpenWindow | undefined;
+    for (let at = 0; at < windows.length; at++) {
+      const other = windows[at] as OpenWindow;
+      if (other.start > end || other.end < start) continue;
+      if (session !== undefined) return this.#grown(key, this.#united(entry, session, span), span);
+      session = other;
+    }
+    if (session === undefined) return this.#window(entry, span);
+    return session.start <= start && session.end >= end ? session : this.#grown(key, session, span);
+  }
+
+  /** A session with all others that a span touches. */
+  #united(entry: KeyWindows, session: OpenWindow, { start, end }: Window): OpenWindow {
+    for (const other of entry.windows.filter((each) => each !== session && each.start <= end && each.end >= start)) {
+      this.#unite(entry, session, other);
+      session.start = Math.min(session.start, other.start);
+      session.end = Math.max(session.end, other.end);
+    }
+    return session;
+  }
+
+  /** The session with a span that reaches beyond it. */
+  #grown(key: Key, session: OpenWindow, { start, end }: Window): OpenWindow {
     session.start = Math.min(session.start, start);
-    session.end = Math.max(session.end, end, ...others.map((other) => other.end));
-    session.eventTimers = [];
-    session.processingTimers = [];
+    session.end = Math.max(session.end, end);
+    clear(session.eventTimers);
+    clear(session.processingTimers);
     this.#asked.changed = true;
     this.#trigger.onMerge?.(session.trigger, this.#asked.about(key, session));
     return session;
