@@ -101,9 +101,12 @@ describe("behind every change the best rows are those of the table", () => {
       standing = applied(standing, came);
     };
     for (const row of rows) push(inserted(row));
-    const inOrder = rows.toSorted((a, b) => b.amount - a.amount || a.id - b.id);
+    const worst = sale(-1, rows.length);
+    const inOrder = [...rows.toSorted((a, b) => b.amount - a.amount || a.id - b.id), worst];
     for (const [at, row] of inOrder.entries()) {
       push(deleted(row));
+      // By now the list has room, and there are better rows behind it.
+      if (at === 10) push(inserted(worst));
       expect(standing.map((each) => saleOf(each).id)).toEqual(inOrder.slice(at + 1, at + 3).map(({ id }) => id));
     }
     expect([...harness.keys("best"), ...harness.keys("others")]).toEqual([]);
