@@ -118,13 +118,23 @@ test("what is in the pane when it is restored comes out, but what had ended befo
 
 test("a silent session that grows comes out once", () => {
   const ends = new SessionEnds(0, 80, 0);
-  const column = new Float64Array([15]);
+  const column = new Float64Array([13]);
   const columns = { columns: [column], sizes: [1], stride: 1 };
   ends.silence(0);
-  expect([...ends.take(1, columns)]).toEqual([]);
-  column[0] = 17;
-  ends.grown(0, 15, 17);
-  ends.wake(0, 17);
+  expect([...ends.take(12, columns)]).toEqual([]);
+  column[0] = 14;
+  ends.grown(0, 13, 14);
+  ends.wake(0, 14);
   expect([...ends.take(40, columns)]).toEqual([0]);
   expect([...ends.take(40, columns)]).toEqual([]);
+});
+
+test("a session that had ended before and was restored comes out when it has grown, also within a tick", () => {
+  const ends = new SessionEnds(0, 8 * 1800_000, 10_000);
+  const column = new Float64Array([100]);
+  const columns = { columns: [column], sizes: [1], stride: 1 };
+  column[0] = 200;
+  ends.grown(0, 100, 200);
+  expect([...ends.take(300, columns)]).toEqual([0]);
+  expect([...ends.take(900, columns)]).toEqual([]);
 });
