@@ -6,7 +6,7 @@ import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
 import type { KeySelector } from "./key.ts";
 import type { TimerDomain } from "./operator.ts";
-import { type StateDeclaration, type StateDescriptor, valueState, withTtl } from "./state.ts";
+import { packed, type StateDeclaration, type StateDescriptor, valueState, withTtl } from "./state.ts";
 import { type Duration, positiveDurationMs } from "./time.ts";
 
 export interface DeduplicateOptions<Keep extends "first" | "last" = "first" | "last"> extends OperatorOptions {
@@ -76,9 +76,12 @@ export function deduplicateSpec(name: string, key: KeySelector, options: Dedupli
     ttl === undefined ? state : withTtl(state, ttl, { time });
   const state: StateDeclaration =
     keep === "last"
-      ? { last: ageing(valueState<KeptRecord>()) }
+      ? { last: packed(ageing(valueState<KeptRecord>())) }
       : // What waits for the watermark must not be gone before it comes, whatever the time to live.
-        { seen: ageing(valueState<number>()), ...(time === "event" ? { waiting: valueState<KeptRecord>() } : {}) };
+        {
+          seen: ageing(valueState<number>()),
+          ...(time === "event" ? { waiting: packed(valueState<KeptRecord>()) } : {}),
+        };
   const ttlMs = ttl === undefined ? Number.POSITIVE_INFINITY : positiveDurationMs(ttl, `ttl of "${name}"`);
   if (options.approximate !== undefined) {
     if (keep === "last") throw refused(name, "keep", ["first"], "last, which filters cannot tell");

@@ -158,8 +158,8 @@ function described(schema: unknown): Pick<Described, "type"> {
 
 /**
  * The same state, whose values may be kept as columns and bytes in the place of objects: less memory, and less to be collected,
- * where there are many that are seldom read. Plain data only, of which each read may make another object. Values of lists that
- * have no time to live are kept so in memory; for all else it says nothing.
+ * where there are many that are seldom read. Plain data only, of which each read may make another object. Of states in memory it
+ * holds for values, and for lists that have no time to live; for all else it says nothing.
  */
 export function packed<D extends StateDescriptor>(state: D): D {
   return Object.freeze({ ...state, packed: true });

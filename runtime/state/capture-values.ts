@@ -15,7 +15,7 @@ import { type CellsLearnt, PickedCells } from "./picked-cells.ts";
 import { NumbersAt } from "./picked-column.ts";
 import { BlockCutter, PICKED_TOGETHER, PickedChunks, PickedRows } from "./picked-rows.ts";
 import { shapeOf } from "./state-block.ts";
-import type { ColumnCapture, StateColumn } from "./state-column.ts";
+import { type ColumnCapture, type StateColumn, unmarked } from "./state-column.ts";
 
 /**
  * How much is done before others may go on: so many slots are looked at, or so many found, which is taken within a millisecond.
@@ -73,7 +73,7 @@ class PickedValues extends PickedRows {
   protected columnsAt(places: Int32Array): readonly (Column | OwnColumn)[] {
     const [present, values, at] = this.#cells.gathered(places);
     if (this.#column.holdsUndefined && Array.isArray(values))
-      for (let i = 0; i < values.length; i++) values[i] = this.#column.valueOf(values[i]);
+      for (let i = 0; i < values.length; i++) values[i] = unmarked(values[i]);
     return this.#stamps === undefined ? [present, values] : [present, values, new NumbersAt(this.#stamps, at)];
   }
 
@@ -141,12 +141,12 @@ export class ValueCapture implements ColumnCapture {
   #pickWithin(from: number, to: number): number {
     const found = this.#found;
     let count = 0;
-    const { marks, cells, stamps } = this.#column;
+    const { marks, cells, stamps, packedValues } = this.#column;
     const { after, upTo } = this.#capturing;
     for (let slot = from; slot < to; slot++) {
       const mark = marks[slot] as number;
       if (mark <= after || mark > upTo) continue;
-      const cell = cells[slot];
+      const cell = packedValues === undefined ? cells[slot] : packedValues.valueOf(cells[slot]);
       if (after < 0 && cell === undefined) continue;
       found.slots[found.count] = slot;
       found.cells[found.count] = cell;

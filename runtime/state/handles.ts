@@ -47,7 +47,10 @@ class ValueHandle implements ValueState<Stored> {
 
   get(): Stored {
     const value = this.#entries.read(this.#column);
-    return value === undefined ? this.#initial : this.#column.valueOf(value);
+    if (value === undefined) return this.#initial;
+    const kept = this.#column.valueOf(value);
+    // Made anew, it is not yet frozen.
+    return this.#column.isPacked && this.#entries.freezeValues ? this.#entries.keep(kept) : kept;
   }
 
   set(value: Stored): void {

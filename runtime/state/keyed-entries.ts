@@ -102,7 +102,7 @@ export class KeyedEntries {
     if (slot < 0) slot = this.#create();
     column.touch(slot, this.epochs.current);
     if (column.cells[slot] === undefined) this.#present[slot] = (this.#present[slot] as number) + 1;
-    else if (column.packed !== undefined) column.released(slot);
+    else if (column.isPacked) column.released(slot);
     column.cells[slot] = column.cellOf(value);
     column.space?.changed(slot);
     if (column.ageing !== undefined) {
@@ -122,6 +122,7 @@ export class KeyedEntries {
     if (slot < 0) slot = this.#create();
     this.#madeAt[slot] = RESTORED;
     if (column.cells[slot] === undefined) this.#present[slot] = (this.#present[slot] as number) + 1;
+    else if (column.packedValues !== undefined) column.released(slot);
     column.cells[slot] = column.cellOf(value);
     column.space?.changed(slot);
     column.marks[slot] = RESTORED;
@@ -136,7 +137,7 @@ export class KeyedEntries {
   clearAt(column: StateColumn, slot: number): void {
     if (column.cells[slot] === undefined) return;
     column.touch(slot, this.epochs.current);
-    if (column.packed !== undefined) column.released(slot);
+    if (column.isPacked) column.released(slot);
     column.cells[slot] = undefined;
     column.space?.cleared(slot);
     const left = (this.#present[slot] as number) - 1;

@@ -10,6 +10,7 @@ import type { Ageing } from "./ageing.ts";
 import { ListCell, type ListChange, PlainListCell } from "./list-cells.ts";
 import { MapCell, type MapChange } from "./map-cell.ts";
 import { PackedLists } from "./packed-list.ts";
+import { PackedValues } from "./packed-values.ts";
 import { SPILLED, type Spill, SpillSpace } from "./spill.ts";
 import { spilledBytes, spilledValue } from "./spilled-value.ts";
 import { notSaveable } from "./state-block.ts";
@@ -20,6 +21,11 @@ import { notSaveable } from "./state-block.ts";
  * register, but with anything else by a call, which waits for the cell's value to come from memory.
  */
 const UNDEFINED = Symbol("undefined");
+
+/** What is in a cell without the mark that stands for undefined. */
+export function unmarked(cell: unknown): unknown {
+  return cell === UNDEFINED ? undefined : cell;
+}
 
 export type StateKind = "value" | "list" | "map" | "reducing";
 
@@ -51,6 +57,8 @@ export class StateColumn {
   stamps: Float64Array | undefined;
   /** Of lists whose rows are packed; what was there before they were so may not be. */
   packed: PackedLists | undefined;
+  /** Of values that are packed. */
+  packedValues: PackedValues | undefined;
   /** Where cells go beyond the memory budget; undefined: they all stay. */
   space: SpillSpace | undefined;
   /** Where looking for what is over goes on. */
@@ -80,29 +88,46 @@ export class StateColumn {
     });
   }
 
-  /** From now on rows of lists are packed, if there is nothing that speaks against it. */
+  /** From now on values, or rows of lists, are packed, if there is nothing that speaks against it. */
   pack(): void {
-    if (this.kind !== "list" || this.space !== undefined || this.stampDomain !== undefined) return;
+    if (this.space !== undefined) return;
+    if (this.kind === "value") this.#packValues();
+    if (this.kind === "list" && this.stampDomain === undefined) this.#packLists();
+  }
+
+  #packValues(): void {
+    this.packedValues = new PackedValues();
+    for (const [slot, cell] of this.cells.entries())
+      if (cell !== undefined && cell !== UNDEFINED) this.cells[slot] = this.packedValues.cellOf(cell);
+  }
+
+  #packLists(): void {
     this.packed = new PackedLists();
     for (const [slot, cell] of this.cells.entries())
       if (cell instanceof ListCell) this.cells[slot] = this.packed.copyOf(cell);
   }
 
+  get isPacked(): boolean {
+    return this.packed !== undefined || this.packedValues !== undefined;
+  }
+
   /** What a slot holds goes. */
   released(slot: number): void {
     const cell = this.cells[slot];
-    if (cell instanceof ListCell) cell.release();
+    if (this.packedValues !== undefined) this.packedValues.release(cell);
+    else if (cell instanceof ListCell) cell.release();
   }
 
   /** What a cell holds for a value, and the value of such a cell. */
   cellOf(value: unknown): unknown {
-    if (value !== undefined) return value;
+    if (value !== undefined) return this.packedValues === undefined ? value : this.packedValues.cellOf(value);
     this.holdsUndefined = true;
     return UNDEFINED;
   }
 
   valueOf(cell: unknown): unknown {
-    return this.holdsUndefined && cell === UNDEFINED ? undefined : cell;
+    if (this.holdsUndefined && cell === UNDEFINED) return undefined;
+    return this.packedValues === undefined ? cell : this.packedValues.valueOf(cell);
   }
 
   /** The cell of a slot, read into memory if it is on disk. */

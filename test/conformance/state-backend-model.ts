@@ -136,31 +136,37 @@ export class Model {
   }
 }
 
-/** What a packed list has for each element of the model's: several rows, so that many come together. */
+/** What a packed list has for each element of the model's. */
 interface Row {
   readonly number: number;
   readonly name: string;
-  readonly copy: number | null;
 }
 
-const COPIES = [null, 1, 2, 3, 4, 5, 6, 7];
-
-function rowsOf(element: number): readonly Row[] {
-  return COPIES.map((copy) => ({ number: element, name: `row ${element}`, copy }));
+interface Kept {
+  readonly of: { readonly number: number; readonly name: string };
 }
+
+const keptOf = (number: number): Kept => ({ of: { number, name: `value ${number}` } });
+
+export const expectedKept = (value: number | undefined): Kept | undefined =>
+  value === undefined ? undefined : keptOf(value);
+
+const rowOf = (element: number): Row => ({ number: element, name: `row ${element}` });
 
 /** Rows as text, which is compared in no time. */
 export function rowText(rows: readonly Row[]): string {
-  return rows.map(({ number: of, name, copy }) => `${of} ${name} ${copy}`).join();
+  return rows.map(({ number: of, name }) => `${of} ${name}`).join();
 }
 
 export function expectedRowText(list: readonly number[] = []): string {
-  return rowText(list.flatMap(rowsOf));
+  return rowText(list.map(rowOf));
 }
 
 export function handlesOf(backend: KeyedStateBackend) {
   return {
-    /** The list's elements, each as several rows, which may be packed. */
+    /** The value, within a record that may be packed. */
+    record: backend.state("record", packed(valueState<Kept>())),
+    /** The list's elements, each as a row, which may be packed. */
     rows: backend.state("rows", packed(listState<Row>())),
     value: backend.state("value", valueState<number>()),
     list: backend.state("list", listState<number>()),
@@ -173,24 +179,25 @@ export function handlesOf(backend: KeyedStateBackend) {
 }
 
 export function apply(step: Operation, backend: KeyedStateBackend): void {
-  const { value, list, rows, map, sum: total, table, counts } = handlesOf(backend);
+  const { value, record, list, rows, map, sum: total, table, counts } = handlesOf(backend);
   switch (step.do) {
     case "select":
       backend.setCurrentKey(step.key);
       return;
     case "set":
       value.set(step.number);
+      record.set(keptOf(step.number));
       return;
     case "listAdd":
       list.add(step.number);
-      for (const row of rowsOf(step.number)) rows.add(row);
+      rows.add(rowOf(step.number));
       return;
     case "add":
       total.add(step.number);
       return;
     case "listSet":
       list.set(step.numbers);
-      rows.set(step.numbers.flatMap(rowsOf));
+      rows.set(step.numbers.map(rowOf));
       return;
     case "put":
       map.put(step.key, step.number);
@@ -201,6 +208,7 @@ export function apply(step: Operation, backend: KeyedStateBackend): void {
     case "clear":
       handlesOf(backend)[step.state as "value"].clear();
       if (step.state === "list") rows.clear();
+      if (step.state === "value") record.clear();
       return;
     case "count": {
       for (const each of [table, counts]) {
@@ -251,7 +259,7 @@ function countAt(pane: StatePane, slot: number, by: number): void {
 }
 
 export function compare(backend: KeyedStateBackend, model: Model): void {
-  const { value, list, rows, map, sum: total, table, counts: numbers } = handlesOf(backend);
+  const { value, record, list, rows, map, sum: total, table, counts: numbers } = handlesOf(backend);
   for (const name of ["value", "list", "map", "sum"] as const) {
     const expected = [...model.entries].filter(([, entry]) => entry[name] !== undefined).map(([encoding]) => encoding);
     expect([...backend.keys(name)].map((each) => encodeKey(each, "op")).sort()).toEqual(expected.sort());
@@ -266,6 +274,7 @@ export function compare(backend: KeyedStateBackend, model: Model): void {
       entry.sum,
     ]); // prettier-ignore
     expect(rowText(rows.get())).toBe(expectedRowText(entry.list));
+    expect(record.get()).toEqual(expectedKept(entry.value));
   }
   expect(table.namespaces()).toEqual([...model.table.keys()].sort((a, b) => a - b));
   for (const [namespace, counts] of model.table) {
@@ -316,5 +325,5 @@ export function randomUseSuite(factory: BackendFactory): void {
       }),
       { numRuns: 200 },
     );
-  });
+  }, 180_000);
 }
