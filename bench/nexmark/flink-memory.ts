@@ -58,11 +58,16 @@ export function compareMemory(queries: readonly string[], options: MemoryOptions
     process.stdout.write(`| ${columns.join(" | ")} |\n|${columns.map(() => "---|").join("")}\n`);
   }
   for (const query of queries) {
-    try {
-      compare(query, options);
-    } catch (error) {
-      process.stderr.write(`${query}: ${(error as Error).message}\n`);
-    }
+    if (Date.now() >= options.endsAt) process.stderr.write(`${query} is left to do\n`);
+    else attemptQuery(query, options);
+  }
+}
+
+function attemptQuery(query: string, options: MemoryOptions): void {
+  try {
+    compare(query, options);
+  } catch (error) {
+    process.stderr.write(`${query}: ${(error as Error).message}\n`);
   }
 }
 
