@@ -78,7 +78,9 @@ describe("packed rows", () => {
         expect(new Set(kept.map(([handle]) => handle)).size).toBe(kept.length);
         expect(store.size).toBe(kept.length);
         expect(kept.map(([handle]) => store.linkOf(handle))).toEqual(kept.map(([, , link]) => link));
-        expect(kept.map(([handle]) => store.at(handle))).toStrictEqual(kept.map(([, row]) => row));
+        // What is the very same is not compared: a field "constructor" that is NaN makes a thing differ from itself there.
+        const anew = kept.filter(([handle, row]) => !Object.is(store.at(handle), row));
+        expect(anew.map(([handle]) => store.at(handle))).toStrictEqual(anew.map(([, row]) => row));
       }),
       { numRuns: 40 },
     );
