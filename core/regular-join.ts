@@ -22,8 +22,8 @@ export interface RegularJoinOptions<L, R, J extends JoinType, O> extends Operato
   /** Default: "inner". */
   readonly type?: J;
   /**
-   * For how long a row is remembered after it came, or after its matches have changed where it is emitted without any too;
-   * "forever" for what is bounded or deleted. What is forgotten matches no more; results that it has made stay.
+   * For how long a row is remembered after it came, or, where it is emitted without a match too, after its first match came
+   * (of changelogs, after its matches have changed); "forever" for what is bounded or deleted. What is forgotten matches no more; results that it has made stay.
    */
   readonly keep: Duration | "forever";
   /** Which time that is: by the wall clock, which is the default, or by event time. */
@@ -44,7 +44,10 @@ export interface JoinRow {
   readonly row: unknown;
   /** How often it is there: rows without a key of their own may be alike. */
   readonly copies: number;
-  /** How many copies of rows of the other input match it; counted where rows of its own input are preserved. */
+  /**
+   * How many copies of rows of the other input match it, where rows of its own input are preserved: 0, or more; counted where
+   * one that goes may leave it without any.
+   */
   readonly matches: number;
 }
 

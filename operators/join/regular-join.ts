@@ -8,8 +8,9 @@
  * Whatever a record leads to is emitted behind one another with its timestamp. A row that is forgotten by age takes nothing
  * back. Rows that go and are not remembered are counted as "unknownRows" and change nothing.
  *
- * State: maps "left" and "right", by row: the row, how often it is there and how many rows match it. What tells rows apart
- * is the whole row as text, or what the program says. Cost: O(rows of the key on the other side) a record.
+ * State: maps "left" and "right", by row: the row, how often it is there and how many rows match it (of rows that never go,
+ * whether any does). What tells rows apart is the whole row as text, or what the program says. Cost: O(rows of the key on the
+ * other side) a record.
  */
 
 import { addsRow, type Change, deleted, inserted } from "../../core/changelog.ts";
@@ -41,11 +42,14 @@ export class RegularJoinOperator implements Operator {
   readonly #left: Side;
   readonly #right: Side;
   readonly #unknownRows: Counter;
+  /** Whether a row's last match may go: how many there are has to be known then, and otherwise only whether there is one. */
+  readonly #rowsGo: boolean;
 
   constructor(spec: RegularJoinSpec, context: OperatorContext) {
     this.#spec = spec;
     this.#context = context;
     this.#unknownRows = context.metrics.counter("unknownRows");
+    this.#rowsGo = spec.ofChanges || spec.leftRow !== undefined || spec.rightRow !== undefined;
     const left: MapState<Key, JoinRow> = context.state.state("left", spec.state.left);
     const right: MapState<Key, JoinRow> = context.state.state("right", spec.state.right);
     const { preserved, keys } = spec;
@@ -94,7 +98,8 @@ export class RegularJoinOperator implements Operator {
       if (side.otherPreserved && other.matches === 0)
         for (let copy = 0; copy < other.copies; copy++)
           yield this.#change(deleted, this.#alone(!side.isLeft, other.row), timestamp);
-      if (side.otherPreserved) side.other.put(otherKey, { ...other, matches: other.matches + 1 });
+      if (side.otherPreserved && (this.#rowsGo || other.matches === 0))
+        side.other.put(otherKey, { ...other, matches: other.matches + 1 });
       for (let copy = 0; copy < other.copies; copy++)
         yield this.#change(inserted, this.#pair(side, row, other.row), timestamp);
       matches += other.copies;

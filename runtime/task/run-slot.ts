@@ -18,8 +18,9 @@ import { memoryState, openSlotState, type SlotState } from "../state/slot-state.
 import { type DeployedSlot, type DeployedSubtask, deploySlot, rebuiltGraph, type SlotServices } from "./deploy.ts";
 import { HandedOver } from "./handed-over.ts";
 import { loadBatch } from "./load-batch.ts";
+import { loadRestore } from "./load-restore.ts";
 import { reportSubtasks } from "./report.ts";
-import { openRestored, type RestoredSubtasks, restoredPosition, restoreSlot } from "./restore-slot.ts";
+import type { RestoredSubtasks } from "./restore-slot.ts";
 import { Slot, type SlotHost } from "./slot.ts";
 import { SlotCheckpoints } from "./slot-checkpoints.ts";
 import { SlotEnumerators } from "./slot-enumerators.ts";
@@ -129,6 +130,7 @@ async function readRestored(
   store: StoredCheckpoint,
   state: SlotState,
 ): Promise<Restored> {
+  const { openRestored, restoreSlot, restoredPosition } = await loadRestore();
   const from = await openRestored(deployment, restore, store);
   const subtasks = await restoreSlot(deployment, from, store, state);
   return { subtasks, positionOf: (source) => restoredPosition(from, source) };

@@ -18,7 +18,7 @@ import type { PlacedOperator } from "./job-operators.ts";
 import type { Actor, Scheduler } from "./scheduler.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
-import "./all-operators.ts";
+import "./all-loaded.ts";
 
 /** A step of a subtask seems to take up to this long, so that time slices end after different numbers of steps. */
 const STEP_MS_MAX = 3;

@@ -32,7 +32,7 @@ import { mergeSnapshots } from "./merge-snapshots.ts";
 import { pendingTimers } from "./pending-timers.ts";
 import { type OutputElement, RecordedOutput } from "./recorded-output.ts";
 import { VirtualClock } from "./virtual-clock.ts";
-import "./all-operators.ts";
+import "./all-loaded.ts";
 
 export interface HarnessOptions {
   /** Which subtask of how many it is: 0 of 1. */

@@ -11,16 +11,25 @@ import { AsyncLocalStorage, createHook } from "node:async_hooks";
  */
 const callsBack = /^(?!RANDOMBYTES).*REQ|CONNECT|TCPWRAP|TLSWRAP|UDPWRAP|PROCESSWRAP|ZLIB|^Timeout$/;
 
+/** Those that stand, and may bring something as long as they do. */
+const connects = /^(TCP|TLS|PIPE)WRAP$/;
+
 const contexts = new AsyncLocalStorage<OutsideWorld>();
 
 export class OutsideWorld {
   readonly #underWay = new Set<number>();
+  readonly #connections = new Set<number>();
   readonly #hook = createHook({
     init: (id, kind) => {
-      if (callsBack.test(kind) && contexts.getStore() === this) this.#underWay.add(id);
+      if (!callsBack.test(kind) || contexts.getStore() !== this) return;
+      this.#underWay.add(id);
+      if (connects.test(kind)) this.#connections.add(id);
     },
     after: (id) => void this.#underWay.delete(id),
-    destroy: (id) => void this.#underWay.delete(id),
+    destroy: (id) => {
+      this.#underWay.delete(id);
+      this.#connections.delete(id);
+    },
     // They say nothing of the outside, and each would be told of.
     trackPromises: false,
   });
@@ -33,6 +42,11 @@ export class OutsideWorld {
 
   get busy(): boolean {
     return this.#underWay.size > 0;
+  }
+
+  /** Whether an answer may come by a connection: that one is awaited cannot be seen once the connection has been used. */
+  get connected(): boolean {
+    return this.#connections.size > 0;
   }
 
   /** Gives it a moment to go on. */

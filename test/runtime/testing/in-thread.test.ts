@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -146,6 +148,34 @@ describe("what is really asynchronous is waited for", () => {
     const handle = await runInThread(job, { parallelism: 2 });
     await handle.result;
     expect(handle.collect<number>("out").reduce((a, b) => a + b)).toBe(2);
+  });
+
+  test("an answer by a connection that has been used before", async () => {
+    const server = createServer((socket) => {
+      // Later than anything else is under way for when a question goes.
+      socket.on("data", (question) => setTimeout(() => socket.write(question), 300));
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as AddressInfo;
+    let connection: Socket | undefined;
+    const ask = async (question: number): Promise<number> => {
+      connection ??= connect(port, "127.0.0.1");
+      connection.write(`${question}`);
+      const [answer] = await once(connection, "data");
+      return Number(String(answer));
+    };
+    const job = defineJob(import.meta, "asking", (env) => {
+      env
+        .from(fromArray([1, 2, 3]))
+        .asyncMap("ask", ask, { capacity: 1, timeout: "1h" })
+        .to(collectTo("out"));
+    });
+    const handle = await runInThread(job);
+    await handle.result.finally(() => {
+      connection?.destroy();
+      server.close();
+    });
+    expect(handle.collect("out")).toEqual([1, 2, 3]);
   });
 });
 

@@ -1,0 +1,10 @@
+/**
+ * Has everything loaded before a test begins that slots load when they need it, but for batches: none waits for a file in the
+ * midst of its schedule.
+ */
+
+import { loadOperators } from "../../operators/create-operator.ts";
+import { loadRestore } from "../task/load-restore.ts";
+
+await loadOperators();
+await loadRestore();
