@@ -67,10 +67,13 @@ export function planJob(job: Job, options: PlanOptions = {}): Plan {
   return { ...program, jobGraph, executionGraph: createExecutionGraph(jobGraph), ...batch };
 }
 
-/** Whether records may be kept: as state, as far as the program declares it, or to be sorted. */
+/** Whether records may be kept: as state, as far as the program declares it, or to be sorted. Columns of numbers are none. */
 export function keepsRecords({ jobGraph, stages }: Plan): boolean {
   if (stages !== undefined) return true;
-  return jobGraph.vertices.some(({ operators }) => operators.some(({ declared }) => declared?.states !== undefined));
+  const states = jobGraph.vertices.flatMap(({ operators }) =>
+    operators.flatMap(({ declared }) => declared?.states ?? []),
+  );
+  return states.some(({ values }) => values !== false);
 }
 
 /** The plan of a batch, or why it is none, or undefined where the job is to be a stream. @throws NOT_BATCH where it must be one. */
