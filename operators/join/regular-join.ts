@@ -106,7 +106,8 @@ export class RegularJoinOperator implements Operator {
     }
     if (matches === 0 && side.preserved) yield this.#change(inserted, this.#alone(side.isLeft, row), timestamp);
     const copies = named ? 0 : (side.own.get(rowKey)?.copies ?? 0);
-    side.own.put(rowKey, { row, copies: copies + 1, matches: side.preserved ? matches : 0 });
+    const counted = this.#rowsGo ? matches : Math.min(matches, 1);
+    side.own.put(rowKey, { row, copies: copies + 1, matches: side.preserved ? counted : 0 });
   }
 
   *#remove(side: Side, row: unknown, timestamp: number): Results {
