@@ -15,7 +15,6 @@ import { SPILLED, type Spill, SpillSpace } from "./spill.ts";
 import { spilledBytes, spilledValue } from "./spilled-value.ts";
 import { notSaveable } from "./state-block.ts";
 
-/** What a column holds for a key that has no value in it; undefined is a value. */
 /**
  * Stands in cells for the value `undefined`, as undefined itself says that there is no value: V8 compares with that by a
  * register, but with anything else by a call, which waits for the cell's value to come from memory.
