@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { MillraceError } from "millrace";
 import { type Expected, expectedOfJ1, expectedOfJ2, VALUE_BYTES } from "./kafka/bids.ts";
-import { newTopic, PARTITIONS, startBroker } from "./kafka/broker.ts";
+import { madeReady, newTopic, PARTITIONS, startBroker } from "./kafka/broker.ts";
 import { runJob } from "./kafka/job-case.ts";
 import { jobPeers, type Peer, peers } from "./kafka/peers.ts";
 import { fill } from "./kafka/topics.ts";
@@ -51,6 +51,7 @@ const turn = 2000 * PARTITIONS;
 const messages = Math.ceil(Number(values.messages) / turn) * turn;
 await using broker = await startBroker();
 const { brokers } = broker;
+await madeReady(brokers);
 const filled = new Map<string, Promise<string>>();
 let floorRow: Row | undefined;
 

@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { Kafka, logLevel } from "kafkajs";
 import { makeTopics } from "millrace/kafka";
 import type { KafkaClient } from "../../connectors/kafka/client/kafka-client.ts";
 import { listOffsets } from "../../connectors/kafka/protocol/list-offsets.ts";
@@ -31,6 +32,23 @@ export async function startBroker(): Promise<BenchBroker> {
       await ended;
     },
   };
+}
+
+/**
+ * Brokers make their own topics, those of groups and of transactions, when somebody needs them first, which takes seconds. So
+ * that not the peer that comes first pays for it, a transaction with a group's offset is committed before anybody is measured.
+ */
+export async function madeReady(brokers: string): Promise<void> {
+  const topic = await newTopic(brokers, "ready");
+  const kafka = new Kafka({ brokers: brokers.split(","), logLevel: logLevel.NOTHING });
+  const producer = kafka.producer({ transactionalId: topic, maxInFlightRequests: 1, idempotent: true });
+  await producer.connect();
+  const transaction = await producer.transaction();
+  await transaction.send({ topic, messages: [{ value: "ready" }] });
+  const offsets = { consumerGroupId: topic, topics: [{ topic, partitions: [{ partition: 0, offset: "1" }] }] };
+  await transaction.sendOffsets(offsets);
+  await transaction.commit();
+  await producer.disconnect();
 }
 
 let topics = 0;
