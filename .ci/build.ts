@@ -2,7 +2,7 @@
  * Makes the package that users get: `node .ci/build.ts [folder]`, by default `dist`.
  *
  * 1. Empty the folder.
- * 2. Compile index.ts and the product rooms to JavaScript, declarations and source maps.
+ * 2. Compile index.ts and the product rooms to JavaScript, declarations and source maps, and join the modules into few files.
  * 3. Copy what is not TypeScript in those rooms (pages, schemas), and README, LICENSE and NOTICE.
  * 4. Derive the published package.json from the one of the checkout, so that nothing is declared twice: each
  *    `./x.ts` among its exports and bins becomes `./x.js` with its `./x.d.ts`.
@@ -13,6 +13,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
+import { joinModules } from "./join-modules.ts";
 
 interface Manifest {
   readonly version: string;
@@ -31,6 +32,7 @@ const published = ["name", "version", "description", "keywords", "license", "typ
 if (out !== join(root, "dist") && existsSync(out)) throw new Error(`${out} exists; the build empties only dist.`);
 rmSync(out, { recursive: true, force: true });
 compile();
+await joinModules(out, outside());
 copyAssets();
 writeManifest();
 
@@ -38,6 +40,15 @@ function compile(): void {
   const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
   const run = spawnSync(process.execPath, [compiler, "-p", root, "--outDir", out], { stdio: "inherit" });
   if (run.status !== 0) throw new Error(`tsc ended with ${run.status ?? run.signal}.`);
+}
+
+/** What users load by name. */
+function outside(): string[] {
+  const manifest = sourceManifest();
+  const targets = [...Object.values(manifest.exports), ...Object.values(manifest.bin ?? {})];
+  return targets
+    .filter((target) => target.endsWith(".ts"))
+    .map((target) => target.replace(/^\.\//, "").replace(/\.ts$/, ".js"));
 }
 
 function copyAssets(): void {
@@ -50,7 +61,7 @@ function copyAssets(): void {
 }
 
 function writeManifest(): void {
-  const manifest: Manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const manifest = sourceManifest();
   const entries = Object.entries(manifest.exports).map(([name, target]) => [name, publishedTarget(target)]);
   const bins = Object.entries(manifest.bin ?? {}).map(([name, target]) => [name, executable(target)]);
   const result = {
@@ -61,6 +72,10 @@ function writeManifest(): void {
     dependencies: manifest["dependencies"],
   };
   writeFileSync(join(out, "package.json"), `${JSON.stringify(result, null, 2)}\n`);
+}
+
+function sourceManifest(): Manifest {
+  return JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 }
 
 function publishedTarget(target: string): string | { readonly types: string; readonly default: string } {

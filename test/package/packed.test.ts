@@ -1,14 +1,16 @@
 /**
  * What users get: the packed tarball, installed by npm into an empty folder, runs a job there as plain JavaScript and
- * as TypeScript, and its types judge the caller.
+ * as TypeScript, embedded and on a cluster, and its types judge the caller.
  *
  * Install scripts are off: the package must work where they are forbidden.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -57,6 +59,32 @@ describe("the packed package", () => {
     expect(files.filter((file) => /^(test|bench|examples|node_modules)\b/.test(file))).toEqual([]);
   });
 
+  test("joins its modules: only what is loaded from outside has a file of its own", () => {
+    const files = readdirSync(installed, { recursive: true }).map(String);
+    const alone = files.filter((file) => file.endsWith(".js") && !file.startsWith("runtime/chunks/"));
+    expect(alone.toSorted()).toEqual([
+      "connectors/kafka/index.js",
+      "index.js",
+      "runtime/checkpoints/merge-entry.js",
+      "runtime/cli/millrace.js",
+      "runtime/planner/planner-entry.js",
+      "runtime/planner/planner-thread-entry.js",
+      "runtime/state-processor/index.js",
+      "runtime/testing/index.js",
+      "runtime/worker/slot-entry.js",
+    ]);
+  });
+
+  test("has one copy of what several of its entries need", () => {
+    const program = `import { MillraceError } from "millrace";
+import { openSavepoint } from "millrace/state";
+const failure = await openSavepoint("nowhere").catch((error) => error);
+console.log(failure instanceof MillraceError, failure.code);
+`;
+    writeFileSync(join(user, "entries.js"), program);
+    expect(succeed(process.execPath, ["entries.js"], user).trim()).toBe("true NOT_FOUND");
+  });
+
   test("declares what users need and nothing of the checkout", () => {
     const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
     const source = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -73,6 +101,33 @@ describe("the packed package", () => {
   ])("runs a user's %s on plain Node", (name, text) => {
     writeFileSync(join(user, name), text);
     expect(succeed(process.execPath, [name], user).trim()).toBe("[2,4,6]");
+  });
+
+  test("runs it with checkpoints by its command", () => {
+    writeFileSync(join(user, "kept.js"), job(""));
+    const told = succeed("npx", ["millrace", "run", "kept.js", "--json", "--checkpoints", "kept"], user);
+    expect(JSON.parse(told)).toMatchObject({ state: "finished", collected: { out: [2, 4, 6] } });
+    expect(readdirSync(join(user, "kept"))).toContain("manifests");
+  });
+
+  test("runs it on a cluster of processes", { timeout: 60_000 }, async () => {
+    writeFileSync(join(user, "submitted.ts"), job(": number"));
+    const program = join(installed, "runtime", "cli", "millrace.js");
+    const args = [program, "cluster", "start", "--port", "0", "--workers", "1", "--json"];
+    const cluster = spawn(process.execPath, args, {
+      cwd: user,
+      env: userEnvironment(),
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const ended = once(cluster, "exit");
+    try {
+      await once(createInterface({ input: cluster.stdout }), "line");
+      const rows = succeed("npx", ["millrace", "submit", "submitted.ts"], user).trim().split("\n");
+      expect(rows.filter((row) => /^\d+$/.test(row)).toSorted()).toEqual(["2", "4", "6"]);
+    } finally {
+      cluster.kill("SIGINT");
+      await ended;
+    }
   });
 
   test("types the user's job, and refuses a wrong one", () => {
