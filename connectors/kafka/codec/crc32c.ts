@@ -1,8 +1,9 @@
 /**
  * CRC-32C (Castagnoli), the checksum of record batches; `zlib.crc32` has another polynomial. It is the largest part of what
  * reading a batch costs, so it runs in WebAssembly: sixteen bytes a step, by one table for the distance of each byte to the
- * end of the step ("slicing"). Measured here, bytes copied in included: 1.65 GB/s; the same in JavaScript, which checks the
- * bounds of every look-up, 1.1; eight bytes a step 0.7.
+ * end of the step ("slicing"), and by words of 32 bits, which take fewest instructions a byte. Measured here, bytes copied in
+ * included: 2.2 GB/s, by words of 64 bits 1.5; the same in JavaScript, which checks the bounds of every look-up, 1.1; eight
+ * bytes a step 0.7.
  *
  * The module is assembled below and not a file, so that one can read what it does. Its memory:
  *
@@ -72,21 +73,20 @@ function makeTables(): Int32Array {
 type Code = readonly number[];
 
 const I32 = 0x7f;
-const I64 = 0x7e;
 const VOID = 0x40;
 const end: Code = [0x0b];
 const xor: Code = [0x73];
 const add: Code = [0x6a];
 const and: Code = [0x71];
-const wrap: Code = [0xa7]; // the low half of 64 bits
 
 /** update(crc, size): its parameters, and its own variables. */
 const CRC = 0;
 const SIZE = 1;
 const AT = 2;
 const STOP = 3;
-const FIRST_HALF = 4;
-const SECOND_HALF = 5;
+/** The first of the words of a step, one behind the other. */
+const WORDS = 4;
+const WORDS_A_STEP = SLICES / 4;
 
 function get(variable: number): Code {
   return [0x20, variable];
@@ -100,21 +100,15 @@ function constant(value: number): Code {
   return [0x41, ...signed(value)];
 }
 
-/** Loads 64 bits from so far behind AT. */
-function load64(behind: number): Code {
-  return [...get(AT), 0x29, 0, ...unsigned(behind)];
+/** Loads 32 bits from so far behind AT. */
+function load32(behind: number): Code {
+  return [...get(AT), 0x28, 0, ...unsigned(behind)];
 }
 
-/** The entry for byte `index` of 64 bits, in the table for so many bytes that follow it. */
-function lookUp64(half: number, index: number, following: number): Code {
-  const shifted = index === 0 ? [] : [0x42, ...signed(8 * index), 0x88];
-  return lookUp([...get(half), ...shifted, ...wrap], following);
-}
-
-/** The entry for the low byte of a value. */
-function lookUp(value: Code, following: number): Code {
-  const address = [...value, ...constant(255), ...and, ...constant(2), 0x74];
-  return [...address, 0x28, 2, ...unsigned(following * TABLE_BYTES)];
+/** The entry for byte `index` of the word, in the table for so many bytes that follow it. Four bytes an entry. */
+function lookUp(word: Code, index: number, following: number): Code {
+  const shifted = index === 0 ? [...constant(2), 0x74] : [...constant(8 * index - 2), 0x76];
+  return [...word, ...shifted, ...constant(255 * 4), ...and, 0x28, 2, ...unsigned(following * TABLE_BYTES)];
 }
 
 /** Repeats the body, which moves AT on by `step`, until AT is at STOP. */
@@ -124,21 +118,22 @@ function untilStop(step: number, ...body: readonly Code[]): Code {
   return [0x02, VOID, 0x03, VOID, ...leave, ...body.flat(), ...move, 0x0c, 0, ...end, ...end];
 }
 
+/**
+ * Steps wait for each other by the checksum alone, so what does not depend on it is looked up and put together first, and the
+ * four entries that do come last.
+ */
 function updateBody(): Code {
-  const bytes = [0, 1, 2, 3, 4, 5, 6, 7];
-  const first = bytes.map((index) => lookUp64(FIRST_HALF, index, 15 - index));
-  const second = bytes.map((index) => [...lookUp64(SECOND_HALF, index, 7 - index), ...xor]);
+  const words = Array.from({ length: WORDS_A_STEP }, (_, word) => WORDS + word);
+  const entries = words.map((word, at) =>
+    together([0, 1, 2, 3].map((index) => lookUp(get(word), index, SLICES - 1 - (at * 4 + index)))),
+  );
+  const [first = [], ...others] = entries;
   const step = [
-    set(FIRST_HALF, load64(0), get(CRC), [0xad, 0x85]), // the checksum, as 64 bits without sign, into the first bytes
-    set(SECOND_HALF, load64(8)),
-    set(
-      CRC,
-      first.flatMap((code, index) => (index === 0 ? code : [...code, ...xor])),
-      second.flat(),
-    ),
+    ...words.map((word, at) => (at === 0 ? set(word, load32(0), get(CRC), xor) : set(word, load32(at * 4)))),
+    set(CRC, together(others), first, xor),
   ];
   const byte: Code = [...get(AT), 0x2d, 0, 0];
-  const single = set(CRC, lookUp([...get(CRC), ...byte, ...xor], 0), get(CRC), constant(8), [0x76], xor);
+  const single = set(CRC, lookUp([...get(CRC), ...byte, ...xor], 0, 0), get(CRC), constant(8), [0x76], xor);
   return [
     ...set(AT, constant(BYTES_AT)),
     ...set(STOP, constant(BYTES_AT), get(SIZE), constant(-SLICES), and, add),
@@ -150,8 +145,12 @@ function updateBody(): Code {
   ];
 }
 
+function together(entries: readonly Code[]): Code {
+  return entries.flatMap((entry, index) => (index === 0 ? entry : [...entry, ...xor]));
+}
+
 function assemble(): Uint8Array {
-  const variables = [2, 2, I32, 2, I64]; // AT and STOP, and the halves
+  const variables = [1, 2 + WORDS_A_STEP, I32]; // AT, STOP and the words
   const body = [...variables, ...updateBody()];
   const pages = Math.ceil((BYTES_AT + PORTION) / WASM_PAGE);
   return Uint8Array.from([
