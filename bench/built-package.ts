@@ -16,14 +16,19 @@ const out = join(root, "out", "package");
 const BUILT = "MILLRACE_BENCH_PACKAGE";
 
 /**
- * The path of the first of the programs (without ".ts", from this folder), which may import each other and the package. The
- * first call builds all of it, in some ten seconds.
+ * The package's folder. The first call builds it, in some ten seconds.
  *
  * @throws Error when it does not compile.
  */
-export function onBuiltPackage(...programs: readonly [string, ...string[]]): string {
+export function builtPackage(): string {
   if (process.env[BUILT] !== out) buildPackage();
   process.env[BUILT] = out;
+  return out;
+}
+
+/** The path of the first of the programs (without ".ts", from this folder), which may import each other and the package. */
+export function onBuiltPackage(...programs: readonly [string, ...string[]]): string {
+  builtPackage();
   const [first] = programs.map((program) => {
     const typed = readFileSync(join(import.meta.dirname, `${program}.ts`), "utf8");
     const { code } = transformSync(typed, { loader: "ts", target: "node24" });
