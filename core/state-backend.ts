@@ -10,6 +10,7 @@
 import type { Key } from "./key.ts";
 import type { KeyBatch } from "./key-batch.ts";
 import type { KeyGroupRange } from "./key-group.ts";
+import type { PaneRows, RowsKind } from "./pane-rows.ts";
 import type { StateDescriptor, StateHandle } from "./state.ts";
 
 export interface KeyedStateBackend {
@@ -106,6 +107,8 @@ export interface TableDescriptor {
    * an operator shards by its own rule. Such entries may be changed by slots that were kept: each checkpoint takes all.
    */
   readonly keyGroup?: "hash" | "key";
+  /** What is in an entry's value: rows, which are kept and found by `rows` of the pane, and no other way. REQUIRES: values. */
+  readonly rows?: RowsKind;
 }
 
 /** Accumulators by namespace (a pane's end, a session's start, …) and key. */
@@ -171,4 +174,6 @@ export interface StatePane {
    * or the backend for a key, or 1024 other slots were asked for by `slotOf` or `changing`: it may be on disk otherwise.
    */
   readonly values: unknown[];
+  /** Of tables of rows: those of all slots. */
+  readonly rows: PaneRows | undefined;
 }

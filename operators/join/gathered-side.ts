@@ -87,7 +87,7 @@ export class GatheredSide {
     if (this.keys.count === 0) return;
     this.#lookInto(this.first);
     if (!this.areBucketsTheSame) this.#lookInto(this.last);
-    this.options.own.touch(this.ownPane as StatePane, this.ownSlots, this.keys.count);
+    this.ownPane?.rows?.touch(this.ownSlots, this.keys.count);
   }
 
   /** The place among the gathered ones of a key that was refused; -1: none was. */
@@ -101,7 +101,7 @@ export class GatheredSide {
     looked.pane = other.find(looked.startMs / other.bucketMs);
     if (looked.pane === undefined) return;
     looked.pane.findAll(this.keys, looked.slots);
-    other.touch(looked.pane, looked.slots, this.keys.count);
+    looked.pane.rows?.touch(looked.slots, this.keys.count);
   }
 
   #isKey(key: Key): boolean {

@@ -19,7 +19,8 @@ import { MillraceError } from "../../core/errors.ts";
 import type { IntervalJoinSpec } from "../../core/interval-join.ts";
 import type { Key } from "../../core/key.ts";
 import type { Operator, OperatorContext } from "../../core/operator.ts";
-import type { StatePane, StateTable } from "../../core/state-backend.ts";
+import type { PaneRows } from "../../core/pane-rows.ts";
+import type { StatePane, StateTable, TableDescriptor } from "../../core/state-backend.ts";
 import type { Counter } from "../../core/telemetry.ts";
 import { NO_TIMESTAMP } from "../../core/time.ts";
 import { promiseReturned } from "../../core/user-function.ts";
@@ -29,6 +30,9 @@ import { TimedRecords } from "./timed-records.ts";
 
 /** Slices of the interval, for what is emitted without a match: the watermark lags by one of them at most. */
 const SLICES = 16;
+
+/** How many rows were found: none were looked for. */
+const NOT_LOOKED = -1;
 
 export class IntervalJoinOperator implements Operator {
   readonly #context: OperatorContext;
@@ -46,10 +50,11 @@ export class IntervalJoinOperator implements Operator {
   readonly #sides: GatheredSide[] = [];
   readonly #places = new Int32Array(GATHERED_MAX);
   #count = 0;
-  // Where looking for matches goes on: at a record, in which of its buckets, at which place of the entry there.
+  // Where looking for matches goes on: at a record, in which of its buckets, at which of the rows that were found there.
   #record = 0;
   #bucket: 0 | 1 = 0;
-  #place = 0;
+  #found = NOT_LOOKED;
+  #next = 0;
   /** Whether that record has found a match. */
   #matched = false;
 
@@ -62,7 +67,7 @@ export class IntervalJoinOperator implements Operator {
     this.#lateRecords = context.metrics.counter("lateRecords");
     const bucketMs = span + 1;
     const records = (name: "left" | "right"): TimedRecords =>
-      new TimedRecords(context.state.table(name, { numbers: 0, values: true }), bucketMs, spec.preserved[name]);
+      new TimedRecords(context.state.table(name, rowsOf(spec.preserved[name])), bucketMs, spec.preserved[name]);
     const pending = (name: "left" | "right"): StateTable | undefined =>
       spec.preserved[name] ? context.state.table(`${name}Pending`, { numbers: 0, values: false }) : undefined;
     const [left, right] = [records("left"), records("right")];
@@ -177,11 +182,10 @@ export class IntervalJoinOperator implements Operator {
     if (this.#bucket === 0) {
       if (!this.#scan(side, at, side.first)) return false;
       this.#bucket = 1;
-      this.#place = 0;
     }
     if (!side.areBucketsTheSame && !this.#scan(side, at, side.last)) return false;
     this.#keep(side, at);
-    this.#bucket = this.#place = 0;
+    this.#bucket = 0;
     this.#matched = false;
     return true;
   }
@@ -190,21 +194,34 @@ export class IntervalJoinOperator implements Operator {
   #scan(side: GatheredSide, record: number, { pane, slots, startMs }: Looked): boolean {
     const slot = slots[this.#places[record] as number] as number;
     if (pane === undefined || slot < 0) return true;
-    const { other, from, to, fromExclusive, toExclusive } = side.options;
+    const rows = pane.rows as PaneRows;
+    const { from, to } = side.options;
+    const base = startMs - (this.#times[record] as number);
     pane.reading(slot);
-    const entry = pane.values[slot] as readonly unknown[] | undefined;
-    if (entry === undefined) return true;
-    const value = this.#values[record];
-    const time = this.#times[record] as number;
-    const base = startMs - time;
-    for (let at = this.#place; at < entry.length; at += other.stride) {
-      const later = base + (entry[at] as number);
-      if (later < from || later > to || (later === from && fromExclusive) || (later === to && toExclusive)) continue;
-      if (!this.#emit(side, value, entry[at + 1], later > 0 ? time + later : time)) continue;
-      this.#matched = true;
-      if (other.stride === 3 && entry[at + 2] === 0) other.matchAt(pane, slot, at);
-      this.#place = at + other.stride;
+    if (this.#found === NOT_LOOKED) this.#found = rows.find(slot, base, from, to);
+    while (this.#next < this.#found) {
+      const place = rows.found[this.#next++] as number;
+      if (!this.#joinWith(side, record, pane, slot, place, base)) continue;
       if (this.#context.gate.blocked) return false;
+    }
+    this.#found = NOT_LOOKED;
+    this.#next = 0;
+    return true;
+  }
+
+  /** Emits the result of a record and a row that is in time; false when they do not match after all. */
+  #joinWith(side: GatheredSide, record: number, pane: StatePane, slot: number, place: number, base: number): boolean {
+    const { from, to, fromExclusive, toExclusive, other } = side.options;
+    const rows = pane.rows as PaneRows;
+    const later = base + rows.timeAt(slot, place);
+    if ((later === from && fromExclusive) || (later === to && toExclusive)) return false;
+    const time = this.#times[record] as number;
+    const match = rows.rowAt(slot, place);
+    if (!this.#emit(side, this.#values[record], match, later > 0 ? time + later : time)) return false;
+    this.#matched = true;
+    if (other.areMarked && !rows.isMarked(slot, place)) {
+      pane.changing(slot);
+      rows.mark(slot, place);
     }
     return true;
   }
@@ -231,7 +248,7 @@ export class IntervalJoinOperator implements Operator {
   }
 
   #keep(side: GatheredSide, record: number): void {
-    const { own, to, pending } = side.options;
+    const { to, pending } = side.options;
     const value = this.#values[record];
     const timestamp = this.#times[record] as number;
     const until = timestamp + to;
@@ -241,7 +258,9 @@ export class IntervalJoinOperator implements Operator {
     }
     const place = this.#places[record] as number;
     const slot = side.ownSlots[place] as number;
-    own.addAt(side.ownPane as StatePane, slot, timestamp - side.ownStartMs, value, this.#matched);
+    const pane = side.ownPane as StatePane;
+    pane.changing(slot);
+    (pane.rows as PaneRows).add(slot, timestamp - side.ownStartMs, value, this.#matched);
     if (pending !== undefined && !this.#matched)
       pending.pane(Math.floor(until / this.#sliceMs)).slotOf(side.keys.keyAt(place));
   }
@@ -273,14 +292,22 @@ export class IntervalJoinOperator implements Operator {
     const from = slice * this.#sliceMs - to;
     for (let slot = 0; slot < (pane?.size ?? 0); slot++) {
       const key = pane?.keyAt(slot) as Key;
-      for (let bucket = own.bucketOf(from); bucket <= own.bucketOf(from + this.#sliceMs); bucket++) {
-        const entry = own.entry(bucket, key);
-        for (let at = 0; at < entry.length; at += own.stride) {
-          const time = bucket * own.bucketMs + (entry[at] as number);
-          if (entry[at + 2] !== 0 || Math.floor((time + to) / this.#sliceMs) !== slice) continue;
-          yield { value: this.#alone(side, entry[at + 1]), timestamp: Math.max(time, time + to) };
-        }
-      }
+      for (let bucket = own.bucketOf(from); bucket <= own.bucketOf(from + this.#sliceMs); bucket++)
+        yield* this.#unmatchedOf(key, bucket, slice, side);
+    }
+  }
+
+  *#unmatchedOf(key: Key, bucket: number, slice: number, side: GatheredSide): Generator<Stamped, void> {
+    const { own, to } = side.options;
+    const pane = own.find(bucket);
+    const slot = pane?.find(key) ?? -1;
+    if (pane === undefined || slot < 0) return;
+    const rows = pane.rows as PaneRows;
+    const count = rows.find(slot, 0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    for (const place of rows.found.slice(0, count)) {
+      const time = bucket * own.bucketMs + rows.timeAt(slot, place);
+      if (rows.isMarked(slot, place) || Math.floor((time + to) / this.#sliceMs) !== slice) continue;
+      yield { value: this.#alone(side, rows.rowAt(slot, place)), timestamp: Math.max(time, time + to) };
     }
   }
 
@@ -318,4 +345,8 @@ export class IntervalJoinOperator implements Operator {
     const message = `"${operator}" got ${came} on its ${side.name} input, so no interval can be told; call withTimestamps on the stream before keyBy`;
     throw this.#context.failure(new MillraceError("WRONG_SHAPE", message, { operator }), value);
   }
+}
+
+function rowsOf(preserved: boolean): TableDescriptor {
+  return { numbers: 0, values: true, rows: preserved ? "marked" : "plain" };
 }

@@ -12,12 +12,15 @@ import { AssertionFailure, assert } from "../../core/assert.ts";
 import type { Key } from "../../core/key.ts";
 import type { KeyBatch } from "../../core/key-batch.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
+import type { PaneRows, RowsKind } from "../../core/pane-rows.ts";
 import type { StatePane, StateTable, TableDescriptor } from "../../core/state-backend.ts";
 import { type Epochs, RESTORED } from "./epochs.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
 import { LatelyUsed } from "./lately-used.ts";
+import { PackedPaneRows } from "./packed-pane-rows.ts";
 import type { PaneKeeper } from "./pane-capture.ts";
+import { PlainPaneRows } from "./plain-pane-rows.ts";
 import type { Spill } from "./spill.ts";
 
 /** 64 bytes a column, the most that V8 keeps on its own heap: a session's pane has one entry. */
@@ -25,9 +28,9 @@ const ENTRIES_MIN = 8;
 
 export class MemoryTable implements StateTable {
   readonly name: string;
-  readonly descriptor: TableDescriptor;
   readonly operator: string;
   readonly epochs: Epochs;
+  #descriptor: TableDescriptor;
   readonly #keyGroups: KeyGroups;
   #panes = new Map<number, MemoryPane>();
   #namespaces: readonly number[] | undefined;
@@ -36,6 +39,7 @@ export class MemoryTable implements StateTable {
   #recentNamespace = 0;
   /** How many entries the pane had that was dropped last: the next one is made with room for as many. */
   #expected = 0;
+  #expectedRows = 0;
   /** Namespaces that were dropped and may be in a checkpoint, with the epoch. */
   readonly #dropped = new Map<number, number>();
 
@@ -52,10 +56,21 @@ export class MemoryTable implements StateTable {
   ) {
     this.#spill = descriptor.values && descriptor.keyGroup !== "key" ? spill : undefined;
     this.name = name;
-    this.descriptor = descriptor;
+    this.#descriptor = descriptor;
     this.operator = operator;
     this.epochs = epochs;
     this.#keyGroups = keyGroups;
+  }
+
+  get descriptor(): TableDescriptor {
+    return this.#descriptor;
+  }
+
+  /** What was restored, before anyone said so, are rows. */
+  holdRows(kind: RowsKind): void {
+    if (this.#descriptor.rows === kind) return;
+    this.#descriptor = { ...this.#descriptor, rows: kind };
+    for (const pane of this.#panes.values()) pane.holdRows(kind);
   }
 
   /** Whether keys are key groups' numbers. */
@@ -93,6 +108,7 @@ export class MemoryTable implements StateTable {
     if (pane === undefined) return;
     if (this.epochs.mayBeSaved(pane.madeAt)) this.#dropped.set(namespace, this.epochs.current);
     this.#expected = pane.size;
+    this.#expectedRows = pane.packedRows;
     this.#replace(namespace, undefined);
   }
 
@@ -127,8 +143,8 @@ export class MemoryTable implements StateTable {
 
   #create(namespace: number): MemoryPane {
     assert(namespace === namespace, `NaN is no namespace of the table "${this.name}" of "${this.operator}"`);
-    const expected = this.#expected;
-    this.#expected = 0; // only once: after a large pane, many small ones may follow
+    const expected = { slots: this.#expected, rows: this.#expectedRows };
+    this.#expected = this.#expectedRows = 0; // only once: after a large pane, many small ones may follow
     const pane = new MemoryPane(this.descriptor, this.operator, this.#keyGroups, this.epochs, this.#spill, expected);
     this.#panes.set(namespace, pane);
     this.#namespaces = undefined;
@@ -152,6 +168,9 @@ export class MemoryPane implements StatePane {
   numbers: readonly Float64Array[];
   readonly stride: number;
   readonly values: unknown[] = [];
+  /** Of tables of rows; where they are packed, there are no values. */
+  rows: PaneRows | undefined;
+  #packed: PackedPaneRows | undefined;
   /** By slot: the entry's key group. */
   groups: Uint16Array;
   /** The epoch in which the pane was made. */
@@ -159,7 +178,7 @@ export class MemoryPane implements StatePane {
   /** By slot: the epoch of the last change. */
   marks: Uint32Array;
   readonly #index: KeyIndex;
-  readonly #descriptor: TableDescriptor;
+  #descriptor: TableDescriptor;
   readonly #operator: string;
   readonly #keyGroups: KeyGroups;
   readonly #epochs: Epochs;
@@ -174,20 +193,36 @@ export class MemoryPane implements StatePane {
     keyGroups: KeyGroups,
     epochs: Epochs,
     spill?: Spill,
-    expected = 0,
+    expected = { slots: 0, rows: 0 },
   ) {
-    const capacity = Math.max(ENTRIES_MIN, expected);
+    const capacity = Math.max(ENTRIES_MIN, expected.slots);
     this.#lately = spill === undefined ? undefined : new LatelyUsed(this.values, spill, operator);
     this.stride = Math.max(1, descriptor.numbers);
     this.numbers = columnsOf(new Float64Array(capacity * descriptor.numbers), descriptor.numbers);
     this.marks = new Uint32Array(capacity);
     this.groups = new Uint16Array(capacity);
     this.madeAt = epochs.current;
-    this.#index = new KeyIndex(operator, expected);
+    this.#index = new KeyIndex(operator, expected.slots);
     this.#descriptor = descriptor;
     this.#operator = operator;
     this.#keyGroups = keyGroups;
     this.#epochs = epochs;
+    if (descriptor.rows !== undefined) this.#makeRows(descriptor.rows, expected);
+  }
+
+  /** How many rows are packed. */
+  get packedRows(): number {
+    return this.#packed?.size ?? 0;
+  }
+
+  /** Its values are rows, and are kept as such. REQUIRES: it has been restored and nothing else. */
+  holdRows(kind: RowsKind): void {
+    this.#descriptor = { ...this.#descriptor, rows: kind };
+    const values = this.values.slice();
+    this.#makeRows(kind, { slots: values.length, rows: 0 });
+    if (this.#packed === undefined) return;
+    this.values.length = 0;
+    for (const [slot, value] of values.entries()) this.setValue(slot, value);
   }
 
   slotOf(key: Key): number {
@@ -306,14 +341,29 @@ export class MemoryPane implements StatePane {
     this.numbers.forEach((column, c) => {
       column[to * this.stride] = from.numbers[c]?.[slot * this.stride] as number;
     });
-    if (this.#descriptor.values) this.values[to] = from.values[slot];
+    if (this.#descriptor.values) this.setValue(to, from.#packed?.valueOf(slot) ?? from.values[slot]);
+  }
+
+  /** Puts a value in the place of what is in a slot. REQUIRES: restoring. */
+  setValue(slot: number, value: unknown): void {
+    if (this.#packed === undefined) this.values[slot] = value;
+    else this.#packed.setValue(slot, value as readonly unknown[] | undefined);
   }
 
   rowOf(slot: number): PaneRow {
     return {
       numbers: this.numbers.map((column) => column[slot * this.stride] as number),
-      value: this.#lately === undefined ? this.values[slot] : this.#lately.peek(slot),
+      value: this.#lately === undefined ? this.#valueOf(slot) : this.#lately.peek(slot),
     };
+  }
+
+  #valueOf(slot: number): unknown {
+    return this.#packed === undefined ? this.values[slot] : this.#packed.valueOf(slot);
+  }
+
+  #makeRows(kind: RowsKind, expected: { readonly slots: number; readonly rows: number }): void {
+    if (this.#lately === undefined) this.#packed = new PackedPaneRows(kind, expected.slots, expected.rows);
+    this.rows = this.#packed ?? new PlainPaneRows(kind, this.values);
   }
 
   #append(key: Key): number {
@@ -325,7 +375,7 @@ export class MemoryPane implements StatePane {
   #makeRoom(key: Key): void {
     const named = this.#descriptor.keyGroup === "key";
     const group = named ? this.#keyGroups.ownGroupNamed(key) : this.#keyGroups.ownGroupOf(key); // refuses before anything is kept
-    if (this.#descriptor.values) this.values.push(undefined);
+    if (this.#descriptor.values && this.#packed === undefined) this.values.push(undefined);
     this.#lately?.change(this.size);
     if (this.size === this.marks.length) this.#grow();
     this.groups[this.size] = group;

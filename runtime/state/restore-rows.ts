@@ -177,7 +177,7 @@ export function restoreTable(block: OpenBlock, table: MemoryTable, range: KeyGro
       throw corrupt(table.operator, `the table "${table.name}" has two rows for the key ${String(key)}`);
     for (let c = 0; c < numbers; c++)
       (pane.numbers[c] as Float64Array)[slot * pane.stride] = block.columns[1 + c]?.[row] as number;
-    if (values) pane.values[slot] = block.columns[1 + numbers]?.[row];
+    if (values) pane.setValue(slot, block.columns[1 + numbers]?.[row]);
   }
 }
 
