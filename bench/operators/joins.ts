@@ -19,6 +19,16 @@ export const joins: readonly OperatorCase[] = [
     floor: { eventsPerCpuS: 500_000 },
   },
   {
+    name: "interval join, 2 s, of records with a text",
+    build: (events) =>
+      halves(events.map((event) => ({ ...event, name: `item ${event.index}` }))).intervalJoin("join", {
+        lower: "-1s",
+        upper: "1s",
+        join: distance,
+      }),
+    share: 0.3,
+  },
+  {
     name: "interval join, 2 s, full",
     build: (events) => halves(events).intervalJoin("join", { type: "full", lower: "-1s", upper: "1s", join: distance }),
   },

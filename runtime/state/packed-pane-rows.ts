@@ -32,8 +32,11 @@ const FOUND_MIN = 64;
 const CHUNK_BITS = 9;
 const CHUNK_MASK = (1 << CHUNK_BITS) - 1;
 
-/** Rows that a batch is about to look at. */
-const heads = new Int32Array(1025);
+/** As many slots as are asked for at once. */
+const HEADS_MAX = 1024;
+
+/** The last rows of slots that are about to be looked at, and a sum. */
+const heads = new Int32Array(HEADS_MAX + 1);
 
 export class PackedPaneRows implements PaneRows {
   found = new Int32Array(FOUND_MIN);
@@ -126,8 +129,8 @@ export class PackedPaneRows implements PaneRows {
       heads[i] = slot < 0 || slot >= lasts.length ? 0 : (lasts[slot] as number);
     }
     let sum = 0;
-    for (let i = 0; i < count; i++) sum ^= ints[(heads[i] as number) * stride] as number;
-    heads[1024] = sum; // V8 leaves out what nobody uses
+    for (let i = 0; i < count; i++) sum ^= ints[(heads[i] as number) * stride + 2] as number;
+    heads[HEADS_MAX] = sum; // V8 leaves out what nobody uses
   }
 
   /** The rows of a slot as they are saved; undefined: none. */

@@ -8,6 +8,7 @@ import type { Key } from "../../core/key.ts";
 import { listState, mapState, valueState } from "../../core/state.ts";
 import { captureSuite } from "./state-backend-captures.ts";
 import { randomUseSuite } from "./state-backend-model.ts";
+import { rowsSuite } from "./state-backend-rows.ts";
 import { snapshotSuite } from "./state-backend-snapshots.ts";
 import { type BackendFactory, KEY_GROUPS, keysOfEveryKind, misuse, open, sum } from "./state-backend-subject.ts";
 import { tableSuite } from "./state-backend-tables.ts";
@@ -17,6 +18,7 @@ export function stateBackendSuite(name: string, factory: BackendFactory): void {
   describe(`${name}: handles`, () => handleSuite(factory));
   describe(`${name}: keys`, () => keySuite(factory));
   describe(`${name}: tables`, () => tableSuite(factory));
+  describe(`${name}: rows`, () => rowsSuite(factory));
   describe(`${name}: snapshots`, () => snapshotSuite(factory));
   describe(`${name}: captures`, () => captureSuite(factory));
   describe(`${name}: time to live`, () => ttlSuite(factory));

@@ -7,7 +7,7 @@ import type { TwoInputStep } from "../drive-two.ts";
 
 export interface Item {
   readonly id: number;
-  readonly key: string;
+  readonly key: string | number;
   readonly time: number;
 }
 
@@ -149,6 +149,6 @@ export function outOfTime<O>(elements: readonly OutputElement<O>[]): readonly O[
 }
 
 /** A result of two records, or of one, as text to compare. */
-export function pairText(left: Item | undefined, right: Item | undefined): string {
+export function pairText(left: Pick<Item, "id"> | undefined, right: Pick<Item, "id"> | undefined): string {
   return `${left?.id ?? "-"} ${right?.id ?? "-"}`;
 }
