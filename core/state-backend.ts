@@ -141,7 +141,8 @@ export interface StatePane {
   slotsOf(keys: KeyBatch, slots: Int32Array): void;
   /**
    * Adds an entry for a key, without looking whether there is one: what looks keys up by itself need not do so twice. The
-   * first search behind it makes up for that. @returns its slot, `size` as it was. REQUIRES: the key has none. @throws BAD_KEY
+   * first search behind it makes up for that. @returns its slot, `size` as it was. REQUIRES: the key has none, and is of the
+   * backend's key groups, as another pane has found. @throws BAD_KEY
    */
   append(key: Key): number;
   /** The slot of a key, or -1. */

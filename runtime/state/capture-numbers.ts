@@ -26,7 +26,7 @@ class PickedEntries extends PickedRows {
   }
 
   add(pane: MemoryPane, namespace: number, slot: number): void {
-    const place = this.addKey(pane.groups[slot] as number, pane.keyOnly(slot));
+    const place = this.addKey(pane.groupOf(slot), pane.keyOnly(slot));
     this.#namespaces[place] = namespace;
     for (let c = 0; c < this.#numbers.length; c++)
       (this.#numbers[c] as Float64Array)[place] = (pane.numbers[c] as Float64Array)[slot * pane.stride] as number;

@@ -93,9 +93,8 @@ function* entrySteps(table: MemoryTable, panes: Panes, captures: readonly PaneCa
 
 /** Loops over rows stand in functions of their own: in a generator V8 makes slow code of them. */
 function addChanged(changed: RowsByGroup, capture: PaneCapture, place: number, from: number, to: number): void {
-  const { groups } = capture.pane;
-  for (let slot = from; slot < to; slot++)
-    if (capture.isCaptured(slot)) changed.add(groups[slot] as number, slot, place);
+  const { pane } = capture;
+  for (let slot = from; slot < to; slot++) if (capture.isCaptured(slot)) changed.add(pane.groupOf(slot), slot, place);
 }
 
 /** Gathering rows and encoding them are one step: values may be changed in place between two. */

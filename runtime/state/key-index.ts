@@ -10,12 +10,16 @@ import { badKey, decodeKey, encodeKey, type Key, type ScalarKey } from "../../co
 import type { KeyBatch } from "../../core/key-batch.ts";
 import { flatten } from "./flatten.ts";
 import { IntTable } from "./int-table.ts";
+import { longer } from "./longer.ts";
 import { NumberTable } from "./number-table.ts";
 import { StringTable } from "./string-table.ts";
 import { isTextPair, type TextPair, TextPairTable } from "./text-pair-table.ts";
 
 /** Both halves of a pair below this fit into one double. */
 const PAIR_BOUND = 2 ** 26;
+
+const INTS_MIN = 8;
+const noInts = new Int32Array(0);
 
 /** The pairs of the batch that is being looked up: as many as `slotsOf` may be asked for. */
 const batchPairs = new Float64Array(1024);
@@ -31,12 +35,18 @@ export class KeyIndex {
   /** Bigints, booleans, dates and other tuples, by `encodeKey`. */
   #encodings: StringTable | undefined;
   readonly #encodingOf: (string | undefined)[] = [];
-  /** The key of each slot, our own copy; undefined in slots that are free. Pairs are not frozen, and copied when they are given out. */
+  /**
+   * The key of each slot, our own copy; undefined in slots that are free. Pairs are not frozen, and copied when they are given out.
+   * Empty as long as `#intKeys` has all.
+   */
   readonly #keys: (Key | undefined)[] = [];
+  /** The same where all keys are 32-bit integers and none has been removed: half the memory, and none of it to be looked through for garbage. */
+  #intKeys: Int32Array | undefined = noInts;
+  #slots = 0;
   #free: number[] | undefined;
   /** From this slot on, 32-bit integers are not in their table yet; -1: all are. */
   #looseFrom = -1;
-  /** How many keys are expected, 0 once there is room for them. */
+  /** How many keys are expected, 0 once their table has room for them. */
   #expected: number;
 
   /**
@@ -50,12 +60,12 @@ export class KeyIndex {
 
   /** How many keys there are. */
   get size(): number {
-    return this.#keys.length - (this.#free === undefined ? 0 : this.#free.length);
+    return this.#slots - (this.#free === undefined ? 0 : this.#free.length);
   }
 
   /** One more than the highest slot ever given out. */
   get slots(): number {
-    return this.#keys.length;
+    return this.#slots;
   }
 
   /** The slot of a key, made when it does not exist. @throws BAD_KEY */
@@ -137,11 +147,12 @@ export class KeyIndex {
   }
 
   has(slot: number): boolean {
-    return this.#keys[slot] !== undefined;
+    return this.#intKeys === undefined ? this.#keys[slot] !== undefined : slot < this.#slots;
   }
 
   /** REQUIRES: a slot in use. ENSURES: no change of what is returned reaches the index. */
   keyAt(slot: number): Key {
+    if (this.#intKeys !== undefined) return this.#intKeys[slot] as number;
     const key = this.#keys[slot] as Key;
     if (typeof key !== "object") return key;
     const encoding = this.#encodingOf[slot];
@@ -152,6 +163,11 @@ export class KeyIndex {
 
   /** The keys of `count` slots, from a place in `slots` on: by so short a loop that the waits for memory overlap. */
   keysAt(slots: Int32Array, from: number, count: number, into: Key[]): void {
+    const ints = this.#intKeys;
+    if (ints !== undefined) {
+      for (let i = 0; i < count; i++) into[i] = ints[slots[from + i] as number] as number;
+      return;
+    }
     const keys = this.#keys;
     for (let i = 0; i < count; i++) into[i] = keys[slots[from + i] as number] as Key;
     for (let i = 0; i < count; i++) if (typeof into[i] === "object") into[i] = this.keyAt(slots[from + i] as number);
@@ -159,6 +175,7 @@ export class KeyIndex {
 
   /** Forgets the key in a slot that is in use; the slot may be given to another key. */
   remove(slot: number): void {
+    if (this.#intKeys !== undefined) this.#leaveInts(this.#intKeys);
     const key = this.#keys[slot] as Key;
     if (typeof key === "number") {
       if ((key | 0) === key) this.#ints.remove(key);
@@ -209,9 +226,10 @@ export class KeyIndex {
 
   /** Brings the integers that were appended into their table. */
   #tie(): void {
-    this.#ints.reserve(this.#keys.length);
-    for (let slot = this.#looseFrom; slot < this.#keys.length; slot++) {
-      const key = this.#keys[slot];
+    this.#ints.reserve(this.#slots);
+    const keys = this.#intKeys ?? this.#keys;
+    for (let slot = this.#looseFrom; slot < this.#slots; slot++) {
+      const key = keys[slot];
       if (typeof key === "number" && (key | 0) === key) this.#ints.insert(key, slot);
     }
     this.#looseFrom = -1;
@@ -265,10 +283,31 @@ export class KeyIndex {
   }
 
   #keep(key: Key): number {
-    const slot = this.#free?.pop() ?? this.#keys.length;
-    if (slot === this.#keys.length) this.#keys.push(key);
-    else this.#keys[slot] = key;
+    if (this.#intKeys !== undefined) {
+      if (typeof key === "number" && (key | 0) === key) return this.#keepInt(key, this.#intKeys);
+      this.#leaveInts(this.#intKeys);
+    }
+    const slot = this.#free?.pop() ?? this.#slots;
+    if (slot === this.#slots) {
+      this.#keys.push(key);
+      this.#slots++;
+    } else this.#keys[slot] = key;
     return slot;
+  }
+
+  #keepInt(key: number, ints: Int32Array): number {
+    const slot = this.#slots++;
+    if (slot < ints.length) ints[slot] = key;
+    else {
+      this.#intKeys = longer(ints, Math.max(INTS_MIN, 2 * slot, this.#expected));
+      this.#intKeys[slot] = key;
+    }
+    return slot;
+  }
+
+  #leaveInts(ints: Int32Array): void {
+    this.#intKeys = undefined;
+    for (let slot = 0; slot < this.#slots; slot++) this.#keys.push(ints[slot]);
   }
 }
 

@@ -18,6 +18,7 @@ import { type Epochs, RESTORED } from "./epochs.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
 import { LatelyUsed } from "./lately-used.ts";
+import { longer } from "./longer.ts";
 import { PackedPaneRows } from "./packed-pane-rows.ts";
 import type { PaneKeeper } from "./pane-capture.ts";
 import { PlainPaneRows } from "./plain-pane-rows.ts";
@@ -25,6 +26,8 @@ import type { Spill } from "./spill.ts";
 
 /** 64 bytes a column, the most that V8 keeps on its own heap: a session's pane has one entry. */
 const ENTRIES_MIN = 8;
+
+const UNKNOWN_GROUP = 0;
 
 export class MemoryTable implements StateTable {
   readonly name: string;
@@ -37,9 +40,9 @@ export class MemoryTable implements StateTable {
   /** Consecutive records mostly fall into the same pane, and a Map lookup by timestamp costs as much as one by key. */
   #recent: MemoryPane | undefined;
   #recentNamespace = 0;
-  /** How many entries the pane had that was dropped last: the next one is made with room for as many. */
-  #expected = 0;
-  #expectedRows = 0;
+  /** The next pane is made with room for as many entries as the one had that was made, or dropped, last. */
+  #expected = { slots: 0, rows: 0 };
+  #latest: MemoryPane | undefined;
   /** Namespaces that were dropped and may be in a checkpoint, with the epoch. */
   readonly #dropped = new Map<number, number>();
 
@@ -107,8 +110,8 @@ export class MemoryTable implements StateTable {
     const pane = this.#panes.get(namespace);
     if (pane === undefined) return;
     if (this.epochs.mayBeSaved(pane.madeAt)) this.#dropped.set(namespace, this.epochs.current);
-    this.#expected = pane.size;
-    this.#expectedRows = pane.packedRows;
+    this.#expected = { slots: pane.size, rows: pane.packedRows };
+    if (this.#latest === pane) this.#latest = undefined;
     this.#replace(namespace, undefined);
   }
 
@@ -143,9 +146,12 @@ export class MemoryTable implements StateTable {
 
   #create(namespace: number): MemoryPane {
     assert(namespace === namespace, `NaN is no namespace of the table "${this.name}" of "${this.operator}"`);
-    const expected = { slots: this.#expected, rows: this.#expectedRows };
-    this.#expected = this.#expectedRows = 0; // only once: after a large pane, many small ones may follow
+    const slots = Math.max(this.#expected.slots, this.#latest?.size ?? 0);
+    const rows = Math.max(this.#expected.rows, this.#latest?.packedRows ?? 0);
+    this.#expected = { slots: 0, rows: 0 }; // only once: after a large pane, many small ones may follow
+    const expected = { slots, rows };
     const pane = new MemoryPane(this.descriptor, this.operator, this.#keyGroups, this.epochs, this.#spill, expected);
+    this.#latest = pane;
     this.#panes.set(namespace, pane);
     this.#namespaces = undefined;
     return pane;
@@ -171,8 +177,8 @@ export class MemoryPane implements StatePane {
   /** Of tables of rows; where they are packed, there are no values. */
   rows: PaneRows | undefined;
   #packed: PackedPaneRows | undefined;
-  /** By slot: the entry's key group. */
-  groups: Uint16Array;
+  /** By slot: one more than the entry's key group; 0: nobody has asked for that of an appended key yet. */
+  #groups: Uint16Array;
   /** The epoch in which the pane was made. */
   madeAt: number;
   /** By slot: the epoch of the last change. */
@@ -200,7 +206,7 @@ export class MemoryPane implements StatePane {
     this.stride = Math.max(1, descriptor.numbers);
     this.numbers = columnsOf(new Float64Array(capacity * descriptor.numbers), descriptor.numbers);
     this.marks = new Uint32Array(capacity);
-    this.groups = new Uint16Array(capacity);
+    this.#groups = new Uint16Array(capacity);
     this.madeAt = epochs.current;
     this.#index = new KeyIndex(operator, expected.slots);
     this.#descriptor = descriptor;
@@ -264,8 +270,17 @@ export class MemoryPane implements StatePane {
   }
 
   append(key: Key): number {
-    this.#makeRoom(key);
-    return this.#index.append(key);
+    const slot = this.#index.append(key);
+    this.#makeRoom(UNKNOWN_GROUP);
+    return slot;
+  }
+
+  groupOf(slot: number): number {
+    const known = this.#groups[slot] as number;
+    if (known !== UNKNOWN_GROUP) return known - 1;
+    const group = this.#ownGroup(this.keyOnly(slot));
+    this.#groups[slot] = group + 1;
+    return group;
   }
 
   find(key: Key): number {
@@ -329,7 +344,7 @@ export class MemoryPane implements StatePane {
     const rest = new MemoryPane(this.#descriptor, this.#operator, this.#keyGroups, this.#epochs);
     rest.madeAt = this.madeAt;
     for (let slot = 0; slot < this.size; slot++) {
-      const group = this.groups[slot] as number;
+      const group = this.groupOf(slot);
       if (group < first || group > last) rest.copyRow(this, slot);
     }
     return rest;
@@ -367,34 +382,32 @@ export class MemoryPane implements StatePane {
   }
 
   #append(key: Key): number {
-    this.#makeRoom(key);
+    this.#makeRoom(this.#ownGroup(key) + 1); // refuses before anything is kept
     return this.#index.slotOf(key);
   }
 
-  /** For a new entry of the key. */
-  #makeRoom(key: Key): void {
+  #ownGroup(key: Key): number {
     const named = this.#descriptor.keyGroup === "key";
-    const group = named ? this.#keyGroups.ownGroupNamed(key) : this.#keyGroups.ownGroupOf(key); // refuses before anything is kept
+    return named ? this.#keyGroups.ownGroupNamed(key) : this.#keyGroups.ownGroupOf(key);
+  }
+
+  /** For a new entry. */
+  #makeRoom(group: number): void {
     if (this.#descriptor.values && this.#packed === undefined) this.values.push(undefined);
     this.#lately?.change(this.size);
     if (this.size === this.marks.length) this.#grow();
-    this.groups[this.size] = group;
-    this.marks[this.size++] = this.#epochs.current;
+    if (group !== UNKNOWN_GROUP) this.#groups[this.size] = group;
+    if (this.#epochs.capturing) this.marks[this.size] = this.#epochs.current;
+    this.size++;
   }
 
   #grow(): void {
     const capacity = 2 * this.marks.length;
     const [first] = this.numbers;
     if (first !== undefined) {
-      const longer = new Float64Array(capacity * this.stride);
-      longer.set(first);
-      this.numbers = columnsOf(longer, this.stride);
+      this.numbers = columnsOf(longer(first, capacity * this.stride), this.stride);
     }
-    const marks = new Uint32Array(capacity);
-    marks.set(this.marks);
-    this.marks = marks;
-    const groups = new Uint16Array(capacity);
-    groups.set(this.groups);
-    this.groups = groups;
+    this.marks = this.#epochs.capturing ? longer(this.marks, capacity) : new Uint32Array(capacity);
+    this.#groups = longer(this.#groups, capacity);
   }
 }
