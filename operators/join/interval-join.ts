@@ -9,7 +9,7 @@
  * that time as their timestamp, or their own if that is later. When that is so, is looked at for a slice of time at once,
  * 1/16 of the interval, and the watermark waits in front of the slice as long as it has any.
  *
- * State: tables "left" and "right", the records by key in buckets as long as the interval, which go as a whole; tables
+ * State: tables "left" and "right", the records by key, as rows, in buckets as long as the interval, which go as a whole; tables
  * "leftPending" and "rightPending", the keys that have unmatched records in a slice, where these are preserved.
  * Cost: a record looks into at most 2 buckets and is kept in one, many records at a time (`gathered-side.ts`); then for each
  * record of its key there.
