@@ -8,7 +8,7 @@
 
 import { MillraceError } from "./errors.ts";
 import { readField } from "./pick-fields.ts";
-import { isAsyncFunction, promiseReturned } from "./user-function.ts";
+import { checkFunctions } from "./user-function.ts";
 
 /** An aggregate written as functions. `add` may change and return the accumulator it was given. */
 export interface ValueAggregate<I, A, R> {
@@ -160,10 +160,10 @@ export function combined(op: AggregateColumn<never>["op"], a: number, b: number)
   return op === "min" ? Math.min(a, b) : Math.max(a, b);
 }
 
-/** @throws PROMISE_RETURNED when one of its functions is asynchronous. */
+/** @throws BAD_OPTION for what is no aggregate, PROMISE_RETURNED when one of its functions is asynchronous. */
 export function checkAggregate(name: string, aggregate: object): void {
-  for (const part of ["create", "add", "merge", "result"] as const)
-    if (isAsyncFunction((aggregate as Record<string, unknown>)[part])) throw promiseReturned(name, part);
+  const { columns } = (aggregate ?? {}) as { readonly columns?: unknown };
+  checkFunctions(name, aggregate, columns === undefined ? ["create", "add", "merge", "result"] : ["result"]);
 }
 
 /** `operator`: whose aggregate it is, where that is known. @throws WRONG_SHAPE for what is no number. */

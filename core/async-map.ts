@@ -2,11 +2,12 @@
 
 import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
+import { keepsUnmatched } from "./join.ts";
 import type { Key } from "./key.ts";
 import { ASYNC_CAPACITY, ASYNC_CAPACITY_MAX, ASYNC_TIMEOUT_MS, LOOKUP_CACHE_ENTRIES_MAX } from "./limits.ts";
 import type { RuntimeContext } from "./operator.ts";
 import { type Duration, positiveDurationMs } from "./time.ts";
-import { boundMethod } from "./user-function.ts";
+import { boundMethod, checkFunctions } from "./user-function.ts";
 
 /** What an asynchronous function gets beside the record. */
 export interface AsyncContext {
@@ -114,14 +115,15 @@ export function lookupSpec<T, K extends Key, V, J extends "inner" | "left", O>(
   name: string,
   options: LookupOptions<T, K, V, J, O>,
 ): LookupSpec {
-  const { type = "inner", cache } = options;
-  if (type !== "inner" && type !== "left") throw badOption(name, "type", type, '"inner" or "left"');
+  const { cache } = options;
+  if (typeof options.load !== "function") throw badOption(name, "load", options.load, "a function");
+  checkFunctions(name, options, ["key", "join"]);
   return {
     kind: "lookupJoin",
     keyOf: boundMethod(options, options.key),
     load: boundMethod(options, options.load),
     join: boundMethod(options, options.join) as LookupSpec["join"],
-    keepsUnmatched: type === "left",
+    keepsUnmatched: keepsUnmatched(options.type, name),
     cache: cache && {
       entries: checked(name, "cache.entries", cache.entries, 1, LOOKUP_CACHE_ENTRIES_MAX),
       ttlMs: positiveDurationMs(cache.ttl, `cache.ttl of "${name}"`),

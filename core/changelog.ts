@@ -12,7 +12,7 @@ import { MillraceError } from "./errors.ts";
 import type { KeySelector } from "./key.ts";
 import { type StateDeclaration, valueState, withTtl } from "./state.ts";
 import type { Duration } from "./time.ts";
-import { isAsyncFunction, promiseReturned } from "./user-function.ts";
+import { checkFunctions } from "./user-function.ts";
 
 export const changeKinds = ["insert", "updateBefore", "updateAfter", "delete"] as const;
 
@@ -54,6 +54,17 @@ export function deleted<T>(value: T): Change<T> {
 /** Whether the change puts its row into the table: `insert` and `updateAfter`. The other kinds take it out. */
 export function addsRow({ kind }: Change<unknown>): boolean {
   return kind === "insert" || kind === "updateAfter";
+}
+
+/** The same of what a program has given for a change. @throws WRONG_SHAPE for what is none, which would take rows out. */
+export function checkedAddsRow(change: Change<unknown>, operator: string): boolean {
+  if (addsRow(change)) return true;
+  if (change.kind === "delete" || change.kind === "updateBefore") return false;
+  throw new MillraceError(
+    "WRONG_SHAPE",
+    `"${operator}" reads changes, but got a record whose kind is ${JSON.stringify(change.kind)}; make a changelog of it by toChangelog, or of each record by inserted(record)`,
+    { operator },
+  );
 }
 
 /** Whether the change matters where rows have a key that updates keep: all but `updateBefore` do. */
@@ -122,8 +133,7 @@ export interface ChangelogSpec {
 
 /** @throws BAD_DURATION, PROMISE_RETURNED */
 export function changelogSpec<T>(name: string, key: KeySelector, options: ChangelogOptions<T>): ChangelogSpec {
-  for (const part of ["deleted", "unchanged"] as const)
-    if (isAsyncFunction(options[part])) throw promiseReturned(name, part);
+  checkFunctions(name, options, [], ["deleted", "unchanged"]);
   const { deleted, unchanged, ttl } = options;
   const row = valueState<unknown>();
   return {

@@ -13,7 +13,7 @@ import {
   temporalJoinSpec,
 } from "./interval-join.ts";
 import type { JoinType } from "./join.ts";
-import { preservedBy } from "./join.ts";
+import { keepsUnmatched } from "./join.ts";
 import type { Key, KeySelector } from "./key.ts";
 import type { EdgeSpec, KeyPair, OperatorSpec, Port } from "./node.ts";
 import type { OperatorFactory } from "./operator.ts";
@@ -26,7 +26,7 @@ import {
 } from "./regular-join.ts";
 import type { StateDeclaration } from "./state.ts";
 import { mapState } from "./state.ts";
-import { boundMethod, isAsyncFunction, promiseReturned } from "./user-function.ts";
+import { boundMethod, checkFunctions } from "./user-function.ts";
 import type { AlignedWindow, SessionWindow } from "./window.ts";
 import type { NoStates } from "./window-function.ts";
 import {
@@ -204,8 +204,7 @@ function appendCoProcess<O>(
   fn: Extract<OperatorSpec, { kind: "coProcess" }>["fn"],
   options: OperatorOptions,
 ): DataStream<O> {
-  for (const method of ["process1", "process2", "onTimer"] as const)
-    if (isAsyncFunction(fn[method])) throw promiseReturned(name, method);
+  checkFunctions(name, fn, ["process1", "process2"], ["onTimer"]);
   return connection.append({ kind: "coProcess", keys, fn }, { ...options, name }, joinedInputs(connection));
 }
 
@@ -253,8 +252,7 @@ export class BroadcastConnectedStreams<T, R, K extends Key> {
     fn: BroadcastFunction<T, R, K, S, B, O>,
     options: OperatorOptions = {},
   ): DataStream<O> {
-    for (const method of ["process", "processBroadcast", "onTimer"] as const)
-      if (isAsyncFunction(fn[method])) throw promiseReturned(name, method);
+    checkFunctions(name, fn, ["process", "processBroadcast"], ["onTimer"]);
     return this.#append(name, fn, options);
   }
 
@@ -266,9 +264,8 @@ export class BroadcastConnectedStreams<T, R, K extends Key> {
     name: string,
     options: DimensionJoinOptions<T, R, D, J, O>,
   ): DataStream<O> {
-    for (const part of ["left", "right", "deleted", "join"] as const)
-      if (isAsyncFunction(options[part])) throw promiseReturned(name, part);
-    const keepsAll = preservedBy(options.type ?? "inner", name).left;
+    checkFunctions(name, options, ["left", "right", "join"], ["deleted"]);
+    const keepsAll = keepsUnmatched(options.type, name);
     const [left, right] = [boundMethod(options, options.left), boundMethod(options, options.right)];
     const join = boundMethod(options, options.join) as (value: T, row: R | undefined) => O;
     const isDeleted = options.deleted && boundMethod(options, options.deleted);

@@ -67,13 +67,7 @@ import {
   topNSpec,
 } from "./top-n.ts";
 import { describeSchema } from "./types.ts";
-import {
-  isAsyncFunction,
-  promiseReturned,
-  type Synchronous,
-  userFunction,
-  type WithLifecycle,
-} from "./user-function.ts";
+import { checkFunctions, type Synchronous, userFunction, type WithLifecycle } from "./user-function.ts";
 import { idleAfterMs, type WatermarkOptions, watermarkStrategy } from "./watermark.ts";
 import { countWindowOf, type WindowSpec } from "./window.ts";
 import { type AppendNode, type WindowCut, WindowedStream } from "./windowed-stream.ts";
@@ -187,6 +181,7 @@ export class DataStream<out T> {
     fn: ProcessFunction<T, never, Record<string, never>, O>,
     options: OperatorOptions = {},
   ): DataStream<O> {
+    checkFunctions(name, fn, ["process"]);
     return this.append({ kind: "process", key: undefined, fn }, { ...options, name });
   }
 
@@ -315,8 +310,7 @@ export class KeyedStream<out T, K extends Key> extends DataStream<T> {
     fn: ProcessFunction<T, K, S, O>,
     options: OperatorOptions = {},
   ): DataStream<O> {
-    for (const method of ["process", "onTimer"] as const)
-      if (isAsyncFunction(fn[method])) throw promiseReturned(name, method);
+    checkFunctions(name, fn, ["process"], ["onTimer"]);
     return this.append({ kind: "process", key: this.#key, fn }, { ...options, name });
   }
 
@@ -333,7 +327,7 @@ export class KeyedStream<out T, K extends Key> extends DataStream<T> {
 
   /** The running combination of all records of a key, emitted with every record. */
   reduce(name: string, reduce: (sum: Readonly<T>, value: T) => T, options: KeptOptions<T> = {}): DataStream<T> {
-    if (isAsyncFunction(reduce)) throw promiseReturned(name, "reduce");
+    checkFunctions(name, { reduce }, ["reduce"]);
     return this.append({ kind: "reduce", key: this.#key, reduce, ...keptType(options) }, { ...options, name });
   }
 

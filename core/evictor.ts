@@ -5,6 +5,7 @@
 
 import { MillraceError } from "./errors.ts";
 import { type Duration, durationMs } from "./time.ts";
+import { checkDelta } from "./triggers.ts";
 import type { Window } from "./window.ts";
 
 /** A record of a window with its time: its own, or that of the clock when it came, as windows count. */
@@ -63,6 +64,7 @@ export function deltaEvictor<T>(
   delta: (record: T, last: T) => number,
   options: EvictorOptions = {},
 ): Evictor<T> {
+  checkDelta("deltaEvictor", threshold, delta);
   const keep: Keep<T> = (all) => {
     const last = all.at(-1);
     return last === undefined ? all : all.filter(({ value }) => delta(value, last.value) < threshold);

@@ -2,11 +2,11 @@
 
 import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
-import { type JoinFunctions, type JoinType, type Preserved, preservedBy } from "./join.ts";
+import { type JoinFunctions, type JoinType, keepsUnmatched, type Preserved, preservedBy } from "./join.ts";
 import type { KeyPair } from "./node.ts";
 import type { OutputTag } from "./side-output.ts";
 import { type Duration, positiveDurationMs, signedDurationMs } from "./time.ts";
-import { boundMethod, isAsyncFunction, promiseReturned } from "./user-function.ts";
+import { boundMethod, checkFunctions } from "./user-function.ts";
 
 export interface IntervalJoinOptions<L, R, J extends JoinType, O> extends OperatorOptions, JoinFunctions<L, R, J, O> {
   /** Default: "inner". */
@@ -45,7 +45,7 @@ export function intervalJoinSpec<L, R, J extends JoinType, O>(
   keys: KeyPair,
   options: IntervalJoinOptions<L, R, J, O>,
 ): IntervalJoinSpec {
-  for (const part of ["on", "join"] as const) if (isAsyncFunction(options[part])) throw promiseReturned(name, part);
+  checkFunctions(name, options, ["join"], ["on"]);
   const { lowerExclusive = false, upperExclusive = false } = options;
   const lowerMs = signedDurationMs(options.lower, `lower of "${name}"`);
   const upperMs = signedDurationMs(options.upper, `upper of "${name}"`);
@@ -101,13 +101,12 @@ export function temporalJoinSpec<L, R, J extends "inner" | "left", O>(
   keys: KeyPair,
   options: TemporalJoinOptions<L, R, J, O>,
 ): TemporalJoinSpec {
-  for (const part of ["deleted", "join"] as const)
-    if (isAsyncFunction(options[part])) throw promiseReturned(name, part);
+  checkFunctions(name, options, ["join"], ["deleted"]);
   const { keep = "forever" } = options;
   return {
     kind: "temporalJoin",
     keys,
-    keepsUnmatched: preservedBy(options.type ?? "inner", name).left,
+    keepsUnmatched: keepsUnmatched(options.type, name),
     keepMs: keep === "forever" ? Number.POSITIVE_INFINITY : positiveDurationMs(keep, `keep of "${name}"`),
     deleted: options.deleted && boundMethod(options, options.deleted),
     join: boundMethod(options, options.join) as TemporalJoinSpec["join"],

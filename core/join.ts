@@ -24,6 +24,12 @@ export interface JoinFunctions<L, R, J extends JoinType, O> {
   join(left: LeftOf<L, J>, right: RightOf<R, J>): O;
 }
 
+/** Of a join that looks rows up for each record of its first stream: whether one that finds none is kept. @throws BAD_OPTION */
+export function keepsUnmatched(type: "inner" | "left" | undefined, operator: string): boolean {
+  if (type === undefined || type === "inner" || type === "left") return type === "left";
+  throw wrongType(type, ["inner", "left"], operator);
+}
+
 /** Whether unmatched records of the first and of the second input are emitted. */
 export interface Preserved {
   readonly left: boolean;
@@ -32,11 +38,11 @@ export interface Preserved {
 
 /** @throws BAD_OPTION */
 export function preservedBy(type: JoinType, operator: string): Preserved {
-  if (!joinTypes.includes(type))
-    throw new MillraceError(
-      "BAD_OPTION",
-      `type of "${operator}" is ${JSON.stringify(type)}; it must be one of ${joinTypes.join(", ")}`,
-      { operator },
-    );
+  if (!joinTypes.includes(type)) throw wrongType(type, joinTypes, operator);
   return { left: type === "left" || type === "full", right: type === "right" || type === "full" };
+}
+
+function wrongType(came: unknown, types: readonly string[], operator: string): MillraceError {
+  const message = `type of "${operator}" is ${JSON.stringify(came)}; it must be one of ${types.join(", ")}`;
+  return new MillraceError("BAD_OPTION", message, { operator });
 }

@@ -407,3 +407,6 @@ export const BATCH_STEP_ROWS = 512;
 /** Of a batch: an operator has the state of so many keys at the same time, or of the keys of so many records, whichever comes first. */
 export const BATCH_PORTION_KEYS = 8192;
 export const BATCH_PORTION_RECORDS = 65_536;
+
+/** Windows that a record may be in: a day by seconds takes 86,400, and each gives a result of its own. */
+export const WINDOWS_OF_A_RECORD_MAX = 1_000_000;

@@ -62,6 +62,8 @@ export interface PatternMatchSpec {
   readonly late: OutputTag<unknown> | undefined;
 }
 
+const skipStrategies: readonly AfterMatch[] = ["noSkip", "skipToNext", "skipPastLastEvent"];
+
 /** @throws BAD_OPTION */
 export function patternMatchSpec(
   key: KeySelector,
@@ -74,10 +76,13 @@ export function patternMatchSpec(
   },
 ): PatternMatchSpec {
   const { time = "event", afterMatch = "noSkip", timedOut, late } = options;
+  if (pattern === undefined) throw new MillraceError("BAD_OPTION", "match expects a pattern that begins with a step");
   checkPattern(pattern);
   const wrong = (what: string): MillraceError => wrongPattern(pattern, what);
   if (time !== "event" && time !== "processing")
     throw wrong(`time must be "event" or "processing", got ${JSON.stringify(time)}`);
+  if (typeof afterMatch === "string" && !skipStrategies.includes(afterMatch))
+    throw wrong(`afterMatch must be one of ${skipStrategies.join(", ")}, or a step to skip to, got "${afterMatch}"`);
   const skipTo = typeof afterMatch === "string" ? undefined : Object.values(afterMatch)[0];
   if (skipTo !== undefined && !namesOf(pattern.steps).includes(skipTo))
     throw wrong(`it has no step "${skipTo}" to skip to`);

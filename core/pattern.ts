@@ -13,7 +13,7 @@
 import { MillraceError } from "./errors.ts";
 import { PATTERN_TIMES_MAX } from "./limits.ts";
 import { type Duration, positiveDurationMs } from "./time.ts";
-import { isAsyncFunction, promiseReturned } from "./user-function.ts";
+import { checkFunctions } from "./user-function.ts";
 
 export type Contiguity = "strict" | "relaxed" | "any";
 
@@ -191,11 +191,13 @@ export class Pattern<T, out Names extends string> {
 
   #conditioned(join: "and" | "or", fits: PatternCondition<T>): Pattern<T, Names> {
     if (this.#step.group !== undefined) throw this.#wrong("a condition of a group; give it to the group's steps");
-    return this.#last({ conditions: [...this.#step.conditions, { join, fits: this.#checked(join, fits) }] });
+    return this.#last({
+      conditions: [...this.#step.conditions, { join, fits: this.#checked(join === "and" ? "where" : "or", fits) }],
+    });
   }
 
   #checked(what: string, condition: PatternCondition<T>): PatternCondition<never> {
-    if (isAsyncFunction(condition)) throw promiseReturned(this.spec.name, what);
+    checkFunctions(this.spec.name, { [what]: condition }, [what]);
     return condition;
   }
 

@@ -15,8 +15,8 @@ import {
   type StateDescriptor,
   withTtl,
 } from "./state.ts";
-import type { Duration } from "./time.ts";
-import { boundMethod, isAsyncFunction, promiseReturned } from "./user-function.ts";
+import { type Duration, positiveDurationMs } from "./time.ts";
+import { boundMethod, checkFunctions } from "./user-function.ts";
 
 export interface RegularJoinOptions<L, R, J extends JoinType, O> extends OperatorOptions, JoinFunctions<L, R, J, O> {
   /** Default: "inner". */
@@ -88,7 +88,7 @@ export function rowsJoinSpec<L, R, J extends JoinType, O>(
 ): RegularJoinSpec | InnerJoinSpec {
   if ((options.type ?? "inner") !== "inner")
     return { ...regularJoin(name, keys, options as AnyOptions), ofChanges: false };
-  const rows = packed(kept(listState<unknown>(), options));
+  const rows = packed(kept(listState<unknown>(), name, options));
   return {
     kind: "innerJoin",
     keys,
@@ -108,8 +108,8 @@ export function changesJoinSpec<L, R, J extends JoinType, O>(
 
 function regularJoin(name: string, keys: KeyPair, options: AnyOptions): Omit<RegularJoinSpec, "ofChanges"> {
   const { leftRow, rightRow } = options;
-  for (const part of [leftRow, rightRow]) if (isAsyncFunction(part)) throw promiseReturned(name, "row");
-  const rows = kept(mapState<Key, JoinRow>(), options);
+  checkFunctions(name, options, [], ["leftRow", "rightRow"]);
+  const rows = kept(mapState<Key, JoinRow>(), name, options);
   return {
     ...{ kind: "regularJoin", keys, ...functionsOf(name, options) },
     leftRow: leftRow && boundMethod(options, leftRow),
@@ -121,7 +121,7 @@ function regularJoin(name: string, keys: KeyPair, options: AnyOptions): Omit<Reg
 
 function functionsOf(name: string, options: AnyOptions): Pick<RegularJoinSpec, "on" | "join" | "keepText"> {
   const { on, join, keep } = options;
-  for (const part of ["on", "join"] as const) if (isAsyncFunction(options[part])) throw promiseReturned(name, part);
+  checkFunctions(name, options, ["join"], ["on"]);
   const age = typeof keep === "string" ? keep : JSON.stringify(keep);
   return {
     on: on && boundMethod(options, on),
@@ -130,6 +130,8 @@ function functionsOf(name: string, options: AnyOptions): Pick<RegularJoinSpec, "
   };
 }
 
-function kept<D extends StateDescriptor>(rows: D, { keep, time = "processing" }: Pick<AnyOptions, "keep" | "time">): D {
-  return keep === "forever" ? rows : withTtl(rows, keep, { time });
+function kept<D extends StateDescriptor>(rows: D, name: string, { keep, time = "processing" }: AnyOptions): D {
+  if (keep === "forever") return rows;
+  positiveDurationMs(keep, `keep of "${name}", if it is not "forever",`);
+  return withTtl(rows, keep, { time });
 }

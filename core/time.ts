@@ -5,6 +5,14 @@ import { MillraceError } from "./errors.ts";
 /** The timestamp of a record that has none. Windows refuse it and name `withTimestamps`. */
 export const NO_TIMESTAMP = Number.NEGATIVE_INFINITY;
 
+/** How far from 1970 event time goes, either way, as that of Date does: milliseconds further off have no exact sums. */
+export const EVENT_TIME_MAX_MS = 8.64e15;
+
+/** Whether windows and joins can go by a timestamp: neither NO_TIMESTAMP nor NaN, nor for instance one in nanoseconds. */
+export function isEventTime(timestamp: number): boolean {
+  return timestamp >= -EVENT_TIME_MAX_MS && timestamp <= EVENT_TIME_MAX_MS;
+}
+
 /** The watermark that says: all input has come. */
 export const END_OF_TIME = Number.POSITIVE_INFINITY;
 

@@ -7,6 +7,7 @@
  */
 
 import type { Key } from "./key.ts";
+import type { TimerDomain } from "./operator.ts";
 import type { Window } from "./window.ts";
 
 /**
@@ -35,6 +36,8 @@ export interface TriggerContext {
 export interface Trigger<T = unknown, S = unknown> {
   /** Names it in plans. */
   readonly name: string;
+  /** The time by which windows have to go for it to fire at their end. Absent: it goes with windows of any kind. */
+  readonly time?: TimerDomain;
   /** What is remembered of a new window. */
   create(): S;
   /** A record has been added to the window. */

@@ -1,7 +1,7 @@
 /** The triggers that come with Millrace. The names are those of Flink's. */
 
 import { MillraceError } from "./errors.ts";
-import { type Duration, positiveDurationMs } from "./time.ts";
+import { type Duration, END_OF_TIME, positiveDurationMs } from "./time.ts";
 import type { Trigger, TriggerContext, TriggerResult } from "./trigger.ts";
 
 /**
@@ -17,6 +17,7 @@ export function eventTimeTrigger(): Trigger<unknown, null> {
   };
   return Object.freeze({
     name: "event time",
+    time: "event" as const,
     create: () => null,
     onRecord: (_: null, __: unknown, ___: number, context: TriggerContext) => ask(context),
     onEventTime: (_: null, time: number, { window }: TriggerContext) => (time === window.end - 1 ? "fire" : "continue"),
@@ -99,16 +100,19 @@ const earlier = (into: Next, from: Next): Next => ({
 
 /**
  * Fires at every full interval of event time since 1970 in which the window has records, and as `eventTimeTrigger` at its
- * end. Remembers the next time.
+ * end; of one without end when all input has come. Remembers the next time.
  */
 export function continuousEventTimeTrigger(interval: Duration): Trigger<unknown, Next> {
   const intervalMs = positiveDurationMs(interval, "the interval of continuousEventTimeTrigger");
   const ask = (state: Next, time: number, context: TriggerContext): void => {
     state.next = time;
-    if (time < context.window.end - 1) context.eventTimer(time);
+    const { window, watermark } = context;
+    // When all input has come, a window without end would have intervals for ever.
+    if (time < window.end - 1 && (window.end < END_OF_TIME || watermark < END_OF_TIME)) context.eventTimer(time);
   };
   return Object.freeze({
     name: `every ${intervalMs} ms of event time`,
+    time: "event" as const,
     create: () => ({ next: null }),
     onRecord: (state: Next, _: unknown, timestamp: number, context: TriggerContext) => {
       if (context.window.end - 1 <= context.watermark) return "fire";
@@ -181,6 +185,7 @@ export function earlyAndLateTrigger<T, E = null, L = null>(given: {
   const { merge: mergeLate } = late;
   return Object.freeze({
     name: `event time, early: ${early.name}, late: ${late.name}`,
+    time: "event" as const,
     create: () => ({ early: early.create(), late: late.create() }),
     onRecord: (state: BothSides<E, L>, record: T, timestamp: number, context: TriggerContext) => {
       if (isOver(context)) return late.onRecord(state.late, record, timestamp, context);
@@ -220,6 +225,7 @@ export function deltaTrigger<T>(
   threshold: number,
   delta: (before: T, record: T) => number,
 ): Trigger<T, { last: T | null }> {
+  checkDelta("deltaTrigger", threshold, delta);
   return Object.freeze({
     name: `delta above ${threshold}`,
     create: () => ({ last: null }),
@@ -232,4 +238,12 @@ export function deltaTrigger<T>(
       return "continue" as const;
     },
   });
+}
+
+/** @throws BAD_OPTION for a threshold that nothing is above, or that is no number. */
+export function checkDelta(what: string, threshold: number, delta: unknown): void {
+  if (typeof threshold !== "number" || threshold !== threshold)
+    throw new MillraceError("BAD_OPTION", `${what} expects a number as its threshold, got ${String(threshold)}`);
+  if (typeof delta !== "function")
+    throw new MillraceError("BAD_OPTION", `${what} expects a function of two records, got ${String(delta)}`);
 }

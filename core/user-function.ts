@@ -67,6 +67,28 @@ export function isAsyncFunction(given: unknown): boolean {
   return typeof given === "function" && Object.prototype.toString.call(given) === "[object AsyncFunction]";
 }
 
+/** Of an object of functions, which have to be synchronous. @throws BAD_OPTION for what is no function, PROMISE_RETURNED */
+export function checkFunctions(
+  operator: string,
+  given: object,
+  required: readonly string[],
+  optional: readonly string[] = [],
+): void {
+  for (const name of [...required, ...optional]) {
+    const part = (given as Readonly<Record<string, unknown>> | null | undefined)?.[name];
+    if (part === undefined && optional.includes(name)) continue;
+    if (typeof part !== "function")
+      throw new MillraceError("BAD_OPTION", `"${operator}" expects a function ${name}, got ${shown(part)}`, {
+        operator,
+      });
+    if (isAsyncFunction(part)) throw promiseReturned(operator, name);
+  }
+}
+
+function shown(came: unknown): string {
+  return came === undefined || came === null ? String(came) : `a ${typeof came}`;
+}
+
 export function promiseReturned(operator: string, what: string): MillraceError {
   return new MillraceError(
     "PROMISE_RETURNED",

@@ -2,6 +2,7 @@
 
 import type { DataStream } from "./data-stream.ts";
 import type { OperatorOptions } from "./environment.ts";
+import { MillraceError } from "./errors.ts";
 import type { GeneralWindowSpec } from "./general-window.ts";
 import { type JoinFunctions, type JoinType, preservedBy } from "./join.ts";
 import type { Key } from "./key.ts";
@@ -10,7 +11,7 @@ import type { RuntimeContext } from "./operator.ts";
 import type { OutputTag } from "./side-output.ts";
 import type { StateDeclaration } from "./state.ts";
 import { type Duration, durationMs } from "./time.ts";
-import { boundMethod, isAsyncFunction, promiseReturned } from "./user-function.ts";
+import { boundMethod, checkFunctions } from "./user-function.ts";
 import type { AlignedWindow, SessionWindow, Window } from "./window.ts";
 import type { NoStates, WindowContext, WindowFunction } from "./window-function.ts";
 
@@ -80,6 +81,12 @@ export class WindowedConnectedStreams<L, R, K extends Key> {
     window: AlignedWindow | SessionWindow<EitherRecord<L, R>>,
     options: WindowJoinOptions<L, R>,
   ) {
+    const { kind, time } = (window ?? {}) as { readonly kind?: string; readonly time?: unknown };
+    if (time === undefined)
+      throw new MillraceError(
+        "BAD_OPTION",
+        `streams are joined in tumbling, sliding, cumulative or session windows, not in ${kind === undefined ? String(window) : `a ${kind} window`}`,
+      );
     this.#append = append;
     this.#keys = keys;
     this.#window = window as GeneralWindowSpec["window"];
@@ -91,7 +98,7 @@ export class WindowedConnectedStreams<L, R, K extends Key> {
    * fires. Windows keep the records of both streams until then.
    */
   join<O, const J extends JoinType = "inner">(name: string, options: WindowJoinFunctions<L, R, J, O>): DataStream<O> {
-    for (const part of ["on", "join"] as const) if (isAsyncFunction(options[part])) throw promiseReturned(name, part);
+    checkFunctions(name, options, ["join"], ["on"]);
     const preserved = preservedBy(options.type ?? "inner", name);
     const on = options.on && boundMethod(options, options.on as JoinFunctions<unknown, unknown, "inner", O>["on"] & {});
     const join = boundMethod(options, options.join as (left: unknown, right: unknown) => O);
@@ -119,7 +126,7 @@ export class WindowedConnectedStreams<L, R, K extends Key> {
     fn: CoGroupFunction<L, R, K, S, O>,
     options: OperatorOptions = {},
   ): DataStream<O> {
-    if (isAsyncFunction(fn.process)) throw promiseReturned(name, "process");
+    checkFunctions(name, fn, ["process"]);
     const { state, open, close } = fn;
     return this.#node(
       name,

@@ -1,6 +1,7 @@
 /** Windows, as data. Assigning records to them is `operators/window`'s work. */
 
 import { MillraceError } from "./errors.ts";
+import { WINDOWS_OF_A_RECORD_MAX } from "./limits.ts";
 import type { TimerDomain } from "./operator.ts";
 import { type Duration, durationMs, positiveDurationMs } from "./time.ts";
 
@@ -131,6 +132,11 @@ function windowSpec(
   slideMs: number,
   alignment: WindowAlignment,
 ): AlignedWindow {
+  if (sizeMs / slideMs > WINDOWS_OF_A_RECORD_MAX)
+    throw new MillraceError(
+      "BAD_OPTION",
+      `a ${kind} window of ${sizeMs} ms by ${slideMs} ms has ${Math.ceil(sizeMs / slideMs)} windows for each record, and at most ${WINDOWS_OF_A_RECORD_MAX} are possible: take longer steps`,
+    );
   const offsetMs = alignment.offset === undefined ? 0 : durationMs(alignment.offset, "the offset of a window");
   const { timeZone } = alignment;
   if (timeZone !== undefined) checkTimeZone(timeZone);

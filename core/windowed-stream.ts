@@ -1,6 +1,6 @@
 /** Keyed streams cut into windows. A file of its own: it makes nodes by what the stream that was cut hands it. */
 
-import type { Aggregate } from "./aggregate.ts";
+import { type Aggregate, checkAggregate } from "./aggregate.ts";
 import type { DataStream } from "./data-stream.ts";
 import type { OperatorOptions } from "./environment.ts";
 import { MillraceError } from "./errors.ts";
@@ -12,7 +12,7 @@ import type { StateDeclaration } from "./state.ts";
 import { type KeptOptions, keptType, type WindowOptions } from "./stream-options.ts";
 import { durationMs } from "./time.ts";
 import type { Trigger } from "./trigger.ts";
-import { isAsyncFunction, promiseReturned, type Synchronous } from "./user-function.ts";
+import { checkFunctions, type Synchronous } from "./user-function.ts";
 import type { AlignedWindow, WindowResult } from "./window.ts";
 import type { NoStates, WindowFunction } from "./window-function.ts";
 
@@ -47,22 +47,31 @@ export class WindowedStream<T, K extends Key> {
   readonly #cut: WindowCut;
 
   constructor(cut: WindowCut) {
+    if (cut.window?.kind === undefined)
+      throw refused(`window expects windows such as tumbling("1m"), got ${String(cut.window)}`);
     this.#cut = cut;
   }
 
   /** When a window gives its result, in place of once when its time has passed. */
   trigger<S>(trigger: Trigger<T, S>): WindowedStream<T, K> {
+    checkFunctions(trigger?.name ?? "trigger", trigger, ["create", "onRecord"], ["onEventTime", "onProcessingTime"]);
     if (this.#cut.window.kind === "session" && trigger.merge === undefined)
       throw refused(
         `the trigger "${trigger.name}" has no merge(), so it cannot be used with sessions, which merge; give it one`,
+      );
+    const { window } = this.#cut;
+    if (trigger.time !== undefined && "time" in window && window.time !== trigger.time)
+      throw refused(
+        `the trigger "${trigger.name}" waits for ${trigger.time} time, but the windows go by ${window.time} time and are over before; take one that goes by the same time`,
       );
     return new WindowedStream({ ...this.#cut, trigger });
   }
 
   /** Which records the result is made of. The window then keeps all of its records, whatever is made of them. */
   evictor(evictor: Evictor<T>): WindowedStream<T, K> {
-    if (evictor.before === undefined && evictor.after === undefined)
-      throw refused(`the evictor "${evictor.name}" has neither before() nor after(), so it would keep every record`);
+    checkFunctions(evictor?.name ?? "evictor", evictor, [], ["before", "after"]);
+    if (evictor?.before === undefined && evictor?.after === undefined)
+      throw refused(`the evictor "${evictor?.name}" has neither before() nor after(), so it would keep every record`);
     return new WindowedStream({ ...this.#cut, evictor });
   }
 
@@ -81,17 +90,15 @@ export class WindowedStream<T, K extends Key> {
     aggregate: Aggregate<T, A, R> & Synchronous<R>,
     options: KeptOptions<NoInfer<A>> & ResultFunction<NoInfer<R>, K, S, W, O> = {},
   ): DataStream<O> {
-    for (const part of ["create", "add", "merge", "result"] as const) {
-      if (isAsyncFunction((aggregate as unknown as Record<string, unknown>)[part])) throw promiseReturned(name, part);
-    }
+    checkAggregate(name, aggregate);
     const fn = "process" in options ? (options as WindowFunction<R, K, S, W, O>) : undefined;
     const reads = this.#readsOf(aggregate);
+    const { preAggregate } = this.#cut.options;
+    if (preAggregate !== undefined && !preAggregates.includes(preAggregate))
+      throw refused(
+        `preAggregate of "${name}" must be one of ${preAggregates.join(", ")}, got ${String(preAggregate)}`,
+      );
     if (fn === undefined && this.#isPlain()) {
-      const { preAggregate } = this.#cut.options;
-      if (preAggregate !== undefined && !preAggregates.includes(preAggregate))
-        throw refused(
-          `preAggregate of "${name}" must be one of ${preAggregates.join(", ")}, got ${String(preAggregate)}`,
-        );
       const plain = {
         window: this.#cut.window as AlignedWindow,
         aggregate,
@@ -117,7 +124,7 @@ export class WindowedStream<T, K extends Key> {
     reduce: (sum: T, value: T) => T,
     options: KeptOptions<T> & ResultFunction<T, K, S, W, O> = {},
   ): DataStream<O> {
-    if (isAsyncFunction(reduce)) throw promiseReturned(name, "reduce");
+    checkFunctions(name, { reduce }, ["reduce"]);
     const combine = (sum: T | undefined, value: T | undefined): T | undefined =>
       sum === undefined ? value : value === undefined ? sum : reduce(sum, value);
     const aggregate: Aggregate<T, T | undefined, T> = {
@@ -153,7 +160,7 @@ export class WindowedStream<T, K extends Key> {
   ): DataStream<O> {
     const { window, trigger, evictor } = this.#cut;
     const { fn } = content;
-    if (isAsyncFunction(fn?.process)) throw promiseReturned(name, "process");
+    if (fn !== undefined) checkFunctions(name, fn, ["process"]);
     if (window.kind === "session" && fn?.windowState !== undefined)
       throw refused(
         `"${name}" declares windowState, but sessions merge and would lose it; use state, which is the key's`,

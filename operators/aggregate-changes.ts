@@ -15,7 +15,7 @@
 import { numberOf } from "../core/aggregate.ts";
 import { initialPart, type RetractingPart } from "../core/aggregates/combine.ts";
 import { comparable } from "../core/aggregates/distinct.ts";
-import { addsRow, type Change, deleted, inserted, updatedFrom, updatedTo } from "../core/changelog.ts";
+import { type Change, checkedAddsRow, deleted, inserted, updatedFrom, updatedTo } from "../core/changelog.ts";
 import type { Key } from "../core/key.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
 import { type AggregateChangesSpec, type KeyedResult, valuesOfPart } from "../core/running-aggregate.ts";
@@ -63,7 +63,7 @@ export class AggregateChangesOperator implements Operator {
   }
 
   #take(change: Change<unknown>, timestamp: number): void {
-    const adds = addsRow(change);
+    const adds = checkedAddsRow(change, this.#context.operator);
     const before = this.#sums.get();
     if (before === undefined && !adds) {
       this.#unknownRows.add();

@@ -3,7 +3,7 @@
 import { MillraceError } from "../core/errors.ts";
 import type { Key, KeySelector } from "../core/key.ts";
 import type { OperatorContext } from "../core/operator.ts";
-import { NO_TIMESTAMP } from "../core/time.ts";
+import { isEventTime, NO_TIMESTAMP } from "../core/time.ts";
 
 /** Makes the record's key the current one. @throws what the key function throws, or BAD_KEY, with the record. */
 export function selectKey(key: KeySelector, context: OperatorContext, value: unknown, timestamp: number): Key {
@@ -18,7 +18,7 @@ export function selectKey(key: KeySelector, context: OperatorContext, value: unk
 
 /** @throws WRONG_SHAPE when the record has no event time, which `what` needs. */
 export function requireTime(context: OperatorContext, value: unknown, timestamp: number, what: string): void {
-  if (timestamp - timestamp === 0) return;
+  if (isEventTime(timestamp)) return;
   const { operator } = context;
   const came = timestamp === NO_TIMESTAMP ? "a record without event time" : `a record with the event time ${timestamp}`;
   const message = `"${operator}" got ${came}, but ${what} goes by event time; call withTimestamps on the stream before keyBy`;

@@ -9,7 +9,7 @@
 
 import { MillraceError } from "../core/errors.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
-import { END_OF_TIME } from "../core/time.ts";
+import { END_OF_TIME, isEventTime } from "../core/time.ts";
 import type { WatermarkGenerator, WatermarkStrategy } from "../core/watermark.ts";
 
 export interface TimestampsOptions {
@@ -75,12 +75,12 @@ export class TimestampsOperator implements Operator {
     } catch (error) {
       throw this.#context.failure(error, value);
     }
-    if (typeof timestamp === "number" && timestamp - timestamp === 0) return timestamp;
+    if (typeof timestamp === "number" && isEventTime(timestamp)) return timestamp;
     const { operator } = this.#context;
     throw this.#context.failure(
       new MillraceError(
         "WRONG_SHAPE",
-        `the timestamp function of "${operator}" returned ${String(timestamp)}; it must return the event time as a finite number of epoch milliseconds. Drop records without time by filter first`,
+        `the timestamp function of "${operator}" returned ${String(timestamp)}; it must return the event time as a finite number of epoch milliseconds, at most 8.64e15 from 1970. Drop records without time by filter first`,
         { operator },
       ),
       value,

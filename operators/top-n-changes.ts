@@ -15,7 +15,7 @@
  * list, and one pass over the others in `LIST_SPARE` rows that leave it.
  */
 
-import { addsRow, type Change, deleted, inserted, updatedFrom, updatedTo } from "../core/changelog.ts";
+import { type Change, checkedAddsRow, deleted, inserted, updatedFrom, updatedTo } from "../core/changelog.ts";
 import { encodeKey } from "../core/key.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
 import type { MapState, StateDescriptor, ValueState } from "../core/state.ts";
@@ -71,8 +71,9 @@ export class TopNChangesOperator implements Operator {
     const change = value as Change<unknown>;
     const { next, rows: before } = this.#best.get() ?? { next: 0, rows: [] };
     const rows = [...before];
+    const adds = this.#adds(change);
     const id = this.#idOf(change.value);
-    if (addsRow(change)) {
+    if (adds) {
       if (this.#spec.id !== undefined) this.#remove(rows, id);
       this.#insert(rows, { id, row: change.value, at: next });
     } else if (!this.#remove(rows, id)) {
@@ -83,6 +84,14 @@ export class TopNChangesOperator implements Operator {
     if (rows.length === 0) this.#best.clear();
     else this.#best.set({ next: next + 1, rows });
     this.#emit(before.slice(0, this.#spec.n), rows.slice(0, this.#spec.n), timestamp);
+  }
+
+  #adds(change: Change<unknown>): boolean {
+    try {
+      return checkedAddsRow(change, this.#context.operator);
+    } catch (error) {
+      throw this.#context.failure(error, change);
+    }
   }
 
   #insert(rows: Placed[], row: Placed): void {

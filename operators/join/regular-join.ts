@@ -13,7 +13,7 @@
  * other side) a record.
  */
 
-import { addsRow, type Change, deleted, inserted } from "../../core/changelog.ts";
+import { type Change, checkedAddsRow, deleted, inserted } from "../../core/changelog.ts";
 import type { Key, KeySelector } from "../../core/key.ts";
 import type { Operator, OperatorContext } from "../../core/operator.ts";
 import type { JoinRow, RegularJoinSpec } from "../../core/regular-join.ts";
@@ -80,7 +80,7 @@ export class RegularJoinOperator implements Operator {
   *#results(side: Side, value: unknown, timestamp: number): Results {
     try {
       if (!this.#spec.ofChanges) yield* this.#insert(side, value, timestamp);
-      else if (addsRow(value as Change<unknown>))
+      else if (checkedAddsRow(value as Change<unknown>, this.#context.operator))
         yield* this.#insert(side, (value as Change<unknown>).value, timestamp);
       else yield* this.#remove(side, (value as Change<unknown>).value, timestamp);
     } catch (error) {

@@ -19,6 +19,7 @@ import type { Key } from "../../core/key.ts";
 import type { Operator, OperatorContext } from "../../core/operator.ts";
 import type { StatePane, StateTable } from "../../core/state-backend.ts";
 import type { Counter } from "../../core/telemetry.ts";
+import { isEventTime } from "../../core/time.ts";
 import { promiseReturned } from "../../core/user-function.ts";
 import { ForgetfulKeys, forgetfulTable } from "../forgetful-keys.ts";
 import { pushStamped, type Stamped } from "./stamped.ts";
@@ -160,7 +161,7 @@ export class TemporalJoinOperator implements Operator {
   }
 
   #checkTime(value: unknown, timestamp: number): void {
-    if (timestamp - timestamp === 0) return;
+    if (isEventTime(timestamp)) return;
     const { operator } = this.#context;
     const message = `"${operator}" got a record without event time, by which it finds what was valid then; call withTimestamps on both streams before keyBy`;
     throw this.#context.failure(new MillraceError("WRONG_SHAPE", message, { operator }), value);

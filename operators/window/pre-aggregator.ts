@@ -34,7 +34,7 @@ import {
   PRE_AGGREGATE_TRIAL_RECORDS,
 } from "../../core/limits.ts";
 import type { Push } from "../../core/operator.ts";
-import type { Clock } from "../../core/time.ts";
+import { type Clock, isEventTime } from "../../core/time.ts";
 import { type HeldPartials, heldPartials } from "./held-partials.ts";
 import { Panes } from "./panes.ts";
 import type { Partial, WindowSpec } from "./partials.ts";
@@ -250,7 +250,7 @@ export class PreAggregator {
 
   #turnTo(timestamp: number): void {
     // What has no event time is told of by the window, which gets it as it is.
-    const start = timestamp - timestamp === 0 ? this.#panes.paneOf(timestamp) : Number.NaN;
+    const start = isEventTime(timestamp) ? this.#panes.paneOf(timestamp) : Number.NaN;
     this.#pane = start;
     this.#paneFrom = this.#panes.startOf(start);
     this.#paneTo = this.#panes.startOf(start + this.#panes.paneMs);

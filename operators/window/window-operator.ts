@@ -20,7 +20,7 @@ import type { Operator, OperatorContext } from "../../core/operator.ts";
 import type { OutputTag } from "../../core/side-output.ts";
 import type { StatePane, StateTable } from "../../core/state-backend.ts";
 import type { Counter } from "../../core/telemetry.ts";
-import { NO_TIMESTAMP } from "../../core/time.ts";
+import { isEventTime, NO_TIMESTAMP } from "../../core/time.ts";
 import type { AlignedWindow, WindowResult } from "../../core/window.ts";
 import { type Accumulators, accumulators } from "./accumulators.ts";
 import { CombinedPanes } from "./combined-panes.ts";
@@ -240,7 +240,7 @@ export class WindowOperator implements Operator {
 
   /** Looks at another pane than the latest record's; it is opened only if the record is not late. */
   #turnTo(timestamp: number, value: unknown): void {
-    if (timestamp - timestamp !== 0) throw this.#noEventTime(value, timestamp);
+    if (!isEventTime(timestamp)) throw this.#noEventTime(value, timestamp);
     this.#addGathered();
     const start = this.#panes.paneOf(timestamp);
     this.#paneStart = start;

@@ -16,7 +16,7 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { Push } from "../../core/operator.ts";
 import type { SourceParts } from "../../core/source.ts";
-import { NO_TIMESTAMP } from "../../core/time.ts";
+import { isEventTime, NO_TIMESTAMP } from "../../core/time.ts";
 import type { SourceWatermarkSpec, WatermarkGenerator } from "../../core/watermark.ts";
 import type { Chain } from "./chain.ts";
 import type { SourceAlignment } from "./source-alignment.ts";
@@ -150,12 +150,12 @@ export class SourceWatermarks implements SourceParts {
   }
 
   #checked(timestamp: number, value: unknown): number {
-    if (timestamp - timestamp === 0) return timestamp;
+    if (isEventTime(timestamp)) return timestamp;
     const { operator } = this.#chain.head;
     const message =
       timestamp === NO_TIMESTAMP && this.#spec.timestampOf === undefined
         ? `"${operator}" makes watermarks, but gives this record no timestamp; say by watermarks.timestamp what its event time is`
-        : `watermarks.timestamp of "${operator}" returned ${String(timestamp)}; it must return the event time as a finite number of epoch milliseconds`;
+        : `watermarks.timestamp of "${operator}" returned ${String(timestamp)}; it must return the event time as a finite number of epoch milliseconds, at most 8.64e15 from 1970`;
     throw this.#chain.head.failure(new MillraceError("WRONG_SHAPE", message, { operator }), value);
   }
 

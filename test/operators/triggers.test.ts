@@ -70,6 +70,17 @@ describe("triggers", () => {
     ]);
   });
 
+  test("that are continuous come to an end when all input has come, of a window without end too", async () => {
+    const harness = await openHarness((input: DataStream<Reading>) =>
+      input.keyBy("key").window(globalWindow()).trigger(continuousEventTimeTrigger("4ms")).aggregate("n", counting()),
+    );
+    harness.push({ key: "a", value: 1 }, 1);
+    harness.watermark(9);
+    harness.push({ key: "a", value: 1 }, 10);
+    harness.finish();
+    expect(harness.records.map(({ value }) => value)).toEqual([1, 1, 2, 2]);
+  });
+
   test("that are continuous by the clock fire while it goes on", async () => {
     const steps = [at(1), { advanceTime: 4 }, at(4), { advanceTime: 3 }, { advanceTime: 1 }, { watermark: 30 }];
     expect(await seen(continuousProcessingTimeTrigger("4ms"), steps)).toEqual([

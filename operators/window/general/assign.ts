@@ -5,7 +5,7 @@
 
 import { MillraceError } from "../../../core/errors.ts";
 import type { GeneralWindowSpec } from "../../../core/general-window.ts";
-import { type Duration, positiveDurationMs } from "../../../core/time.ts";
+import { type Duration, NO_TIMESTAMP, positiveDurationMs } from "../../../core/time.ts";
 import type { AlignedWindow, SessionWindow, Window } from "../../../core/window.ts";
 import { Panes } from "../panes.ts";
 
@@ -52,7 +52,7 @@ function sessionAssigner({ gapMs, gapOf }: SessionWindow, operator: string): Ass
 
 /** A record whose time puts it into no window. */
 export function noTime(operator: string, timestamp: number): MillraceError {
-  const came = Number.isNaN(timestamp) || timestamp > 0 ? `the event time ${timestamp}` : "no event time";
+  const came = timestamp === NO_TIMESTAMP ? "no event time" : `the event time ${timestamp}`;
   return new MillraceError(
     "WRONG_SHAPE",
     `"${operator}" got a record with ${came}, so it belongs to no window; call withTimestamps on the stream before keyBy`,

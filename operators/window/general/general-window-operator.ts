@@ -17,12 +17,15 @@
  * a function or an evictor wants them.
  */
 
+import { MillraceError } from "../../../core/errors.ts";
 import type { GeneralWindowSpec } from "../../../core/general-window.ts";
 import { isOfEventTime, merges } from "../../../core/general-window.ts";
 import type { Key } from "../../../core/key.ts";
 import type { Operator, OperatorContext, Timer, TimerDomain } from "../../../core/operator.ts";
 import type { Counter } from "../../../core/telemetry.ts";
+import { isEventTime } from "../../../core/time.ts";
 import type { Trigger, TriggerResult } from "../../../core/trigger.ts";
+import { promiseReturned } from "../../../core/user-function.ts";
 import type { Window } from "../../../core/window.ts";
 import { type Assign, assigner, noTime } from "./assign.ts";
 import { type Contents, contents } from "./contents.ts";
@@ -32,6 +35,8 @@ import { KeyTable } from "./key-table.ts";
 import { earliest, earliestOf, type KeyWindows, newWindow, type OpenWindow } from "./open-window.ts";
 import { samePlain } from "./same-plain.ts";
 import { WindowTriggerContext } from "./trigger-context.ts";
+
+const results: readonly TriggerResult[] = ["continue", "fire", "purge", "fireAndPurge"];
 
 /** Empties an array that keeps its memory: in old objects, a new array a record costs the garbage collector most. */
 function clear(times: number[]): void {
@@ -137,7 +142,7 @@ export class GeneralWindowOperator implements Operator {
   #timeOf(timestamp: number): number {
     if (this.#time === undefined) return timestamp;
     if (this.#time === "processing") return this.#context.clock.now();
-    if (timestamp - timestamp !== 0) throw noTime(this.#context.operator, timestamp);
+    if (!isEventTime(timestamp)) throw noTime(this.#context.operator, timestamp);
     return timestamp;
   }
 
@@ -211,11 +216,8 @@ export class GeneralWindowOperator implements Operator {
       times.splice(times.indexOf(time), 1);
       const asked = this.#asked.about(key, window);
       const { trigger } = window;
-      const result =
-        domain === "event"
-          ? this.#trigger.onEventTime?.(trigger, time, asked)
-          : this.#trigger.onProcessingTime?.(trigger, time, asked);
-      this.#act(key, entry, window, result ?? "continue");
+      const told = domain === "event" ? "onEventTime" : "onProcessingTime";
+      if (this.#trigger[told] !== undefined) this.#act(key, entry, window, this.#trigger[told](trigger, time, asked));
     }
     const end = domain === this.#time ? this.#goesAt(window) : null;
     if (end !== null && end <= now) this.#drop(key, entry, window);
@@ -223,10 +225,19 @@ export class GeneralWindowOperator implements Operator {
 
   #act(key: Key, entry: KeyWindows, window: OpenWindow, result: TriggerResult): void {
     if (result === "continue") return;
+    if (!results.includes(result)) throw this.#noResult(result);
     if ((result === "fire" || result === "fireAndPurge") && window.count > 0) this.#fire(key, window);
     if (result === "fire") return;
     this.#contents.clear(window);
     if (this.#isAsNew(window)) this.#drop(key, entry, window);
+  }
+
+  #noResult(came: unknown): MillraceError {
+    const { operator } = this.#context;
+    const { name } = this.#trigger;
+    if (came instanceof Promise) return promiseReturned(operator, `trigger "${name}"`);
+    const message = `the trigger "${name}" of "${operator}" returned ${String(came)}; it must be one of ${results.join(", ")}`;
+    return new MillraceError("WRONG_SHAPE", message, { operator });
   }
 
   #fire(key: Key, window: OpenWindow): void {

@@ -24,6 +24,7 @@ import { KeyBatch } from "../../../core/key-batch.ts";
 import type { Operator, OperatorContext } from "../../../core/operator.ts";
 import type { StatePane } from "../../../core/state-backend.ts";
 import type { Counter } from "../../../core/telemetry.ts";
+import { isEventTime } from "../../../core/time.ts";
 import type { WindowResult } from "../../../core/window.ts";
 import { touch, touchFound } from "../../touch.ts";
 import { type Accumulators, accumulators } from "../accumulators.ts";
@@ -127,7 +128,7 @@ export class SessionOperator implements Operator {
 
   /** Looks at another pane than that of the latest record. */
   #turnTo(value: unknown, timestamp: number): void {
-    if (timestamp - timestamp !== 0) throw this.#context.failure(noTime(this.#context.operator, timestamp), value);
+    if (!isEventTime(timestamp)) throw this.#context.failure(noTime(this.#context.operator, timestamp), value);
     this.#addGathered();
     const number = this.#panes.numberOf(timestamp + this.#gapMs);
     this.#gathered = undefined;
