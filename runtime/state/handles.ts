@@ -219,8 +219,8 @@ class MapHandle implements MapState<Key, Stored> {
   #put(mapKey: MapKey, value: Stored): void {
     const { current, confirmed } = this.#entries.epochs;
     const { ageing } = this.#column;
-    const now = ageing?.now() ?? 0;
     const cell = this.#entries.change(this.#column) as MapCell | undefined;
+    const now = ageing?.now() ?? 0;
     if (cell === undefined) {
       const key = keptMapKey(mapKey);
       const stamps = ageing === undefined ? undefined : new Map([[key, now]]);

@@ -13,8 +13,8 @@ import { type Epochs, RESTORED } from "./epochs.ts";
 import { flatten } from "./flatten.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
-import { ListCell } from "./list-cells.ts";
-import { MapCell } from "./map-cell.ts";
+import type { ListCell } from "./list-cells.ts";
+import type { MapCell } from "./map-cell.ts";
 import { SPILLED, type Spill } from "./spill.ts";
 import { StateColumn, type StateKind } from "./state-column.ts";
 
@@ -93,7 +93,11 @@ export class KeyedEntries {
     if (cell === undefined) return undefined;
     column.touch(this.#slot, this.epochs.current);
     column.space?.changed(this.#slot);
-    if (column.ageing !== undefined) this.#sweep(column, this.#slot);
+    if (column.ageing !== undefined) {
+      if (column.oldest !== undefined)
+        column.oldest[this.#slot] = Math.min(column.oldest[this.#slot] as number, column.ageing.now());
+      this.#sweep(column, this.#slot);
+    }
     return cell;
   }
 
@@ -107,6 +111,7 @@ export class KeyedEntries {
     column.space?.changed(slot);
     if (column.ageing !== undefined) {
       if (column.stamps !== undefined) column.stamps[slot] = column.ageing.now();
+      if (column.oldest !== undefined) column.oldest[slot] = (value as ListCell | MapCell).oldestStamp();
       this.#sweep(column, slot);
     }
   }
@@ -127,6 +132,7 @@ export class KeyedEntries {
     column.space?.changed(slot);
     column.marks[slot] = RESTORED;
     if (column.stamps !== undefined) column.stamps[slot] = stamp;
+    if (column.oldest !== undefined) column.oldest[slot] = Number.NEGATIVE_INFINITY;
   }
 
   clear(column: StateColumn): void {
@@ -223,16 +229,21 @@ export class KeyedEntries {
     if (ageing === undefined || column.cells[slot] === undefined) return;
     if (column.stamps !== undefined) {
       if (ageing.isOver(column.stamps[slot] as number, now)) this.clearAt(column, slot);
-      return;
-    }
-    const cell = column.cellAt(slot);
-    if (cell instanceof ListCell || cell instanceof MapCell) {
-      const over = (stamp: number) => ageing.isOver(stamp, now);
-      if (!cell.hasOver(over, thorough)) return;
+    } else if (column.oldest !== undefined && (column.oldest[slot] as number) + ageing.ttlMs <= now)
+      this.#expireElements(column, slot, thorough, (stamp) => ageing.isOver(stamp, now));
+  }
+
+  #expireElements(column: StateColumn, slot: number, thorough: boolean, over: (stamp: number) => boolean): void {
+    const cell = column.cellAt(slot) as ListCell | MapCell;
+    if (cell.hasOver(over, thorough)) {
       column.touch(slot, this.epochs.current);
-      if (cell.expire(over, thorough, this.epochs)) this.clearAt(column, slot);
-      else column.space?.changed(slot);
+      if (cell.expire(over, thorough, this.epochs)) {
+        this.clearAt(column, slot);
+        return;
+      }
+      column.space?.changed(slot);
     }
+    if (column.oldest !== undefined) column.oldest[slot] = cell.oldestStamp();
   }
 
   /** Looks at some cells for what is over; not at the one that was just written. */

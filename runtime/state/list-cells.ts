@@ -18,6 +18,17 @@ export interface ListChange {
 /** No element was added since the list was new. */
 const NEVER = -1;
 
+/** Of how many stamps the least one is looked for. */
+const OLDEST_AMONG_MAX = 64;
+
+/** The least of so many stamps; −Infinity where they are too many to be looked at whenever one has gone. */
+export function oldestOf(stamps: Iterable<number>, count: number): number {
+  if (count > OLDEST_AMONG_MAX) return Number.NEGATIVE_INFINITY;
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const stamp of stamps) oldest = Math.min(oldest, stamp);
+  return oldest;
+}
+
 export abstract class ListCell {
   /** The epoch of the last change other than adding. */
   #wholeAt: number;
@@ -70,6 +81,9 @@ export abstract class ListCell {
 
   /** Whether an element, or only the first unless `thorough`, is over. */
   abstract hasOver(over: (stamp: number) => boolean, thorough: boolean): boolean;
+
+  /** No element has an earlier stamp; −Infinity where many would have to be looked at. */
+  abstract oldestStamp(): number;
 
   /** Removes what is over. True when nothing is left. */
   abstract expire(over: (stamp: number) => boolean, thorough: boolean, epochs: Epochs): boolean;
@@ -173,13 +187,23 @@ export class PlainListCell extends ListCell {
     return thorough ? stamps.some(over) : stamps.length > 0 && over(stamps[0] as number);
   }
 
+  oldestStamp(): number {
+    return oldestOf(this.#stamps ?? [], this.length);
+  }
+
   expire(over: (stamp: number) => boolean, _thorough: boolean, { current }: Epochs): boolean {
-    const stamps = this.#stamps ?? [];
-    const kept = stamps.flatMap((stamp, i) => (over(stamp) ? [] : [i]));
-    this.#values = kept.map((i) => this.#values[i]);
-    this.#stamps = kept.map((i) => stamps[i] as number);
+    const [values, stamps] = [this.#values, this.#stamps ?? []];
+    let kept = 0;
+    for (let i = 0; i < stamps.length; i++) {
+      const stamp = stamps[i] as number;
+      if (over(stamp)) continue;
+      values[kept] = values[i];
+      stamps[kept++] = stamp;
+    }
+    values.length = kept;
+    stamps.length = kept;
     this.replaced(current);
-    return kept.length === 0;
+    return kept === 0;
   }
 
   protected stampsFrom(from: number): readonly number[] | undefined {

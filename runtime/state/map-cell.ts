@@ -6,6 +6,7 @@
  */
 
 import type { Epochs } from "./epochs.ts";
+import { oldestOf } from "./list-cells.ts";
 import type { MapKey } from "./map-key.ts";
 
 /** How a block's element changes a map. */
@@ -101,6 +102,11 @@ export class MapCell {
       if (!thorough) return false;
     }
     return false;
+  }
+
+  /** No element has an earlier stamp; −Infinity where many would have to be looked at. */
+  oldestStamp(): number {
+    return oldestOf(this.stamps?.values() ?? [], this.map.size);
   }
 
   /** Removes what is over, up to the first that is not unless `thorough`. True when nothing is left. */

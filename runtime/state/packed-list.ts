@@ -114,6 +114,10 @@ export class PackedListCell extends ListCell {
     }
   }
 
+  oldestStamp(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   stampAll(stamp: number | undefined): void {
     assert(stamp === undefined, "packed lists do not age");
   }

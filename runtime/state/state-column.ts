@@ -54,6 +54,8 @@ export class StateColumn {
   stampDomain: TimerDomain | undefined;
   /** By slot, of values that age: when they were set. */
   stamps: Float64Array | undefined;
+  /** By slot, of lists and maps that age: no element has an earlier stamp; −Infinity where that is not known. */
+  oldest: Float64Array | undefined;
   /** Of lists whose rows are packed; what was there before they were so may not be. */
   packed: PackedLists | undefined;
   /** Of values that are packed. */
@@ -144,6 +146,7 @@ export class StateColumn {
     if (slot < this.marks.length) return;
     this.marks = longer(this.marks, new Uint32Array(capacity));
     if (this.stamps !== undefined) this.stamps = longer(this.stamps, new Float64Array(capacity));
+    if (this.oldest !== undefined) this.oldest = longer(this.oldest, unknownStamps(capacity));
   }
 
   /** Values get stamps of that domain, those that are there one without a time. Stamps of another domain are lost. */
@@ -168,6 +171,7 @@ export class StateColumn {
     const plain = this.kind === "value" || this.kind === "reducing";
     this.stamps = plain && stamp !== undefined ? new Float64Array(this.marks.length).fill(stamp) : undefined;
     if (plain) return;
+    this.oldest = stamp === undefined ? undefined : unknownStamps(this.marks.length);
     for (let slot = 0; slot < this.cells.length; slot++) {
       const cell = this.cellAt(slot);
       if (cell instanceof ListCell || cell instanceof MapCell) cell.stampAll(stamp);
@@ -189,6 +193,10 @@ export class StateColumn {
       return { isPresent, cell: cell.changesAfter(after), stamp };
     return { isPresent, cell: this.valueOf(cell), stamp };
   }
+}
+
+function unknownStamps(capacity: number): Float64Array {
+  return new Float64Array(capacity).fill(Number.NEGATIVE_INFINITY);
 }
 
 function longer<A extends Uint32Array | Float64Array>(from: A, to: A): A {
