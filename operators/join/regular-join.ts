@@ -9,20 +9,25 @@
  * back. Rows that go and are not remembered are counted as "unknownRows" and change nothing.
  *
  * State: maps "left" and "right", by row: the row, how often it is there and how many rows match it (of rows that never go,
- * whether any does). What tells rows apart is the whole row as text, or what the program says. Cost: O(rows of the key on the
+ * whether any does). What tells rows apart is the whole row as text, or what the program says; of rows that never go their time. Cost: O(rows of the key on the
  * other side) a record.
  */
 
 import { type Change, checkedAddsRow, deleted, inserted } from "../../core/changelog.ts";
+import type { MillraceError } from "../../core/errors.ts";
 import type { Key, KeySelector } from "../../core/key.ts";
 import type { Operator, OperatorContext } from "../../core/operator.ts";
 import type { JoinRow, RegularJoinSpec } from "../../core/regular-join.ts";
 import type { MapState } from "../../core/state.ts";
 import type { Counter } from "../../core/telemetry.ts";
+import { isEventTime } from "../../core/time.ts";
 import { promiseReturned } from "../../core/user-function.ts";
 import { selectKey } from "../keyed-record.ts";
 import { rowText } from "./row-text.ts";
 import { pushStamped, type Stamped } from "./stamped.ts";
+
+/** How many times near to a row's are tried before its text tells it from others: rows of one time are often few. */
+const NEAR_TIMES = 4;
 
 interface Side {
   readonly isLeft: boolean;
@@ -73,25 +78,25 @@ export class RegularJoinOperator implements Operator {
 
   #take(side: Side, value: unknown, timestamp: number): void {
     selectKey(side.key, this.#context, value, timestamp);
-    const results = this.#results(side, value, timestamp);
-    pushStamped(this.#context, results, () => {});
+    const failing = (error: unknown): MillraceError => this.#context.failure(error, value);
+    pushStamped(this.#context, this.#results(side, value, timestamp, failing), () => {}, failing);
   }
 
-  *#results(side: Side, value: unknown, timestamp: number): Results {
+  #results(side: Side, value: unknown, timestamp: number, failing: (error: unknown) => MillraceError): Results {
+    if (!this.#spec.ofChanges) return this.#insert(side, value, timestamp);
+    const change = value as Change<unknown>;
     try {
-      if (!this.#spec.ofChanges) yield* this.#insert(side, value, timestamp);
-      else if (checkedAddsRow(value as Change<unknown>, this.#context.operator))
-        yield* this.#insert(side, (value as Change<unknown>).value, timestamp);
-      else yield* this.#remove(side, (value as Change<unknown>).value, timestamp);
+      const adds = checkedAddsRow(change, this.#context.operator);
+      return adds ? this.#insert(side, change.value, timestamp) : this.#remove(side, change.value, timestamp);
     } catch (error) {
-      throw this.#context.failure(error, value);
+      throw failing(error);
     }
   }
 
   *#insert(side: Side, row: unknown, timestamp: number): Results {
-    const rowKey = side.rowKey(row);
-    const before = side.own.get(rowKey);
     const named = (side.isLeft ? this.#spec.leftRow : this.#spec.rightRow) !== undefined;
+    const rowKey = this.#rowsGo ? side.rowKey(row) : this.#freeKey(side, row, timestamp);
+    const before = side.own.get(rowKey);
     if (before !== undefined && named) yield* this.#remove(side, before.row, timestamp);
     let matches = 0;
     for (const [otherKey, other] of this.#matchesOf(side, row)) {
@@ -105,9 +110,16 @@ export class RegularJoinOperator implements Operator {
       matches += other.copies;
     }
     if (matches === 0 && side.preserved) yield this.#change(inserted, this.#alone(side.isLeft, row), timestamp);
-    const copies = named ? 0 : (side.own.get(rowKey)?.copies ?? 0);
+    const copies = named ? 0 : (before?.copies ?? 0);
     const counted = this.#rowsGo ? matches : Math.min(matches, 1);
     side.own.put(rowKey, { row, copies: copies + 1, matches: side.preserved ? counted : 0 });
+  }
+
+  /** Of rows that never go nobody asks for one by what it holds, so that its time will do, or one near to it that is free. */
+  #freeKey(side: Side, row: unknown, timestamp: number): Key {
+    if (isEventTime(timestamp))
+      for (let key = timestamp; key < timestamp + NEAR_TIMES; key++) if (!side.own.has(key)) return key;
+    return rowText(row);
   }
 
   *#remove(side: Side, row: unknown, timestamp: number): Results {

@@ -7,14 +7,23 @@ export interface Stamped {
   readonly timestamp: number;
 }
 
-/** Pushes the results while there is room, goes on by itself when there is room again, and calls `done` behind the last. */
-export function pushStamped(context: OperatorContext, results: Iterator<Stamped>, done: () => void): void {
+/**
+ * Pushes the results while there is room, goes on by itself when there is room again, and calls `done` behind the last. What
+ * making them throws is thrown as `failing` makes it.
+ */
+export function pushStamped(
+  context: OperatorContext,
+  results: Iterator<Stamped>,
+  done: () => void,
+  failing?: (error: unknown) => Error,
+): void {
+  const next = failing === undefined ? () => results.next() : () => nextOf(results, failing);
   const drain = (): boolean => {
     const { output, gate } = context;
     for (;;) {
-      const next = results.next();
-      if (next.done === true) break;
-      output.push(next.value.value, next.value.timestamp);
+      const result = next();
+      if (result.done === true) break;
+      output.push(result.value.value, result.value.timestamp);
       if (gate.blocked) {
         context.suspend(drain);
         return true;
@@ -24,4 +33,12 @@ export function pushStamped(context: OperatorContext, results: Iterator<Stamped>
     return true;
   };
   drain();
+}
+
+function nextOf(results: Iterator<Stamped>, failing: (error: unknown) => Error): IteratorResult<Stamped> {
+  try {
+    return results.next();
+  } catch (error) {
+    throw failing(error);
+  }
 }

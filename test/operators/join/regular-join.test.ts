@@ -211,6 +211,84 @@ function bruteForce(lefts: readonly Row[], rights: readonly Row[], type: JoinTyp
   return rows;
 }
 
+describe("of rows that are only inserted, against brute force", () => {
+  type Event =
+    | { readonly side: "first" | "second"; readonly row: Row; readonly at: number }
+    | { readonly wait: number };
+  const row = fc.record({ key: fc.constantFrom("a", "b"), id: fc.nat(2) });
+  // Few rows and times, so that many are alike and come at the same time.
+  const came = fc.record({ side: fc.constantFrom("first" as const, "second" as const), row, at: fc.nat(1) });
+  const event: fc.Arbitrary<Event> = fc.oneof(
+    { weight: 5, arbitrary: came },
+    { weight: 1, arbitrary: fc.record({ wait: fc.integer({ min: 1, max: 6 }) }) },
+  );
+  const types = fc.constantFrom<JoinType>("inner", "left", "right", "full");
+
+  test.each([["forever"], ["10ms"]] as const)("kept %s by the clock", async (keep) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 30 }), types, async (events, type) => {
+        const { records } = await driveTwoInEveryWay<Row, Row, Change<string> | string>(
+          (a, b) =>
+            a
+              .keyBy("key")
+              .connect(b.keyBy("key"))
+              .join("join", {
+                ...{ type: type as "full", keep },
+                on: (x, y) => (x.id + y.id) % 3 !== 0,
+                join: (x, y) => `${(x ?? y)?.key} ${pair(x, y)}`,
+              }),
+          events.map((each) =>
+            "wait" in each
+              ? { advanceTime: each.wait }
+              : ({ [each.side]: each.row, at: each.at } as TwoInputStep<Row, Row>),
+          ),
+        );
+        const said = records.map((each) => (typeof each === "string" ? `+I ${each}` : text(each)));
+        expect(said.sort()).toEqual(expected(events, type, keep === "forever" ? Number.POSITIVE_INFINITY : 10).sort());
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  /** Each row meets those of the other side that are remembered; the first match of a row that stood alone takes that back. */
+  function expected(events: readonly Event[], type: JoinType, keepMs: number): string[] {
+    const held = { first: [] as Held[], second: [] as Held[] };
+    const keeps = { first: type === "left" || type === "full", second: type === "right" || type === "full" };
+    const changes: string[] = [];
+    let now = 0;
+    for (const each of events) {
+      if ("wait" in each) {
+        now += each.wait;
+        continue;
+      }
+      const { side, row: one } = each;
+      const otherSide = side === "first" ? "second" : "first";
+      const result = (own: Row | undefined, other: Row | undefined): string =>
+        `${(own ?? other)?.key} ${side === "first" ? pair(own, other) : pair(other, own)}`;
+      let matched = false;
+      for (const other of held[otherSide]) {
+        const isMatch = other.row.key === one.key && (other.row.id + one.id) % 3 !== 0;
+        if (!isMatch || other.stamp + keepMs <= now) continue;
+        if (keeps[otherSide] && !other.matched) {
+          changes.push(`-D ${result(undefined, other.row)}`);
+          other.stamp = now;
+        }
+        matched = other.matched = true;
+        changes.push(`+I ${result(one, other.row)}`);
+      }
+      if (keeps[side] && !matched) changes.push(`+I ${result(one, undefined)}`);
+      held[side].push({ row: one, stamp: now, matched });
+    }
+    return changes;
+  }
+
+  interface Held {
+    readonly row: Row;
+    stamp: number;
+    matched: boolean;
+  }
+});
+
 test("at any parallelism", async () => {
   const rows = (from: number): Row[] =>
     Array.from({ length: 60 }, (_, at) => ({ key: `k${(at * 7) % 9}`, id: from + at }));
