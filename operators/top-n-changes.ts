@@ -28,6 +28,9 @@ import { rowOrder } from "./row-order.ts";
 /** How many rows the list holds behind the best n at the most. */
 const LIST_SPARE = 32;
 
+/** Up to so many comparisons it takes less to compare rows with each other than to make sets of them. */
+const COMPARED_MAX = 400;
+
 /** A row with what tells it apart, and the number by which it came. */
 interface Placed {
   readonly id: string;
@@ -70,7 +73,7 @@ export class TopNChangesOperator implements Operator {
     selectKey(this.#spec.key, this.#context, value, timestamp);
     const change = value as Change<unknown>;
     const { next, rows: before } = this.#best.get() ?? { next: 0, rows: [] };
-    const rows = [...before];
+    const rows = before.slice();
     const adds = this.#adds(change);
     const id = this.#idOf(change.value);
     if (adds) {
@@ -83,7 +86,7 @@ export class TopNChangesOperator implements Operator {
     if (rows.length < this.#spec.n) this.#fillUp(rows);
     if (rows.length === 0) this.#best.clear();
     else this.#best.set({ next: next + 1, rows });
-    this.#emit(before.slice(0, this.#spec.n), rows.slice(0, this.#spec.n), timestamp);
+    this.#emit(before, rows, timestamp);
   }
 
   #adds(change: Change<unknown>): boolean {
@@ -117,7 +120,7 @@ export class TopNChangesOperator implements Operator {
       this.#leaveOther(id, other.row, other.at.slice(0, -1));
       return true;
     }
-    const place = rows.findLastIndex((row) => row.id === id);
+    const place = lastPlaceOf(rows, id);
     if (place >= 0) rows.splice(place, 1);
     return place >= 0;
   }
@@ -162,32 +165,36 @@ export class TopNChangesOperator implements Operator {
     }
   }
 
+  /** What a change has done to the best n. In front of the first place that it has changed nothing is looked at. */
   #emit(before: readonly Placed[], after: readonly Placed[], timestamp: number): void {
-    if (this.#spec.ranks) this.#emitRanks(before, after, timestamp);
-    else this.#emitRows(before, after, timestamp);
+    const { n, ranks } = this.#spec;
+    const [stood, stand] = [Math.min(before.length, n), Math.min(after.length, n)];
+    let first = 0;
+    while (first < stood && first < stand && before[first] === after[first]) first++;
+    if (ranks) this.#emitRanks(before.slice(0, stood), after.slice(0, stand), first, timestamp);
+    else if (first < stood || first < stand)
+      this.#emitRows(before.slice(first, stood), after.slice(first, stand), timestamp);
   }
 
   #emitRows(before: readonly Placed[], after: readonly Placed[], timestamp: number): void {
-    const [stood, stand] = [new Set(before.map(({ at }) => at)), new Set(after.map(({ at }) => at))];
-    const gone = before.filter(({ at }) => !stand.has(at));
+    const [gone, come] = [notAmong(before, after), notAmong(after, before)];
     for (const { id, row } of gone)
-      if (!after.some((other) => other.id === id && !stood.has(other.at)))
-        this.#context.output.push(deleted(row), timestamp);
-    for (const { id, row } of after.filter(({ at }) => !stood.has(at))) {
+      if (!come.some((other) => other.id === id)) this.#context.output.push(deleted(row), timestamp);
+    for (const { id, row } of come) {
       const former = gone.find((other) => other.id === id);
       if (former === undefined) this.#context.output.push(inserted(row), timestamp);
       else this.#pushUpdate(former.row, row, timestamp);
     }
   }
 
-  #emitRanks(before: readonly Placed[], after: readonly Placed[], timestamp: number): void {
+  #emitRanks(before: readonly Placed[], after: readonly Placed[], first: number, timestamp: number): void {
     const { push } = this.#context.output;
     const ranked = ({ row }: Placed, i: number): unknown => ({ rank: i + 1, value: row });
-    after.forEach((placed, i) => {
-      const former = before[i];
+    for (let i = first; i < after.length; i++) {
+      const [former, placed] = [before[i], after[i] as Placed];
       if (former === undefined) push(inserted(ranked(placed, i)), timestamp);
       else if (former.at !== placed.at) this.#pushUpdate(ranked(former, i), ranked(placed, i), timestamp);
-    });
+    }
     for (let i = before.length - 1; i >= after.length; i--) push(deleted(ranked(before[i] as Placed, i)), timestamp);
   }
 
@@ -196,4 +203,29 @@ export class TopNChangesOperator implements Operator {
     if (this.#spec.emit === "changes") push(updatedFrom(former), timestamp);
     push(updatedTo(row), timestamp);
   }
+}
+
+/** The rows that are not among others. */
+function notAmong(rows: readonly Placed[], others: readonly Placed[]): readonly Placed[] {
+  if (rows.length * others.length <= COMPARED_MAX) return rows.filter(({ at }) => !holds(others, at));
+  const known = new Set(others.map(({ at }) => at));
+  return rows.filter(({ at }) => !known.has(at));
+}
+
+function holds(rows: readonly Placed[], at: number): boolean {
+  for (const row of rows) if (row.at === at) return true;
+  return false;
+}
+
+/** Ids that differ mostly do so in the middle or at their end, and to read two characters is quicker than to compare texts. */
+function lastPlaceOf(rows: readonly Placed[], id: string): number {
+  const { length } = id;
+  const last = id.charCodeAt(length - 1);
+  const middle = id.charCodeAt(length >> 1);
+  for (let place = rows.length - 1; place >= 0; place--) {
+    const other = (rows[place] as Placed).id;
+    if (other.length !== length || other.charCodeAt(length - 1) !== last) continue;
+    if (other.charCodeAt(length >> 1) === middle && other === id) return place;
+  }
+  return -1;
 }
