@@ -9,45 +9,31 @@
  */
 
 import { inserted, updatedFrom, updatedTo } from "../core/changelog.ts";
-import type { Key, KeySelector } from "../core/key.ts";
-import { KeyBatch } from "../core/key-batch.ts";
+import type { Key } from "../core/key.ts";
 import type { Operator, OperatorContext } from "../core/operator.ts";
 import type { KeyedResult, RunningAggregateSpec } from "../core/running-aggregate.ts";
 import type { StatePane } from "../core/state-backend.ts";
+import { GatheredRecords } from "./gathered-records.ts";
 import { type Accumulators, accumulators } from "./window/accumulators.ts";
-
-/** As windows gather. It is also how many results may come when there is no room for them any more. */
-const GATHERED_MAX = 128;
 
 export class AggregateOperator implements Operator {
   readonly #context: OperatorContext;
-  readonly #key: KeySelector;
   readonly #asChanges: boolean;
   readonly #accumulators: Accumulators;
   readonly #pane: StatePane;
-  // Records that have not been added yet.
-  readonly #keys = new KeyBatch(GATHERED_MAX);
-  /** A new array for each lot: one that is old by now would tell the garbage collector of every young record that it takes. */
-  #values: unknown[] = [];
-  readonly #timestamps = new Float64Array(GATHERED_MAX);
-  readonly #slots = new Int32Array(GATHERED_MAX);
+  /** Records that have not been added yet. */
+  readonly #gathered: GatheredRecords;
 
   constructor({ key, aggregate, emit }: RunningAggregateSpec, context: OperatorContext) {
     this.#context = context;
-    this.#key = key;
+    this.#gathered = new GatheredRecords(key, context);
     this.#asChanges = emit === "changes";
     this.#accumulators = accumulators(aggregate, context);
     this.#pane = context.state.table("aggregate", this.#accumulators.table).pane(0);
   }
 
   process(value: unknown, timestamp: number): void {
-    const keys = this.#keys;
-    const at = keys.count;
-    keys.add(this.#keyOf(value));
-    if (at === 0) this.#values = new Array(GATHERED_MAX);
-    this.#values[at] = value;
-    this.#timestamps[at] = timestamp;
-    if (at + 1 === GATHERED_MAX) this.#addGathered();
+    if (this.#gathered.add(value, timestamp)) this.#addGathered();
   }
 
   batchEnd(): void {
@@ -63,54 +49,27 @@ export class AggregateOperator implements Operator {
     this.#addGathered();
   }
 
-  #keyOf(value: unknown): Key {
-    try {
-      return this.#key.select(value);
-    } catch (error) {
-      throw this.#context.failure(error, value);
-    }
-  }
-
   #addGathered(): void {
-    const { count } = this.#keys;
+    const gathered = this.#gathered;
+    const { count, slots, values, timestamps } = gathered;
     if (count === 0) return;
     const pane = this.#pane;
     let fresh = pane.size;
-    this.#lookUp();
-    this.#accumulators.touch(pane, this.#slots, count, this.#values);
+    gathered.lookUp(pane);
+    this.#accumulators.touch(pane, slots, count, values);
     for (let i = 0; i < count; i++) {
-      const slot = this.#slots[i] as number;
+      const slot = slots[i] as number;
       const isFresh = slot === fresh;
       if (isFresh) fresh++;
-      this.#add(this.#keptKey(i, slot), slot, isFresh, this.#values[i], this.#timestamps[i] as number);
+      this.#add(this.#keptKey(i, slot), slot, isFresh, values[i], timestamps[i] as number);
     }
-    this.#keys.clear();
+    gathered.clear();
   }
 
   /** The key of the i-th record as it is kept: its own, which is at hand, but for what is kept in another form. */
   #keptKey(i: number, slot: number): Key {
-    const key = this.#keys.keyAt(i);
+    const key = this.#gathered.keyAt(i);
     return isAsKept(key) ? key : this.#pane.keyAt(slot);
-  }
-
-  #lookUp(): void {
-    try {
-      this.#pane.slotsOf(this.#keys, this.#slots);
-    } catch (error) {
-      throw this.#context.failure(error, this.#valueOfRefusedKey());
-    }
-  }
-
-  /** The record whose key the pane has refused. */
-  #valueOfRefusedKey(): unknown {
-    for (let i = 0; i < this.#keys.count; i++) {
-      try {
-        this.#pane.slotOf(this.#keys.keyAt(i));
-      } catch {
-        return this.#values[i];
-      }
-    }
-    return undefined;
   }
 
   #add(key: Key, slot: number, isFresh: boolean, value: unknown, timestamp: number): void {

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeKey, hashKey, type Key } from "../../core/key.ts";
 import { keyGroupOf, subtaskOfKeyGroup } from "../../core/key-group.ts";
-import { listState, mapState, packed, valueState } from "../../core/state.ts";
+import { listState, mapState, valueState } from "../../core/state.ts";
 import type { KeyedStateBackend, StateCapture } from "../../core/state-backend.ts";
 import { readHeader } from "../../runtime/state/state-block.ts";
 import {
@@ -362,70 +362,6 @@ export function captureSuite(factory: BackendFactory): void {
     copy.setCurrentKey("a");
     expect([...copy.state("m", mapState<number, number>()).entries()]).toEqual([...map.entries()]);
     expect(copy.state("l", listState<number>()).get()).toEqual(list.get());
-  });
-
-  test("packed values are saved as they were at the barrier, whatever takes their places meanwhile", () => {
-    const backend = open(factory);
-    const state = packed(valueState<{ key: number; round: number } | number | string | null | undefined>());
-    const values = [(key: number) => ({ key, round: 1 }), (key: number) => key, () => undefined, () => null, () => "a"];
-    const givenTo = (key: number) => values[key % 37 < values.length ? key % 37 : 0]?.(key);
-    for (let key = 0; key < 6000; key++) {
-      backend.setCurrentKey(key);
-      backend.state("v", state).set(givenTo(key));
-    }
-    const capture = backend.capture(1);
-    const blocks: Uint8Array[] = [];
-    for (let key = 5999; key >= 0; key--) {
-      backend.setCurrentKey(key);
-      if (key % 3 === 0) backend.state("v", state).clear();
-      else backend.state("v", state).set({ key: -1, round: 2 });
-      const block = key % 100 === 0 ? capture.step() : undefined;
-      if (block !== undefined) blocks.push(block);
-    }
-    blocks.push(...driven(capture));
-    const copy = open(factory);
-    for (const block of blocks) copy.restoreBlock(block, "a block");
-    for (let key = 0; key < 6000; key++) {
-      copy.setCurrentKey(key);
-      expect(copy.state("v", state).get()).toEqual(givenTo(key));
-      backend.setCurrentKey(key);
-      expect(backend.state("v", state).get()).toEqual(key % 3 === 0 ? undefined : { key: -1, round: 2 });
-    }
-    expect([...copy.keys("v")]).toHaveLength(6000);
-  });
-
-  test("of packed lists a delta holds what was added, whatever goes while it is driven and wherever that is kept again", () => {
-    const backend = open(factory);
-    const rows = backend.state("rows", packed(listState<{ key: number; at: number }>()));
-    const fill = (round: number) => {
-      for (let i = 0; i < 6000; i++) {
-        backend.setCurrentKey(i % 300);
-        rows.add({ key: i % 300, at: round * 20 + Math.floor(i / 300) });
-      }
-    };
-    fill(0);
-    const everything = driven(backend.capture(1));
-    backend.confirm(1);
-    fill(1);
-    const capture = backend.capture(2);
-    const changes: Uint8Array[] = [];
-    for (let key = 0; key < 300; key++) {
-      const block = capture.step();
-      if (block !== undefined) changes.push(block);
-      backend.setCurrentKey((key * 7) % 300);
-      rows.clear();
-      for (let i = 0; i < 40; i++) rows.add({ key: -1, at: i });
-    }
-    changes.push(...driven(capture));
-    const size = (blocks: readonly Uint8Array[]) => blocks.reduce((sum, { length }) => sum + length, 0);
-    expect(size(changes)).toBeLessThan(1.5 * size(everything));
-    const copy = open(factory);
-    for (const block of [...everything, ...changes]) copy.restoreBlock(block, "a block");
-    for (let key = 0; key < 300; key++) {
-      copy.setCurrentKey(key);
-      const restored = copy.state("rows", packed(listState<{ key: number; at: number }>())).get();
-      expect(restored).toEqual(Array.from({ length: 40 }, (_, at) => ({ key, at })));
-    }
   });
 
   test("a table whose keys are key groups is saved whole, as its entries may be changed by slots that were kept", () => {

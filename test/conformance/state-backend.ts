@@ -8,6 +8,7 @@ import type { Key } from "../../core/key.ts";
 import { listState, mapState, valueState } from "../../core/state.ts";
 import { captureSuite } from "./state-backend-captures.ts";
 import { randomUseSuite } from "./state-backend-model.ts";
+import { packedSuite } from "./state-backend-packed.ts";
 import { rowsSuite } from "./state-backend-rows.ts";
 import { snapshotSuite } from "./state-backend-snapshots.ts";
 import { type BackendFactory, KEY_GROUPS, keysOfEveryKind, misuse, open, sum } from "./state-backend-subject.ts";
@@ -21,6 +22,7 @@ export function stateBackendSuite(name: string, factory: BackendFactory): void {
   describe(`${name}: rows`, () => rowsSuite(factory));
   describe(`${name}: snapshots`, () => snapshotSuite(factory));
   describe(`${name}: captures`, () => captureSuite(factory));
+  describe(`${name}: captures of packed states`, () => packedSuite(factory));
   describe(`${name}: time to live`, () => ttlSuite(factory));
   describe(`${name}: random use`, () => randomUseSuite(factory));
 }

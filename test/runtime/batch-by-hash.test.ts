@@ -113,3 +113,15 @@ test("results that there is no room for wait", async () => {
   const came = handle.collect<readonly [number, number]>("out").toSorted(([a], [b]) => a - b);
   expect(came).toEqual(Array.from({ length: 20_000 }, (_, key) => [key, key < 10_000 ? 2 : 1]));
 });
+
+test("a key that cannot be one is refused with its record", async () => {
+  const job = defineJob(import.meta, "bad keys", (env) =>
+    env
+      .from(fromArray([1, 2, Number.NaN, 4].map((key) => ({ key, kept: true }))))
+      .keyBy("key")
+      .aggregate("counts", counting())
+      .to(collectTo("out")),
+  );
+  const handle = await runInThread(job, { execution: "auto", parallelism: 1 });
+  await expect(handle.result).rejects.toThrow(/"counts" was given NaN as a key.* on \{ key: number, kept: boolean \}/);
+});
