@@ -11,7 +11,9 @@ import {
   listState,
   mapState,
   pattern,
+  session,
   tumbling,
+  valueState,
 } from "millrace";
 
 export interface Item {
@@ -36,6 +38,15 @@ const pair = (left: Item | undefined, right: Item | undefined): Pair => ({
 function two(env: Environment, items: Items) {
   const odd = items(env, "right").filter(({ i }) => i % 2 === 1);
   return items(env, "left").keyBy("key").connect(odd.keyBy("key"));
+}
+
+/** The last item of each of a few ids, as a table that changes. */
+function latest(env: Environment, items: Items, name: string) {
+  const few = items(env, name).filter(({ i }) => i < 120, { name: `few ${name}`, parallelism: 1 });
+  return few
+    .keyBy(({ i }) => i % 17)
+    .toChangelog(`${name} rows`)
+    .keyBy(({ value }) => value.key);
 }
 
 const threeSteps = pattern<Item>("three steps")
@@ -92,6 +103,43 @@ export const ofJoins: Readonly<Record<string, (env: Environment, items: Items) =
         join: pair,
       }),
     ),
+  "right joins of rows that are kept": (env, items) =>
+    inTheEnd(
+      two(env, items).join("pairs", {
+        type: "right",
+        keep: "forever",
+        on: (left, right) => left?.x === right?.x,
+        join: pair,
+      }),
+    ),
+  "full joins of changelogs": (env, items) =>
+    inTheEnd(
+      latest(env, items, "left")
+        .connect(latest(env, items, "right"))
+        .joinChanges("pairs", {
+          type: "full",
+          keep: "forever",
+          on: (left, right) => (left?.x ?? 0) % 5 === (right?.x ?? 0) % 5,
+          join: pair,
+        }),
+    ),
+  "co-groups of sessions": (env, items) =>
+    two(env, items)
+      .window(session("4ms"))
+      .coGroup("groups", {
+        state: { groups: valueState(0) },
+        process(key, { start, end }, left, right, { state: { groups } }) {
+          groups.update((n) => n + 1);
+          return [{ key, start, end, left: left.length, right: right.length, nth: groups.get() }];
+        },
+      }),
+  "rows that every subtask holds": (env, items) => {
+    const rows = items(env, "right").filter(({ i }) => i < 23);
+    // Whether its row has come before a record is not known.
+    return items(env, "left")
+      .connect(rows.broadcast())
+      .join("rows", { type: "left", left: ({ x }) => x, right: ({ x }) => x, join: ({ i }) => ({ i }) });
+  },
   "temporal joins": (env, items) => two(env, items).temporalJoin("versions", { type: "left", join: pair }),
   "asynchronous calls, in order": (env, items) =>
     items(env)

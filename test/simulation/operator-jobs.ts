@@ -8,6 +8,7 @@ import {
   approximateDistinct,
   averaging,
   collectTo,
+  countEvictor,
   counting,
   countingDistinct,
   countTrigger,
@@ -15,6 +16,7 @@ import {
   type DataStream,
   defineJob,
   deleted,
+  deltaTrigger,
   type Environment,
   earlyAndLateTrigger,
   generate,
@@ -30,6 +32,7 @@ import {
   session,
   sliding,
   summing,
+  timeEvictor,
   topN,
   tumbling,
   valueState,
@@ -98,6 +101,16 @@ const ofKeys: Readonly<Record<string, (stream: Keyed) => DataStream<unknown>>> =
       .window(globalWindow())
       .trigger(purgingTrigger(countTrigger(9)))
       .aggregate("nines", summing("i")),
+  "a trigger by differences, and the latest of what it has": (stream) =>
+    stream
+      .window(globalWindow())
+      .trigger(deltaTrigger<Item>(15, (before, { x }) => Math.abs(x - before.x)))
+      .evictor(timeEvictor("30ms"))
+      .process("latest", { process: (key, _, content) => [{ key, i: content.map(({ i }) => i) }] }),
+  "the last records of windows": (stream) =>
+    stream.window(sliding("80ms", "40ms")).evictor(countEvictor(3)).aggregate("last", summing("x")),
+  "windows of all records": (stream) =>
+    stream.windowAll(session("2ms"), { allowedLateness: "5ms" }).aggregate("all", summing("x")),
   "early firing, with a state of the window": (stream) =>
     stream
       .window(tumbling("80ms"))
