@@ -13,6 +13,7 @@
  */
 
 import type { Aggregate, AggregateColumn, ColumnAggregate, ValueAggregate } from "../../core/aggregate.ts";
+import type { GeneralWindowSpec } from "../../core/general-window.ts";
 import type { Key, KeySelector } from "../../core/key.ts";
 import type { OperatorSpec, StreamNode } from "../../core/node.ts";
 
@@ -46,11 +47,24 @@ export function recordsOf(value: unknown): number {
 
 /** Whether records of the window may be aggregated before they are sent to the subtask of their key. */
 export function takesPartials({ spec }: StreamNode): boolean {
-  if (spec.kind !== "window" || spec.preAggregate === false) return false;
+  return spec.kind === "window" && spec.preAggregate !== false && whyOneByOne(spec) === undefined;
+}
+
+/** Of an aggregate in windows: why the records have to come one by one; undefined: they need not. */
+export function whyOneByOne(spec: OperatorSpec): string | undefined {
+  if (spec.kind === "generalWindow") return spec.aggregate === undefined ? undefined : whyInGeneral(spec);
+  if (spec.kind !== "window") return undefined;
   // Records that came too late are wanted themselves, and allowed late ones give a result each.
-  if (spec.late !== undefined || spec.allowedLatenessMs > 0) return false;
+  if (spec.late !== undefined || spec.allowedLatenessMs > 0) return "late ones are wanted";
   const { columns, partials }: { readonly columns?: unknown; readonly partials?: unknown } = spec.aggregate;
-  return columns !== undefined || partials !== undefined;
+  return columns === undefined && partials === undefined ? "the aggregate does not say how to send it" : undefined;
+}
+
+function whyInGeneral({ window, trigger, evictor }: GeneralWindowSpec): string {
+  if (trigger !== undefined || evictor !== undefined) return "a trigger or an evictor looks at each";
+  if (window.kind === "session") return "sessions are put together by key";
+  if (window.kind === "count") return "they are counted by key";
+  return "time" in window && window.time === "processing" ? "the clock counts when they come" : "a function follows";
 }
 
 /** The node as it takes partials and records. REQUIRES: it may. */

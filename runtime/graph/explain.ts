@@ -10,6 +10,7 @@ import type { OperatorSpec, StreamNode } from "../../core/node.ts";
 import type { TimerDomain } from "../../core/operator.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
 import { namesOf } from "../../core/pattern-match.ts";
+import { whyOneByOne } from "../../operators/window/partials.ts";
 import type { ExecutionGraph } from "./execution-graph.ts";
 import type { JobEdge, JobVertex } from "./job-graph.ts";
 import type { BatchInput, Plan } from "./plan.ts";
@@ -43,9 +44,11 @@ function logicalLines(node: StreamNode): string[] {
   return [`  ${node.id}: ${operatorText(node.spec)}${parallelism}${requires}`, ...inputs];
 }
 
-function chainedLines(vertex: JobVertex, { jobGraph }: Plan): string[] {
+function chainedLines(vertex: JobVertex, { jobGraph, graph }: Plan): string[] {
   const chain = vertex.operators.map((operator) => operator.id).join(" → ");
-  const edges = jobGraph.edges.filter((edge) => edge.to === vertex.id).map((edge) => `    ${edgeText(edge)}`);
+  const edges = jobGraph.edges
+    .filter((edge) => edge.to === vertex.id)
+    .map((edge) => `    ${edgeText(edge)}${oneByOneText(edge, graph)}`);
   return [`  ${vertex.id}, parallelism ${vertex.parallelism}: ${chain}`, ...edges];
 }
 
@@ -87,6 +90,13 @@ function edgeText(edge: JobEdge): string {
   const hot = edge.preAggregated === undefined ? "" : `, hot keys aggregated before they are sent`;
   const when = edge.preAggregated === "underPressure" ? ", while one consumer has too much" : "";
   return `from ${edge.fromOperator}: ${edge.partitioning}, ${fields}${hot}${when}`;
+}
+
+/** Why an aggregate in windows does not begin where the records are sent. */
+function oneByOneText({ toOperator, blocking }: JobEdge, { nodes }: Plan["graph"]): string {
+  const spec = nodes.find(({ id }) => id === toOperator)?.spec;
+  const why = spec === undefined || blocking === true ? undefined : whyOneByOne(spec);
+  return why === undefined ? "" : `, one by one: ${why}`;
 }
 
 function parallelLines({ jobGraph, executionGraph }: Plan): string[] {

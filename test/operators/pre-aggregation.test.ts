@@ -17,12 +17,15 @@ import {
   collectTo,
   counting,
   countingDistinct,
+  countTrigger,
   type DataStream,
   defineJob,
   type Environment,
   fromArray,
+  type KeyedStream,
   maximum,
   minimum,
+  session,
   sliding,
   summing,
   topN,
@@ -393,6 +396,27 @@ describe("the plan", () => {
     ],
   ])("leaves records as they are %s", (_, build) => {
     expect(plan(build)).not.toContain("aggregated before");
+  });
+
+  test.each<[string, (stream: KeyedStream<Reading, string | number>) => DataStream<unknown>]>([
+    ["sessions are put together by key", (s) => s.window(session("1s")).aggregate("n", counting())],
+    ["they are counted by key", (s) => s.countWindow(3).aggregate("n", counting())],
+    [
+      "the clock counts when they come",
+      (s) => s.window(tumbling("1s", { time: "processing" })).aggregate("n", counting()),
+    ],
+    [
+      "a trigger or an evictor looks at each",
+      (s) => s.window(window).trigger(countTrigger(3)).aggregate("n", counting()),
+    ],
+    ["a function follows", (s) => s.window(window).aggregate("n", counting(), { process: (_, __, n) => [n] })],
+    ["late ones are wanted", (s) => s.window(window, { allowedLateness: "1s" }).aggregate("n", counting())],
+  ])("says why the records go one by one: %s", (why, build) => {
+    const text = plan((env) => {
+      const input = env.from(fromArray<Reading>([])).withTimestamps(({ time }) => time);
+      build(input.keyBy("key")).to(collectTo("rows"));
+    });
+    expect(text).toMatch(new RegExp(`from timestamps: hash, .*, one by one: ${why}\n`));
   });
 
   test("is refused for what it does not know", () => {
