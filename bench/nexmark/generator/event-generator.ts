@@ -9,6 +9,7 @@
 
 import type { Bid, NexmarkEvent } from "../events.ts";
 import { EpochHead } from "./epoch-head.ts";
+import { BID_BYTES, bidAt } from "./memory.ts";
 import {
   AUCTIONS_IN_FLIGHT,
   AUCTIONS_PER_EPOCH,
@@ -20,19 +21,18 @@ import {
   hotPerson,
   ID_LEAD,
 } from "./odds.ts";
-import { exactPrice } from "./price.ts";
+import { settledPrice } from "./price.ts";
 import { type RandomPosition, SplitMix } from "./split-mix.ts";
-import { BID_BYTES, bidAt } from "./split-mix-wasm.ts";
+
 import { type TextTables, textTables } from "./texts.ts";
 
 /** How many events it takes until so many more auctions have begun. */
 const EVENTS_IN_FLIGHT = Math.floor((AUCTIONS_IN_FLIGHT * EVENTS_PER_EPOCH) / AUCTIONS_PER_EPOCH);
 
 const BID_WORDS = BID_BYTES / 4;
-const BID_DOUBLES = BID_BYTES / 8;
 const [AUCTION, BIDDER, CHANNEL] = [bidAt.auction / 4, bidAt.bidder / 4, bidAt.channel / 4];
 const [EXTRA_FROM, EXTRA_TO, COUNTER] = [bidAt.extraFrom / 4, bidAt.extraTo / 4, bidAt.counter / 4];
-const [PRICE, DOUBLE] = [bidAt.price / 4, bidAt.double / 8];
+const [PRICE, BITS] = [bidAt.price / 4, bidAt.bits / 4];
 
 export interface GeneratorOptions {
   readonly seed: number;
@@ -155,24 +155,23 @@ export class EventGenerator {
     if (!this.#headDrawn) this.#head.draw(this.#epoch, offset, number);
     this.#headDrawn = true;
     this.#behind = this.#head.behind(offset);
-    return offset === 0 ? this.#head.person(this.#timeOf(number)) : this.#head.auction(offset);
+    const dateTime = this.#timeOf(number);
+    return offset === 0 ? this.#head.person(dateTime) : this.#head.auction(offset, dateTime);
   }
 
   #bid(number: number, offset: number): Bid {
     if (!this.#bidsDrawn) this.#drawBids(EVENTS_PER_EPOCH - offset);
-    const { drawnBids, drawnDoubles } = this.#random;
+    const { drawnBids } = this.#random;
     const { channelNames, channelUrls, staticText } = this.#texts;
-    const made = this.#bidsMade++;
-    const at = made * BID_WORDS;
+    const at = this.#bidsMade++ * BID_WORDS;
     const ofAuctions = drawnBids[at + AUCTION] as number;
     const ofBidders = drawnBids[at + BIDDER] as number;
     const channel = drawnBids[at + CHANNEL] as number;
-    const price = drawnBids[at + PRICE] as number;
     return {
       type: "bid",
       auction: ofAuctions < 0 ? this.#hotAuction : this.#auctionsFrom + ofAuctions,
       bidder: ofBidders < 0 ? this.#hotBidder : this.#biddersFrom + ofBidders,
-      price: price < 0 ? exactPrice(drawnDoubles[made * BID_DOUBLES + DOUBLE] as number) : price,
+      price: settledPrice(drawnBids[at + PRICE] as number, drawnBids, at + BITS),
       channel: channelNames[channel] as string,
       url: channelUrls[channel] as string,
       dateTime: this.#timeOf(number),

@@ -28,6 +28,19 @@ export const HOT_CHANNELS = 2;
 export const CHANNELS_HOT = 4;
 export const CHANNELS = 10_000;
 
+export const FIRST_CATEGORY = 10;
+export const CATEGORIES = 5;
+
+/** How many letters a name of 3 … max-1 letters has at most, and so on: they are drawn below. */
+export const LETTERS = { account: 7, host: 5, itemName: 20, description: 100 } as const;
+
+/** Four groups of four digits, with spaces between them. */
+export const CARD_LENGTH = 19;
+
+/** Bytes that an event is brought to by ballast; of a bid 100. */
+export const PERSON_SIZE = 200;
+export const AUCTION_SIZE = 500;
+
 /** A bid's ballast, as `extraSpan` says of 32 bytes of 100. */
 export const BID_EXTRA = extraSpan(100 - 32);
 

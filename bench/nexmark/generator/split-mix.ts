@@ -8,8 +8,9 @@
  * multipliers and shifts are those of `java.util.SplittableRandom` in Java 17.
  */
 
-import { settledPrice } from "./price.ts";
-import { BIDS_AT, LETTERS_AT, LETTERS_MAX, type SplitMixExports, splitMixInstance } from "./split-mix-wasm.ts";
+import { DOUBLE_BITS, settledPrice } from "./price.ts";
+import { AUCTION_BYTES, AUCTIONS_AT, BIDS_AT, LETTERS_AT, LETTERS_MAX, PERSON_AT } from "./memory.ts";
+import { type SplitMixExports, splitMixInstance } from "./split-mix-wasm.ts";
 
 /** Where a sequence has come to: the counter, as two halves. Plain data for checkpoints. */
 export interface RandomPosition {
@@ -22,9 +23,10 @@ export class SplitMix {
   readonly #counter = new Uint32Array(this.#draws.memory.buffer, 0, 2);
   /** The letters drawn last, in Latin-1, where `letters` was told to put them. */
   readonly drawnLetters = Buffer.from(this.#draws.memory.buffer, LETTERS_AT, LETTERS_MAX);
-  /** The bids drawn last, as `bidAt` places what they have. */
+  /** The person, the auctions and the bids drawn last, as `memory.ts` places what they have. */
+  readonly drawnPerson = new Int32Array(this.#draws.memory.buffer, PERSON_AT);
+  readonly drawnAuctions = new Int32Array(this.#draws.memory.buffer, AUCTIONS_AT);
   readonly drawnBids = new Int32Array(this.#draws.memory.buffer, BIDS_AT);
-  readonly drawnDoubles = new Float64Array(this.#draws.memory.buffer, BIDS_AT);
 
   /** @param seed a whole number that a double can hold */
   constructor(seed: number) {
@@ -55,13 +57,11 @@ export class SplitMix {
     return this.#draws.double();
   }
 
-  /** A price, of a double. */
-  price(): number {
-    return this.priceOf(this.double());
-  }
-
+  /** The price of a double. */
   priceOf(double: number): number {
-    return settledPrice(this.#draws.price(double), double);
+    const bits = Math.floor(double * 2 ** DOUBLE_BITS);
+    const words = new Int32Array(BigInt64Array.of(BigInt(bits)).buffer);
+    return settledPrice(this.#draws.price(bits), words, 0);
   }
 
   /**
@@ -70,6 +70,19 @@ export class SplitMix {
    */
   letters(max: number, special: number, at: number): number {
     return this.#draws.letters(max, special, LETTERS_AT + at) - LETTERS_AT;
+  }
+
+  /** Draws a person with its letters, the first ones. Returns how many these are. */
+  person(): number {
+    return this.#draws.person();
+  }
+
+  /**
+   * Draws an auction, one of those of an epoch, with its letters behind so many: by one of so many sellers, open for one of so
+   * many milliseconds. Returns how many letters there are then.
+   */
+  auction(index: number, letters: number, sellers: number, open: number): number {
+    return this.#draws.auction(AUCTIONS_AT + index * AUCTION_BYTES, letters, sellers, open);
   }
 
   /** Draws bids into `drawnBids`, by so many bidders and for so many auctions. REQUIRES: at least one, and room for them */

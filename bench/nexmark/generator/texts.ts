@@ -1,5 +1,6 @@
 /** The texts of the events: what is drawn anew for each, and the tables that a seed makes once. */
 
+import { flat } from "./flat.ts";
 import { CHANNELS, STATIC_TEXT_LENGTH } from "./odds.ts";
 import { SplitMix } from "./split-mix.ts";
 
@@ -34,11 +35,6 @@ export function textTables(seed: number): TextTables {
   };
   tables.set(seed, made);
   return made;
-}
-
-/** The text in one piece: what is put together stays a tree of its parts, even when it has been read once. */
-export function flat(text: string): string {
-  return Buffer.from(text, "latin1").toString("latin1");
 }
 
 /** Remainders of negative draws are negative, in Java as here: so half of the letters lie before "a". */

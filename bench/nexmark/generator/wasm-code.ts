@@ -21,28 +21,33 @@ export const op = {
   i32Equals: 0x46,
   i32NotEqual: 0x47,
   i32LessSigned: 0x48,
+  i32LessUnsigned: 0x49,
   i32GreaterUnsigned: 0x4b,
+  i64GreaterUnsigned: 0x56,
   f64Less: 0x63,
-  f64Greater: 0x64,
   i32Add: 0x6a,
   i32Sub: 0x6b,
+  i32Mul: 0x6c,
+  i32DivideUnsigned: 0x6e,
   i32RemainderUnsigned: 0x70,
   i32And: 0x71,
   i32Or: 0x72,
   i32ShiftLeft: 0x74,
   i32ShiftUnsigned: 0x76,
   i64Add: 0x7c,
+  i64Sub: 0x7d,
   i64Mul: 0x7e,
+  i64And: 0x83,
   i64Xor: 0x85,
   i64ShiftUnsigned: 0x88,
-  f64Floor: 0x9c,
-  f64Nearest: 0x9e,
+  f64Absolute: 0x99,
   f64Add: 0xa0,
   f64Sub: 0xa1,
   f64Mul: 0xa2,
   i32WrapI64: 0xa7,
-  i32TruncateF64: 0xaa,
-  f64ConvertUnsignedI64: 0xba,
+  f64ConvertSignedI64: 0xb9,
+  i64TruncateF64: 0xb0,
+  i64ReinterpretF64: 0xbd,
 } as const;
 
 export const get = (local: number): Code => [0x20, local];
@@ -51,6 +56,11 @@ export const tee = (local: number): Code => [0x22, local];
 export const i32 = (value: number): Code => [0x41, ...leb128(value)];
 export const i64 = (value: bigint | number): Code => [0x42, ...leb128(value)];
 export const f64 = (value: number): Code => [0x44, ...new Uint8Array(Float64Array.of(value).buffer)];
+
+/** Calls the function of that place in the module. */
+export const call = (index: number): Code => [0x10, index];
+/** Takes where to, where from and how many bytes; they may overlap. */
+export const copyBytes: Code = [0xfc, 10, 0, 0];
 
 /** Take an address from the stack, to which `offset` is added. */
 export const i64Load = (offset: number): Code => [0x29, 0, ...leb128Unsigned(offset)];
