@@ -51,25 +51,28 @@ function readerOf(row: object): Reader {
   const numbers = sumOf("row", row, texts);
   const keep = texts.map((text) => `texts[count++] = ${text};`).join(" ");
   const code = `"use strict";
-    let texts = new Array(${TEXTS_AT_A_TIME}), count = 0, sum = 0;
+    const sums = new Float64Array(1); // a variable would be a new number each time
+    let texts = new Array(${TEXTS_AT_A_TIME}), count = 0;
     const readTexts = () => {
+      let sum = 0;
       for (let i = 0; i < count; i++) {
         const text = texts[i];
-        sum += text.length + text.charCodeAt(text.length - 1) || 0;
+        sum += text.length + (text.charCodeAt(text.length - 1) | 0);
       }
+      sums[0] += sum;
       // A new one, as an old one would have to be remembered for what it refers to.
       if (count > 0) texts = new Array(${TEXTS_AT_A_TIME});
       count = 0;
     };
     return {
       read(row) {
-        sum += ${numbers};
+        sums[0] += ${numbers};
         ${keep}
         if (count > ${TEXTS_AT_A_TIME - texts.length}) readTexts();
       },
       sum() {
         readTexts();
-        return sum;
+        return sums[0];
       },
     };`;
   return new Function(code)() as Reader;
