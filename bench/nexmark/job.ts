@@ -22,15 +22,17 @@ export const inputParams = {
 };
 
 /** Describes the query's way from the events to the sink. */
-export function buildQuery(env: Environment, query: string, input: Input, sink: Sink<object>): void {
+export function buildQuery(env: Environment, name: string, input: Input, sink: Sink<object>): void {
+  const query = queryNamed(name);
   const { eventsFile = "" } = input;
   // One subtask reads the file, as its parts would otherwise be read at a time, and most of it be late.
   const options = eventsFile === "" ? {} : { parallelism: 1 };
   const source = eventsFile === "" ? nexmark(input) : jsonl<NexmarkEvent>(eventsFile);
-  const events = env
-    .from(source, { name: "nexmark", ...options })
-    .withTimestamps(({ dateTime }) => dateTime, { outOfOrderness: "4s", ...options });
-  queryNamed(query).build(events).to(sink);
+  const events = env.from(source, { name: "nexmark", ...options });
+  const timed = query.timeless
+    ? events
+    : events.withTimestamps(({ dateTime }) => dateTime, { outOfOrderness: "4s", ...options });
+  query.build(timed).to(sink);
 }
 
 const nexmarkJob = defineJob(

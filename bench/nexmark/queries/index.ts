@@ -30,6 +30,8 @@ import { q22 } from "./q22.ts";
 
 export interface Query {
   readonly build: (events: DataStream<NexmarkEvent>) => DataStream<object>;
+  /** Whether no time matters: then events get none, and no watermarks are made, as in the reference's job of that name. */
+  readonly timeless?: boolean;
   /** The fields that tell rows apart, where a later row replaces an earlier one; absent: every row is final. */
   readonly upsertKey?: readonly string[];
   /** The columns that hold prices in euros: decimals with three digits behind the point. */
@@ -61,9 +63,9 @@ export const queries = {
   q20: { build: q20 },
   q21: { build: q21 },
   q22: { build: q22 },
-  "ds-map": { build: dsMap },
+  "ds-map": { build: dsMap, timeless: true },
   "ds-window": { build: dsWindow },
-  "ds-count": { build: dsCount, upsertKey: ["bidder"] },
+  "ds-count": { build: dsCount, timeless: true, upsertKey: ["bidder"] },
 } as const satisfies Readonly<Record<string, Query>>;
 
 export type QueryName = keyof typeof queries;
