@@ -145,7 +145,13 @@ export class Draws {
   /** Leaves the remainder of a half: divided by multiplying, which is exact as the quotient's bits and its own are below 64. */
   #remainder(bound: number): Code {
     const shift = 31 + Math.ceil(Math.log2(bound));
-    const quotient = [...get(this.#half), ...i64(Math.ceil(2 ** shift / bound)), op.i64Mul, ...i64(shift), op.i64ShiftUnsigned];
+    const quotient = [
+      ...get(this.#half),
+      ...i64(Math.ceil(2 ** shift / bound)),
+      op.i64Mul,
+      ...i64(shift),
+      op.i64ShiftUnsigned,
+    ];
     return [...get(this.#half), ...quotient, ...i64(bound), op.i64Mul, op.i64Sub, op.i32WrapI64];
   }
 

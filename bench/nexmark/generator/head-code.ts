@@ -94,7 +94,7 @@ export const person: WasmFunction = (() => {
     ...[...draws.load(), ...i32(PERSON_SIZE - PERSON_REST), ...set(lacking)],
     ...oneOf(FIRST_NAMES, personAt.firstName, LENGTHS_AT),
     ...oneOf(LAST_NAMES, personAt.lastName, LAST_NAMES_AT),
-    ...[...draws.store(), ...drawLetters(LETTERS.account, i32(LETTERS_AT)), ...set(at)],
+    ...[...draws.store(), ...drawLetters(LETTERS.mailbox, i32(LETTERS_AT)), ...set(at)],
     ...[...put(i32(AT_SIGN), 0), ...goOn(1), ...drawLetters(LETTERS.host, get(at)), ...set(at)],
     ...[...get(at), ...i32(DOT_COM), ...i32Store(0), ...goOn(4), ...draws.load()],
     ...store([...get(at), ...i32(LETTERS_AT), op.i32Sub, ...tee(drawn)], personAt.emailTo),

@@ -65,8 +65,9 @@ export const bidAt = {
   extraTo: 36,
 } as const;
 
-/** The powers that prices are made of. */
-export const POWERS_AT = BIDS_AT + BIDS_MAX * BID_BYTES;
-const POWERS_BYTES = 6144;
 /** How many letters names and cities have, a byte each. */
-export const LENGTHS_AT = POWERS_AT + POWERS_BYTES;
+export const LENGTHS_AT = BIDS_AT + BIDS_MAX * BID_BYTES;
+const LENGTHS_MAX = 64;
+
+/** The powers that prices are made of: the last, whatever their number. */
+export const POWERS_AT = LENGTHS_AT + LENGTHS_MAX;

@@ -31,8 +31,8 @@ export const CHANNELS = 10_000;
 export const FIRST_CATEGORY = 10;
 export const CATEGORIES = 5;
 
-/** How many letters a name of 3 … max-1 letters has at most, and so on: they are drawn below. */
-export const LETTERS = { account: 7, host: 5, itemName: 20, description: 100 } as const;
+/** What the number of letters of an address' two names, and of an auction's texts, is drawn below. */
+export const LETTERS = { mailbox: 7, host: 5, itemName: 20, description: 100 } as const;
 
 /** Four groups of four digits, with spaces between them. */
 export const CARD_LENGTH = 19;

@@ -27,7 +27,10 @@ const ROUNDING = 1.5 * 2 ** 52;
 const DOUBTFUL = -1;
 
 /** What `priceCode` finds in memory. */
-export const powers = Float64Array.from({ length: MAGNITUDES * STEPS }, (_, step) => CENTS * 10 ** ((step + 0.5) / STEPS));
+export const powers = Float64Array.from(
+  { length: MAGNITUDES * STEPS },
+  (_, step) => CENTS * 10 ** ((step + 0.5) / STEPS),
+);
 
 /** The price `computed` by `priceCode` of a double whose bits are in two words at that place, the lower one first. */
 export function settledPrice(computed: number, words: Int32Array, bitsAt: number): number {
@@ -58,7 +61,15 @@ export function priceCode(powersAt: number, firstLocal: number): Code {
   const error = [...get(price), ...get(z), ...f64(ROUNDING), op.f64Sub, op.f64Sub, op.f64Absolute];
   return [
     ...[...i64(3), op.i64Mul, ...set(thrice)],
-    ...[...rest, ...f64(Math.LN10 / STEPS / 2 ** REST_BITS), op.f64Mul, ...tee(z), ...get(z), op.f64Mul, ...set(square)],
+    ...[
+      ...rest,
+      ...f64(Math.LN10 / STEPS / 2 ** REST_BITS),
+      op.f64Mul,
+      ...tee(z),
+      ...get(z),
+      op.f64Mul,
+      ...set(square),
+    ],
     ...[...series, ...power, op.f64Mul, ...set(price)],
     ...[...sum, op.i64ReinterpretF64, op.i32WrapI64],
     ...[...i32(DOUBTFUL), ...error, ...f64(0.5 - DOUBT), op.f64Less, op.select],

@@ -1,7 +1,7 @@
 /**
  * SplitMix64 on 64-bit integers, as a WebAssembly module: JavaScript has no such integers that are fast, and drawing is most
- * of what a generated event costs (a draw: 2 ns here, 9 in halves of 32 bits, 60 as a BigInt). So are those draws that an
- * event has many of, letters and what makes a bid, as calls into the module would cost more than they.
+ * of what a generated event costs (a draw: 2 ns here, 9 in halves of 32 bits, 60 as a BigInt). People, auctions and bids are
+ * drawn there as a whole, as calls into the module would cost more than their draws.
  */
 
 import { choice, Draws, drawing } from "./draws-code.ts";
@@ -39,8 +39,8 @@ export interface SplitMixExports {
   readonly int: () => number;
   readonly below: (bound: number) => number;
   readonly double: () => number;
-  /** What `priceCode` leaves. */
-  readonly price: (double: number) => number;
+  /** What `priceCode` leaves of a double's bits, as a number. */
+  readonly price: (bits: number) => number;
   /**
    * Draws a length of 3 … max-1 and so many letters, of 13 one the special character, to a place in memory, without spaces
    * at the beginning and the end. Returns the place behind.
@@ -112,7 +112,19 @@ const letters: WasmFunction = (() => {
     ...[op.loop, type.none, ...get(at), ...drawn, ...i32StoreByte(0), ...add(at, 1)],
     ...[...get(left), ...i32(1), op.i32Sub, ...tee(left), op.brIf, 0, op.end],
     ...draws.store(),
-    ...[...isSpace(at, -1), op.if, type.none, op.loop, type.none, ...add(at, -1), ...isSpace(at, -1), op.brIf, 0, op.end, op.end],
+    ...[
+      ...isSpace(at, -1),
+      op.if,
+      type.none,
+      op.loop,
+      type.none,
+      ...add(at, -1),
+      ...isSpace(at, -1),
+      op.brIf,
+      0,
+      op.end,
+      op.end,
+    ],
     ...[...isSpace(from, 0), op.if, type.none, ...get(from), ...set(left)],
     ...[op.loop, type.none, ...add(from, 1), ...isSpace(from, 0), op.brIf, 0, op.end, ...moved, op.end],
     ...get(at),

@@ -8,8 +8,8 @@
  * multipliers and shifts are those of `java.util.SplittableRandom` in Java 17.
  */
 
-import { DOUBLE_BITS, settledPrice } from "./price.ts";
 import { AUCTION_BYTES, AUCTIONS_AT, BIDS_AT, LETTERS_AT, LETTERS_MAX, PERSON_AT } from "./memory.ts";
+import { DOUBLE_BITS, settledPrice } from "./price.ts";
 import { type SplitMixExports, splitMixInstance } from "./split-mix-wasm.ts";
 
 /** Where a sequence has come to: the counter, as two halves. Plain data for checkpoints. */
@@ -57,7 +57,7 @@ export class SplitMix {
     return this.#draws.double();
   }
 
-  /** The price of a double. */
+  /** The price of a double of 53 bits. */
   priceOf(double: number): number {
     const bits = Math.floor(double * 2 ** DOUBLE_BITS);
     const words = new Int32Array(BigInt64Array.of(BigInt(bits)).buffer);
