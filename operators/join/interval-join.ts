@@ -305,6 +305,7 @@ export class IntervalJoinOperator implements Operator {
     const rows = pane.rows as PaneRows;
     const count = rows.find(slot, 0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
     for (const place of rows.found.slice(0, count)) {
+      pane.reading(slot); // others may have been read since the last one was emitted
       const time = bucket * own.bucketMs + rows.timeAt(slot, place);
       if (rows.isMarked(slot, place) || Math.floor((time + to) / this.#sliceMs) !== slice) continue;
       yield { value: this.#alone(side, rows.rowAt(slot, place)), timestamp: Math.max(time, time + to) };

@@ -133,12 +133,14 @@ export class PackedPaneRows implements PaneRows {
     heads[HEADS_MAX] = sum; // V8 leaves out what nobody uses
   }
 
-  /** The rows of a slot as they are saved; undefined: none. */
+  /** The rows of a slot as they are saved; undefined: none. What was found stays: captures ask at any time. */
   valueOf(slot: number): unknown[] | undefined {
-    const count = this.find(slot, 0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
-    if (count === 0) return undefined;
+    const rows: number[] = [];
+    for (let row = this.#lastOf(slot); row !== 0; row = this.#ints[2 * row * this.#stride + 2] as number)
+      rows.push(row);
+    if (rows.length === 0) return undefined;
     const value: unknown[] = [];
-    for (const row of this.found.subarray(0, count)) {
+    for (const row of rows.reverse()) {
       value.push(this.timeAt(slot, row), this.rowAt(slot, row));
       if (this.#kind === "marked") value.push(this.isMarked(slot, row) ? 1 : 0);
     }

@@ -205,6 +205,25 @@ export function rowsSuite(factory: BackendFactory): void {
     }
   });
 
+  test("what was found stays found, whatever is captured meanwhile", () => {
+    const backend = open(factory);
+    const pane = tableOf(backend).pane(0);
+    for (let key = 0; key < 2; key++)
+      for (let time = 0; time < 6; time++) add(pane, key, { time, row: { key, time }, isMarked: false });
+    const capture = backend.capture(1);
+    const slot = pane.find(0);
+    const rows = rowsOf(pane);
+    expect(rows.find(slot, 0, 2, 3)).toBe(2);
+    const found = [...rows.found.slice(0, 2)];
+    pane.changing(slot); // the capture takes it as it is
+    expect([...rows.found.slice(0, 2)]).toEqual(found);
+    driven(capture);
+    backend.snapshot();
+    expect([...rows.found.slice(0, 2)]).toEqual(found);
+    pane.reading(slot);
+    expect(found.map((place) => rows.timeAt(slot, place))).toEqual([2, 3]);
+  });
+
   test("rows move with their key groups", () => {
     const backend = open(factory);
     for (let key = 0; key < 50; key++)
