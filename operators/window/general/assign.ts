@@ -5,7 +5,8 @@
 
 import { MillraceError } from "../../../core/errors.ts";
 import type { GeneralWindowSpec } from "../../../core/general-window.ts";
-import { type Duration, NO_TIMESTAMP, positiveDurationMs } from "../../../core/time.ts";
+import type { OperatorContext } from "../../../core/operator.ts";
+import { type Duration, isEventTime, NO_TIMESTAMP, positiveDurationMs } from "../../../core/time.ts";
 import type { AlignedWindow, SessionWindow, Window } from "../../../core/window.ts";
 import { Panes } from "../panes.ts";
 
@@ -48,6 +49,11 @@ function sessionAssigner({ gapMs, gapOf }: SessionWindow, operator: string): Ass
     return positiveDurationMs(gapOf(record) as Duration, `the gap of a session of "${operator}"`);
   };
   return (time, record) => [{ start: time, end: time + gap(record) }];
+}
+
+/** @throws WRONG_SHAPE for a record whose time puts it into no window, with the record */
+export function checkTime(context: OperatorContext, value: unknown, timestamp: number): void {
+  if (!isEventTime(timestamp)) throw context.failure(noTime(context.operator, timestamp), value);
 }
 
 /** A record whose time puts it into no window. */

@@ -24,12 +24,11 @@ import { KeyBatch } from "../../../core/key-batch.ts";
 import type { Operator, OperatorContext } from "../../../core/operator.ts";
 import type { StatePane } from "../../../core/state-backend.ts";
 import type { Counter } from "../../../core/telemetry.ts";
-import { isEventTime } from "../../../core/time.ts";
 import type { WindowResult } from "../../../core/window.ts";
 import { touch, touchFound } from "../../touch.ts";
 import { type Accumulators, accumulators } from "../accumulators.ts";
 import { FiredProgress } from "../fired-progress.ts";
-import { noTime } from "../general/assign.ts";
+import { checkTime } from "../general/assign.ts";
 import type { DueSessions } from "./due-sessions.ts";
 import { type SessionEnds, sessionNumber } from "./session-ends.ts";
 import { type SessionPane, SessionPanes } from "./session-panes.ts";
@@ -128,7 +127,7 @@ export class SessionOperator implements Operator {
 
   /** Looks at another pane than that of the latest record. */
   #turnTo(value: unknown, timestamp: number): void {
-    if (!isEventTime(timestamp)) throw this.#context.failure(noTime(this.#context.operator, timestamp), value);
+    checkTime(this.#context, value, timestamp);
     this.#addGathered();
     const number = this.#panes.numberOf(timestamp + this.#gapMs);
     this.#gathered = undefined;

@@ -58,7 +58,7 @@ Chained graph: 7 vertices, 6 edges
   out, parallelism 1: out
     from counts: rebalance, all fields
   trend, parallelism 2: trend → trends
-    from timestamps: hash, all fields
+    from timestamps: hash, all fields, one by one: late ones are wanted
   too-late, parallelism 2: too-late
     from trend: broadcast, all fields
   sessions, parallelism 2: sessions → sessions-out
