@@ -13,7 +13,7 @@ import type { LocalCheckpoints, LocalRestore } from "./coordinator/local-checkpo
 import { LocalJob, type LocalJobOptions } from "./coordinator/local-job.ts";
 import type { AttemptSlots } from "./coordinator/restarting-job.ts";
 import { checkSinks } from "./graph/fitting-sinks.ts";
-import { keepsRecords, type Plan, planJob } from "./graph/plan.ts";
+import { type Plan, planJob, recordsKept } from "./graph/plan.ts";
 import { type JobMetrics, summarise } from "./job-metrics.ts";
 import type { FolderCheckpoints, JobHandle, RunOptions, SavepointOptions } from "./run.ts";
 import type { CheckpointStore } from "./state/checkpoint-store.ts";
@@ -134,7 +134,7 @@ function openPool(job: Job, { slotHeapMb }: RunOptions, plan: Plan, log: Log): A
   const pool = new SlotPool({
     slots: plan.executionGraph.slots,
     slotHeapMb,
-    youngHeapMb: keepsRecords(plan) ? undefined : SLOT_YOUNG_HEAP_MB,
+    youngHeapMb: SLOT_YOUNG_HEAP_MB[recordsKept(plan)],
     loadsAhead: { module: job.module },
     onStrayError: (error) =>
       log("error", "an error in a thread whose slot had ended", { job: job.name, error: error.message }),

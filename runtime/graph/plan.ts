@@ -67,13 +67,23 @@ export function planJob(job: Job, options: PlanOptions = {}): Plan {
   return { ...program, jobGraph, executionGraph: createExecutionGraph(jobGraph), ...batch };
 }
 
-/** Whether records may be kept: as state, as far as the program declares it, or to be sorted. Columns of numbers are none. */
-export function keepsRecords({ jobGraph, stages }: Plan): boolean {
-  if (stages !== undefined) return true;
+/** What a job keeps of its records, as far as the program declares it. */
+export type KeptRecords =
+  /** At most numbers, in columns. */
+  | "none"
+  /** As values, lists and maps of keys. */
+  | "states"
+  /** Also in tables of windows and joins, or to be sorted: most of what has come is there for a while. */
+  | "tables";
+
+export function recordsKept({ jobGraph, stages }: Plan): KeptRecords {
+  if (stages !== undefined) return "tables";
   const states = jobGraph.vertices.flatMap(({ operators }) =>
     operators.flatMap(({ declared }) => declared?.states ?? []),
   );
-  return states.some(({ values }) => values !== false);
+  const keeping = states.filter(({ values }) => values !== false);
+  if (keeping.some(({ section }) => section === "table")) return "tables";
+  return keeping.length > 0 ? "states" : "none";
 }
 
 /** The plan of a batch, or why it is none, or undefined where the job is to be a stream. @throws NOT_BATCH where it must be one. */
