@@ -3,7 +3,7 @@
  *
  *   one value      held once
  *   whole numbers  the least, and how much more each is in 1, 2 or 4 bytes; other numbers in 8
- *   texts          one text of all, and where each ends
+ *   texts          their numbers among those of the whole state, where many repeat; else one text of all, and where each ends
  *   records        a column for each field; those of several shapes by their shapes
  *   some absent    null, undefined or a boolean beside numbers or texts: a byte of flags, and a column of the others
  *   all else       as it is
@@ -13,6 +13,7 @@
 
 import { CompiledCache, literalKey } from "../exchange/codec/compiled.ts";
 import { fieldsOf, spreaderOf } from "./column-codec.ts";
+import type { TextDictionaries } from "./text-dictionary.ts";
 
 export interface PackedColumn {
   at(place: number): unknown;
@@ -30,14 +31,17 @@ const TEXT_MAX = 1024;
 const flags = { other: 0, null: 1, undefined: 2, true: 3, false: 4 } as const;
 const flagged = [undefined, null, undefined, true, false];
 
-/** The values as a column, which may hold on to the array. REQUIRES: there is one. */
-export function packColumn(values: readonly unknown[], depth = 0): PackedColumn {
+/**
+ * The values as a column, which may hold on to the array. REQUIRES: there is one.
+ * @param texts of all columns whose values are of that kind.
+ */
+export function packColumn(values: readonly unknown[], texts: TextDictionaries, depth = 0): PackedColumn {
   const first = values[0];
   const type = typeof first;
-  if (type === "number") return packNumbers(values) ?? packMixed(values, depth);
-  if (type === "string") return packTexts(values) ?? packMixed(values, depth);
-  if (type !== "object" || first === null) return packMixed(values, depth);
-  return packRecords(values, depth) ?? packShapes(values, depth) ?? new ValuesColumn(values);
+  if (type === "number") return packNumbers(values) ?? packMixed(values, texts, depth);
+  if (type === "string") return packTexts(values, texts) ?? packMixed(values, texts, depth);
+  if (type !== "object" || first === null) return packMixed(values, texts, depth);
+  return packRecords(values, texts, depth) ?? packShapes(values, texts, depth) ?? new ValuesColumn(values);
 }
 
 class ConstantColumn implements PackedColumn {
@@ -101,6 +105,20 @@ class TextColumn implements PackedColumn {
 
   at(place: number): unknown {
     return this.#text.substring(place === 0 ? 0 : (this.#ends[place - 1] as number), this.#ends[place] as number);
+  }
+}
+
+class NumberedColumn implements PackedColumn {
+  readonly #texts: readonly string[];
+  readonly #numbers: Uint8Array | Uint16Array;
+
+  constructor(texts: readonly string[], numbers: Uint8Array | Uint16Array) {
+    this.#texts = texts;
+    this.#numbers = numbers;
+  }
+
+  at(place: number): unknown {
+    return this.#texts[this.#numbers[place] as number];
   }
 }
 
@@ -181,7 +199,7 @@ function filled<A extends Float64Array | Uint8Array | Uint16Array | Uint32Array>
 }
 
 /** Undefined: not all are texts, or they are long. */
-function packTexts(values: readonly unknown[]): PackedColumn | undefined {
+function packTexts(values: readonly unknown[], { own }: TextDictionaries): PackedColumn | undefined {
   let units = 0;
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
@@ -189,6 +207,8 @@ function packTexts(values: readonly unknown[]): PackedColumn | undefined {
     units += value.length;
   }
   if (units > TEXT_MAX * values.length) return new ValuesColumn(values);
+  const numbers = own.numbersOf(values as readonly string[], units);
+  if (numbers !== undefined) return new NumberedColumn(own.texts, numbers);
   const ends = units <= 0xffff ? new Uint16Array(values.length) : new Uint32Array(values.length);
   let end = 0;
   for (let i = 0; i < values.length; i++) {
@@ -199,7 +219,7 @@ function packTexts(values: readonly unknown[]): PackedColumn | undefined {
 }
 
 /** Values of several kinds: nothing, booleans, and either numbers or texts. */
-function packMixed(values: readonly unknown[], depth: number): PackedColumn {
+function packMixed(values: readonly unknown[], texts: TextDictionaries, depth: number): PackedColumn {
   const found = new Uint8Array(values.length);
   let other: unknown;
   let areAlike = true;
@@ -212,10 +232,10 @@ function packMixed(values: readonly unknown[], depth: number): PackedColumn {
     else if (typeof values[i] !== typeof other) return new ValuesColumn(values);
   }
   if (other === undefined) return areAlike ? new ConstantColumn(values[0]) : new FlaggedColumn(found, undefined);
-  if (typeof other === "object") return packShapes(values, depth) ?? new ValuesColumn(values);
+  if (typeof other === "object") return packShapes(values, texts, depth) ?? new ValuesColumn(values);
   if (areAlike || (typeof other !== "number" && typeof other !== "string")) return new ValuesColumn(values);
   const others = values.map((value, i) => (found[i] === flags.other ? value : other));
-  return new FlaggedColumn(found, packColumn(others));
+  return new FlaggedColumn(found, packColumn(others, texts));
 }
 
 function flagOf(value: unknown): number {
@@ -225,17 +245,17 @@ function flagOf(value: unknown): number {
 }
 
 /** Undefined: not all are plain objects with the same fields in the same order. */
-function packRecords(values: readonly unknown[], depth: number): PackedColumn | undefined {
+function packRecords(values: readonly unknown[], texts: TextDictionaries, depth: number): PackedColumn | undefined {
   const fields = depth < DEPTH_MAX ? fieldsOf(values[0]) : undefined;
   if (fields === undefined) return undefined;
   const columns = fields.map((): unknown[] => new Array(values.length));
   if (spreaderOf(fields)(values, 0, values.length, columns, fields) < values.length) return undefined;
-  const packed = columns.map((column) => packColumn(column, depth + 1));
+  const packed = columns.map((column, at) => packColumn(column, texts.of(fields[at] as string), depth + 1));
   return new RecordColumn(packed, readerOf(fields));
 }
 
 /** Records of several shapes, by their shapes; undefined: there are too many. */
-function packShapes(values: readonly unknown[], depth: number): PackedColumn | undefined {
+function packShapes(values: readonly unknown[], texts: TextDictionaries, depth: number): PackedColumn | undefined {
   const shapes = new Map<string, unknown[]>();
   const shapeOf = new Uint8Array(values.length);
   const placeIn = new Uint32Array(values.length);
@@ -251,7 +271,7 @@ function packShapes(values: readonly unknown[], depth: number): PackedColumn | u
     shapeOf[i] = numbers.get(alike) as number;
     placeIn[i] = alike.push(value) - 1;
   }
-  const columns = [...shapes.values()].map((alike) => packRecords(alike, depth) ?? new ValuesColumn(alike));
+  const columns = [...shapes.values()].map((alike) => packRecords(alike, texts, depth) ?? new ValuesColumn(alike));
   return new ShapesColumn(shapeOf, placeIn, columns);
 }
 

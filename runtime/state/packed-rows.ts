@@ -17,6 +17,7 @@
 
 import { assert } from "../../core/assert.ts";
 import { type PackedColumn, packColumn } from "./packed-column.ts";
+import { TextDictionaries } from "./text-dictionary.ts";
 
 const ID_BITS = 9;
 /** So many rows cost little each for what a chunk has once; and a text that is read keeps in memory those of so many. */
@@ -33,16 +34,18 @@ class Chunk {
   #ids: Uint16Array | undefined;
   #column: PackedColumn;
   #links: Int32Array;
+  readonly #texts: TextDictionaries;
   /** By place, 1: it is freed. */
   #freed: Uint8Array | undefined;
   /** Of rows that are packed; so many of them are not freed. */
   size: number;
   live: number;
 
-  constructor(rows: readonly unknown[], ids: Uint16Array | undefined, links: Int32Array) {
+  constructor(rows: readonly unknown[], ids: Uint16Array | undefined, links: Int32Array, texts: TextDictionaries) {
     this.#ids = ids;
-    this.#column = packColumn(rows);
+    this.#column = packColumn(rows, texts);
     this.#links = links;
+    this.#texts = texts;
     this.size = rows.length;
     this.live = rows.length;
   }
@@ -74,7 +77,7 @@ class Chunk {
       if (links.length > 0) links[rows.length] = this.#links[place] as number;
       rows.push(this.#column.at(place));
     }
-    this.#column = packColumn(rows);
+    this.#column = packColumn(rows, this.#texts);
     this.#ids = ids;
     this.#links = links;
     this.#freed = undefined;
@@ -100,6 +103,7 @@ const FREED = Symbol("freed");
 export class PackedRows {
   readonly #linked: boolean;
   readonly #chunks: (Chunk | undefined)[] = [undefined];
+  readonly #texts = new TextDictionaries();
   /** Numbers of chunks that are gone. */
   readonly #spare: number[] = [];
   #number = 0;
@@ -169,7 +173,7 @@ export class PackedRows {
   #seal(): void {
     const sealed = this.#number;
     const rows = this.#open;
-    if (this.#openLive === rows.length) this.#chunks[sealed] = new Chunk(rows, undefined, this.#openLinks);
+    if (this.#openLive === rows.length) this.#chunks[sealed] = new Chunk(rows, undefined, this.#openLinks, this.#texts);
     else if (this.#openLive > 0) this.#chunks[sealed] = this.#withoutFreed(rows);
     else this.#release(sealed);
     this.#number = this.#spare.pop() ?? this.#chunks.push(undefined) - 1;
@@ -183,7 +187,7 @@ export class PackedRows {
     const places = rows.flatMap((row, place) => (row === FREED ? [] : [place]));
     const links = this.#linked ? Int32Array.from(places, (place) => this.#openLinks[place] as number) : this.#openLinks;
     const kept = places.map((place) => rows[place]);
-    return new Chunk(kept, Uint16Array.from(places), links);
+    return new Chunk(kept, Uint16Array.from(places), links, this.#texts);
   }
 
   #release(number: number): void {
