@@ -18,7 +18,8 @@ export function q9(events: DataStream<NexmarkEvent>) {
   return validBids(events.filter(isAuction), bids, winningBid)
     .keyBy("id")
     .process("winning", {
-      state: { best: valueState<WinningBid>() },
+      // All that is compared: the row has been sent on.
+      state: { best: valueState<Pick<WinningBid, "price" | "bid_dateTime">>() },
       process(bid, { state: { best } }) {
         const before = best.get();
         const wins =
@@ -26,7 +27,7 @@ export function q9(events: DataStream<NexmarkEvent>) {
           bid.price > before.price ||
           (bid.price === before.price && bid.bid_dateTime < before.bid_dateTime);
         if (!wins) return [];
-        best.set(bid);
+        best.set({ price: bid.price, bid_dateTime: bid.bid_dateTime });
         return [bid];
       },
     });
