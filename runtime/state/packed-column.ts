@@ -17,7 +17,11 @@ import type { TextDictionaries } from "./text-dictionary.ts";
 
 export interface PackedColumn {
   at(place: number): unknown;
+  /** A column of the values at these places alone. REQUIRES: they ascend, and there is one. */
+  only(places: Places): PackedColumn;
 }
+
+export type Places = Uint16Array;
 
 /** Records within records, deeper ones are held as they are. */
 const DEPTH_MAX = 4;
@@ -54,6 +58,10 @@ class ConstantColumn implements PackedColumn {
   at(): unknown {
     return this.#value;
   }
+
+  only(): PackedColumn {
+    return this;
+  }
 }
 
 class ValuesColumn implements PackedColumn {
@@ -66,6 +74,10 @@ class ValuesColumn implements PackedColumn {
   at(place: number): unknown {
     return this.#values[place];
   }
+
+  only(places: Places): PackedColumn {
+    return new ValuesColumn(Array.from(places, (place) => this.#values[place]));
+  }
 }
 
 class FloatColumn implements PackedColumn {
@@ -77,6 +89,10 @@ class FloatColumn implements PackedColumn {
 
   at(place: number): unknown {
     return this.#numbers[place];
+  }
+
+  only(places: Places): PackedColumn {
+    return new FloatColumn(picked(this.#numbers, new Float64Array(places.length), places));
   }
 }
 
@@ -92,6 +108,10 @@ class WholeColumn implements PackedColumn {
   at(place: number): unknown {
     return this.#least + (this.#more[place] as number);
   }
+
+  only(places: Places): PackedColumn {
+    return new WholeColumn(this.#least, pickedWhole(this.#more, places));
+  }
 }
 
 class TextColumn implements PackedColumn {
@@ -106,6 +126,19 @@ class TextColumn implements PackedColumn {
   at(place: number): unknown {
     return this.#text.substring(place === 0 ? 0 : (this.#ends[place - 1] as number), this.#ends[place] as number);
   }
+
+  only(places: Places): PackedColumn {
+    const texts: string[] = [];
+    const ends = this.#ends instanceof Uint16Array ? new Uint16Array(places.length) : new Uint32Array(places.length);
+    let end = 0;
+    for (let i = 0; i < places.length; i++) {
+      const text = this.at(places[i] as number) as string;
+      texts.push(text);
+      end += text.length;
+      ends[i] = end;
+    }
+    return new TextColumn(texts.join(""), ends);
+  }
 }
 
 class NumberedColumn implements PackedColumn {
@@ -119,6 +152,12 @@ class NumberedColumn implements PackedColumn {
 
   at(place: number): unknown {
     return this.#texts[this.#numbers[place] as number];
+  }
+
+  only(places: Places): PackedColumn {
+    const numbers =
+      this.#numbers instanceof Uint8Array ? new Uint8Array(places.length) : new Uint16Array(places.length);
+    return new NumberedColumn(this.#texts, picked(this.#numbers, numbers, places));
   }
 }
 
@@ -136,6 +175,10 @@ class FlaggedColumn implements PackedColumn {
     const flag = this.#flags[place] as number;
     return flag === flags.other ? this.#others?.at(place) : flagged[flag];
   }
+
+  only(places: Places): PackedColumn {
+    return new FlaggedColumn(picked(this.#flags, new Uint8Array(places.length), places), this.#others?.only(places));
+  }
 }
 
 class RecordColumn implements PackedColumn {
@@ -149,6 +192,13 @@ class RecordColumn implements PackedColumn {
 
   at(place: number): unknown {
     return this.#read(this.#columns, place);
+  }
+
+  only(places: Places): PackedColumn {
+    return new RecordColumn(
+      this.#columns.map((column) => column.only(places)),
+      this.#read,
+    );
   }
 }
 
@@ -166,6 +216,37 @@ class ShapesColumn implements PackedColumn {
   at(place: number): unknown {
     return this.#columns[this.#shapeOf[place] as number]?.at(this.#placeIn[place] as number);
   }
+
+  only(places: Places): PackedColumn {
+    const shapeOf = picked(this.#shapeOf, new Uint8Array(places.length), places);
+    const placesIn = this.#columns.map((): number[] => []);
+    const placeIn = new Uint32Array(places.length);
+    for (let i = 0; i < places.length; i++)
+      placeIn[i] = (placesIn[shapeOf[i] as number]?.push(this.#placeIn[places[i] as number] as number) ?? 0) - 1;
+    const columns = this.#columns.map((column, shape) => {
+      const within = placesIn[shape] as number[];
+      return within.length === 0 ? NOTHING : column.only(Uint16Array.from(within));
+    });
+    return new ShapesColumn(shapeOf, placeIn, columns);
+  }
+}
+
+/** In the place of a column without values. */
+const NOTHING = new ConstantColumn(undefined);
+
+function picked<A extends Float64Array | Uint8Array | Uint16Array | Uint32Array>(
+  from: A | Uint8Array | Uint16Array,
+  into: A,
+  places: Places,
+): A {
+  for (let i = 0; i < places.length; i++) into[i] = from[places[i] as number] as number;
+  return into;
+}
+
+function pickedWhole(more: Uint8Array | Uint16Array | Uint32Array, places: Places): typeof more {
+  if (more instanceof Uint8Array) return picked(more, new Uint8Array(places.length), places);
+  if (more instanceof Uint16Array) return picked(more, new Uint16Array(places.length), places);
+  return picked<Uint32Array>(more, new Uint32Array(places.length), places);
 }
 
 /** Undefined: not all are numbers. */

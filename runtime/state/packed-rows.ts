@@ -27,14 +27,13 @@ const ID_MASK = CHUNK_ROWS - 1;
 const CHUNKS_MAX = 2 ** (30 - ID_BITS);
 
 /** A chunk is packed anew when fewer than one of so many rows are left. */
-const LEFT_OF = 4;
+const LEFT_OF = 2;
 
 class Chunk {
   /** Of the rows that are packed, or 1, 2, … where undefined. Ascending. */
   #ids: Uint16Array | undefined;
   #column: PackedColumn;
   #links: Int32Array;
-  readonly #texts: TextDictionaries;
   /** By place, 1: it is freed. */
   #freed: Uint8Array | undefined;
   /** Of rows that are packed; so many of them are not freed. */
@@ -45,7 +44,6 @@ class Chunk {
     this.#ids = ids;
     this.#column = packColumn(rows, texts);
     this.#links = links;
-    this.#texts = texts;
     this.size = rows.length;
     this.live = rows.length;
   }
@@ -68,20 +66,22 @@ class Chunk {
   }
 
   #packAnew(freed: Uint8Array): void {
-    const rows: unknown[] = [];
+    const places = new Uint16Array(this.live);
     const ids = new Uint16Array(this.live);
     const links = new Int32Array(this.#links.length === 0 ? 0 : this.live);
+    let row = 0;
     for (let place = 0; place < this.size; place++) {
       if (freed[place] === 1) continue;
-      ids[rows.length] = this.#ids === undefined ? place : (this.#ids[place] as number);
-      if (links.length > 0) links[rows.length] = this.#links[place] as number;
-      rows.push(this.#column.at(place));
+      places[row] = place;
+      ids[row] = this.#ids === undefined ? place : (this.#ids[place] as number);
+      if (links.length > 0) links[row] = this.#links[place] as number;
+      row++;
     }
-    this.#column = packColumn(rows, this.#texts);
+    this.#column = this.#column.only(places);
     this.#ids = ids;
     this.#links = links;
     this.#freed = undefined;
-    this.size = rows.length;
+    this.size = row;
   }
 
   #placeOf(id: number): number {
