@@ -21,6 +21,12 @@ const PAIR_BOUND = 2 ** 26;
 const INTS_MIN = 8;
 const noInts = new Int32Array(0);
 
+/** Stands among keys for a pair of small whole numbers, which is elsewhere in 8 bytes: as an array it takes 64. */
+const PAIR: Key = Object.freeze([]);
+
+/** Room for so few that V8 keeps them on its own heap. */
+const PAIRS_MIN = 8;
+
 /** The pairs of the batch that is being looked up: as many as `slotsOf` may be asked for. */
 const batchPairs = new Float64Array(1024);
 
@@ -35,9 +41,11 @@ export class KeyIndex {
   /** Bigints, booleans, dates and other tuples, by `encodeKey`. */
   #encodings: StringTable | undefined;
   readonly #encodingOf: (string | undefined)[] = [];
+  /** By slot: the pair, as `pairOf` makes one number of it, where there is one. */
+  #pairAt = new Float64Array(0);
   /**
-   * The key of each slot, our own copy; undefined in slots that are free. Pairs are not frozen, and copied when they are given out.
-   * Empty as long as `#intKeys` has all.
+   * The key of each slot, our own copy; undefined in slots that are free. Pairs with a text are not frozen, and copied when they
+   * are given out. Empty as long as `#intKeys` has all.
    */
   readonly #keys: (Key | undefined)[] = [];
   /** The same where all keys are 32-bit integers and none has been removed: half the memory, and none of it to be looked through for garbage. */
@@ -155,6 +163,7 @@ export class KeyIndex {
     if (this.#intKeys !== undefined) return this.#intKeys[slot] as number;
     const key = this.#keys[slot] as Key;
     if (typeof key !== "object") return key;
+    if (key === PAIR) return keyOfPair(this.#pairAt[slot] as number);
     const encoding = this.#encodingOf[slot];
     // V8 reads parts of a frozen array by a call, those of a copy at once.
     if (encoding === undefined) return [(key as readonly ScalarKey[])[0], (key as readonly ScalarKey[])[1]] as Key;
@@ -188,9 +197,8 @@ export class KeyIndex {
   }
 
   #removeObject(key: Key, slot: number): void {
-    const pair = pairOf(key);
-    if (pair >= 0) {
-      this.#pairs?.remove(pair);
+    if (key === PAIR) {
+      this.#pairs?.remove(this.#pairAt[slot] as number);
       return;
     }
     if (isTextPair(key)) {
@@ -250,9 +258,17 @@ export class KeyIndex {
     this.#pairs ??= new NumberTable();
     const found = this.#pairs.find(pair);
     if (found >= 0) return found;
-    const slot = this.#keep([Math.floor(pair / PAIR_BOUND), pair % PAIR_BOUND]);
+    const slot = this.#keep(PAIR);
+    if (slot >= this.#pairAt.length) this.#growPairs(slot);
+    this.#pairAt[slot] = pair;
     this.#pairs.insert(pair, slot);
     return slot;
+  }
+
+  #growPairs(slot: number): void {
+    const longer = new Float64Array(Math.max(PAIRS_MIN, 2 * slot));
+    longer.set(this.#pairAt);
+    this.#pairAt = longer;
   }
 
   #slotOfTextPair(pair: TextPair): number {
@@ -317,6 +333,11 @@ function pairOf(key: Key): number {
   const first: unknown = key[0];
   const second: unknown = key[1];
   return isHalf(first) && isHalf(second) ? first * PAIR_BOUND + second + 0 : -1; // -0 + 0 is 0
+}
+
+function keyOfPair(pair: number): Key {
+  const first = Math.floor(pair / PAIR_BOUND);
+  return [first, pair - first * PAIR_BOUND];
 }
 
 function isHalf(part: unknown): part is number {

@@ -16,7 +16,7 @@ import { KeyIndex } from "./key-index.ts";
 import type { ListCell } from "./list-cells.ts";
 import type { MapCell } from "./map-cell.ts";
 import { SPILLED, type Spill } from "./spill.ts";
-import { StateColumn, type StateKind } from "./state-column.ts";
+import { longer, StateColumn, type StateKind } from "./state-column.ts";
 
 const NO_KEY = -3;
 const UNRESOLVED = -2;
@@ -34,15 +34,16 @@ export class KeyedEntries {
   readonly #keyGroups: KeyGroups;
   readonly columns = new Map<string, StateColumn>();
   /** By slot: how many columns have a value. */
-  readonly #present: number[] = [];
+  #present = new Uint32Array(CAPACITY_MIN);
   /** By slot: the epoch in which the entry was made. */
-  readonly #madeAt: number[] = [];
+  #madeAt = new Uint32Array(CAPACITY_MIN);
   /** By slot: the entry's key group. */
   groups = new Uint16Array(CAPACITY_MIN);
   /** Slots of entries that ended and may be in a checkpoint. */
   #ended: number[] = [];
   readonly #spill: Spill | undefined;
   #capacity = CAPACITY_MIN;
+  #slots = 0;
   #key: Key | undefined;
   #slot = NO_KEY;
 
@@ -272,9 +273,8 @@ export class KeyedEntries {
     const key = this.#key as Key;
     const group = this.#keyGroups.ownGroupOf(key);
     const slot = this.index.slotOf(key);
-    if (slot === this.#present.length) {
-      this.#present.push(0);
-      this.#madeAt.push(0);
+    if (slot === this.#slots) {
+      this.#slots++;
       if (slot >= this.#capacity) this.#grow();
       for (const column of this.columns.values()) column.open(slot, this.#capacity);
     }
@@ -286,9 +286,9 @@ export class KeyedEntries {
 
   #grow(): void {
     this.#capacity *= 2;
-    const groups = new Uint16Array(this.#capacity);
-    groups.set(this.groups);
-    this.groups = groups;
+    this.groups = longer(this.groups, new Uint16Array(this.#capacity));
+    this.#present = longer(this.#present, new Uint32Array(this.#capacity));
+    this.#madeAt = longer(this.#madeAt, new Uint32Array(this.#capacity));
   }
 
   #noKey(): MillraceError {

@@ -199,7 +199,8 @@ function unknownStamps(capacity: number): Float64Array {
   return new Float64Array(capacity).fill(Number.NEGATIVE_INFINITY);
 }
 
-function longer<A extends Uint32Array | Float64Array>(from: A, to: A): A {
+/** What is there, in an array with room for more. */
+export function longer<A extends Uint16Array | Uint32Array | Float64Array>(from: A, to: A): A {
   to.set(from);
   return to;
 }
