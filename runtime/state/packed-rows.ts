@@ -6,13 +6,13 @@
  *   open      newest rows, as they came; freed ones are gone at once
  *   │ it is full
  *   ▼
- *   packed ── three quarters of its rows have been freed ──► packed anew without them
+ *   packed ── more than half of its rows have been freed ──► packed anew without them
  *   │ all have
  *   ▼
  *   its number is given to another chunk
  *
- * So a quarter of what is held is in use at least, however rows go, and freeing costs a third more than packing, once. Each row
- * may have a link: a number, which stands beside the columns and may be changed.
+ * So half of what is held is in use at least, however rows go; packing anew copies columns and makes no rows. Each row may have a
+ * link: a number, which stands beside the columns and may be changed.
  */
 
 import { assert } from "../../core/assert.ts";
