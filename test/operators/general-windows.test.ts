@@ -78,6 +78,14 @@ describe("count windows", () => {
     expect(records[0]).toMatchObject({ key: "a", windowStart: -Infinity, windowEnd: Infinity });
   });
 
+  test("of the whole stream count the records of all keys", async () => {
+    const { records } = await results(
+      (input) => input.countWindowAll(3, 2).aggregate("values", values),
+      [at(0, 1, "a"), at(1, 2, "b"), at(2, 3, "a"), at(3, 4, "c"), at(4, 5, "b")],
+    );
+    expect(records.map(({ value }) => value)).toEqual(["1,2", "2,3,4"]);
+  });
+
   test("that slide are of the last records", async () => {
     const { records } = await results(
       (input) => input.keyBy("key").countWindow(3, 2).process("list", listed),

@@ -9,6 +9,29 @@ import { at, late, lateText, listed, milliseconds, results, text, values } from 
 import { type Reading, referenceSessions } from "./window-reference.ts";
 import { windowSteps } from "./window-steps.ts";
 
+/** Records that come at the clock's time, and times between them. */
+const clockSteps: fc.Arbitrary<readonly Step<Reading>[]> = fc
+  .array(
+    fc.oneof(
+      { weight: 3, arbitrary: fc.record({ key: fc.constantFrom("a", "b"), value: fc.integer({ min: 0, max: 9 }) }) },
+      { weight: 2, arbitrary: fc.record({ wait: fc.integer({ min: 1, max: 8 }) }) },
+    ),
+    { maxLength: 25 },
+  )
+  .map((each) =>
+    [...each, { wait: 100 }].map((step): Step<Reading> => ("wait" in step ? { advanceTime: step.wait } : [step])),
+  );
+
+/** The same with the clock's times, which begin at 0; by the clock nothing is late. */
+function timedByClock(steps: readonly Step<Reading>[]): Step<Reading>[] {
+  let now = 0;
+  return steps.map((step) => {
+    if (!("advanceTime" in step)) return [(step as readonly [Reading])[0], now];
+    now += step.advanceTime;
+    return { watermark: now - 1 };
+  });
+}
+
 describe("sessions equal those of a plain reference", () => {
   const shapes = fc.record({
     gapMs: fc.integer({ min: 1, max: 12 }),
@@ -164,6 +187,23 @@ describe("sessions equal those of a plain reference", () => {
     });
     expect(fired.size).toBeGreaterThan(0);
     expect(again.records.map(text).sort()).toEqual(expected.sort());
+  });
+
+  test("by the clock, with a gap of each record's own", async () => {
+    const gapOf = ({ value }: Reading): number => value + 1;
+    await fc.assert(
+      fc.asyncProperty(clockSteps, async (steps) => {
+        const build = (input: DataStream<Reading>) =>
+          input
+            .keyBy("key")
+            .window(session((reading) => milliseconds(gapOf(reading)), { time: "processing" }))
+            .process("values", listed);
+        const { records } = await driveInEveryWay(build, steps, { keysInAnyOrder: true });
+        const expected = referenceSessions(timedByClock(steps), { gapOf, allowedLatenessMs: 0 });
+        expect(records.toSorted()).toEqual(expected.sort());
+      }),
+      { numRuns: 40 },
+    );
   });
 
   test("with a gap of each record's own", async () => {
