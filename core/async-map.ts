@@ -134,6 +134,7 @@ export function lookupSpec<T, K extends Key, V, J extends "inner" | "left", O>(
 
 function asyncSpec<T, O>(name: string, options: AsyncOptions<T, O>): AsyncSpec {
   const { capacity = ASYNC_CAPACITY, ordered = true, timeout, onFailure, open, close } = options;
+  if (typeof ordered !== "boolean") throw badOption(name, "ordered", ordered, "true or false");
   return Object.freeze({
     capacity: checked(name, "capacity", capacity, 1, ASYNC_CAPACITY_MAX),
     ordered,

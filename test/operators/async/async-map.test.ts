@@ -332,6 +332,7 @@ test("wrong options are refused", () => {
   const openWith = (options: AsyncOptions<number, string>) => open(new Service(), options);
   return Promise.all([
     expect(openWith({ capacity: 0 })).rejects.toThrow(/capacity of "ask" is 0; it must be a whole number from 1/),
+    expect(openWith({ ordered: "no" as never })).rejects.toThrow(/ordered of "ask" is no; it must be true or false/),
     expect(openWith({ retry: { attempts: 2, factor: 0.5 } })).rejects.toThrow(/retry.factor of "ask" is 0.5/),
     expect(openWith({ timeout: "0s" })).rejects.toThrow(/timeout of "ask" must be longer than zero/),
   ]);
