@@ -2,8 +2,9 @@
  * Keys of any kind → slots 0, 1, 2, … in order of insertion; the index under panes, handles and timers.
  *
  * The law: two keys share a slot exactly if their canonical encodings (core/key.ts) are equal. Numbers, strings, pairs of
- * small whole numbers, and of a text and a whole number, which are nearly all keys, have tables of their own; the rest goes by its encoding. Without `remove`, slots are dense. A
- * removed key's slot is given to the next new key, so memory is bounded by the most keys at one time.
+ * small whole numbers, and of a text and a whole number, which are nearly all keys, have tables of their own; the rest goes
+ * by its encoding. Without `remove`, slots are dense. A removed key's slot is given to the next new key, so memory is bounded
+ * by the most keys at one time.
  */
 
 import { badKey, decodeKey, encodeKey, type Key, type ScalarKey } from "../../core/key.ts";
@@ -48,7 +49,7 @@ export class KeyIndex {
    * are given out. Empty as long as `#intKeys` has all.
    */
   readonly #keys: (Key | undefined)[] = [];
-  /** The same where all keys are 32-bit integers and none has been removed: half the memory, and none of it to be looked through for garbage. */
+  /** The same where all keys are 32-bit integers and none has been removed: half the memory, none of it for the collector. */
   #intKeys: Int32Array | undefined = noInts;
   #slots = 0;
   #free: number[] | undefined;
@@ -259,16 +260,10 @@ export class KeyIndex {
     const found = this.#pairs.find(pair);
     if (found >= 0) return found;
     const slot = this.#keep(PAIR);
-    if (slot >= this.#pairAt.length) this.#growPairs(slot);
+    if (slot >= this.#pairAt.length) this.#pairAt = longer(this.#pairAt, Math.max(PAIRS_MIN, 2 * slot));
     this.#pairAt[slot] = pair;
     this.#pairs.insert(pair, slot);
     return slot;
-  }
-
-  #growPairs(slot: number): void {
-    const longer = new Float64Array(Math.max(PAIRS_MIN, 2 * slot));
-    longer.set(this.#pairAt);
-    this.#pairAt = longer;
   }
 
   #slotOfTextPair(pair: TextPair): number {

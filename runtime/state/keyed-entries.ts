@@ -14,9 +14,10 @@ import { flatten } from "./flatten.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { ListCell } from "./list-cells.ts";
+import { longer } from "./longer.ts";
 import type { MapCell } from "./map-cell.ts";
 import { SPILLED, type Spill } from "./spill.ts";
-import { longer, StateColumn, type StateKind } from "./state-column.ts";
+import { StateColumn, type StateKind } from "./state-column.ts";
 
 const NO_KEY = -3;
 const UNRESOLVED = -2;
@@ -286,9 +287,9 @@ export class KeyedEntries {
 
   #grow(): void {
     this.#capacity *= 2;
-    this.groups = longer(this.groups, new Uint16Array(this.#capacity));
-    this.#present = longer(this.#present, new Uint32Array(this.#capacity));
-    this.#madeAt = longer(this.#madeAt, new Uint32Array(this.#capacity));
+    this.groups = longer(this.groups, this.#capacity);
+    this.#present = longer(this.#present, this.#capacity);
+    this.#madeAt = longer(this.#madeAt, this.#capacity);
   }
 
   #noKey(): MillraceError {

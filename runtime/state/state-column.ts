@@ -8,6 +8,7 @@
 import type { TimerDomain } from "../../core/operator.ts";
 import type { Ageing } from "./ageing.ts";
 import { ListCell, type ListChange, PlainListCell } from "./list-cells.ts";
+import { longer } from "./longer.ts";
 import { MapCell, type MapChange } from "./map-cell.ts";
 import { PackedLists } from "./packed-list.ts";
 import { PackedValues } from "./packed-values.ts";
@@ -144,9 +145,9 @@ export class StateColumn {
   open(slot: number, capacity: number): void {
     if (slot === this.cells.length) this.cells.push(undefined);
     if (slot < this.marks.length) return;
-    this.marks = longer(this.marks, new Uint32Array(capacity));
-    if (this.stamps !== undefined) this.stamps = longer(this.stamps, new Float64Array(capacity));
-    if (this.oldest !== undefined) this.oldest = longer(this.oldest, unknownStamps(capacity));
+    this.marks = longer(this.marks, capacity);
+    if (this.stamps !== undefined) this.stamps = longer(this.stamps, capacity);
+    if (this.oldest !== undefined) this.oldest = longer(this.oldest, capacity, Number.NEGATIVE_INFINITY);
   }
 
   /** Values get stamps of that domain, those that are there one without a time. Stamps of another domain are lost. */
@@ -197,12 +198,6 @@ export class StateColumn {
 
 function unknownStamps(capacity: number): Float64Array {
   return new Float64Array(capacity).fill(Number.NEGATIVE_INFINITY);
-}
-
-/** What is there, in an array with room for more. */
-export function longer<A extends Uint16Array | Uint32Array | Float64Array>(from: A, to: A): A {
-  to.set(from);
-  return to;
 }
 
 function encodeCell(cell: unknown, { kind, name }: StateColumn, operator: string): Uint8Array {
