@@ -32,6 +32,8 @@ interface Figures {
 /** The chosen ones, what they are bound to, and the source, whose cost is taken off. */
 function chosenCases(): readonly OperatorCase[] {
   const chosen = cases.filter(({ name }) => name.includes(given.only));
+  if (chosen.length === 0)
+    throw new Error(`no case has "${given.only}" in its name: ${cases.map(({ name }) => name).join("; ")}`);
   const bounds = chosen.flatMap(({ bound }) => (bound === undefined ? [] : [caseNamed(bound.of)]));
   return [...new Set([caseNamed(SOURCE_ALONE), ...bounds, ...chosen])];
 }
