@@ -18,7 +18,8 @@ export interface PaneRows {
   add(slot: number, time: number, row: unknown, marked: boolean): void;
   /**
    * Finds the rows of a slot whose time, added to `base`, is within bounds. @returns how many: their places are the first in
-   * `found`, in the order in which they came, until the next `find` in the pane, whatever is added or captured. REQUIRES: the slot was asked for to be read.
+   * `found`, in the order in which they came, until the next `find` in the pane, whatever is added or captured. REQUIRES: the
+   * slot was asked for to be read.
    */
   find(slot: number, base: number, from: number, to: number): number;
   readonly found: Int32Array;

@@ -3,7 +3,8 @@
  * (exactly-once, at-least-once) COMMIT_MS FOLDER, and LATEST=1 to begin behind what is there. It prints "FIRST <milliseconds>"
  * when it decodes its first record, and runs until SIGTERM.
  *
- * Ours is the package as it is published. kafkajs is a dependency of Millrace. Kafka Streams and Flink are built by Maven at their first use, into the user's cache.
+ * Ours is the package as it is published. kafkajs is a dependency of Millrace. Kafka Streams and Flink are built by Maven at their
+ * first use, into the user's cache.
  */
 
 import { join } from "node:path";
