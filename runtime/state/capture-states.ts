@@ -1,6 +1,6 @@
 /**
  * Captures of handles' states: block by block, in steps of about a millisecond, while the states go on changing. Values in
- * memory have a way of their own (`capture-values.ts`); of the others
+ * memory have ways of their own (`capture-values.ts`, `capture-packed.ts`); of the others
  *
  *   1. find slots that have changed, until they are enough to be sorted by key group;
  *   2. take their rows, a block at a time: as they are, or as they were if they have changed since the barrier;
@@ -8,6 +8,7 @@
  */
 
 import type { Steps } from "./capture.ts";
+import { PackedCapture } from "./capture-packed.ts";
 import { ValueCapture } from "./capture-values.ts";
 import { CellCapture } from "./cell-capture.ts";
 import type { Capturing } from "./epochs.ts";
@@ -24,7 +25,11 @@ export function beginColumn(entries: KeyedEntries, column: StateColumn, capturin
     column.capture = capture;
     return cellSteps(entries, column, capture, slots, false);
   }
-  const capture = new ValueCapture(entries, column, capturing, slots, false);
+  const { packedValues } = column;
+  const capture =
+    packedValues?.packs === true
+      ? new PackedCapture(entries, column, packedValues, capturing, slots)
+      : new ValueCapture(entries, column, capturing, slots, false);
   column.capture = capture;
   return capture.steps();
 }

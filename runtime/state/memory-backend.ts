@@ -186,7 +186,7 @@ class MemoryBackend implements KeyedStateBackend {
     const tables = [...this.#tables.values()].map((table) => this.#beginTable(table, capturing));
     const steps = this.#captureSteps(states, tables);
     this.#running = new RunningCapture(capturing, steps, () => {
-      for (const column of columns) column.capture = undefined;
+      for (const column of columns) column.endCapture();
       for (const { panes } of tables) for (const [, pane] of panes) pane.endCapture();
       this.#running = undefined;
     });

@@ -18,6 +18,11 @@ export class PackedValues {
   #went = 0;
   #stay = true;
 
+  /** Whether values that come are packed. */
+  get packs(): boolean {
+    return this.#stay;
+  }
+
   /** What a cell holds for a value. REQUIRES: it is not undefined. */
   cellOf(value: unknown): unknown {
     if (++this.#came === DECIDED_AFTER) this.#decide();
@@ -29,9 +34,14 @@ export class PackedValues {
     return typeof cell === "number" ? this.rows.at(cell) : cell;
   }
 
-  /** A cell's value goes. */
-  release(cell: unknown): void {
+  /** A cell's value goes. `isRead`: somebody has yet to read it, and frees it then. */
+  release(cell: unknown, isRead = false): void {
     this.#went++;
+    if (!isRead) this.free(cell);
+  }
+
+  /** What a cell held that has been released is not read any more. */
+  free(cell: unknown): void {
     if (typeof cell === "number") this.rows.free(cell);
   }
 

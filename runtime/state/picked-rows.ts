@@ -23,17 +23,62 @@ export const PICKED_AHEAD = 16 * PICKED_TOGETHER;
 /** Keys are taken together: what is done once for all of them costs little, and their array is young. */
 const KEYS_TOGETHER = 512;
 
-export abstract class PickedRows {
+/** Rows that are sorted together and cut into blocks. */
+export interface SortableRows {
+  readonly size: number;
+  /** Sorts them by key group; those of one stay in the order in which they were picked. */
+  sort(): void;
+  /** REQUIRES: they are sorted. */
+  groupsOf(from: number, to: number): Uint16Array;
+  /** What a block of the rows from one to another consists of, taken once. REQUIRES: they are sorted. */
+  columnsOf(from: number, to: number): readonly [keys: Column | OwnColumn, ...columns: (Column | OwnColumn)[]];
+  /** Its memory may be used by others. */
+  release(): void;
+}
+
+/** The places of rows, sorted by key group. */
+export class PlacesByGroup {
+  readonly places: Int32Array;
+  readonly groups: Uint16Array;
+
+  /** @param groups by place; there may be more of them. */
+  constructor(groups: Uint16Array, size: number) {
+    const next = firstPlaces(groups, size);
+    this.places = new Int32Array(size);
+    this.groups = new Uint16Array(size);
+    for (let place = 0; place < size; place++) {
+      const group = groups[place] as number;
+      const at = next[group] as number;
+      next[group] = at + 1;
+      this.places[at] = place;
+      this.groups[at] = group;
+    }
+  }
+}
+
+/** By key group: how many rows come before its own. */
+function firstPlaces(groups: Uint16Array, size: number): Uint32Array {
+  let most = 0;
+  for (let place = 0; place < size; place++) most = Math.max(most, groups[place] as number);
+  const firsts = new Uint32Array(most + 2);
+  for (let place = 0; place < size; place++) {
+    const behind = (groups[place] as number) + 1;
+    firsts[behind] = (firsts[behind] as number) + 1;
+  }
+  for (let group = 1; group < firsts.length; group++)
+    firsts[group] = (firsts[group] as number) + (firsts[group - 1] as number);
+  return firsts;
+}
+
+export abstract class PickedRows implements SortableRows {
   size = 0;
   readonly capacity: number;
-  #groups: Uint16Array;
+  readonly #groups: Uint16Array;
   readonly #keys: PickedColumn;
   /** Of the newest rows, those whose keys the column has not taken. */
   #newest: unknown[] = new Array(KEYS_TOGETHER);
   #taken = 0;
-  #groupMax = 0;
-  /** The places of all rows, sorted by key group. */
-  #sorted = new Int32Array(0);
+  #sorted = new PlacesByGroup(new Uint16Array(0), 0);
   #isClosed = false;
 
   /** @param capacity how many rows it takes. */
@@ -56,7 +101,6 @@ export abstract class PickedRows {
   protected addKey(group: number, key: Key): number {
     const place = this.size++;
     this.#groups[place] = group;
-    if (group > this.#groupMax) this.#groupMax = group;
     this.#newest[place - this.#taken] = key;
     if (this.size - this.#taken === KEYS_TOGETHER) this.#takeKeys();
     return place;
@@ -71,48 +115,20 @@ export abstract class PickedRows {
   /** The columns behind the keys, of the rows at these places. */
   protected abstract columnsAt(places: Int32Array): readonly (Column | OwnColumn)[];
 
-  /** Sorts rows by key group; those of one stay in the order in which they were picked. */
   sort(): void {
     this.#takeKeys();
-    const { size } = this;
-    const next = this.#firsts();
-    const sorted = new Int32Array(size);
-    const groups = new Uint16Array(size);
-    for (let place = 0; place < size; place++) {
-      const group = this.#groups[place] as number;
-      const at = next[group] as number;
-      next[group] = at + 1;
-      sorted[at] = place;
-      groups[at] = group;
-    }
-    this.#sorted = sorted;
-    this.#groups = groups;
+    this.#sorted = new PlacesByGroup(this.#groups, this.size);
   }
 
-  /** By key group: how many rows come before its own. */
-  #firsts(): Uint32Array {
-    const firsts = new Uint32Array(this.#groupMax + 2);
-    for (let place = 0; place < this.size; place++) {
-      const behind = (this.#groups[place] as number) + 1;
-      firsts[behind] = (firsts[behind] as number) + 1;
-    }
-    for (let group = 1; group < firsts.length; group++)
-      firsts[group] = (firsts[group] as number) + (firsts[group - 1] as number);
-    return firsts;
-  }
-
-  /** REQUIRES: it is sorted. */
   groupsOf(from: number, to: number): Uint16Array {
-    return this.#groups.subarray(from, to);
+    return this.#sorted.groups.subarray(from, to);
   }
 
-  /** What a block of the rows from one to another consists of. REQUIRES: it is sorted. */
   columnsOf(from: number, to: number): readonly [keys: Column | OwnColumn, ...columns: (Column | OwnColumn)[]] {
-    const places = this.#sorted.subarray(from, to);
+    const places = this.#sorted.places.subarray(from, to);
     return [this.#keys.gathered(places), ...this.columnsAt(places)];
   }
 
-  /** Its memory may be used by others. */
   release(): void {
     this.#keys.release();
   }
@@ -168,7 +184,7 @@ export class BlockCutter {
   }
 
   /** @throws BAD_RECORD */
-  *blocks(picked: PickedRows): Steps {
+  *blocks(picked: SortableRows): Steps {
     picked.sort();
     for (let from = 0; from < picked.size; ) {
       const to = this.#endOf(picked, from);
@@ -178,7 +194,7 @@ export class BlockCutter {
     picked.release();
   }
 
-  #endOf(picked: PickedRows, from: number): number {
+  #endOf(picked: SortableRows, from: number): number {
     const end = Math.min(picked.size, from + this.#rowsMax);
     if (!this.#cutAtGroups) return end;
     const groups = picked.groupsOf(from, end);
@@ -186,7 +202,7 @@ export class BlockCutter {
     return other < 0 ? end : from + other;
   }
 
-  #encode(picked: PickedRows, from: number, to: number): Uint8Array<ArrayBuffer> {
+  #encode(picked: SortableRows, from: number, to: number): Uint8Array<ArrayBuffer> {
     const groups = picked.groupsOf(from, to);
     const [keys, ...columns] = picked.columnsOf(from, to);
     const of = { name: this.#name, shape: this.#shape, rows: to - from };

@@ -40,6 +40,10 @@ export interface CellRow {
 export interface ColumnCapture {
   /** The cell of a slot is about to change, and its mark with it. */
   keep(slot: number): void;
+  /** Whether it has yet to read the packed row that the cell of a slot held until now, and frees it then. */
+  takesOver(slot: number): boolean;
+  /** Complete or not, it is over. */
+  ended(): void;
 }
 
 export class StateColumn {
@@ -116,7 +120,7 @@ export class StateColumn {
   /** What a slot holds goes. */
   released(slot: number): void {
     const cell = this.cells[slot];
-    if (this.packedValues !== undefined) this.packedValues.release(cell);
+    if (this.packedValues !== undefined) this.packedValues.release(cell, this.capture?.takesOver(slot));
     else if (cell instanceof ListCell) cell.release();
   }
 
@@ -184,6 +188,12 @@ export class StateColumn {
   touch(slot: number, epoch: number): void {
     if (this.capture !== undefined) this.capture.keep(slot);
     this.marks[slot] = epoch;
+  }
+
+  /** Changes are told to no capture any more. */
+  endCapture(): void {
+    this.capture?.ended();
+    this.capture = undefined;
   }
 
   rowOf(slot: number, after: number): CellRow {
