@@ -1,8 +1,8 @@
 /** The arguments of both benchmarks of Nexmark, ours alone and the one beside Flink. */
 
 import { parseArgs } from "node:util";
+import { queriesOf, wholeNumberOf } from "./argument-values.ts";
 import type { Setting } from "./measure.ts";
-import { queryNamed } from "./queries/index.ts";
 
 export interface BenchArguments {
   /** Absent: all that the benchmark has. */
@@ -48,22 +48,15 @@ export function benchArguments(args: readonly string[]): BenchArguments {
       minutes: { type: "string" },
     },
   });
-  const queries = values.queries?.split(",");
-  for (const query of queries ?? []) queryNamed(query);
   if (values.state !== "memory" && values.state !== "level") throw new Error(`--state is memory or level`);
   const { json, scaling, memory, heap, results, checkpoint, state } = values;
   return {
-    ...{ queries, json, scaling, memory, heap, results },
-    events: values.events === undefined ? undefined : count("events", values.events),
-    seconds: count("seconds", values.seconds),
-    repeats: count("repeats", values.repeats),
-    minutes: values.minutes === undefined ? Number.POSITIVE_INFINITY : count("minutes", values.minutes),
-    setting: { parallelism: count("parallelism", values.parallelism), checkpoint, state },
+    ...{ json, scaling, memory, heap, results },
+    queries: values.queries === undefined ? undefined : queriesOf(values.queries),
+    events: values.events === undefined ? undefined : wholeNumberOf("events", values.events),
+    seconds: wholeNumberOf("seconds", values.seconds),
+    repeats: wholeNumberOf("repeats", values.repeats),
+    minutes: values.minutes === undefined ? Number.POSITIVE_INFINITY : wholeNumberOf("minutes", values.minutes),
+    setting: { parallelism: wholeNumberOf("parallelism", values.parallelism), checkpoint, state },
   };
-}
-
-function count(name: string, value: string): number {
-  const number = Number(value);
-  if (Number.isInteger(number) && number >= 1) return number;
-  throw new Error(`--${name} is a whole number of at least 1, not ${value}`);
 }

@@ -9,34 +9,35 @@
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { inputOfArguments, inputOptions, queriesOf } from "./argument-values.ts";
 import { runFlink } from "./flink-process.ts";
 import { isStreamJob } from "./flink-rivals.ts";
-import { queryNamed, queryNames } from "./queries/index.ts";
+import { queryNames } from "./queries/index.ts";
 
 /** Of q6 and q12 there is no table: Flink's SQL has none of q6, and q12 depends on the clock. */
-const withoutTable: readonly string[] = ["q6", "q12"];
+const withTable = queryNames.filter((name) => !isStreamJob(name) && name !== "q6" && name !== "q12");
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: {
-    queries: { type: "string" },
-    events: { type: "string", default: "50000" },
-    tps: { type: "string", default: "500" },
-    seed: { type: "string", default: "7" },
-    "base-time": { type: "string", default: "1700000000000" },
-    generators: { type: "string", default: "1" },
-    heap: { type: "string", default: "4g" },
-  },
+  options: { queries: { type: "string" }, ...inputOptions, heap: { type: "string", default: "4g" } },
 });
-const [folder] = positionals;
-if (folder === undefined) throw new Error("name the folder that the tables are to be written to");
-const queries =
-  values.queries?.split(",") ?? queryNames.filter((name) => !isStreamJob(name) && !withoutTable.includes(name));
-for (const query of queries) queryNamed(query);
+const [folder, ...others] = positionals;
+if (folder === undefined || others.length > 0)
+  throw new Error("name the one folder that the tables are to be written to");
+const queries = values.queries === undefined ? withTable : queriesOf(values.queries);
+for (const query of queries)
+  if (!withTable.includes(query))
+    throw new Error(`Flink's SQL has no table of ${query}; it has ${withTable.join(", ")}`);
 
-const { events, tps, seed, generators, heap } = values;
-const input = { events, tps, seed, "base-time": values["base-time"], generators, out: resolve(folder) };
-const options = { heap, timeoutS: 3600 };
+const { baseTime, ...rest } = inputOfArguments(values, {
+  events: 50_000,
+  tps: 500,
+  seed: 7,
+  baseTime: 1_700_000_000_000,
+  generators: 1,
+});
+const input = { ...rest, "base-time": baseTime, out: resolve(folder) };
+const options = { heap: values.heap, timeoutS: 3600 };
 runFlink({ mode: "events", ...input }, options);
 process.stdout.write(
   runFlink({ mode: "oracle", ...input, queries: queries.join(","), parallelism: 1, checkpoint: "off" }, options),

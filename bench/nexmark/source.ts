@@ -37,6 +37,9 @@ export interface NexmarkOptions {
   readonly baseTime?: number;
 }
 
+/** What events with an end are made of, in full. */
+export type GeneratedInput = Required<Omit<NexmarkOptions, "throttled">>;
+
 /** The generators of a subtask. */
 export type NexmarkSplit = readonly GeneratorPosition[];
 

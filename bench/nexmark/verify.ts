@@ -1,94 +1,106 @@
 /**
  * Compares what the queries give with what Flink's SQL gave on the same events.
  *
- *   node bench/nexmark/verify.ts [--queries q5,q7] [--parallelism 1,2,3] [--set 20k,100k] [--no-crashes]
- *     [--oracle DIR [--events N] [--tps N] [--seed N] [--base-time MS] [--generators N]]
+ *   node bench/nexmark/verify.ts [--queries q5,q7] [--parallelism 1,2,3] [--no-crashes]
+ *     [--oracle DIR] [--set 20k,100k] [--events N] [--tps N] [--seed N] [--base-time MS] [--generators N]
  *
  * Each query runs at each parallelism, undisturbed and with crashes; q6 and q12, of which Flink's SQL has no table, are
- * compared with a plain program, q12 on a clock that is injected. With --oracle they are compared with a folder that
- * `flink-oracle.ts` wrote, or another harness for Flink: then the options behind it say what its events were made of, unless
- * it has them in events.jsonl.
+ * compared with a plain program, q12 on a clock that is injected. Without --oracle they are compared with `oracle/`, of whose
+ * tables the hashes are known. DIR is a folder that `flink-oracle.ts` wrote, or another harness for Flink, or one of several
+ * such folders with a manifest, of which --set chooses some. --events and so on say what the events were made of, where
+ * neither the folder nor a manifest does, and they are not in it.
+ *
+ * Its status is 1 when a table is wrong, or cannot be compared.
  */
 
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { queryNamed, queryNames } from "./queries/index.ts";
+import { inputOfArguments, inputOptions, queriesOf, wholeNumberOf } from "./argument-values.ts";
+import { type QueryName, queryNamed, queryNames } from "./queries/index.ts";
+import type { GeneratedInput } from "./source.ts";
 import { clockedQ12, type Verdict } from "./verify/clocked.ts";
-import {
-  type EventSet,
-  eventSets,
-  folderOracle,
-  type GeneratedInput,
-  hashedOracle,
-  inputIn,
-  inputOf,
-  type Oracle,
-  plainOracle,
-  problemOfEvents,
-} from "./verify/oracle.ts";
-import { described, outputOf, type Way, ways } from "./verify/run-query.ts";
+import { folderOracle, hasEvents, hashedOracle, type Oracle, plainOracle, problemOfEvents } from "./verify/oracle.ts";
+import { inputOf, type Manifest, manifestIn } from "./verify/oracle-folder.ts";
+import { described, outputOf, type Way, waysOf } from "./verify/run-query.ts";
 import { tableOf } from "./verify/table-of.ts";
 
 const { values } = parseArgs({
   options: {
     queries: { type: "string" },
     parallelism: { type: "string", default: "1,2,3" },
-    set: { type: "string", default: eventSets.join(",") },
     "no-crashes": { type: "boolean", default: false },
-    oracle: { type: "string" },
-    events: { type: "string", default: "100000" },
-    tps: { type: "string", default: "1000" },
-    seed: { type: "string", default: "42" },
-    "base-time": { type: "string", default: "1436918400000" },
-    generators: { type: "string", default: "1" },
+    oracle: { type: "string", default: join(import.meta.dirname, "oracle") },
+    set: { type: "string" },
+    ...inputOptions,
   },
 });
 
-const chosen = values.queries?.split(",") ?? queryNames;
-const parallelisms = values.parallelism.split(",").map(Number);
-const chosenWays = ways.filter(
-  ({ parallelism, crashes }) => parallelisms.includes(parallelism) && !(crashes && values["no-crashes"]),
-);
+const asked = values.queries === undefined ? undefined : queriesOf(values.queries);
+const chosen = asked ?? queryNames;
+const parallelisms = values.parallelism.split(",").map((each) => wholeNumberOf("parallelism", each));
+const ways = waysOf(parallelisms, !values["no-crashes"]);
+const otherwise = inputOfArguments(values, {
+  events: 100_000,
+  tps: 1000,
+  seed: 42,
+  baseTime: 1_436_918_400_000,
+  generators: 1,
+});
 let wrong = 0;
-if (values.oracle === undefined) for (const set of values.set.split(",") as EventSet[]) await verifySet(set);
-else await verifyFolder(values.oracle);
+
+const folder = values.oracle;
+if (!existsSync(folder)) throw new Error(`there is no folder ${folder}`);
+const manifest = manifestIn(folder);
+if (manifest !== undefined) await verifySets(manifest);
+else if (values.set === undefined) await verifyFolder(folder);
+else throw new Error(`${folder} has no manifest.json, and so no sets`);
 if (wrong > 0) process.exitCode = 1;
 
-/** The tables whose hashes the repository has, and plain programs on the same setting with two generators. */
-async function verifySet(set: EventSet): Promise<void> {
-  await verifyQueries(hashedOracle(set));
-  await verifyPlainly(set, inputOf(set, 2));
-}
-
-async function verifyFolder(folder: string): Promise<void> {
-  const input = inputIn(folder);
-  if (input !== undefined) report(folder, "the events", input.events, [problemOfEvents(folder, input)]);
-  const otherwise = {
-    events: Number(values.events),
-    tps: Number(values.tps),
-    seed: Number(values.seed),
-    baseTime: Number(values["base-time"]),
-    generators: Number(values.generators),
-  };
-  await verifyQueries(folderOracle(folder, otherwise));
-  await verifyPlainly(folder, input ?? otherwise);
-}
-
-async function verifyQueries(oracle: Oracle): Promise<void> {
-  for (const query of chosen.filter((name) => oracle.problemOf(name, []) !== "unknown")) {
-    const verdicts: Verdict[] = [];
-    for (const way of chosenWays) {
-      const table = tableOf(queryNamed(query), await outputOf(query, oracle.input, way));
-      verdicts.push(told(way, { rows: table.length, problem: oracle.problemOf(query, table) }));
-    }
-    reportAll(oracle.name, query, verdicts);
+/** Those of a manifest, by the tables beside it or else by their hashes, and plain programs with two generators. */
+async function verifySets(sets: Manifest): Promise<void> {
+  for (const name of values.set?.split(",") ?? Object.keys(sets)) {
+    const set = sets[name];
+    if (set === undefined) throw new Error(`there is no set "${name}"; there are ${Object.keys(sets).join(", ")}`);
+    const tables = join(folder, name);
+    if (existsSync(tables)) await verifyFolder(tables);
+    else await verifyAll(hashedOracle(name, set), inputOf(set, 2));
   }
 }
 
-async function verifyPlainly(name: string, input: GeneratedInput): Promise<void> {
-  if (chosen.includes("q6")) await verifyQueries(plainOracle(name, input));
-  if (!chosen.includes("q12")) return;
+async function verifyFolder(tables: string): Promise<void> {
+  const oracle = folderOracle(tables, otherwise);
+  const { input } = oracle;
+  if ("eventsFile" in input) await verifyAll(oracle, undefined);
+  else {
+    if (hasEvents(tables)) report(tables, "the events", input.events, [problemOfEvents(tables, input)]);
+    await verifyAll(oracle, input);
+  }
+}
+
+/** `generated`: what the events of q12 are made of; undefined: there are none. */
+async function verifyAll(oracle: Oracle, generated: GeneratedInput | undefined): Promise<void> {
+  const plain = plainOracle(oracle.name, generated ?? oracle.input);
+  for (const query of chosen) {
+    if (oracle.has(query)) await verifyQuery(oracle, query);
+    else if (plain.has(query)) await verifyQuery(plain, query);
+    else if (query === "q12" && generated !== undefined) await verifyClocked(oracle.name, generated);
+    else if (asked !== undefined) report(oracle.name, query, 0, ["there is no table to compare it with"]);
+  }
+}
+
+async function verifyQuery(oracle: Oracle, query: QueryName): Promise<void> {
   const verdicts: Verdict[] = [];
-  for (const way of chosenWays) verdicts.push(told(way, await clockedQ12(input, way)));
+  for (const way of ways) {
+    const table = tableOf(queryNamed(query), await outputOf(query, oracle.input, way));
+    verdicts.push(told(way, { rows: table.length, problem: oracle.problemOf(query, table) }));
+  }
+  reportAll(oracle.name, query, verdicts);
+}
+
+async function verifyClocked(name: string, input: GeneratedInput): Promise<void> {
+  const verdicts: Verdict[] = [];
+  for (const way of ways) verdicts.push(told(way, await clockedQ12(input, way)));
   reportAll(`clocked ${name}`, "q12", verdicts);
 }
 

@@ -40,9 +40,11 @@ const GIVE_UP_STEPS = 40;
 
 export interface InThreadCrash {
   /** After so many steps of an attempt all of it is dropped. An attempt that ends earlier is not. */
-  readonly afterSteps: number;
+  readonly afterSteps?: number;
   /** Or when it has completed so many checkpoints, before anybody hears of the last. */
   readonly atCheckpoint?: number;
+  /** Or as soon as it says so: asked after each step. */
+  readonly when?: () => boolean;
   /** Of the attempt that goes on; absent: as before. */
   readonly parallelism?: number;
 }
@@ -140,7 +142,7 @@ async function runAttempt(
   const cancel = (): void => running.cancel();
   options.signal?.addEventListener("abort", cancel, { once: true });
   await scheduler.run(start, () => {
-    crashed = crash !== undefined && !ended && (scheduler.steps >= crash.afterSteps || running.crashed);
+    crashed = !ended && (isDue(crash, scheduler.steps) || running.crashed);
     if (running.underWay) {
       takeAt = scheduler.steps + everySteps;
       if (scheduler.steps >= begunAt + overtakeAfter) running.overtake();
@@ -160,6 +162,10 @@ async function runAttempt(
   else await outcome;
   if (options.signal?.aborted === true) throw new MillraceError("CANCELLED", `job "${job.name}" was cancelled`);
   return { crashed, last: running.last };
+}
+
+function isDue(crash: InThreadCrash | undefined, steps: number): boolean {
+  return crash !== undefined && (steps >= (crash.afterSteps ?? Number.POSITIVE_INFINITY) || crash.when?.() === true);
 }
 
 /** The vertices that begin with a source. */

@@ -6,14 +6,12 @@
  * long before its end. An event that a crash took back is read again, and the later time replaces the earlier one.
  */
 
-import { defineJob, type Source, type SourceReader } from "millrace";
-import type { NexmarkEvent } from "../events.ts";
-import { isBid } from "../events.ts";
+import type { Source, SourceReader } from "millrace";
+import { isBid, type NexmarkEvent } from "../events.ts";
 import { q12 } from "../queries/q12.ts";
-import { type NexmarkOptions, type NexmarkSplit, nexmark } from "../source.ts";
-import { Ledger } from "./ledger.ts";
-import { firstDifference } from "./oracle.ts";
+import { type GeneratedInput, nexmark } from "../source.ts";
 import { runVerified, type Way } from "./run-query.ts";
+import { firstDifference } from "./table-of.ts";
 
 const WINDOW_MS = 10_000;
 /** Of each reader in a window. */
@@ -26,30 +24,25 @@ export interface Verdict {
 }
 
 /** Runs q12 on injected time, and compares its rows with what the book of readings makes of them. */
-export async function clockedQ12(input: NexmarkOptions, way: Way): Promise<Verdict> {
-  const ledger = new Ledger();
+export async function clockedQ12(input: GeneratedInput, way: Way): Promise<Verdict> {
   const readAt = new Map<string, number>();
-  const job = defineJob(import.meta, "nexmark-clocked", (env) => {
+  const rows = await runVerified(way, input.events, (env, ledger, disturb) => {
     const events = env
-      .from(inBursts(nexmark(input), readAt), { name: "nexmark" })
+      .from(disturb(inBursts(nexmark(input), readAt)), { name: "nexmark" })
       .withTimestamps(({ dateTime }) => dateTime, { outOfOrderness: "4s" });
     q12(events).to(ledger.sink());
   });
-  await runVerified(job, {}, ledger, way);
   // The book tells events apart by their fields, all together.
   if (readAt.size !== input.events) throw new Error(`${readAt.size} events were read, expected ${input.events}`);
-  const table = ledger.rows.map((row) => JSON.stringify(row)).sort();
+  const table = rows.map((row) => JSON.stringify(row)).sort();
   return { rows: table.length, problem: firstDifference(table, plainQ12(readAt)) };
 }
 
 /** The source, whose readers push at most `BURST` events in each window of the clock, as early in it as they can. */
-function inBursts(
-  source: Source<NexmarkEvent, NexmarkSplit>,
-  readAt: Map<string, number>,
-): Source<NexmarkEvent, NexmarkSplit> {
-  return Object.freeze<Source<NexmarkEvent, NexmarkSplit>>({
+function inBursts(source: Source<NexmarkEvent>, readAt: Map<string, number>): Source<NexmarkEvent> {
+  return Object.freeze<Source<NexmarkEvent>>({
     ...source,
-    reader(context): SourceReader<NexmarkEvent, NexmarkSplit> {
+    reader(context): SourceReader<NexmarkEvent> {
       const inner = source.reader(context);
       let window = Number.NaN;
       let pushed = 0;

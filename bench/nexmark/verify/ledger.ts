@@ -10,17 +10,12 @@ interface Part {
 
 export class Ledger {
   readonly rows: object[] = [];
-  /** How often the job was started. */
-  attempts = 0;
   readonly #committed = new Set<string>();
 
   sink(): Sink<object> {
     return Object.freeze<Sink<object>>({
       name: "ledger",
-      writer: ({ subtask, attempt }) => {
-        this.attempts = Math.max(this.attempts, attempt);
-        return this.#writer(`${attempt}/${subtask}`);
-      },
+      writer: ({ subtask, attempt }) => this.#writer(`${attempt}/${subtask}`),
     });
   }
 

@@ -1,70 +1,47 @@
-/**
- * What the queries have to give: tables of Apache Flink's SQL on the same events.
- *
- * `manifest.json` has the tables' hashes for two sets of events. A folder that the Flink harness wrote has the tables
- * themselves (`mode=oracle`: a file a query) and perhaps the events (`mode=events`: `events.jsonl`), whatever their number,
- * seed and base time.
- */
+/** What the queries have to give: tables of Apache Flink's SQL on the same events, or what a plain program makes of them. */
 
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { NexmarkEvent } from "../events.ts";
 import { EventGenerator, generatorPositions } from "../generator/event-generator.ts";
 import type { Input } from "../job.ts";
-import manifest from "../oracle/manifest.json" with { type: "json" };
-import type { NexmarkOptions } from "../source.ts";
+import { queryNames } from "../queries/index.ts";
+import type { GeneratedInput } from "../source.ts";
+import { inputIn, inputOf, linesIn, type ManifestSet } from "./oracle-folder.ts";
 import { plainQ6 } from "./plain.ts";
-import { hashOf } from "./table-of.ts";
+import { firstDifference, hashOf } from "./table-of.ts";
 
 export interface Oracle {
   readonly name: string;
   readonly input: Input;
-  /** What is wrong with a query's table; undefined: nothing, or "unknown" when the oracle does not have it. */
+  readonly has: (query: string) => boolean;
+  /** What is wrong with the table of a query that it has; undefined: nothing. */
   readonly problemOf: (query: string, table: readonly string[]) => string | undefined;
 }
 
-/** What the events are made of, in full. */
-export type GeneratedInput = Required<Omit<NexmarkOptions, "throttled">>;
-
-export type EventSet = keyof typeof manifest;
-
-export const eventSets = Object.keys(manifest) as readonly EventSet[];
-
-interface ManifestFile {
-  readonly rows: number;
-  readonly sha256: string;
-}
-
-/** The tables of which the repository has hashes. */
-export function hashedOracle(set: EventSet): Oracle {
-  const known = manifest[set].files as Readonly<Record<string, ManifestFile>>;
+/** The tables of a set of events, by their hashes. */
+export function hashedOracle(name: string, set: ManifestSet): Oracle {
+  const ofQuery = (query: string) => set.files[`${query}.jsonl`];
   return {
-    name: set,
+    name,
     input: inputOf(set),
+    has: (query) => ofQuery(query) !== undefined,
     problemOf(query, table) {
-      const expected = known[`${query}.jsonl`];
-      if (expected === undefined) return "unknown";
-      if (table.length !== expected.rows) return `${table.length} rows, expected ${expected.rows}`;
-      return hashOf(table) === expected.sha256 ? undefined : "the rows are others";
+      const { rows, sha256 } = ofQuery(query) ?? { rows: 0, sha256: "" };
+      if (table.length !== rows) return `${table.length} rows, expected ${rows}`;
+      return hashOf(table) === sha256 ? undefined : "the rows are others";
     },
   };
 }
 
-/** The events of which the repository has hashes, and those of other generators at the same setting. */
-export function inputOf(set: EventSet, generators = 1): GeneratedInput {
-  const { events, tps, seed, baseTime } = manifest[set];
-  return { events, tps, seed, baseTime, generators };
-}
-
 /** What a plain program makes of the same events, for q6, of which Flink's SQL has no table. */
-export function plainOracle(name: string, input: GeneratedInput): Oracle {
+export function plainOracle(name: string, input: Input): Oracle {
   let expected: readonly string[] | undefined;
   return {
     name: `plain ${name}`,
     input,
-    problemOf(query, table) {
-      if (query !== "q6") return "unknown";
+    has: (query) => query === "q6",
+    problemOf(_, table) {
       expected ??= plainQ6(allEvents(input))
         .map((row) => JSON.stringify(row))
         .sort();
@@ -73,62 +50,50 @@ export function plainOracle(name: string, input: GeneratedInput): Oracle {
   };
 }
 
-/** The events of all generators, by turns. */
-function allEvents(input: GeneratedInput): NexmarkEvent[] {
-  const events: NexmarkEvent[] = [];
+/**
+ * The tables in a folder. If it does not say of what its events were made, they are read from there; if they are not there
+ * either, or packed, `otherwise` says it.
+ *
+ * @throws Error when there is no table.
+ */
+export function folderOracle(folder: string, otherwise: GeneratedInput): Oracle {
+  const tables = new Map(queryNames.map((query) => [query as string, linesIn(folder, `${query}.jsonl`)]));
+  const has = (query: string): boolean => tables.get(query) !== undefined;
+  if (!queryNames.some(has)) throw new Error(`${folder} has no table of any query, such as q0.jsonl`);
+  return {
+    name: folder,
+    input: inputIn(folder) ?? eventsIn(folder) ?? otherwise,
+    has,
+    problemOf: (query, table) => firstDifference(table, tables.get(query) ?? []),
+  };
+}
+
+function eventsIn(folder: string): Input | undefined {
+  const eventsFile = join(folder, "events.jsonl");
+  return existsSync(eventsFile) ? { events: linesIn(folder, "events.jsonl")?.length ?? 0, eventsFile } : undefined;
+}
+
+export function hasEvents(folder: string): boolean {
+  return linesIn(folder, "events.jsonl") !== undefined;
+}
+
+/** Where the generator here makes other events than the folder has; undefined: nowhere. */
+export function problemOfEvents(folder: string, input: GeneratedInput): string | undefined {
+  const made = allEvents(input).map((event) => JSON.stringify(event));
+  return firstDifference(made, linesIn(folder, "events.jsonl") ?? []);
+}
+
+/** Those of all generators by turns, or of a file. */
+function allEvents(input: Input): readonly NexmarkEvent[] {
+  if ("eventsFile" in input) return eventsOfFile(input.eventsFile);
   const positions = generatorPositions(input.events, input.generators, input.seed);
   const generators = positions.map((position) => new EventGenerator(input, position));
+  const events: NexmarkEvent[] = [];
   while (events.length < input.events)
     for (const generator of generators) if (generator.left > 0) events.push(generator.next());
   return events;
 }
 
-/**
- * The tables in a folder. Of what its events were made, its `input.json` says; without one `otherwise` does, unless the
- * events are there too, which then are read from there.
- */
-export function folderOracle(folder: string, otherwise: GeneratedInput): Oracle {
-  const eventsFile = join(folder, "events.jsonl");
-  const given = inputIn(folder);
-  return {
-    name: folder,
-    input: given ?? (existsSync(eventsFile) ? { ...otherwise, eventsFile } : otherwise),
-    problemOf(query, table) {
-      const expected = linesOf(join(folder, `${query}.jsonl`));
-      return expected === undefined ? "unknown" : firstDifference(table, expected);
-    },
-  };
-}
-
-/** What the events of the folder were made of, if its `input.json` says so. */
-export function inputIn(folder: string): GeneratedInput | undefined {
-  const file = join(folder, "input.json");
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as GeneratedInput) : undefined;
-}
-
-/** Where the generator here makes other events than the folder has; undefined: nowhere, or it does not have them. */
-export function problemOfEvents(folder: string, input: GeneratedInput): string | undefined {
-  const expected = linesOf(join(folder, "events.jsonl"));
-  if (expected === undefined) return undefined;
-  return firstDifference(
-    allEvents(input).map((event) => JSON.stringify(event)),
-    expected,
-  );
-}
-
-function linesOf(file: string): string[] | undefined {
-  const text = existsSync(file)
-    ? readFileSync(file, "utf8")
-    : existsSync(`${file}.gz`)
-      ? gunzipSync(readFileSync(`${file}.gz`)).toString()
-      : undefined;
-  return text?.split("\n").filter((line) => line !== "");
-}
-
-/** Where two tables part, in words; undefined where they are the same. */
-export function firstDifference(table: readonly string[], expected: readonly string[]): string | undefined {
-  const at = table.findIndex((line, i) => line !== expected[i]);
-  const place = at < 0 ? table.length : at;
-  if (place === table.length && place === expected.length) return undefined;
-  return `${table.length} rows, expected ${expected.length}; at ${place} ${table[place] ?? "no row"}, expected ${expected[place] ?? "no row"}`;
+function eventsOfFile(file: string): readonly NexmarkEvent[] {
+  return (linesIn(dirname(file), basename(file)) ?? []).map((line) => JSON.parse(line) as NexmarkEvent);
 }

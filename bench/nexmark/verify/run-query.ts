@@ -1,8 +1,10 @@
 /** One run of a query in this thread, by a seed: the production's subtasks, channels and checkpoints, and a virtual clock. */
 
-import { defineJob, type Job, type Params } from "millrace";
+import { defineJob, type Environment, type Source } from "millrace";
 import { runInThread } from "millrace/testing";
-import { buildQuery, type Input, inputParams } from "../job.ts";
+import type { NexmarkEvent } from "../events.ts";
+import { buildQuery, type Input } from "../job.ts";
+import { Crashes } from "./crashes.ts";
 import { Ledger } from "./ledger.ts";
 
 export interface Way {
@@ -11,47 +13,39 @@ export interface Way {
   readonly crashes: boolean;
 }
 
-export const ways: readonly Way[] = [1, 2, 3].flatMap((parallelism) => [
-  { parallelism, crashes: false },
-  { parallelism, crashes: true },
-]);
+/** Undisturbed and, unless that is unwanted, with crashes at each parallelism. */
+export function waysOf(parallelisms: readonly number[], crashes = true): readonly Way[] {
+  return parallelisms.flatMap((parallelism) =>
+    (crashes ? [false, true] : [false]).map((each) => ({ parallelism, crashes: each })),
+  );
+}
 
 export function described({ parallelism, crashes }: Way): string {
   return `parallelism ${parallelism}${crashes ? ", with crashes" : ""}`;
 }
 
-/** Steps of the scheduler from the end of a checkpoint to the beginning of the next one. */
-const CHECKPOINT_STEPS = 15;
+/** Makes of a source the one that a run is to have. */
+export type Disturb = (source: Source<NexmarkEvent>) => Source<NexmarkEvent>;
 
-const faults = {
-  checkpoints: { everySteps: CHECKPOINT_STEPS },
-  crashes: [{ afterSteps: Number.POSITIVE_INFINITY, atCheckpoint: 1 }, { afterSteps: 3 * CHECKPOINT_STEPS }],
-};
-
-let ledger = new Ledger();
-
-const job = defineJob(
-  import.meta,
-  "nexmark-verified",
-  (env, { query, ...input }) => buildQuery(env, query, input, ledger.sink()),
-  { params: inputParams },
-);
-
-/** What the query has put out. @throws Error when it was to crash and has not. */
+/** What the query has put out. @throws Error when it was to crash amid so many events and has not. */
 export async function outputOf(query: string, input: Input, way: Way): Promise<readonly object[]> {
-  ledger = new Ledger();
-  await runVerified(job, { ...input, query }, ledger, way);
-  return ledger.rows;
+  return runVerified(way, input.events, (env, ledger, disturb) =>
+    buildQuery(env, query, input, ledger.sink(), disturb),
+  );
 }
 
-/** Runs the job, which writes into the ledger. @throws Error when it was to crash and has not. */
-export async function runVerified<P extends Params>(
-  verified: Job<P>,
-  params: Params,
-  written: Ledger,
+/** The rows that a job writes into its ledger. @throws Error when it was to crash amid so many events and has not. */
+export async function runVerified(
   { parallelism, crashes }: Way,
-): Promise<void> {
-  const handle = await runInThread(verified, { parallelism, params, freeze: false, ...(crashes ? faults : {}) });
+  events: number,
+  build: (env: Environment, ledger: Ledger, disturb: Disturb) => void,
+): Promise<readonly object[]> {
+  const ledger = new Ledger();
+  const crashing = crashes ? new Crashes(events) : undefined;
+  const disturb: Disturb = (source) => crashing?.inParts(source) ?? source;
+  const job = defineJob(import.meta, "nexmark-verified", (env) => build(env, ledger, disturb));
+  const handle = await runInThread(job, { parallelism, freeze: false, ...crashing?.options });
   await handle.result;
-  if (crashes && written.attempts < 2) throw new Error(`${verified.name} had ended before it was to crash`);
+  crashing?.check();
+  return ledger.rows;
 }

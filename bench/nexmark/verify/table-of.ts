@@ -36,3 +36,11 @@ function lineOf({ euros = [], columns }: Query, row: Row): string {
 function byBytes(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
+
+/** Where two tables part, in words; undefined where they are the same. */
+export function firstDifference(table: readonly string[], expected: readonly string[]): string | undefined {
+  const at = table.findIndex((line, i) => line !== expected[i]);
+  const place = at < 0 ? table.length : at;
+  if (place === table.length && place === expected.length) return undefined;
+  return `${table.length} rows, expected ${expected.length}; at ${place} ${table[place] ?? "no row"}, expected ${expected[place] ?? "no row"}`;
+}
