@@ -14,6 +14,7 @@ import { MillraceError } from "../../core/errors.ts";
 import type { NexmarkEvent } from "./events.ts";
 import {
   EventGenerator,
+  GENERATOR_TPS_MIN,
   type GeneratorOptions,
   type GeneratorPosition,
   generatorPositions,
@@ -22,16 +23,22 @@ import {
 /** As many as the reference makes when it is given no number: so many ids are divided among the generators. */
 const EVENTS_UNBOUNDED = 368_934_881_474_191;
 
+/** Each has a memory of its own, of which a process has room for some thousands. */
+const GENERATORS_MAX = 1024;
+
+/** The last time that a Date can have, in epoch milliseconds. */
+const TIME_MAX = 8_640_000_000_000_000;
+
 export interface NexmarkOptions {
   /** How many events in all. Absent: the stream has no end. */
   readonly events?: number;
-  /** Events a second of event time. Default 100,000. */
+  /** Events a second of event time, at least 0.002 of each generator. Default 100,000. */
   readonly tps?: number;
   /** Whether a second of event time takes a second; else events come as fast as they are taken. Default false. */
   readonly throttled?: boolean;
   /** Default 42. */
   readonly seed?: number;
-  /** How many generators share the ids: the events depend on it. At most so many subtasks read. Default 1. */
+  /** How many generators share the ids: the events depend on it. At most so many subtasks read. Default 1, at most 1024. */
   readonly generators?: number;
   /** Epoch milliseconds of the first event, nearly. Default 2015-07-15. */
   readonly baseTime?: number;
@@ -65,11 +72,12 @@ export function nexmark(options: NexmarkOptions = {}): Source<NexmarkEvent, Nexm
 
 function generatorOptions(options: NexmarkOptions): GeneratorOptions {
   const { tps = 100_000, seed = 42, generators = 1, baseTime = 1_436_918_400_000 } = options;
-  if (!(tps > 0 && Number.isFinite(tps)))
-    throw new MillraceError("BAD_OPTION", `tps of nexmark must be a number above 0, got ${tps}`);
-  wholeNumber(seed, 2, "seed of nexmark");
-  wholeNumber(generators, 1, "generators of nexmark");
-  wholeNumber(baseTime, 0, "baseTime of nexmark");
+  wholeNumber(seed, 0, "seed of nexmark");
+  wholeNumber(generators, 1, "generators of nexmark", GENERATORS_MAX);
+  wholeNumber(baseTime, 0, "baseTime of nexmark", TIME_MAX);
+  const tpsMin = generators * GENERATOR_TPS_MIN;
+  if (!(tps >= tpsMin && Number.isFinite(tps)))
+    throw new MillraceError("BAD_OPTION", `tps of nexmark must be at least ${tpsMin} and finite, got ${tps}`);
   return { tps, seed, generators, baseTime };
 }
 
@@ -109,7 +117,10 @@ class NexmarkReader implements SourceReader<NexmarkEvent, NexmarkSplit> {
       .sort((a, b) => a.made - b.made); // whose turn it was when the position was taken
     this.#turn = 0;
     if (!this.#throttled) return;
-    this.#pace = new Pace((this.#options.tps / this.#options.generators) * positions.length, this.#context.clock);
+    this.#pace = new Pace(
+      (this.#options.tps / this.#options.generators) * this.#generators.length,
+      this.#context.clock,
+    );
     this.#pace.startAt(0);
     this.#pushed = 0;
   }

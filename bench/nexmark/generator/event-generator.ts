@@ -22,8 +22,7 @@ import {
   ID_LEAD,
 } from "./odds.ts";
 import { settledPrice } from "./price.ts";
-import { type RandomPosition, SplitMix } from "./split-mix.ts";
-
+import { type RandomPosition, SplitMix, startOf } from "./split-mix.ts";
 import { type TextTables, textTables } from "./texts.ts";
 
 /** How many events it takes until so many more auctions have begun. */
@@ -33,6 +32,9 @@ const BID_WORDS = BID_BYTES / 4;
 const [AUCTION, BIDDER, CHANNEL] = [bidAt.auction / 4, bidAt.bidder / 4, bidAt.channel / 4];
 const [EXTRA_FROM, EXTRA_TO, COUNTER] = [bidAt.extraFrom / 4, bidAt.extraTo / 4, bidAt.counter / 4];
 const [PRICE, BITS] = [bidAt.price / 4, bidAt.bits / 4];
+
+/** Events a second of a generator: with fewer, how many milliseconds an auction is open for would be drawn below 2³¹ or more. */
+export const GENERATOR_TPS_MIN = 0.002;
 
 export interface GeneratorOptions {
   readonly seed: number;
@@ -60,12 +62,12 @@ export function generatorPositions(events: number, generators: number, seed: num
   return Array.from({ length: generators }, (_, i) => {
     const firstId = 1 + i * share;
     const own = i === generators - 1 ? events - share * (generators - 1) : share;
-    return { firstId, events: own, made: 0, random: new SplitMix(seed + firstId).position };
+    return { firstId, events: own, made: 0, random: startOf(BigInt(seed) + BigInt(firstId)) };
   });
 }
 
 export class EventGenerator {
-  readonly #random = new SplitMix(0);
+  readonly #random: SplitMix;
   readonly #texts: TextTables;
   readonly #baseTime: number;
   readonly #delayUs: number;
@@ -96,7 +98,7 @@ export class EventGenerator {
     this.#firstId = position.firstId;
     this.#events = position.events;
     this.#made = position.made;
-    this.#random.position = position.random;
+    this.#random = new SplitMix(position.random);
     this.#behind = position.random;
     this.#head = new EpochHead(this.#random, this.#texts.staticText, {
       of: (number) => this.#timeOf(number),

@@ -18,6 +18,12 @@ export interface RandomPosition {
   readonly low: number;
 }
 
+/** Where the sequence of a seed begins. */
+export function startOf(seed: bigint): RandomPosition {
+  const counter = BigInt.asUintN(64, seed);
+  return { high: Number(counter >> 32n), low: Number(BigInt.asUintN(32, counter)) };
+}
+
 export class SplitMix {
   readonly #draws: SplitMixExports = splitMixInstance();
   readonly #counter = new Uint32Array(this.#draws.memory.buffer, 0, 2);
@@ -28,18 +34,13 @@ export class SplitMix {
   readonly drawnAuctions = new Int32Array(this.#draws.memory.buffer, AUCTIONS_AT);
   readonly drawnBids = new Int32Array(this.#draws.memory.buffer, BIDS_AT);
 
-  /** @param seed a whole number that a double can hold */
-  constructor(seed: number) {
-    new BigUint64Array(this.#draws.memory.buffer)[0] = BigInt.asUintN(64, BigInt(seed));
+  constructor({ high, low }: RandomPosition) {
+    this.#counter[0] = low;
+    this.#counter[1] = high;
   }
 
   get position(): RandomPosition {
     return { high: this.#counter[1] as number, low: this.#counter[0] as number };
-  }
-
-  set position({ high, low }: RandomPosition) {
-    this.#counter[1] = high;
-    this.#counter[0] = low;
   }
 
   /** 32 bits, signed: Java's `nextInt()`. */

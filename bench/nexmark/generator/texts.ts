@@ -2,7 +2,7 @@
 
 import { flat } from "./flat.ts";
 import { CHANNELS, STATIC_TEXT_LENGTH } from "./odds.ts";
-import { SplitMix } from "./split-mix.ts";
+import { SplitMix, startOf } from "./split-mix.ts";
 
 const UNDERSCORE = 0x5f;
 const LETTER_A = 0x61;
@@ -24,12 +24,12 @@ const tables = new Map<number, TextTables>();
 export function textTables(seed: number): TextTables {
   const known = tables.get(seed);
   if (known !== undefined) return known;
-  const random = new SplitMix(seed - 2);
+  const random = new SplitMix(startOf(BigInt(seed) - 2n));
   const hotNames = ["Google", "Facebook", "Baidu", "Apple"];
   const hotUrls = hotNames.map(() => baseUrl(random));
   const others = Array.from({ length: CHANNELS }, (_, i) => i);
   const made: TextTables = {
-    staticText: staticText(new SplitMix(seed - 1)),
+    staticText: staticText(new SplitMix(startOf(BigInt(seed) - 1n))),
     channelNames: [...hotNames, ...others.map((i) => `channel-${i}`)].map(flat),
     channelUrls: [...hotUrls, ...others.map((i) => channelUrl(i, random))].map(flat),
   };

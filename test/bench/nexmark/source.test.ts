@@ -93,9 +93,28 @@ test("throttled, an event comes when it is due, and read says how long that is",
   expect(pushed).toBe(26);
 });
 
-test.each([{ tps: 0 }, { events: -1 }, { generators: 0 }, { seed: 1.5 }, { baseTime: -1 }])(
-  "%j is refused",
-  (options) => {
-    expect(() => nexmark(options)).toThrow(expect.objectContaining({ code: "BAD_OPTION" }));
-  },
-);
+test("throttled, generators without events take no part in the rate", () => {
+  const clock = new ManualClock();
+  const reader = nexmark({ tps: 50, throttled: true, events: 3, generators: 5 }).reader(fakeContext({ clock }));
+  void reader.begin(generatorPositions(3, 5, 42));
+  let pushed = 0;
+  const read = (): unknown => reader.read(() => void pushed++, 500, { blocked: false });
+  expect([read(), pushed, read()]).toEqual(["more", 1, 100]);
+  clock.ms += 200;
+  expect([read(), pushed]).toEqual(["end", 3]);
+});
+
+test.each([
+  [{ tps: 0 }, "tps of nexmark must be at least 0.002 and finite, got 0"],
+  [{ tps: 0.005, generators: 3 }, "tps of nexmark must be at least 0.006 and finite, got 0.005"],
+  [{ tps: Number.POSITIVE_INFINITY }, "tps of nexmark must be at least 0.002 and finite, got Infinity"],
+  [{ events: -1 }, "events of nexmark must be a whole number of at least 0, got -1"],
+  [{ events: 2 ** 53 }, "events of nexmark must be a whole number from 0 to 9007199254740991, got 9007199254740992"],
+  [{ generators: 0 }, "generators of nexmark must be a whole number of at least 1, got 0"],
+  [{ generators: 1025 }, "generators of nexmark must be a whole number from 1 to 1024, got 1025"],
+  [{ seed: 1.5 }, "seed of nexmark must be a whole number of at least 0, got 1.5"],
+  [{ baseTime: -1 }, "baseTime of nexmark must be a whole number of at least 0, got -1"],
+  [{ baseTime: 9e15 }, "baseTime of nexmark must be a whole number from 0 to 8640000000000000, got 9000000000000000"],
+])("%j is refused", (options, message) => {
+  expect(() => nexmark(options)).toThrow(expect.objectContaining({ code: "BAD_OPTION", message }));
+});
