@@ -28,13 +28,15 @@ if (!json) {
   process.stdout.write(`${row(columns)}\n${row(columns.map(() => "---"))}\n`);
 }
 for (const query of queries ?? queryNames) {
-  const count = events ?? eventsFor(query, seconds, setting);
-  if (scaling) reportScaling(query, count);
-  else report(middleOf(query, count));
+  const count = events ?? (await eventsFor(query, seconds, setting));
+  if (scaling) await reportScaling(query, count);
+  else report(await middleOf(query, count));
 }
 
-function middleOf(query: string, count: number): Figures {
-  return middle(Array.from({ length: repeats }, () => measure(query, count, setting)));
+async function middleOf(query: string, count: number): Promise<Figures> {
+  const runs: Figures[] = [];
+  for (let repeat = 0; repeat < repeats; repeat++) runs.push(await measure(query, count, setting));
+  return middle(runs);
 }
 
 function report(figures: Figures): void {
@@ -44,9 +46,10 @@ function report(figures: Figures): void {
   process.stdout.write(json ? `${JSON.stringify(figures)}\n` : `${row([...cells, ...rates])}\n`);
 }
 
-function reportScaling(query: string, count: number): void {
-  const startS = startCpuS(query, setting);
-  const [few, many] = [middleOf(query, count), middleOf(query, TIMES * count)];
+async function reportScaling(query: string, count: number): Promise<void> {
+  const startS = await startCpuS(query, setting);
+  const few = await middleOf(query, count);
+  const many = await middleOf(query, TIMES * count);
   const costUs = (figures: Figures): number => ((figures.cpu_s - startS) / figures.events) * 1e6;
   const ratio = costUs(many) / costUs(few);
   const cells = [query, whole(count), costUs(few).toFixed(2), costUs(many).toFixed(2), ratio.toFixed(2)];

@@ -54,7 +54,7 @@ export interface MemoryOptions {
 }
 
 /** Prints a line for each query, as soon as it is known. */
-export function compareMemory(queries: readonly string[], options: MemoryOptions): void {
+export async function compareMemory(queries: readonly string[], options: MemoryOptions): Promise<void> {
   if (!options.json) {
     const ofHeap = ["MB in Flink", "ours of Flink's"];
     const columns = ["query", "events", "our MB", "smallest heap", ...ofHeap, "heap to run well", ...ofHeap];
@@ -62,27 +62,27 @@ export function compareMemory(queries: readonly string[], options: MemoryOptions
   }
   for (const query of queries) {
     if (Date.now() >= options.endsAt) process.stderr.write(`${query} is left to do\n`);
-    else attemptQuery(query, options);
+    else await attemptQuery(query, options);
   }
 }
 
-function attemptQuery(query: string, options: MemoryOptions): void {
+async function attemptQuery(query: string, options: MemoryOptions): Promise<void> {
   try {
-    compare(query, options);
+    await compare(query, options);
   } catch (error) {
     process.stderr.write(`${query}: ${(error as Error).message}\n`);
   }
 }
 
-function compare(query: string, { log, endsAt, events = EVENTS, setting, json }: MemoryOptions): void {
-  const known = (engine: string, run: () => Figures): Figures => {
+async function compare(query: string, { log, endsAt, events = EVENTS, setting, json }: MemoryOptions): Promise<void> {
+  const known = async (engine: string, run: () => Promise<Figures>): Promise<Figures> => {
     const key = keyOf(`${engine} memory`, query, setting);
-    if (log.runs(key).length === 0) log.add(key, run());
+    if (log.runs(key).length === 0) log.add(key, await run());
     return log.middle(key) as Figures;
   };
-  const ours = known("millrace", () => measure(query, events, setting, endsAt));
+  const ours = await known("millrace", () => measure(query, events, setting, endsAt));
   const rival: Rival = { name: "flink reuse", query, objectReuse: true };
-  const withHeap = (heap: string, cpuS?: number): Figures =>
+  const withHeap = (heap: string, cpuS?: number): Promise<Figures> =>
     known(`flink ${heap}`, () =>
       measureRival(rival, { events: ours.events, network: NETWORK }, setting, {
         heap,
@@ -90,11 +90,12 @@ function compare(query: string, { log, endsAt, events = EVENTS, setting, json }:
         ...(cpuS === undefined ? {} : { cpuS }),
       }),
     );
-  const found = smallest((heap, cpuMax) =>
+  const smallestOnes = await smallest((heap, cpuMax) =>
     cpuMax === undefined
       ? withHeap(heap)
       : attempt(`${query} with ${heap}`, () => withHeap(heap, cpuMax + START_CPU_S), endsAt),
-  ).map((each) => ({ ...each, share: ours.peak_rss_mb / each.flink.peak_rss_mb }));
+  );
+  const found = smallestOnes.map((each) => ({ ...each, share: ours.peak_rss_mb / each.flink.peak_rss_mb }));
   const cells = [query, whole(ours.events), whole(ours.peak_rss_mb)];
   const heapCells = found.flatMap(({ heap, flink, share }) => [heap, whole(flink.peak_rss_mb), share.toFixed(2)]);
   process.stdout.write(
@@ -115,29 +116,33 @@ interface Found {
  * For each of `cpuTimes` the smallest heap that suffices, and its run.
  * @param run undefined when the heap is too small. Without a bound of its CPU time, in seconds: with the largest heap.
  */
-function smallest(run: (heap: string, cpuMax?: number) => Figures | undefined): readonly Found[] {
+async function smallest(
+  run: (heap: string, cpuMax?: number) => Promise<Figures | undefined>,
+): Promise<readonly Found[]> {
   const last = heaps.length - 1;
-  const largest = run(heaps[last] as string) as Figures;
+  const largest = (await run(heaps[last] as string)) as Figures;
   const tried = new Map<number, Figures | undefined>([[last, largest]]);
   let least = 0;
-  return cpuTimes.map((times) => {
+  const found: Found[] = [];
+  for (const times of cpuTimes) {
     const cpuMax = times * largest.cpu_s;
     let high = last;
     for (let low = least; low < high; ) {
       const middle = (low + high) >> 1;
-      if (!tried.has(middle)) tried.set(middle, run(heaps[middle] as string, cpuTimes[0] * largest.cpu_s));
+      if (!tried.has(middle)) tried.set(middle, await run(heaps[middle] as string, cpuTimes[0] * largest.cpu_s));
       if ((tried.get(middle)?.cpu_s ?? Number.POSITIVE_INFINITY) <= cpuMax) high = middle;
       else low = middle + 1;
     }
     least = high;
-    return { heap: heaps[high] as string, flink: tried.get(high) as Figures };
-  });
+    found.push({ heap: heaps[high] as string, flink: tried.get(high) as Figures });
+  }
+  return found;
 }
 
 /** Undefined when the run fails, unless for lack of time. */
-function attempt(what: string, run: () => Figures, endsAt: number): Figures | undefined {
+async function attempt(what: string, run: () => Promise<Figures>, endsAt: number): Promise<Figures | undefined> {
   try {
-    const figures = run();
+    const figures = await run();
     process.stderr.write(`${what}: ${figures.peak_rss_mb} MB, ${figures.cpu_s} CPU-seconds\n`);
     return figures;
   } catch (error) {

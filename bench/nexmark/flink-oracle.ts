@@ -38,7 +38,7 @@ const { baseTime, ...rest } = inputOfArguments(values, {
 });
 const input = { ...rest, "base-time": baseTime, out: resolve(folder) };
 const options = { heap: values.heap, timeoutS: 3600 };
-runFlink({ mode: "events", ...input }, options);
+await runFlink({ mode: "events", ...input }, options);
 process.stdout.write(
-  runFlink({ mode: "oracle", ...input, queries: queries.join(","), parallelism: 1, checkpoint: "off" }, options),
+  await runFlink({ mode: "oracle", ...input, queries: queries.join(","), parallelism: 1, checkpoint: "off" }, options),
 );

@@ -1,10 +1,8 @@
 /** Nexmark on Apache Flink: the programs of `flink-java`, each run in a JVM of its own. */
 
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { builtJava } from "../built-java.ts";
+import { runAlone } from "./own-process.ts";
 
 /** What Java 17 closes and Flink reaches into. */
 const opened = [
@@ -27,24 +25,18 @@ export type FlinkArguments = Readonly<Record<string, string | number | boolean>>
  * Runs the harness to its end, and gives what it has printed. It ends with this process, whatever ends that.
  * @throws Error when it fails, lacks memory, or takes longer than it may, with the end of what it wrote about it.
  */
-export function runFlink(args: FlinkArguments, { heap, timeoutS, cpuS }: FlinkOptions): string {
+export async function runFlink(args: FlinkArguments, { heap, timeoutS, cpuS }: FlinkOptions): Promise<string> {
   const classPath = builtJava("nexmark-on-flink", join(import.meta.dirname, "flink-java"));
-  const folder = mkdtempSync(join(tmpdir(), "nexmark-on-flink-"));
-  try {
-    const given = Object.entries({ ...args, folder }).map(([name, value]) => `${name}=${value}`);
-    const jvm = [`-Xmx${heap}`, "-XX:+ExitOnOutOfMemoryError", ...opened];
-    const java = [...jvm, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", classPath, "nexmark.Main", ...given];
-    const limited = `ulimit -t ${cpuS === undefined ? "unlimited" : Math.ceil(cpuS)}; exec java "$@"`;
-    const child = spawnSync("sh", ["-c", limited, "sh", ...java], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: Math.ceil(timeoutS * 1000),
-      killSignal: "SIGKILL",
-    });
-    if (child.status === 0) return child.stdout;
-    const how = child.signal ?? `status ${child.status}`;
-    throw new Error(`Flink ended with ${how} (${given.join(" ")})\n${child.stderr.trimEnd().slice(-2000)}`);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const given = Object.entries(args).map(([name, value]) => `${name}=${value}`);
+  const jvm = [`-Xmx${heap}`, "-XX:+ExitOnOutOfMemoryError", ...opened];
+  const java = [...jvm, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", classPath, "nexmark.Main", ...given];
+  const limited = `ulimit -t ${cpuS === undefined ? "unlimited" : Math.ceil(cpuS)}; exec java "$@"`;
+  const { problem, stdout, stderr } = await runAlone({
+    name: "nexmark-on-flink",
+    command: "sh",
+    argumentsFor: (folder) => ["-c", limited, "sh", ...java, `folder=${folder}`],
+    timeoutS,
+  });
+  if (problem === undefined) return stdout;
+  throw new Error(`Flink ended with ${problem} (${given.join(" ")})\n${stderr.trimEnd().slice(-2000)}`);
 }

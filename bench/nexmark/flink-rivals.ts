@@ -47,14 +47,14 @@ export type Length = ({ readonly events: number } | { readonly seconds: number }
 };
 
 /** @throws Error when Flink fails. */
-export function measureRival(
+export async function measureRival(
   { query, objectReuse }: Rival,
   length: Length,
   setting: Setting,
   jvm: FlinkOptions,
-): Figures {
+): Promise<Figures> {
   const { parallelism, checkpoint, state } = setting;
-  const output = runFlink(
+  const output = await runFlink(
     {
       ...("events" in length ? { ...length, warmup: WARMUP_EVENTS } : length),
       ...{ queries: query, parallelism, checkpoint, "object-reuse": objectReuse },

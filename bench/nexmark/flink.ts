@@ -13,7 +13,7 @@
  */
 
 import { cpus } from "node:os";
-import { benchArguments } from "./bench-arguments.ts";
+import { comparisonArguments } from "./bench-arguments.ts";
 import { compareMemory } from "./flink-memory.ts";
 import { hasRival, type Length, measureRival, rivalsOf } from "./flink-rivals.ts";
 import { keyOf, OURS, type Pair, pairOf, tablesOf } from "./flink-table.ts";
@@ -27,7 +27,7 @@ const stateful = ["q3", "q4", "q5", "q7", "q8", "q9", "q11", "q12", "q15", "q16"
 /** A slow query does less on Flink in the same time; a run that takes longer is ended. */
 const FLINK_TIMEOUT_S = 280;
 
-const { queries, events, seconds, repeats, json, setting, heap, memory, results, minutes } = benchArguments(
+const { queries, events, seconds, repeats, json, setting, heap, memory, results, minutes } = comparisonArguments(
   process.argv.slice(2),
 );
 const chosen = (queries ?? (setting.state === "level" ? stateful : queryNames)).filter(hasRival);
@@ -36,12 +36,12 @@ const endsAt = Date.now() + minutes * 60_000;
 
 interface Step {
   readonly key: string;
-  readonly run: () => Figures;
+  readonly run: () => Promise<Figures>;
 }
 
-if (memory) compareMemory(chosen, { log, endsAt, events, setting, json });
+if (memory) await compareMemory(chosen, { log, endsAt, events, setting, json });
 else {
-  const left = runSteps();
+  const left = await runSteps();
   print(chosen.flatMap((query) => pairOf(log, query, setting) ?? []));
   if (left > 0) process.stderr.write(`${left} runs are left to do\n`);
 }
@@ -50,7 +50,7 @@ else {
  * First every query here and on Flink in the way that mostly is the better one, so that a table is there early.
  * @returns how many runs could not be begun, or failed.
  */
-function runSteps(): number {
+async function runSteps(): Promise<number> {
   let left = 0;
   for (let repeat = 0; repeat < repeats; repeat++) {
     const rounds = [
@@ -59,15 +59,15 @@ function runSteps(): number {
     ];
     for (const { key, run } of rounds.flat()) {
       if (log.runs(key).length > repeat) continue;
-      if (Date.now() > endsAt || !succeeded(key, run)) left++;
+      if (Date.now() > endsAt || !(await succeeded(key, run))) left++;
     }
   }
   return left;
 }
 
-function succeeded(key: string, run: () => Figures): boolean {
+async function succeeded(key: string, run: () => Promise<Figures>): Promise<boolean> {
   try {
-    log.add(key, run());
+    log.add(key, await run());
     return true;
   } catch (error) {
     process.stderr.write(`${key}: ${(error as Error).message}\n`);
@@ -78,7 +78,7 @@ function succeeded(key: string, run: () => Figures): boolean {
 function steps(query: string): readonly Step[] {
   const length: Length = events === undefined ? { seconds } : { events };
   return [
-    { key: keyOf(OURS, query, setting), run: () => measure(query, eventsOf(query), setting, endsAt) },
+    { key: keyOf(OURS, query, setting), run: async () => measure(query, await eventsOf(query), setting, endsAt) },
     ...rivalsOf(query).map((rival) => ({
       key: keyOf(rival.name, query, setting),
       run: () => measureRival(rival, length, setting, { heap, timeoutS: secondsFor(FLINK_TIMEOUT_S, endsAt) }),
@@ -87,7 +87,7 @@ function steps(query: string): readonly Step[] {
 }
 
 /** A repeat has as many events as the first run, which is told by a trial. */
-function eventsOf(query: string): number {
+async function eventsOf(query: string): Promise<number> {
   return events ?? log.runs(keyOf(OURS, query, setting))[0]?.events ?? eventsFor(query, seconds, setting, endsAt);
 }
 

@@ -1,10 +1,7 @@
 /** Measuring a query: one run in a process of its own, and how many events it takes to run for some seconds. */
 
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { builtScript } from "./built.ts";
+import { runAlone } from "./own-process.ts";
 
 export interface Setting {
   readonly parallelism: number;
@@ -42,22 +39,23 @@ const RUN_TIMEOUT_S = 600;
  * @param endsAt when it is ended, by `Date.now()`
  * @throws Error when the run fails, or does not end by then, or in ten minutes.
  */
-export function measure(query: string, events: number, setting: Setting, endsAt = Number.POSITIVE_INFINITY): Figures {
+export async function measure(
+  query: string,
+  events: number,
+  setting: Setting,
+  endsAt = Number.POSITIVE_INFINITY,
+): Promise<Figures> {
   const { parallelism, checkpoint, state } = setting;
-  const folder = mkdtempSync(join(tmpdir(), "millrace-nexmark-"));
-  try {
-    const args = [builtScript("run-case"), query, String(events), String(parallelism), checkpoint, state, folder];
-    const child = spawnSync(process.execPath, args, {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "inherit"],
-      timeout: 1000 * secondsFor(RUN_TIMEOUT_S, endsAt),
-      killSignal: "SIGKILL",
-    });
-    if (child.status !== 0) throw new Error(`${query} ended with ${child.signal ?? `status ${child.status}`}`);
-    return JSON.parse(child.stdout) as Figures;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const script = builtScript("run-case");
+  const { problem, stdout, stderr } = await runAlone({
+    name: "millrace-nexmark",
+    command: process.execPath,
+    argumentsFor: (folder) => [script, query, String(events), String(parallelism), checkpoint, state, folder],
+    timeoutS: secondsFor(RUN_TIMEOUT_S, endsAt),
+  });
+  process.stderr.write(stderr);
+  if (problem !== undefined) throw new Error(`${query} ended with ${problem}`);
+  return JSON.parse(stdout) as Figures;
 }
 
 /** How long a run may take that has so many seconds: no longer than until `endsAt`, and at least the least. */
@@ -66,8 +64,8 @@ export function secondsFor(seconds: number, endsAt: number): number {
 }
 
 /** What starting takes: threads, modules, and the first compilations. */
-export function startCpuS(query: string, setting: Setting): number {
-  return measure(query, START_EVENTS, setting).cpu_s;
+export async function startCpuS(query: string, setting: Setting): Promise<number> {
+  return (await measure(query, START_EVENTS, setting)).cpu_s;
 }
 
 /**
@@ -75,10 +73,10 @@ export function startCpuS(query: string, setting: Setting): number {
  * told by the CPU time of trials, as the wall clock also measures whatever else the machine does; and by the difference of two,
  * as starting, and running what is not compiled yet, would count for each of a trial's few events.
  */
-export function eventsFor(query: string, seconds: number, setting: Setting, endsAt?: number): number {
-  let fewer = measure(query, TRIAL_EVENTS, setting, endsAt);
+export async function eventsFor(query: string, seconds: number, setting: Setting, endsAt?: number): Promise<number> {
+  let fewer = await measure(query, TRIAL_EVENTS, setting, endsAt);
   for (;;) {
-    const more = measure(query, TRIAL_TIMES * fewer.events, setting, endsAt);
+    const more = await measure(query, TRIAL_TIMES * fewer.events, setting, endsAt);
     const cpuS = more.cpu_s - fewer.cpu_s;
     if (cpuS >= TRIAL_CPU_S) {
       const each = cpuS / (more.events - fewer.events);

@@ -7,6 +7,7 @@
  * starting threads included; the CPU time is the whole process's, with garbage collection and compilation.
  */
 
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type JobHandle, run } from "millrace";
 import { ownVersion } from "../../runtime/version.ts";
@@ -14,9 +15,9 @@ import nexmarkJob from "./job.ts";
 
 const [query = "", events = "", parallelism = "", checkpoint = "", state = "", folder = ""] = process.argv.slice(2);
 
-/** Whoever began a run and was killed cannot end it. */
+/** Whoever began a run and was killed can neither end it nor remove what it has written. */
 const begunBy = process.ppid;
-setInterval(() => process.ppid === begunBy || process.exit(1), 1000).unref();
+setInterval(() => process.ppid === begunBy || endAlone(), 1000).unref();
 
 const cpuBefore = process.cpuUsage();
 const before = performance.now();
@@ -45,6 +46,11 @@ process.stdout.write(
     versions: { millrace: ownVersion(), node: process.version, v8: process.versions.v8 },
   })}\n`,
 );
+
+function endAlone(): never {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
+  process.exit(1);
+}
 
 function start(): Promise<JobHandle> {
   return run(nexmarkJob, {

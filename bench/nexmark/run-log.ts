@@ -3,7 +3,7 @@
  * be stopped, and goes on where it was.
  */
 
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { type Figures, middle } from "./measure.ts";
 
@@ -18,13 +18,12 @@ export class RunLog {
   readonly #file: string | undefined;
   readonly #lines: Line[];
 
+  /** @throws Error when the file cannot be written, or has a line that is no run. */
   constructor(file: string | undefined) {
     this.#file = file;
-    const text = file !== undefined && existsSync(file) ? readFileSync(file, "utf8") : "";
-    this.#lines = text
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as Line);
+    if (file !== undefined) appendFileSync(file, "");
+    const lines = file === undefined ? [] : readFileSync(file, "utf8").split("\n");
+    this.#lines = lines.flatMap((line, i) => (line === "" ? [] : [runOf(line, `${file}:${i + 1}`)]));
   }
 
   add(key: string, figures: Figures): void {
@@ -47,5 +46,13 @@ export class RunLog {
   get loads(): readonly [number, number] {
     const loads = this.#lines.map(({ load }) => load);
     return [Math.min(...loads), Math.max(...loads)];
+  }
+}
+
+function runOf(line: string, where: string): Line {
+  try {
+    return JSON.parse(line) as Line;
+  } catch (cause) {
+    throw new Error(`${where} is no run: ${(cause as Error).message}`, { cause });
   }
 }

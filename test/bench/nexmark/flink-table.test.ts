@@ -1,5 +1,5 @@
 /** The comparison with Flink: which runs are paired, what the table says of them, and that a file of runs is gone on with. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -33,6 +33,17 @@ describe("a file of runs", () => {
     expect(log.middle(key)?.events_per_cpu_s).toBe(2);
     expect(readFileSync(file, "utf8").trimEnd().split("\n")).toHaveLength(3);
     expect(log.middle(keyOf(OURS, "q1", setting))).toBeUndefined();
+  });
+
+  test("with a line that is no run is refused, and that line is named", () => {
+    const file = join(folder, "runs.jsonl");
+    new RunLog(file).add("q0", figures("q0", 3));
+    appendFileSync(file, '{"key":"q0","ev');
+    expect(() => new RunLog(file)).toThrow(/runs\.jsonl:2 is no run/);
+  });
+
+  test("that cannot be written is refused before anything is measured", () => {
+    expect(() => new RunLog(join(folder, "none", "runs.jsonl"))).toThrow(/ENOENT/);
   });
 
   test("keeps settings apart", () => {
