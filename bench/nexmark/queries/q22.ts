@@ -23,7 +23,7 @@ function behindSlash(url: string, from: number): number {
   return (slash < 0 ? url.length : slash) + 1;
 }
 
-/** A part that ends before `next` begins; undefined: the URL has none. */
-function partOf(url: string, from: number, next: number): string | undefined {
-  return from > url.length ? undefined : url.slice(from, next - 1);
+/** A part that ends before `next` begins; null: the URL has none. */
+function partOf(url: string, from: number, next: number): string | null {
+  return from > url.length ? null : url.slice(from, next - 1);
 }

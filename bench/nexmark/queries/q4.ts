@@ -6,7 +6,7 @@
  *   GROUP BY Q.category
  */
 
-import { addsRow, type DataStream, maximum, valueState } from "millrace";
+import { addsRow, averaging, type DataStream, maximum } from "millrace";
 import { isAuction, isBid, type NexmarkEvent } from "../events.ts";
 import { validBids } from "./valid-bids.ts";
 
@@ -16,19 +16,8 @@ export function q4(events: DataStream<NexmarkEvent>) {
   return validBids(auctions, bids, ({ id, category }, { price }) => ({ id, category, price }))
     .keyBy(["id", "category"])
     .aggregate("final", maximum("price"), { emit: "changes" })
-    .map((change) => {
-      const { key, value: final } = change.value;
-      return { category: key[1], sum: addsRow(change) ? final : -final, count: addsRow(change) ? 1 : -1 };
-    })
-    .keyBy("category")
-    .process("average", {
-      state: { sum: valueState(0), count: valueState(0) },
-      process({ category, sum, count }, { state }) {
-        state.sum.set(state.sum.get() + sum);
-        state.count.set(state.count.get() + count);
-        // Between the two halves of an update a category may be without auctions.
-        if (state.count.get() === 0) return [];
-        return [{ id: category, final: Math.floor(state.sum.get() / state.count.get()) }];
-      },
-    });
+    .keyBy(({ value: { key } }) => key[1])
+    .aggregateChanges("average", averaging("value"), { emit: "upserts" })
+    .filter(addsRow)
+    .map(({ value: { key, value } }) => ({ id: key, final: Math.floor(value) }));
 }
