@@ -4,13 +4,14 @@ import {
   addsRow,
   type Change,
   collectTo,
+  type DataStream,
   deleted,
   fromArray,
   inserted,
   type JoinType,
   shortKind,
 } from "../../../index.ts";
-import { openTwoInputHarness } from "../../../runtime/testing/index.ts";
+import { type HarnessSnapshot, type OperatorHarness, openTwoInputHarness } from "../../../runtime/testing/index.ts";
 import { driveTwoInEveryWay, type TwoInputStep } from "../drive-two.ts";
 import { runEverywhere } from "../run-everywhere.ts";
 
@@ -93,6 +94,35 @@ describe("an outer join is a changelog", () => {
 
   test("full", async () => {
     expect(await run("full", steps)).toEqual(["+I 1 -", "-D 1 -", "+I 1 2", "+I 3 2", "+I - 4", "+I 1 5", "+I 3 5"]);
+  });
+});
+
+describe("a savepoint of an outer join whose rows were told apart by their text", () => {
+  const build = (a: DataStream<Row>, b: DataStream<Row>) =>
+    a.keyBy("key").connect(b.keyBy("key")).join("join", { type: "full", keep: "forever", join: pair }).map(text);
+
+  const taken = (harness: OperatorHarness<Row, string, Row>): readonly string[] =>
+    harness.take().flatMap((element) => (element.kind === "record" ? [element.value] : []));
+
+  /** Rows without a time still are. */
+  async function older(): Promise<HarnessSnapshot> {
+    const harness = await openTwoInputHarness(build);
+    for (const id of [1, 1, 3]) harness.push({ key: id === 3 ? "b" : "a", id });
+    harness.push2({ key: "a", id: 2 });
+    expect(taken(harness)).toEqual(["+I 1 -", "+I 1 -", "+I 3 -", "-D 1 -", "-D 1 -", "+I 1 2", "+I 1 2"]);
+    return harness.snapshot();
+  }
+
+  test("is gone on with by rows that are told apart by their time", async () => {
+    const harness = await openTwoInputHarness(build, { restore: [await older()] });
+    harness.push2({ key: "b", id: 5 }, 5);
+    expect(taken(harness)).toEqual(["-D 3 -", "+I 3 5"]);
+    harness.push({ key: "a", id: 1 }, 6); // as one that is there twice
+    expect(taken(harness)).toEqual(["+I 1 2"]);
+    harness.push2({ key: "a", id: 7 }, 6);
+    expect(taken(harness)).toEqual(["+I 1 7", "+I 1 7", "+I 1 7"]);
+    harness.push2({ key: "b", id: 8 }, 6);
+    expect(taken(harness)).toEqual(["+I 3 8"]);
   });
 });
 
