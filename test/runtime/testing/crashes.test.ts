@@ -46,3 +46,29 @@ test("rows that were collected behind the checkpoint are taken back, also those 
     { numRuns: Number(process.env["MILLRACE_CRASH_RUNS"] ?? 15) },
   );
 });
+
+test("an attempt is dropped as soon as a crash says so, and the next one goes on from the checkpoint before", async () => {
+  let taken: number[] = [];
+  const job = defineJob(import.meta, "counted", (env) => {
+    env
+      .from(fromArray(Array.from({ length: 3000 }, (_, i) => i)))
+      .map((value) => {
+        taken.push(value);
+        return value;
+      })
+      .to(collectTo("rows"));
+  });
+  const attempts: number[][] = [];
+  const when = (): boolean => {
+    if (taken.length < 1500) return false;
+    attempts.push(taken);
+    taken = [];
+    return true;
+  };
+  const handle = await runInThread(job, { parallelism: 1, checkpoints: { everySteps: 1 }, crashes: [{ when }] });
+  await handle.result;
+  expect(attempts).toHaveLength(1);
+  expect(attempts[0]?.length).toBeGreaterThanOrEqual(1500);
+  expect(taken.at(-1)).toBe(2999);
+  expect(handle.collect<number>("rows")).toHaveLength(3000);
+});
