@@ -7,6 +7,8 @@
  * not bounded: about 40 ms on the way to a million keys (`bench/state.ts`). Moving in steps would bound it.
  */
 
+import { giveBack } from "./longer.ts";
+
 /** So small that V8 keeps the typed array on its own heap, where it is cheap to make. */
 const CELLS_MIN = 4;
 
@@ -62,6 +64,7 @@ export abstract class CellTable<Cells extends Int32Array | Float64Array> {
     for (let at = 0; at < old.length; at += 2) {
       if (old[at + 1] !== 0) this.#place(old[at] as number, old[at + 1] as number);
     }
+    giveBack(old);
   }
 
   #place(key: number, slotPlusOne: number): void {

@@ -7,6 +7,7 @@
  */
 
 import { touchInts } from "../../operators/touch.ts";
+import { giveBack } from "./longer.ts";
 
 const CELLS_MIN = 4;
 
@@ -62,6 +63,7 @@ export abstract class HashCells {
     for (let at = 0; at < old.length; at += 2) {
       if (old[at + 1] !== 0) this.#place(old[at] as number, old[at + 1] as number);
     }
+    giveBack(old);
   }
 
   #place(hash: number, slotPlusOne: number): void {

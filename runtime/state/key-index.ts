@@ -11,22 +11,17 @@ import { badKey, decodeKey, encodeKey, type Key, type ScalarKey } from "../../co
 import type { KeyBatch } from "../../core/key-batch.ts";
 import { flatten } from "./flatten.ts";
 import { IntTable } from "./int-table.ts";
-import { longer } from "./longer.ts";
+import { lengthened } from "./longer.ts";
 import { NumberTable } from "./number-table.ts";
+import { keyOfPair, NO_PAIR, PairTable, pairOf } from "./pair-table.ts";
 import { StringTable } from "./string-table.ts";
 import { isTextPair, type TextPair, TextPairTable } from "./text-pair-table.ts";
-
-/** Both halves of a pair below this fit into one double. */
-const PAIR_BOUND = 2 ** 26;
 
 const INTS_MIN = 8;
 const noInts = new Int32Array(0);
 
-/** Stands among keys for a pair of small whole numbers, which is elsewhere in 8 bytes: as an array it takes 64. */
+/** Stands among keys for a pair of small whole numbers, which is in its table in 8 bytes: as an array it takes 64. */
 const PAIR: Key = Object.freeze([]);
-
-/** Room for so few that V8 keeps them on its own heap. */
-const PAIRS_MIN = 8;
 
 /** The pairs of the batch that is being looked up: as many as `slotsOf` may be asked for. */
 const batchPairs = new Float64Array(1024);
@@ -36,21 +31,20 @@ export class KeyIndex {
   readonly #ints = new IntTable();
   #numbers: NumberTable | undefined;
   #strings: StringTable | undefined;
-  /** Pairs, as `pairOf` makes one number of them. */
-  #pairs: NumberTable | undefined;
+  #pairs: PairTable | undefined;
   #textPairs: TextPairTable | undefined;
   /** Bigints, booleans, dates and other tuples, by `encodeKey`. */
   #encodings: StringTable | undefined;
   readonly #encodingOf: (string | undefined)[] = [];
-  /** By slot: the pair, as `pairOf` makes one number of it, where there is one. */
-  #pairAt = new Float64Array(0);
   /**
    * The key of each slot, our own copy; undefined in slots that are free. Pairs with a text are not frozen, and copied when they
-   * are given out. Empty as long as `#intKeys` has all.
+   * are given out. Empty as long as `#intKeys` has all, or `#pairs`.
    */
   readonly #keys: (Key | undefined)[] = [];
   /** The same where all keys are 32-bit integers and none has been removed: half the memory, none of it for the collector. */
   #intKeys: Int32Array | undefined = noInts;
+  /** Whether all keys are pairs and none has been removed. */
+  #arePairs = false;
   #slots = 0;
   #free: number[] | undefined;
   /** From this slot on, 32-bit integers are not in their table yet; -1: all are. */
@@ -85,7 +79,7 @@ export class KeyIndex {
     }
     if (typeof key === "string") return this.#slotOfString(key);
     const pair = pairOf(key);
-    if (pair >= 0) return this.#slotOfPair(pair);
+    if (pair !== NO_PAIR) return this.#slotOfPair(pair);
     if (isTextPair(key)) return this.#slotOfTextPair(key);
     return this.#slotOfEncoding(encodeKey(key, this.#operator));
   }
@@ -109,7 +103,7 @@ export class KeyIndex {
     }
     if (typeof key === "string") return this.#strings === undefined ? -1 : this.#strings.find(key);
     const pair = pairOf(key);
-    if (pair >= 0) return this.#pairs === undefined ? -1 : this.#pairs.find(pair);
+    if (pair !== NO_PAIR) return this.#pairs === undefined ? -1 : this.#pairs.find(pair);
     if (isTextPair(key)) return this.#textPairs === undefined ? -1 : this.#textPairs.find(key);
     const encoding = encodeKey(key, this.#operator);
     return this.#encodings === undefined ? -1 : this.#encodings.find(encoding);
@@ -127,7 +121,7 @@ export class KeyIndex {
     }
     const first = keys.keyAt(0);
     if (typeof first === "string") return this.#findStrings(keys, slots);
-    return pairOf(first) >= 0 ? this.#findPairs(keys, slots) : this.#findTextPairs(keys, slots);
+    return pairOf(first) !== NO_PAIR ? this.#findPairs(keys, slots) : this.#findTextPairs(keys, slots);
   }
 
   #findStrings(keys: KeyBatch, slots: Int32Array): boolean {
@@ -140,10 +134,10 @@ export class KeyIndex {
   #findPairs(keys: KeyBatch, slots: Int32Array): boolean {
     for (let i = 0; i < keys.count; i++) {
       const pair = pairOf(keys.keyAt(i));
-      if (pair < 0) return false;
+      if (pair === NO_PAIR) return false;
       batchPairs[i] = pair;
     }
-    this.#pairs ??= new NumberTable();
+    this.#pairs ??= new PairTable();
     this.#pairs.findAll(batchPairs, keys.count, slots);
     return true;
   }
@@ -156,19 +150,24 @@ export class KeyIndex {
   }
 
   has(slot: number): boolean {
-    return this.#intKeys === undefined ? this.#keys[slot] !== undefined : slot < this.#slots;
+    return this.#intKeys === undefined && !this.#arePairs ? this.#keys[slot] !== undefined : slot < this.#slots;
   }
 
   /** REQUIRES: a slot in use. ENSURES: no change of what is returned reaches the index. */
   keyAt(slot: number): Key {
     if (this.#intKeys !== undefined) return this.#intKeys[slot] as number;
+    if (this.#arePairs) return this.#pairKeyAt(slot);
     const key = this.#keys[slot] as Key;
     if (typeof key !== "object") return key;
-    if (key === PAIR) return keyOfPair(this.#pairAt[slot] as number);
+    if (key === PAIR) return this.#pairKeyAt(slot);
     const encoding = this.#encodingOf[slot];
     // V8 reads parts of a frozen array by a call, those of a copy at once.
     if (encoding === undefined) return [(key as readonly ScalarKey[])[0], (key as readonly ScalarKey[])[1]] as Key;
     return Object.isFrozen(key) ? key : decodeKey(encoding);
+  }
+
+  #pairKeyAt(slot: number): Key {
+    return keyOfPair((this.#pairs as PairTable).pairAt(slot));
   }
 
   /** The keys of `count` slots, from a place in `slots` on: by so short a loop that the waits for memory overlap. */
@@ -176,6 +175,10 @@ export class KeyIndex {
     const ints = this.#intKeys;
     if (ints !== undefined) {
       for (let i = 0; i < count; i++) into[i] = ints[slots[from + i] as number] as number;
+      return;
+    }
+    if (this.#arePairs) {
+      for (let i = 0; i < count; i++) into[i] = this.#pairKeyAt(slots[from + i] as number);
       return;
     }
     const keys = this.#keys;
@@ -186,6 +189,7 @@ export class KeyIndex {
   /** Forgets the key in a slot that is in use; the slot may be given to another key. */
   remove(slot: number): void {
     if (this.#intKeys !== undefined) this.#leaveInts(this.#intKeys);
+    if (this.#arePairs) this.#leavePairs();
     const key = this.#keys[slot] as Key;
     if (typeof key === "number") {
       if ((key | 0) === key) this.#ints.remove(key);
@@ -199,7 +203,7 @@ export class KeyIndex {
 
   #removeObject(key: Key, slot: number): void {
     if (key === PAIR) {
-      this.#pairs?.remove(this.#pairAt[slot] as number);
+      this.#pairs?.remove(this.#pairs.pairAt(slot), slot);
       return;
     }
     if (isTextPair(key)) {
@@ -256,12 +260,10 @@ export class KeyIndex {
   }
 
   #slotOfPair(pair: number): number {
-    this.#pairs ??= new NumberTable();
+    this.#pairs ??= new PairTable();
     const found = this.#pairs.find(pair);
     if (found >= 0) return found;
     const slot = this.#keep(PAIR);
-    if (slot >= this.#pairAt.length) this.#pairAt = longer(this.#pairAt, Math.max(PAIRS_MIN, 2 * slot));
-    this.#pairAt[slot] = pair;
     this.#pairs.insert(pair, slot);
     return slot;
   }
@@ -297,6 +299,11 @@ export class KeyIndex {
     if (this.#intKeys !== undefined) {
       if (typeof key === "number" && (key | 0) === key) return this.#keepInt(key, this.#intKeys);
       this.#leaveInts(this.#intKeys);
+      this.#arePairs = key === PAIR && this.#slots === 0;
+    }
+    if (this.#arePairs) {
+      if (key === PAIR) return this.#slots++;
+      this.#leavePairs();
     }
     const slot = this.#free?.pop() ?? this.#slots;
     if (slot === this.#slots) {
@@ -310,7 +317,7 @@ export class KeyIndex {
     const slot = this.#slots++;
     if (slot < ints.length) ints[slot] = key;
     else {
-      this.#intKeys = longer(ints, Math.max(INTS_MIN, 2 * slot, this.#expected));
+      this.#intKeys = lengthened(ints, Math.max(INTS_MIN, 2 * slot, this.#expected));
       this.#intKeys[slot] = key;
     }
     return slot;
@@ -320,23 +327,11 @@ export class KeyIndex {
     this.#intKeys = undefined;
     for (let slot = 0; slot < this.#slots; slot++) this.#keys.push(ints[slot]);
   }
-}
 
-/** One number for a pair of small whole numbers, the first as its upper half; -1 for any other key. -0 counts as 0. */
-function pairOf(key: Key): number {
-  if (!Array.isArray(key) || key.length !== 2) return -1;
-  const first: unknown = key[0];
-  const second: unknown = key[1];
-  return isHalf(first) && isHalf(second) ? first * PAIR_BOUND + second + 0 : -1; // -0 + 0 is 0
-}
-
-function keyOfPair(pair: number): Key {
-  const first = Math.floor(pair / PAIR_BOUND);
-  return [first, pair - first * PAIR_BOUND];
-}
-
-function isHalf(part: unknown): part is number {
-  return typeof part === "number" && (part | 0) === part && part >= 0 && part < PAIR_BOUND;
+  #leavePairs(): void {
+    this.#arePairs = false;
+    for (let slot = 0; slot < this.#slots; slot++) this.#keys.push(PAIR);
+  }
 }
 
 /** The decoded key, frozen where freezing protects it: not with dates, which `keyAt` decodes again each time. */

@@ -14,7 +14,7 @@ import { flatten } from "./flatten.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { ListCell } from "./list-cells.ts";
-import { longer } from "./longer.ts";
+import { lengthened } from "./longer.ts";
 import type { MapCell } from "./map-cell.ts";
 import { SPILLED, type Spill } from "./spill.ts";
 import { StateColumn, type StateKind } from "./state-column.ts";
@@ -35,7 +35,7 @@ export class KeyedEntries {
   readonly #keyGroups: KeyGroups;
   readonly columns = new Map<string, StateColumn>();
   /** By slot: how many columns have a value. */
-  #present = new Uint32Array(CAPACITY_MIN);
+  #present = new Uint16Array(CAPACITY_MIN);
   /** By slot: the epoch in which the entry was made. */
   #madeAt = new Uint32Array(CAPACITY_MIN);
   /** By slot: the entry's key group. */
@@ -287,9 +287,9 @@ export class KeyedEntries {
 
   #grow(): void {
     this.#capacity *= 2;
-    this.groups = longer(this.groups, this.#capacity);
-    this.#present = longer(this.#present, this.#capacity);
-    this.#madeAt = longer(this.#madeAt, this.#capacity);
+    this.groups = lengthened(this.groups, this.#capacity);
+    this.#present = lengthened(this.#present, this.#capacity);
+    this.#madeAt = lengthened(this.#madeAt, this.#capacity);
   }
 
   #noKey(): MillraceError {

@@ -8,7 +8,7 @@
 import type { TimerDomain } from "../../core/operator.ts";
 import type { Ageing } from "./ageing.ts";
 import { ListCell, type ListChange, PlainListCell } from "./list-cells.ts";
-import { longer } from "./longer.ts";
+import { lengthened } from "./longer.ts";
 import { MapCell, type MapChange } from "./map-cell.ts";
 import { PackedLists } from "./packed-list.ts";
 import { PackedValues } from "./packed-values.ts";
@@ -149,9 +149,9 @@ export class StateColumn {
   open(slot: number, capacity: number): void {
     if (slot === this.cells.length) this.cells.push(undefined);
     if (slot < this.marks.length) return;
-    this.marks = longer(this.marks, capacity);
-    if (this.stamps !== undefined) this.stamps = longer(this.stamps, capacity);
-    if (this.oldest !== undefined) this.oldest = longer(this.oldest, capacity, Number.NEGATIVE_INFINITY);
+    this.marks = lengthened(this.marks, capacity);
+    if (this.stamps !== undefined) this.stamps = lengthened(this.stamps, capacity);
+    if (this.oldest !== undefined) this.oldest = lengthened(this.oldest, capacity, Number.NEGATIVE_INFINITY);
   }
 
   /** Values get stamps of that domain, those that are there one without a time. Stamps of another domain are lost. */
