@@ -6,7 +6,7 @@ import { MillraceError } from "./errors.ts";
 import type { Key, KeySelector } from "./key.ts";
 import { TOP_N_MAX } from "./limits.ts";
 import { readField } from "./pick-fields.ts";
-import { mapState, type StateDeclaration, type StateDescriptor, valueState, withTtl } from "./state.ts";
+import { mapState, packed, type StateDeclaration, type StateDescriptor, valueState, withTtl } from "./state.ts";
 import type { Duration } from "./time.ts";
 
 /** What records can be ordered by. */
@@ -99,7 +99,7 @@ export function topNSpec<T>(name: string, key: KeySelector, options: TopNOptions
       emit === "watermark"
         ? { times: mapState<number, readonly unknown[]>() }
         : {
-            best: ageing(valueState<readonly unknown[]>()),
+            best: packed(ageing(valueState<readonly unknown[]>())),
             ...(keepsOthers ? { others: ageing(mapState<Key, unknown>()) } : {}),
           },
     ),
@@ -130,7 +130,7 @@ export function topNChangesSpec<T>(name: string, key: KeySelector, options: TopN
   const { emit = "changes", ...ordered } = options;
   checkChangesEmit("topNChanges", name, emit);
   const { kind: _, keepsOthers: __, ...spec } = topNSpec<T>(name, key, ordered);
-  const state = Object.freeze({ best: valueState<unknown>(), others: mapState<string, unknown>() });
+  const state = Object.freeze({ best: packed(valueState<unknown>()), others: mapState<string, unknown>() });
   return { ...spec, kind: "topNChanges", emit, state };
 }
 

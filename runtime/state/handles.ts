@@ -12,7 +12,8 @@ import type { KeyedEntries } from "./keyed-entries.ts";
 import { type ListCell, PlainListCell } from "./list-cells.ts";
 import { MapCell } from "./map-cell.ts";
 import { keptMapKey, keyOfMapKey, type MapKey, mapKeyOf } from "./map-key.ts";
-import type { StateColumn } from "./state-column.ts";
+import type { PackedValues } from "./packed-values.ts";
+import { type StateColumn, unmarked } from "./state-column.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: values of the types that the user's descriptors infer; never looked into here
 type Stored = any;
@@ -46,11 +47,18 @@ class ValueHandle implements ValueState<Stored> {
   }
 
   get(): Stored {
-    const value = this.#entries.read(this.#column);
-    if (value === undefined) return this.#initial;
-    const kept = this.#column.valueOf(value);
+    const cell = this.#entries.read(this.#column);
+    if (cell === undefined) return this.#initial;
+    const { packedValues } = this.#column;
+    return packedValues === undefined ? this.#column.valueOf(cell) : this.#unpacked(packedValues, cell);
+  }
+
+  #unpacked(values: PackedValues, cell: unknown): Stored {
+    const value = unmarked(values.read(cell));
+    const isCaptured = this.#column.capture !== undefined;
+    if (!isCaptured && values.becomesPlain(cell, value)) this.#entries.turn(this.#column, value);
     // Made anew, it is not yet frozen.
-    return this.#column.isPacked && this.#entries.freezeValues ? this.#entries.keep(kept) : kept;
+    return this.#entries.freezeValues ? this.#entries.keep(value) : value;
   }
 
   set(value: Stored): void {

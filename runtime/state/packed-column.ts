@@ -3,8 +3,9 @@
  *
  *   one value      held once
  *   whole numbers  the least, and how much more each is in 1, 2 or 4 bytes; other numbers in 8
- *   texts          their numbers among those of the whole state, where many repeat; else one text of all, and where each ends
+ *   texts          their numbers among those of the whole state, where many repeat; else one text of 512, and where each ends
  *   records        a column for each field; those of several shapes by their shapes
+ *   lists          a column of the elements of all, and where each ends
  *   some absent    null, undefined or a boolean beside numbers or texts: a byte of flags, and a column of the others
  *   all else       as it is
  *
@@ -21,9 +22,9 @@ export interface PackedColumn {
   only(places: Places): PackedColumn;
 }
 
-export type Places = Uint16Array;
+export type Places = Uint16Array | Uint32Array;
 
-/** Records within records, deeper ones are held as they are. */
+/** Records and lists within each other, deeper ones are held as they are. */
 const DEPTH_MAX = 4;
 
 /** More are as many kinds of records as there are records. */
@@ -31,6 +32,11 @@ const SHAPES_MAX = 16;
 
 /** Longer texts are held as they are, as one that is read keeps its neighbours in memory. */
 const TEXT_MAX = 1024;
+
+/** So many texts are one, for the same reason. */
+const PART_BITS = 9;
+const PART_TEXTS = 1 << PART_BITS;
+const PART_MASK = PART_TEXTS - 1;
 
 const flags = { other: 0, null: 1, undefined: 2, true: 3, false: 4 } as const;
 const flagged = [undefined, null, undefined, true, false];
@@ -45,6 +51,7 @@ export function packColumn(values: readonly unknown[], texts: TextDictionaries, 
   if (type === "number") return packNumbers(values) ?? packMixed(values, texts, depth);
   if (type === "string") return packTexts(values, texts) ?? packMixed(values, texts, depth);
   if (type !== "object" || first === null) return packMixed(values, texts, depth);
+  if (Array.isArray(first)) return packLists(values, texts, depth) ?? new ValuesColumn(values);
   return packRecords(values, texts, depth) ?? packShapes(values, texts, depth) ?? new ValuesColumn(values);
 }
 
@@ -115,30 +122,43 @@ class WholeColumn implements PackedColumn {
 }
 
 class TextColumn implements PackedColumn {
-  readonly #text: string;
+  readonly #parts: readonly string[];
+  /** Within its part. */
   readonly #ends: Uint16Array | Uint32Array;
 
-  constructor(text: string, ends: Uint16Array | Uint32Array) {
-    this.#text = text;
-    this.#ends = ends;
+  constructor(texts: readonly string[]) {
+    const parts: string[] = [];
+    let longest = 0;
+    for (let from = 0; from < texts.length; from += PART_TEXTS) {
+      const part = (texts.length <= PART_TEXTS ? texts : texts.slice(from, from + PART_TEXTS)).join("");
+      parts.push(part);
+      longest = Math.max(longest, part.length);
+    }
+    this.#parts = parts;
+    this.#ends = endsOf(texts, longest);
   }
 
   at(place: number): unknown {
-    return this.#text.substring(place === 0 ? 0 : (this.#ends[place - 1] as number), this.#ends[place] as number);
+    const from = (place & PART_MASK) === 0 ? 0 : (this.#ends[place - 1] as number);
+    return (this.#parts[place >> PART_BITS] as string).substring(from, this.#ends[place] as number);
   }
 
   only(places: Places): PackedColumn {
-    const texts: string[] = [];
-    const ends = this.#ends instanceof Uint16Array ? new Uint16Array(places.length) : new Uint32Array(places.length);
-    let end = 0;
-    for (let i = 0; i < places.length; i++) {
-      const text = this.at(places[i] as number) as string;
-      texts.push(text);
-      end += text.length;
-      ends[i] = end;
-    }
-    return new TextColumn(texts.join(""), ends);
+    const texts: string[] = new Array(places.length);
+    for (let i = 0; i < places.length; i++) texts[i] = this.at(places[i] as number) as string;
+    return new TextColumn(texts);
   }
+}
+
+function endsOf(texts: readonly string[], longestPart: number): Uint16Array | Uint32Array {
+  const ends = new (longestPart <= 0xffff ? Uint16Array : Uint32Array)(texts.length);
+  let end = 0;
+  for (let i = 0; i < texts.length; i++) {
+    if ((i & PART_MASK) === 0) end = 0;
+    end += (texts[i] as string).length;
+    ends[i] = end;
+  }
+  return ends;
 }
 
 class NumberedColumn implements PackedColumn {
@@ -202,6 +222,54 @@ class RecordColumn implements PackedColumn {
   }
 }
 
+class ListsColumn implements PackedColumn {
+  readonly #ends: Uint16Array | Uint32Array;
+  readonly #elements: PackedColumn;
+
+  constructor(ends: Uint16Array | Uint32Array, elements: PackedColumn) {
+    this.#ends = ends;
+    this.#elements = elements;
+  }
+
+  at(place: number): unknown {
+    const from = this.#startOf(place);
+    const list = new Array((this.#ends[place] as number) - from);
+    for (let i = 0; i < list.length; i++) list[i] = this.#elements.at(from + i);
+    return list;
+  }
+
+  only(places: Places): PackedColumn {
+    const lengths: number[] = new Array(places.length);
+    let count = 0;
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i] as number;
+      lengths[i] = (this.#ends[place] as number) - this.#startOf(place);
+      count += lengths[i] as number;
+    }
+    const within = new Uint32Array(count);
+    let at = 0;
+    for (let i = 0; i < places.length; i++) {
+      const from = this.#startOf(places[i] as number);
+      for (let element = 0; element < (lengths[i] as number); element++) within[at++] = from + element;
+    }
+    return new ListsColumn(listEnds(lengths, count), count === 0 ? NOTHING : this.#elements.only(within));
+  }
+
+  #startOf(place: number): number {
+    return place === 0 ? 0 : (this.#ends[place - 1] as number);
+  }
+}
+
+function listEnds(lengths: readonly number[], count: number): Uint16Array | Uint32Array {
+  const ends = new (count <= 0xffff ? Uint16Array : Uint32Array)(lengths.length);
+  let end = 0;
+  for (let i = 0; i < lengths.length; i++) {
+    end += lengths[i] as number;
+    ends[i] = end;
+  }
+  return ends;
+}
+
 class ShapesColumn implements PackedColumn {
   readonly #shapeOf: Uint8Array;
   readonly #placeIn: Uint32Array;
@@ -225,7 +293,7 @@ class ShapesColumn implements PackedColumn {
       placeIn[i] = (placesIn[shapeOf[i] as number]?.push(this.#placeIn[places[i] as number] as number) ?? 0) - 1;
     const columns = this.#columns.map((column, shape) => {
       const within = placesIn[shape] as number[];
-      return within.length === 0 ? NOTHING : column.only(Uint16Array.from(within));
+      return within.length === 0 ? NOTHING : column.only(Uint32Array.from(within));
     });
     return new ShapesColumn(shapeOf, placeIn, columns);
   }
@@ -290,13 +358,7 @@ function packTexts(values: readonly unknown[], { own }: TextDictionaries): Packe
   if (units > TEXT_MAX * values.length) return new ValuesColumn(values);
   const numbers = own.numbersOf(values as readonly string[], units);
   if (numbers !== undefined) return new NumberedColumn(own.texts, numbers);
-  const ends = units <= 0xffff ? new Uint16Array(values.length) : new Uint32Array(values.length);
-  let end = 0;
-  for (let i = 0; i < values.length; i++) {
-    end += (values[i] as string).length;
-    ends[i] = end;
-  }
-  return new TextColumn((values as readonly string[]).join(""), ends);
+  return new TextColumn(values as readonly string[]);
 }
 
 /** Values of several kinds: nothing, booleans, and either numbers or texts. */
@@ -352,8 +414,35 @@ function packShapes(values: readonly unknown[], texts: TextDictionaries, depth: 
     shapeOf[i] = numbers.get(alike) as number;
     placeIn[i] = alike.push(value) - 1;
   }
-  const columns = [...shapes.values()].map((alike) => packRecords(alike, texts, depth) ?? new ValuesColumn(alike));
+  const columns = [...shapes.values()].map((alike) => packOneShape(alike, texts, depth));
   return new ShapesColumn(shapeOf, placeIn, columns);
+}
+
+function packOneShape(alike: readonly unknown[], texts: TextDictionaries, depth: number): PackedColumn {
+  return packRecords(alike, texts, depth) ?? packLists(alike, texts, depth) ?? new ValuesColumn(alike);
+}
+
+/** Undefined: not all are arrays, or one has holes. */
+function packLists(values: readonly unknown[], texts: TextDictionaries, depth: number): PackedColumn | undefined {
+  if (depth === DEPTH_MAX) return undefined;
+  const lengths: number[] = new Array(values.length);
+  const elements: unknown[] = [];
+  for (let i = 0; i < values.length; i++) {
+    const list = values[i];
+    if (!isList(list)) return undefined;
+    lengths[i] = list.length;
+    for (let at = 0; at < list.length; at++) {
+      const element = list[at];
+      if (element === undefined && !(at in list)) return undefined;
+      elements.push(element);
+    }
+  }
+  const column = elements.length === 0 ? NOTHING : packColumn(elements, texts, depth + 1);
+  return new ListsColumn(listEnds(lengths, elements.length), column);
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && Object.getPrototypeOf(value) === Array.prototype;
 }
 
 /** Makes the record at a place. */

@@ -4,7 +4,10 @@
  * it is freed; each read makes it anew.
  *
  *   open      newest rows, as they came; freed ones are gone at once
- *   │ it is full
+ *   │ it has had as many as a chunk may have
+ *   ▼
+ *   full      the same: rows that stay but for a moment are not to be packed
+ *   │ the next one has had half as many
  *   ▼
  *   packed ── more than half of its rows have been freed ──► packed anew without them
  *   │ all have
@@ -19,17 +22,23 @@ import { assert } from "../../core/assert.ts";
 import { type PackedColumn, packColumn } from "./packed-column.ts";
 import { TextDictionaries } from "./text-dictionary.ts";
 
-const ID_BITS = 9;
-/** So many rows cost little each for what a chunk has once; and a text that is read keeps in memory those of so many. */
+const ID_BITS = 11;
+/** So many rows cost little each for what a chunk has once, and of those that stay but for a moment hardly one is ever packed. */
 const CHUNK_ROWS = 1 << ID_BITS;
 const ID_MASK = CHUNK_ROWS - 1;
 /** Handles are small integers. */
 const CHUNKS_MAX = 2 ** (30 - ID_BITS);
 
+/** Lists count by their elements, so that packing them takes no longer than packing rows. */
+const CHUNK_ELEMENTS = 16 * CHUNK_ROWS;
+
+/** When the chunk behind it has had so many rows, a full one is packed. */
+const PACKED_BEHIND = CHUNK_ROWS / 2;
+
 /** A chunk is packed anew when fewer than one of so many rows are left. */
 const LEFT_OF = 2;
 
-class Chunk {
+class PackedChunk {
   /** Of the rows that are packed, or 1, 2, … where undefined. Ascending. */
   #ids: Uint16Array | undefined;
   #column: PackedColumn;
@@ -97,27 +106,99 @@ class Chunk {
   }
 }
 
-/** What stands for a row in the open chunk that was freed. */
+/** What stands for a row that was freed. */
 const FREED = Symbol("freed");
+
+/** Lists of ten rows are ten rows. */
+export function elementsOf(row: unknown): number {
+  return Array.isArray(row) ? row.length : 1;
+}
+
+/** Rows as they came. */
+class OpenChunk {
+  readonly number: number;
+  /** Of this chunk alone: among old objects each reference to a young one would have to be noted. */
+  readonly #rows: unknown[] = [];
+  readonly #links: Int32Array | undefined;
+  live = 0;
+  #elements = 0;
+
+  constructor(number: number, linked: boolean) {
+    this.number = number;
+    this.#links = linked ? new Int32Array(CHUNK_ROWS) : undefined;
+  }
+
+  /** How many rows it has had. */
+  get came(): number {
+    return this.#rows.length;
+  }
+
+  get isFull(): boolean {
+    return this.#rows.length === CHUNK_ROWS || this.#elements >= CHUNK_ELEMENTS;
+  }
+
+  /** REQUIRES: it is not full. @returns the row's id. */
+  add(row: unknown, link: number): number {
+    const id = this.#rows.push(row) - 1;
+    if (this.#links !== undefined) this.#links[id] = link;
+    this.live++;
+    this.#elements += elementsOf(row);
+    return id;
+  }
+
+  at(id: number): unknown {
+    return this.#rows[id];
+  }
+
+  linkOf(id: number): number {
+    return this.#links?.[id] as number;
+  }
+
+  free(id: number): void {
+    assert(this.#rows[id] !== FREED, "a row was freed twice");
+    this.#elements -= elementsOf(this.#rows[id]);
+    this.#rows[id] = FREED;
+    this.live--;
+  }
+
+  /** REQUIRES: there is a row that was not freed. */
+  packed(texts: TextDictionaries): PackedChunk {
+    const links = this.#links?.subarray(0, this.came) ?? NO_LINKS;
+    if (this.live === this.came) return new PackedChunk(this.#rows, undefined, links.slice(), texts);
+    const kept: unknown[] = new Array(this.live);
+    const ids = new Uint16Array(this.live);
+    const keptLinks = new Int32Array(links.length === 0 ? 0 : this.live);
+    let place = 0;
+    for (let id = 0; id < this.came; id++) {
+      if (this.#rows[id] === FREED) continue;
+      kept[place] = this.#rows[id];
+      ids[place] = id;
+      if (links.length > 0) keptLinks[place] = links[id] as number;
+      place++;
+    }
+    return new PackedChunk(kept, ids, keptLinks, texts);
+  }
+}
+
+const NO_LINKS = new Int32Array(0);
 
 export class PackedRows {
   readonly #linked: boolean;
-  readonly #chunks: (Chunk | undefined)[] = [undefined];
+  readonly #chunks: (PackedChunk | OpenChunk | undefined)[] = [];
   readonly #texts = new TextDictionaries();
   /** Numbers of chunks that are gone. */
   readonly #spare: number[] = [];
-  #number = 0;
-  /** Made anew for each chunk: among old objects each reference to a young one would have to be noted. */
-  #open: unknown[] = [];
-  #openLinks: Int32Array;
-  #openLive = 0;
+  #open: OpenChunk;
+  #full: OpenChunk | undefined;
   /** Rows that are kept. */
   size = 0;
+  /** Rows that were packed, ever. */
+  packed = 0;
 
   /** @param linked whether rows have links. */
   constructor(linked: boolean) {
     this.#linked = linked;
-    this.#openLinks = this.#newLinks();
+    this.#open = this.#newOpen();
   }
 
   /** How many chunks there are, and may have been at once. */
@@ -127,75 +208,71 @@ export class PackedRows {
 
   /** For how many rows there are columns, freed ones among them. */
   get packedPlaces(): number {
-    return this.#chunks.reduce((sum, chunk) => sum + (chunk?.size ?? 0), 0);
+    return this.#chunks.reduce((sum, chunk) => sum + (chunk instanceof PackedChunk ? chunk.size : 0), 0);
   }
 
   /** Keeps a row, which must not be changed any more. @returns its handle. */
   add(row: unknown, link = 0): number {
-    const id = this.#open.length;
-    this.#open.push(row);
-    if (this.#linked) this.#openLinks[id] = link;
-    const handle = (this.#number << ID_BITS) | id;
-    this.#openLive++;
+    const open = this.#open;
+    const handle = (open.number << ID_BITS) | open.add(row, link);
     this.size++;
-    if (id === ID_MASK) this.#seal();
+    if (open.came === PACKED_BEHIND) this.#packFull();
+    if (open.isFull) this.#close();
     return handle;
+  }
+
+  /** Whether the row is read from columns. */
+  isPacked(handle: number): boolean {
+    return this.#chunks[handle >>> ID_BITS] instanceof PackedChunk;
   }
 
   /** The row, which may be another object each time. REQUIRES: it is not freed. */
   at(handle: number): unknown {
-    const number = handle >>> ID_BITS;
-    if (number === this.#number) return this.#open[handle & ID_MASK];
-    return (this.#chunks[number] as Chunk).at(handle & ID_MASK);
+    return this.#chunkOf(handle).at(handle & ID_MASK);
   }
 
   /** REQUIRES: rows have links, and it is not freed. */
   linkOf(handle: number): number {
-    const number = handle >>> ID_BITS;
-    if (number === this.#number) return this.#openLinks[handle & ID_MASK] as number;
-    return (this.#chunks[number] as Chunk).linkOf(handle & ID_MASK);
+    return this.#chunkOf(handle).linkOf(handle & ID_MASK);
   }
 
   /** The row's memory may be used for others. REQUIRES: it is not freed. */
   free(handle: number): void {
-    const number = handle >>> ID_BITS;
     this.size--;
-    if (number === this.#number) {
-      this.#open[handle & ID_MASK] = FREED;
-      this.#openLive--;
-      return;
-    }
-    const chunk = this.#chunks[number] as Chunk;
+    const chunk = this.#chunkOf(handle);
     chunk.free(handle & ID_MASK);
-    if (chunk.live === 0) this.#release(number);
+    if (chunk.live === 0 && chunk instanceof PackedChunk) this.#release(handle >>> ID_BITS);
   }
 
-  #seal(): void {
-    const sealed = this.#number;
-    const rows = this.#open;
-    if (this.#openLive === rows.length) this.#chunks[sealed] = new Chunk(rows, undefined, this.#openLinks, this.#texts);
-    else if (this.#openLive > 0) this.#chunks[sealed] = this.#withoutFreed(rows);
-    else this.#release(sealed);
-    this.#number = this.#spare.pop() ?? this.#chunks.push(undefined) - 1;
-    assert(this.#number < CHUNKS_MAX, `a state of one subtask has more than ${CHUNKS_MAX * CHUNK_ROWS} rows`);
-    this.#open = [];
-    this.#openLinks = this.#newLinks();
-    this.#openLive = 0;
+  #chunkOf(handle: number): PackedChunk | OpenChunk {
+    return this.#chunks[handle >>> ID_BITS] as PackedChunk | OpenChunk;
   }
 
-  #withoutFreed(rows: readonly unknown[]): Chunk {
-    const places = rows.flatMap((row, place) => (row === FREED ? [] : [place]));
-    const links = this.#linked ? Int32Array.from(places, (place) => this.#openLinks[place] as number) : this.#openLinks;
-    const kept = places.map((place) => rows[place]);
-    return new Chunk(kept, Uint16Array.from(places), links, this.#texts);
+  #close(): void {
+    this.#packFull();
+    this.#full = this.#open;
+    this.#open = this.#newOpen();
+  }
+
+  #packFull(): void {
+    const full = this.#full;
+    if (full === undefined) return;
+    this.#full = undefined;
+    this.packed += full.live;
+    if (full.live === 0) this.#release(full.number);
+    else this.#chunks[full.number] = full.packed(this.#texts);
+  }
+
+  #newOpen(): OpenChunk {
+    const number = this.#spare.pop() ?? this.#chunks.push(undefined) - 1;
+    assert(number < CHUNKS_MAX, `a state of one subtask has more than ${CHUNKS_MAX * CHUNK_ROWS} rows`);
+    const open = new OpenChunk(number, this.#linked);
+    this.#chunks[number] = open;
+    return open;
   }
 
   #release(number: number): void {
     this.#chunks[number] = undefined;
     this.#spare.push(number);
-  }
-
-  #newLinks(): Int32Array {
-    return new Int32Array(this.#linked ? CHUNK_ROWS : 0);
   }
 }

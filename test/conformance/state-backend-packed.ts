@@ -36,6 +36,62 @@ export function packedSuite(factory: BackendFactory): void {
     expect([...copy.keys("v")]).toHaveLength(6000);
   });
 
+  test("values that were saved as they came are restored packed, and the other way round", () => {
+    const plain = valueState<readonly { key: number; name: string }[]>();
+    const listOf = (key: number) => Array.from({ length: key % 11 }, (_, at) => ({ key, name: `row ${at} of ${key}` }));
+    for (const [saved, restored] of [
+      [plain, packed(plain)],
+      [packed(plain), plain],
+      [packed(plain), packed(plain)],
+    ] as const) {
+      const backend = open(factory);
+      for (let key = 0; key < 7000; key++) {
+        backend.setCurrentKey(key);
+        backend.state("best", saved).set(listOf(key));
+      }
+      const capture = backend.capture(1);
+      const copy = open(factory);
+      copy.state("best", restored);
+      for (const block of driven(capture)) copy.restoreBlock(block, "a block");
+      for (let key = 0; key < 7000; key++) {
+        copy.setCurrentKey(key);
+        expect(copy.state("best", restored).get()).toStrictEqual(listOf(key));
+      }
+    }
+  });
+
+  test("packed values that are read again and again while they are captured are in it as they were", () => {
+    const backend = open(factory);
+    const state = backend.state("best", packed(valueState<readonly { key: number }[]>()));
+    const listOf = (key: number, round: number) => [{ key }, { key: round }];
+    for (let key = 0; key < 7000; key++) {
+      backend.setCurrentKey(key);
+      state.set(listOf(key, 1));
+    }
+    const capture = backend.capture(1);
+    const blocks: Uint8Array[] = [];
+    for (let i = 0; i < 21_000; i++) {
+      backend.setCurrentKey(i % 7000);
+      expect(state.get()).toEqual(listOf(i % 7000, 1));
+      const block = i % 1000 === 0 ? capture.step() : undefined;
+      if (block !== undefined) blocks.push(block);
+    }
+    blocks.push(...driven(capture));
+    for (let key = 0; key < 7000; key++) {
+      backend.setCurrentKey(key);
+      expect(state.get()).toEqual(listOf(key, 1));
+      if (key % 2 === 0) state.set(listOf(key, 2));
+    }
+    backend.confirm(1);
+    blocks.push(...driven(backend.capture(2)));
+    const copy = open(factory);
+    for (const block of blocks) copy.restoreBlock(block, "a block");
+    for (let key = 0; key < 7000; key++) {
+      copy.setCurrentKey(key);
+      expect(copy.state("best", packed(valueState())).get()).toEqual(listOf(key, key % 2 === 0 ? 2 : 1));
+    }
+  });
+
   test("of packed lists a delta holds what was added, whatever goes while it is driven and wherever that is kept again", () => {
     const backend = open(factory);
     const rows = backend.state("rows", packed(listState<{ key: number; at: number }>()));
