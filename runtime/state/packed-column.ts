@@ -14,6 +14,7 @@
 
 import { CompiledCache, literalKey } from "../exchange/codec/compiled.ts";
 import { fieldsOf, spreaderOf } from "./column-codec.ts";
+import { TextColumn } from "./packed-texts.ts";
 import type { TextDictionaries } from "./text-dictionary.ts";
 
 export interface PackedColumn {
@@ -32,11 +33,6 @@ const SHAPES_MAX = 16;
 
 /** Longer texts are held as they are, as one that is read keeps its neighbours in memory. */
 const TEXT_MAX = 1024;
-
-/** So many texts are one, for the same reason. */
-const PART_BITS = 9;
-const PART_TEXTS = 1 << PART_BITS;
-const PART_MASK = PART_TEXTS - 1;
 
 const flags = { other: 0, null: 1, undefined: 2, true: 3, false: 4 } as const;
 const flagged = [undefined, null, undefined, true, false];
@@ -119,46 +115,6 @@ class WholeColumn implements PackedColumn {
   only(places: Places): PackedColumn {
     return new WholeColumn(this.#least, pickedWhole(this.#more, places));
   }
-}
-
-class TextColumn implements PackedColumn {
-  readonly #parts: readonly string[];
-  /** Within its part. */
-  readonly #ends: Uint16Array | Uint32Array;
-
-  constructor(texts: readonly string[]) {
-    const parts: string[] = [];
-    let longest = 0;
-    for (let from = 0; from < texts.length; from += PART_TEXTS) {
-      const part = (texts.length <= PART_TEXTS ? texts : texts.slice(from, from + PART_TEXTS)).join("");
-      parts.push(part);
-      longest = Math.max(longest, part.length);
-    }
-    this.#parts = parts;
-    this.#ends = endsOf(texts, longest);
-  }
-
-  at(place: number): unknown {
-    const from = (place & PART_MASK) === 0 ? 0 : (this.#ends[place - 1] as number);
-    return (this.#parts[place >> PART_BITS] as string).substring(from, this.#ends[place] as number);
-  }
-
-  only(places: Places): PackedColumn {
-    const texts: string[] = new Array(places.length);
-    for (let i = 0; i < places.length; i++) texts[i] = this.at(places[i] as number) as string;
-    return new TextColumn(texts);
-  }
-}
-
-function endsOf(texts: readonly string[], longestPart: number): Uint16Array | Uint32Array {
-  const ends = new (longestPart <= 0xffff ? Uint16Array : Uint32Array)(texts.length);
-  let end = 0;
-  for (let i = 0; i < texts.length; i++) {
-    if ((i & PART_MASK) === 0) end = 0;
-    end += (texts[i] as string).length;
-    ends[i] = end;
-  }
-  return ends;
 }
 
 class NumberedColumn implements PackedColumn {
