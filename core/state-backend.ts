@@ -109,6 +109,19 @@ export interface TableDescriptor {
   readonly keyGroup?: "hash" | "key";
   /** What is in an entry's value: rows, which are kept and found by `rows` of the pane, and no other way. REQUIRES: values. */
   readonly rows?: RowsKind;
+  /**
+   * Makes what holds the values of a pane together, changed by way of the pane's `held`. Where values may go to disk they are values
+   * as ever. REQUIRES: values.
+   */
+  readonly held?: () => HeldAccumulators;
+}
+
+/** What else would be the values of a pane's entries, held together by slot. */
+export interface HeldAccumulators {
+  /** The value of a slot as it is saved: plain data. */
+  valueOf(slot: number): unknown;
+  /** Puts this in the place of what a slot has. @param value as `valueOf` gives it; undefined: nothing was set. */
+  setValue(slot: number, value: unknown): void;
 }
 
 /** Accumulators by namespace (a pane's end, a session's start, …) and key. */
@@ -177,4 +190,6 @@ export interface StatePane {
   readonly values: unknown[];
   /** Of tables of rows: those of all slots. */
   readonly rows: PaneRows | undefined;
+  /** What holds all values; undefined: they are in `values`. It follows `slotOf` and `changing` as those do. */
+  readonly held: HeldAccumulators | undefined;
 }

@@ -14,7 +14,7 @@ import type { Operator, OperatorContext } from "../core/operator.ts";
 import type { KeyedResult, RunningAggregateSpec } from "../core/running-aggregate.ts";
 import type { StatePane } from "../core/state-backend.ts";
 import { GatheredRecords } from "./gathered-records.ts";
-import { type Accumulators, accumulators } from "./window/accumulators.ts";
+import { type Accumulators, heldAccumulators } from "./window/accumulators.ts";
 
 export class AggregateOperator implements Operator {
   readonly #context: OperatorContext;
@@ -28,7 +28,7 @@ export class AggregateOperator implements Operator {
     this.#context = context;
     this.#gathered = new GatheredRecords(key, context);
     this.#asChanges = emit === "changes";
-    this.#accumulators = accumulators(aggregate, context);
+    this.#accumulators = heldAccumulators(aggregate, context);
     this.#pane = context.state.table("aggregate", this.#accumulators.table).pane(0);
   }
 

@@ -22,7 +22,8 @@ import {
 } from "../aggregate.ts";
 import { MillraceError } from "../errors.ts";
 import { distinctCountOf, noteFiltered } from "./distinct.ts";
-import { columnsFrom, type NamedParts, resultsBy, severalAggregates } from "./several.ts";
+import { severalAggregates } from "./several.ts";
+import { columnsFrom, type NamedParts, resultsBy } from "./several-parts.ts";
 
 /** Any aggregate of records I with result R: as little of it as the compiler needs to infer both. */
 export interface AnyAggregate<I, R = unknown> {
@@ -129,6 +130,11 @@ type Composition =
 const compositions = new WeakMap<object, Composition>();
 
 /** Says what an aggregate was made of. */
+/** What it was put together of, if it was. */
+export function compositionOf(aggregate: object): Composition | undefined {
+  return compositions.get(aggregate);
+}
+
 export function noteComposition<G extends object>(aggregate: G, composition: Composition): G {
   compositions.set(aggregate, composition);
   return aggregate;
@@ -153,7 +159,7 @@ export function countsValues({ kind }: RetractingPart): boolean {
 }
 
 function takeApart(aggregate: Part, where: Where, parts: RetractingPart[], operator: string): Retracting["result"] {
-  const composition = compositions.get(aggregate);
+  const composition = compositionOf(aggregate);
   if (composition?.kind === "filtered")
     return takeApart(composition.part, [...where, composition.predicate], parts, operator);
   if (composition?.kind === "several") {

@@ -145,7 +145,7 @@ class MemoryBackend implements KeyedStateBackend {
         `the table "${name}" is ${JSON.stringify({ numbers, values, keyGroup })}, but it was asked for as ${JSON.stringify(descriptor)}`,
       );
     }
-    if (descriptor.rows !== undefined) table.holdRows(descriptor.rows);
+    if (descriptor.rows !== undefined || descriptor.held !== undefined) table.hold(descriptor);
     return table;
   }
 

@@ -13,7 +13,7 @@ import type { Key } from "../../core/key.ts";
 import type { KeyBatch } from "../../core/key-batch.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { PaneRows, RowsKind } from "../../core/pane-rows.ts";
-import type { StatePane, StateTable, TableDescriptor } from "../../core/state-backend.ts";
+import type { HeldAccumulators, StatePane, StateTable, TableDescriptor } from "../../core/state-backend.ts";
 import { type Epochs, RESTORED } from "./epochs.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
@@ -69,11 +69,15 @@ export class MemoryTable implements StateTable {
     return this.#descriptor;
   }
 
-  /** What was restored, before anyone said so, are rows. */
-  holdRows(kind: RowsKind): void {
-    if (this.#descriptor.rows === kind) return;
-    this.#descriptor = { ...this.#descriptor, rows: kind };
-    for (const pane of this.#panes.values()) pane.holdRows(kind);
+  /** What was restored, before anyone said so, are rows, or is held together. */
+  hold({ rows, held }: TableDescriptor): void {
+    if (this.#descriptor.rows === rows && (this.#descriptor.held === undefined) === (held === undefined)) return;
+    this.#descriptor = {
+      ...this.#descriptor,
+      ...(rows === undefined ? {} : { rows }),
+      ...(held === undefined ? {} : { held }),
+    };
+    for (const pane of this.#panes.values()) pane.hold(this.#descriptor);
   }
 
   /** Whether keys are key groups' numbers. */
@@ -177,6 +181,8 @@ export class MemoryPane implements StatePane {
   /** Of tables of rows; where they are packed, there are no values. */
   rows: PaneRows | undefined;
   #packed: PackedPaneRows | undefined;
+  /** Of tables that say so; there are no values then. */
+  held: HeldAccumulators | undefined;
   /** By slot: one more than the entry's key group; 0: nobody has asked for that of an appended key yet. */
   #groups: Uint16Array;
   /** The epoch in which the pane was made. */
@@ -214,6 +220,7 @@ export class MemoryPane implements StatePane {
     this.#keyGroups = keyGroups;
     this.#epochs = epochs;
     if (descriptor.rows !== undefined) this.#makeRows(descriptor.rows, expected);
+    if (this.#lately === undefined) this.held = descriptor.held?.();
   }
 
   /** How many rows are packed. */
@@ -221,14 +228,20 @@ export class MemoryPane implements StatePane {
     return this.#packed?.size ?? 0;
   }
 
-  /** Its values are rows, and are kept as such. REQUIRES: it has been restored and nothing else. */
-  holdRows(kind: RowsKind): void {
-    this.#descriptor = { ...this.#descriptor, rows: kind };
+  /** Its values are rows, or are held together, and are kept as such. REQUIRES: it has been restored and nothing else. */
+  hold(descriptor: TableDescriptor): void {
+    this.#descriptor = descriptor;
     const values = this.values.slice();
-    this.#makeRows(kind, { slots: values.length, rows: 0 });
-    if (this.#packed === undefined) return;
+    if (descriptor.rows !== undefined) this.#makeRows(descriptor.rows, { slots: values.length, rows: 0 });
+    if (this.#lately === undefined) this.held = descriptor.held?.();
+    if (this.#elsewhere === undefined) return;
     this.values.length = 0;
     for (const [slot, value] of values.entries()) this.setValue(slot, value);
+  }
+
+  /** What has the values, where they are not in `values`. */
+  get #elsewhere(): PackedPaneRows | HeldAccumulators | undefined {
+    return this.#packed ?? this.held;
   }
 
   slotOf(key: Key): number {
@@ -356,13 +369,14 @@ export class MemoryPane implements StatePane {
     this.numbers.forEach((column, c) => {
       column[to * this.stride] = from.numbers[c]?.[slot * this.stride] as number;
     });
-    if (this.#descriptor.values) this.setValue(to, from.#packed?.valueOf(slot) ?? from.values[slot]);
+    if (this.#descriptor.values) this.setValue(to, from.#valueOf(slot));
   }
 
   /** Puts a value in the place of what is in a slot. REQUIRES: restoring. */
   setValue(slot: number, value: unknown): void {
-    if (this.#packed === undefined) this.values[slot] = value;
-    else this.#packed.setValue(slot, value as readonly unknown[] | undefined);
+    const elsewhere = this.#elsewhere;
+    if (elsewhere === undefined) this.values[slot] = value;
+    else elsewhere.setValue(slot, value as readonly unknown[] | undefined);
   }
 
   rowOf(slot: number): PaneRow {
@@ -373,7 +387,8 @@ export class MemoryPane implements StatePane {
   }
 
   #valueOf(slot: number): unknown {
-    return this.#packed === undefined ? this.values[slot] : this.#packed.valueOf(slot);
+    const elsewhere = this.#elsewhere;
+    return elsewhere === undefined ? this.values[slot] : elsewhere.valueOf(slot);
   }
 
   #makeRows(kind: RowsKind, expected: { readonly slots: number; readonly rows: number }): void {
@@ -393,7 +408,7 @@ export class MemoryPane implements StatePane {
 
   /** For a new entry. */
   #makeRoom(group: number): void {
-    if (this.#descriptor.values && this.#packed === undefined) this.values.push(undefined);
+    if (this.#descriptor.values && this.#elsewhere === undefined) this.values.push(undefined);
     this.#lately?.change(this.size);
     if (this.size === this.marks.length) this.#grow();
     if (group !== UNKNOWN_GROUP) this.#groups[this.size] = group;

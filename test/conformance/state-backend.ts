@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import type { Key } from "../../core/key.ts";
 import { listState, mapState, valueState } from "../../core/state.ts";
 import { captureSuite } from "./state-backend-captures.ts";
+import { heldSuite } from "./state-backend-held.ts";
 import { randomUseSuite } from "./state-backend-model.ts";
 import { packedSuite } from "./state-backend-packed.ts";
 import { rowsSuite } from "./state-backend-rows.ts";
@@ -20,6 +21,7 @@ export function stateBackendSuite(name: string, factory: BackendFactory): void {
   describe(`${name}: keys`, () => keySuite(factory));
   describe(`${name}: tables`, () => tableSuite(factory));
   describe(`${name}: rows`, () => rowsSuite(factory));
+  describe(`${name}: accumulators held together`, () => heldSuite(factory));
   describe(`${name}: snapshots`, () => snapshotSuite(factory));
   describe(`${name}: captures`, () => captureSuite(factory));
   describe(`${name}: captures of packed states`, () => packedSuite(factory));
