@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { Aggregate } from "../../core/aggregate.ts";
+import { packedAggregate } from "../../core/aggregates/packed-sums.ts";
 import { isClockWindow, isPlainSession, type PlainSessionSpec } from "../../core/general-window.ts";
 import type { IntervalJoinSpec } from "../../core/interval-join.ts";
 import type { KeySelector } from "../../core/key.ts";
@@ -31,7 +32,7 @@ export function declaredState({ spec }: StreamNode): OperatorDeclaration | undef
     case "pattern":
       return { kind: spec.kind, key: keyOf(spec.key), states: [table("matches", ["due", "holds"], true, undefined)] };
     case "aggregate":
-      return { kind: spec.kind, key: keyOf(spec.key), states: [{ ...panes(spec), name: "aggregate" }] };
+      return { kind: spec.kind, key: keyOf(spec.key), states: [runningAggregate(spec)] };
     case "broadcastProcess":
       return spec.key === undefined
         ? { kind: spec.kind }
@@ -129,13 +130,19 @@ type Aggregating = Pick<Extract<OperatorSpec, { readonly kind: "window" }>, "agg
 function panes({ aggregate, type }: Aggregating): DeclaredState {
   const { columns }: Aggregate<unknown, unknown, unknown> = aggregate;
   return columns === undefined
-    ? table("panes", [], true, type)
+    ? { ...table("panes", [], true, type), holds: "accumulators" }
     : table(
         "panes",
         Array.from(columns, ({ op }) => op),
         false,
         undefined,
       );
+}
+
+/** Of one pane for all keys. */
+function runningAggregate(spec: Aggregating): DeclaredState {
+  const state = { ...panes(spec), name: "aggregate" };
+  return packedAggregate(spec.aggregate)?.areNumbers ? { ...state, holds: "numbers" } : state;
 }
 
 function table(
@@ -158,8 +165,8 @@ function alignedWindow(
 }
 
 function plainSession(spec: PlainSessionSpec): OperatorDeclaration {
-  const { columns = [], values = false, type } = panes(spec);
-  const sessions = table("sessions", [...columns, "start", "end"], values, type);
+  const { columns = [], ...state } = panes(spec);
+  const sessions = { ...state, name: "sessions", columns: [...columns, "start", "end"] };
   const states = [sessions, table("fired", ["watermark"], false, undefined)];
   return { kind: "session", key: keyOf(spec.key), window: anyWindow(spec.window), states };
 }

@@ -69,11 +69,11 @@ export function planJob(job: Job, options: PlanOptions = {}): Plan {
 
 /** What a job keeps of its records, as far as the program declares it. */
 export type KeptRecords =
-  /** At most numbers, in columns. */
+  /** At most numbers, in columns, and distinct values that are held together. */
   | "none"
-  /** As values, lists and maps of keys. */
+  /** As values, lists and maps of keys, or in accumulators. */
   | "states"
-  /** Also in tables of windows and joins, or to be sorted: most of what has come is there for a while. */
+  /** Also by themselves in tables of windows and joins, or to be sorted: most of what has come is there for a while. */
   | "tables";
 
 export function recordsKept({ jobGraph, stages }: Plan): KeptRecords {
@@ -81,8 +81,8 @@ export function recordsKept({ jobGraph, stages }: Plan): KeptRecords {
   const states = jobGraph.vertices.flatMap(({ operators }) =>
     operators.flatMap(({ declared }) => declared?.states ?? []),
   );
-  const keeping = states.filter(({ values }) => values !== false);
-  if (keeping.some(({ section }) => section === "table")) return "tables";
+  const keeping = states.filter(({ values, holds }) => values !== false && holds !== "numbers");
+  if (keeping.some(({ section, holds }) => section === "table" && holds === undefined)) return "tables";
   return keeping.length > 0 ? "states" : "none";
 }
 

@@ -2,12 +2,15 @@
 
 import { expect, test } from "vitest";
 import {
+  aggregates,
   collectTo,
   counting,
+  countingDistinct,
   type DataStream,
   defineJob,
   fromArray,
   type KeyedStream,
+  maxBy,
   summing,
   tumbling,
   valueState,
@@ -27,6 +30,21 @@ test.each<{ program: string; keeps: KeptRecords; of: (visits: KeyedStream<Visit,
     of: (visits) => visits.window(tumbling("1m")).aggregate("count", counting()),
   },
   { program: "a running sum", keeps: "none", of: (visits) => visits.aggregate("sum", summing("ms")) },
+  {
+    program: "a running count of distinct values",
+    keeps: "none",
+    of: (visits) => visits.aggregate("times", aggregates({ n: counting(), times: countingDistinct("ms") })),
+  },
+  {
+    program: "a running aggregate of records",
+    keeps: "states",
+    of: (visits) => visits.aggregate("longest", maxBy("ms")),
+  },
+  {
+    program: "distinct values of windows",
+    keeps: "states",
+    of: (visits) => visits.window(tumbling("1m")).aggregate("times", countingDistinct("ms")),
+  },
   {
     program: "the last record of each key",
     keeps: "states",
