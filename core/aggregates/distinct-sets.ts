@@ -2,7 +2,7 @@
  * The different values of many keys, each with marks (`distinct.ts`), held together: a set costs its values and a few numbers,
  * where one by itself costs objects and an array of its own. Values that are no whole numbers of 32 bits are in a Map of their set.
  *
- * A set is a segment of a chunk: open addressing with linear probing, at most four fifths full. When it is, it moves to a segment
+ * A set is a segment of a chunk: open addressing with linear probing, at most two thirds full. When it is, it moves to a segment
  * that is a third or half as long again, so that of a thousand sets that grow none has much room in excess.
  *
  *   heads, four by set    chunk, first cell, cells, how many are in use; no cells: nothing is in it
@@ -38,7 +38,7 @@ const CELLS_MIN = 4;
 const CHUNK_MIN = 1 << 10;
 const CHUNK_MAX = 1 << 15;
 
-/** Where fewer cells are asked for, sixteen bits of the hash choose among them. */
+/** Sixteen bits of the hash choose among fewer cells, whatever their number; so many and more are a power of two. */
 const SIXTEEN_BITS = 1 << 16;
 
 export class DistinctSets {
@@ -73,9 +73,8 @@ export class DistinctSets {
     if (typeof value !== "number" || at >= heads.length) return 0;
     const cells = heads[at + 2] as number;
     if (cells === 0) return 0;
-    const { values, marks } = this.#chunks[heads[at] as number] as Chunk;
-    const cell = (heads[at + 1] as number) + placeOf(value | 0, cells);
-    return (values[cell] as number) + (marks[cell] as number);
+    const { values } = this.#chunks[heads[at] as number] as Chunk;
+    return values[(heads[at + 1] as number) + placeOf(value | 0, cells)] as number;
   }
 
   /** How many values a set has. */
@@ -118,26 +117,24 @@ export class DistinctSets {
     const at = HEAD * set;
     if (at >= this.#heads.length || this.#heads[at + 2] === 0) this.#allocate(set, CELLS_MIN);
     const heads = this.#heads;
-    const chunk = this.#chunks[heads[at] as number] as Chunk;
+    const { values, marks: kept } = this.#chunks[heads[at] as number] as Chunk;
     const from = heads[at + 1] as number;
     const cells = heads[at + 2] as number;
     const end = from + cells;
-    for (let cell = from + placeOf(value, cells); ; ) {
-      const before = chunk.marks[cell] as number;
-      if (before === 0) {
-        chunk.values[cell] = value;
-        chunk.marks[cell] = marks;
-        const used = (heads[at + 3] as number) + 1;
-        heads[at + 3] = used;
-        if (isFull(used, cells)) this.#grow(set);
-        return marks;
-      }
-      if (chunk.values[cell] === value) {
-        if ((before & marks) !== marks) chunk.marks[cell] = before | marks;
-        return marks & ~before;
-      }
+    let cell = from + placeOf(value, cells);
+    let before = kept[cell] as number;
+    while (before !== 0 && values[cell] !== value) {
       if (++cell === end) cell = from;
+      before = kept[cell] as number;
     }
+    const fresh = marks & ~before;
+    if (fresh !== 0) kept[cell] = before | marks;
+    if (before !== 0) return fresh;
+    values[cell] = value;
+    const used = (heads[at + 3] as number) + 1;
+    heads[at + 3] = used;
+    if (isFull(used, cells)) this.#grow(set);
+    return marks;
   }
 
   #markOther(set: number, value: Comparable, marks: number): number {
@@ -275,18 +272,18 @@ export class DistinctSets {
 }
 
 function isFull(used: number, cells: number): boolean {
-  return 5 * used > 4 * cells;
+  return 3 * used > 2 * cells;
 }
 
-/** Powers of two, and those half as large again, in turn. */
+/** Powers of two, and, of few, those half as large again between them. */
 function moreThan(cells: number): number {
-  return (cells & (cells - 1)) === 0 ? cells + (cells >> 1) : (cells / 3) * 4;
+  if ((cells & (cells - 1)) !== 0) return (cells / 3) * 4;
+  return cells < SIXTEEN_BITS ? cells + (cells >> 1) : 2 * cells;
 }
 
 /** One of so many cells, by the upper bits of a hash. */
 function placeOf(value: number, cells: number): number {
-  let hash = Math.imul(value ^ (value >>> 16), 0x9e3779b1);
-  hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca6b);
-  if (cells <= SIXTEEN_BITS) return Math.imul(hash >>> 16, cells) >>> 16;
-  return Math.floor(((hash >>> 0) / 2 ** 32) * cells);
+  const hash = Math.imul(value ^ (value >>> 16), 0x9e3779b1);
+  if (cells < SIXTEEN_BITS) return Math.imul(hash >>> 16, cells) >>> 16;
+  return (hash ^ (hash >>> 15)) & (cells - 1);
 }

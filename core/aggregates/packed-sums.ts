@@ -50,17 +50,24 @@ export function packedAggregate(aggregate: object): PackedAggregate | undefined 
 }
 
 export class PackedSums implements HeldAccumulators {
+  /** Of columns: those of a slot side by side. */
   numbers: Float64Array;
+  /** How many values the distinct counts of a slot have counted. */
+  counts: Int32Array;
   readonly sets: readonly DistinctSets[];
   /** By slot the accumulators of all other aggregates; empty where there are none. */
   readonly values: unknown[][] = [];
+  /** Of columns, then of distinct counts. */
   readonly #initial: readonly number[];
+  readonly #columns: number;
   readonly #others: readonly ValueAggregate<never, unknown, unknown>[];
 
   constructor(layout: Layout<unknown>) {
     this.#initial = initialNumbers(layout);
+    this.#columns = layout.columns.length;
     this.#others = layout.others;
-    this.numbers = new Float64Array(SLOTS_MIN * this.#initial.length);
+    this.numbers = new Float64Array(SLOTS_MIN * this.#columns);
+    this.counts = new Int32Array(SLOTS_MIN * (layout.numbers - this.#columns));
     this.sets = layout.sharings.map(({ counts }) => new DistinctSets(counts.length));
   }
 
@@ -72,9 +79,13 @@ export class PackedSums implements HeldAccumulators {
   }
 
   valueOf(slot: number): Sums {
-    const from = slot * this.#initial.length;
+    const columns = this.#columns;
+    const counts = this.#initial.length - columns;
     return {
-      numbers: Array.from(this.numbers.subarray(from, from + this.#initial.length)),
+      numbers: [
+        ...this.numbers.subarray(slot * columns, (slot + 1) * columns),
+        ...this.counts.subarray(slot * counts, (slot + 1) * counts),
+      ],
       seen: this.sets.map((set) => {
         const seen = nothingSeen();
         set.each(slot, (value, marks) => mark(seen, value, marks));
@@ -98,27 +109,44 @@ export class PackedSums implements HeldAccumulators {
   }
 
   #put(slot: number, numbers: readonly number[]): void {
-    const at = slot * this.#initial.length;
-    if (at >= this.numbers.length) {
-      const longer = new Float64Array(2 * Math.max(at, this.numbers.length));
-      longer.set(this.numbers);
-      this.numbers = longer;
+    const columns = this.#columns;
+    const counts = numbers.length - columns;
+    if ((slot + 1) * counts > this.counts.length) {
+      this.numbers = longer(this.numbers, 2 * slot * columns);
+      this.counts = longer(this.counts, 2 * slot * counts);
     }
-    this.numbers.set(numbers, at);
+    for (let c = 0; c < columns; c++) this.numbers[slot * columns + c] = numbers[c] as number;
+    for (let c = 0; c < counts; c++) this.counts[slot * counts + c] = numbers[columns + c] as number;
   }
+}
+
+function longer<A extends Float64Array | Int32Array>(array: A, length: number): A {
+  const copy = new (array.constructor as new (length: number) => A)(length);
+  copy.set(array);
+  return copy;
+}
+
+/** Where generated code finds the number of a slot. */
+function placed({ columns }: Layout<unknown>, at: number): string {
+  return at < columns.length ? `numbers[at + ${at}]` : `counts[countsAt + ${at - columns.length}]`;
+}
+
+/** What it begins with. */
+function places({ columns, numbers }: Layout<unknown>): string {
+  const at = `at = slot * ${columns.length}, countsAt = slot * ${numbers - columns.length}`;
+  return `const { numbers, counts } = sums, ${at};`;
 }
 
 function adderOf(layout: Layout<unknown>): PackedAggregate["add"] {
   const lines = addingLines(layout, {
-    number: (at) => `numbers[at + ${at}]`,
+    number: (at) => placed(layout, at),
     mark: (sharing, value, marks) => `sums.sets[${sharing}].mark(slot, ${value}, ${marks})`,
     accumulator: (other) => `values[${other}]`,
   });
-  const first = `const { numbers } = sums, at = slot * ${layout.numbers};`;
   const values = layout.others.length === 0 ? [] : ["const values = sums.values[slot];"];
   return generated(
     "sums, slot, value",
-    [first, ...values, "let x, marks;", ...lines],
+    [places(layout), ...values, "let x, marks;", ...lines],
     givenToAdd(layout),
   ) as PackedAggregate["add"];
 }
@@ -126,20 +154,35 @@ function adderOf(layout: Layout<unknown>): PackedAggregate["add"] {
 function toucherOf(layout: Layout<unknown>): PackedAggregate["touch"] {
   const sets = layout.sharings.map((_, s) => `sums.sets[${s}].touch(slot, reads${s}(value))`);
   // Of a slot that is new there is no number yet.
-  const sum = [`(sums.numbers[slot * ${layout.numbers}] || 0)`, ...sets];
-  return generated("sums, slot, value", [`return ${sum.join(" + ")};`], givenToAdd(layout)) as PackedAggregate["touch"];
+  const sum = [`(counts[countsAt] || 0)`, ...sets];
+  const lines = [places(layout), `return ${sum.join(" + ")};`];
+  return generated("sums, slot, value", lines, givenToAdd(layout)) as PackedAggregate["touch"];
 }
 
-/** Counts as V8 has small integers: as they come from the array each would be an object of its own. */
+type ResultOfPlaces = (
+  numbers: Float64Array,
+  at: number,
+  counts: Int32Array,
+  countsAt: number,
+  values: readonly unknown[] | undefined,
+) => unknown;
+
 function resultBySlot(parts: NamedParts<unknown>, layout: Layout<unknown>): PackedAggregate["result"] {
-  const inner = resultOf("numbers, at, values", parts, layout, {
-    read: (at, isCount) => {
-      const number = `numbers[at + ${at}]`;
-      return isCount ? `((${number} | 0) === ${number} ? ${number} | 0 : ${number})` : number;
-    },
+  const resultAt = resultOf("numbers, at, counts, countsAt, values", parts, layout, {
+    read: (at) => readNumber(layout, at),
     accumulator: (other) => `values[${other}]`,
-  }) as unknown as (numbers: Float64Array, at: number, values: readonly unknown[] | undefined) => unknown;
-  const stride = layout.numbers;
-  if (layout.others.length === 0) return (sums, slot) => inner(sums.numbers, slot * stride, undefined);
-  return (sums, slot) => inner(sums.numbers, slot * stride, sums.values[slot]);
+  }) as unknown as ResultOfPlaces;
+  const columns = layout.columns.length;
+  const counts = layout.numbers - columns;
+  return (sums, slot) => {
+    const values = layout.others.length === 0 ? undefined : sums.values[slot];
+    return resultAt(sums.numbers, slot * columns, sums.counts, slot * counts, values);
+  };
+}
+
+/** Sums, which are never -0, as V8 has small integers: as they come from the array each would be an object of its own. */
+function readNumber(layout: Layout<unknown>, at: number): string {
+  const number = placed(layout, at);
+  const op = layout.columns[at]?.op;
+  return op === "count" || op === "sum" ? `((${number} | 0) === ${number} ? ${number} | 0 : ${number})` : number;
 }

@@ -143,16 +143,15 @@ function columnLine<I>({ op, of }: AggregateColumn<I>, number: string, c: number
 export function resultOf<I>(
   parameters: string,
   parts: NamedParts<I>,
-  { places, columns }: Layout<I>,
-  kept: Pick<KeptNames, "accumulator"> & { readonly read: (at: number, isCount: boolean) => string },
+  { places }: Layout<I>,
+  kept: Pick<KeptNames, "accumulator"> & { readonly read: (at: number) => string },
 ): (...given: never[]) => unknown {
   return resultsBy(parameters, parts, (p) => {
     const place = places[p] as Place;
-    if (place.kind === "distinct") return kept.read(place.at, true);
+    if (place.kind === "distinct") return kept.read(place.at);
     if (place.kind === "value") return `part${p}.result(${kept.accumulator(place.at)})`;
-    const read = (at: number) => kept.read(at, columns[at]?.op === "count");
-    if (parts[p]?.[1].result === onlyColumn) return read(place.from);
-    const all = Array.from({ length: place.count }, (_, i) => read(place.from + i));
+    if (parts[p]?.[1].result === onlyColumn) return kept.read(place.from);
+    const all = Array.from({ length: place.count }, (_, i) => kept.read(place.from + i));
     return `part${p}.result([${all.join(", ")}])`;
   }) as (...given: never[]) => unknown;
 }
