@@ -6,8 +6,8 @@
  * that is a third or half as long again, so that of a thousand sets that grow none has much room in excess.
  *
  *   heads, four by set    chunk, first cell, cells, how many are in use; no cells: nothing is in it
- *   segment               two cells (its set, or -1 when it is free; how many cells follow), then the cells
- *   cell                  a value, and its marks in an array beside; no marks: the cell is empty
+ *   segment               a cell of its own (its set, or -1 when it is free; how many cells follow), then the cells
+ *   cell                  a value and its marks, side by side, as whoever reads one reads both; no marks: the cell is empty
  *
  * Segments are cut from the last chunk. Of another one, once a third is free, what is left moves there too. A set that would take
  * a good part of a chunk has one of its own.
@@ -16,11 +16,9 @@
 import { AssertionFailure } from "../assert.ts";
 import { type Comparable, comparable } from "./distinct.ts";
 
-type Marks = Uint8Array | Uint16Array | Uint32Array;
-
 interface Chunk {
-  readonly values: Int32Array;
-  readonly marks: Marks;
+  /** Cell i at 2i and 2i + 1. */
+  readonly cells: Int32Array;
   /** The first cell that no segment has. */
   end: number;
   /** How many cells in front of it are free. */
@@ -30,13 +28,13 @@ interface Chunk {
 const HEAD = 4;
 const HEADS_MIN = 8;
 
-const SEGMENT_HEAD = 2;
+const SEGMENT_HEAD = 1;
 const FREE = -1;
 const CELLS_MIN = 4;
 
-/** Cells of the first chunk, and of those from the sixth on. */
+/** Cells of the first chunk, and of those from the fifth on. */
 const CHUNK_MIN = 1 << 10;
-const CHUNK_MAX = 1 << 15;
+const CHUNK_MAX = 1 << 14;
 
 /** Sixteen bits of the hash choose among fewer cells, whatever their number; so many and more are a power of two. */
 const SIXTEEN_BITS = 1 << 16;
@@ -52,13 +50,6 @@ export class DistinctSets {
   /** An empty one of full length: what is vacated is mostly followed by a new one. */
   #spare: Chunk | undefined;
   readonly #others = new Map<number, Map<Comparable, number>>();
-  readonly #newMarks: (length: number) => Marks;
-
-  /** @param marks how many there are of each value, at most 32. */
-  constructor(marks: number) {
-    this.#newMarks = (length) =>
-      marks <= 8 ? new Uint8Array(length) : marks <= 16 ? new Uint16Array(length) : new Uint32Array(length);
-  }
 
   /** Adds marks to a value of a set, and returns those that it did not have. REQUIRES: a mark. */
   mark(set: number, value: unknown, marks: number): number {
@@ -73,8 +64,8 @@ export class DistinctSets {
     if (typeof value !== "number" || at >= heads.length) return 0;
     const cells = heads[at + 2] as number;
     if (cells === 0) return 0;
-    const { values } = this.#chunks[heads[at] as number] as Chunk;
-    return values[(heads[at + 1] as number) + placeOf(value | 0, cells)] as number;
+    const chunk = this.#chunks[heads[at] as number] as Chunk;
+    return chunk.cells[2 * ((heads[at + 1] as number) + placeOf(value | 0, cells))] as number;
   }
 
   /** How many values a set has. */
@@ -84,12 +75,12 @@ export class DistinctSets {
 
   /** Calls `visit` for each value of a set with its marks. */
   each(set: number, visit: (value: Comparable, marks: number) => void): void {
-    const cells = this.#heads[HEAD * set + 2] ?? 0;
-    if (cells > 0) {
-      const { values, marks } = this.#chunkOf(set);
+    const count = this.#heads[HEAD * set + 2] ?? 0;
+    if (count > 0) {
+      const { cells } = this.#chunkOf(set);
       const from = this.#heads[HEAD * set + 1] as number;
-      for (let cell = from; cell < from + cells; cell++)
-        if (marks[cell] !== 0) visit(values[cell] as number, (marks[cell] as number) | 0);
+      for (let at = 2 * from; at < 2 * (from + count); at += 2)
+        if (cells[at + 1] !== 0) visit(cells[at] as number, cells[at + 1] as number);
     }
     for (const [value, its] of this.#others.get(set) ?? []) visit(value, its);
   }
@@ -117,23 +108,24 @@ export class DistinctSets {
     const at = HEAD * set;
     if (at >= this.#heads.length || this.#heads[at + 2] === 0) this.#allocate(set, CELLS_MIN);
     const heads = this.#heads;
-    const { values, marks: kept } = this.#chunks[heads[at] as number] as Chunk;
+    const { cells } = this.#chunks[heads[at] as number] as Chunk;
     const from = heads[at + 1] as number;
-    const cells = heads[at + 2] as number;
-    const end = from + cells;
-    let cell = from + placeOf(value, cells);
-    let before = kept[cell] as number;
-    while (before !== 0 && values[cell] !== value) {
-      if (++cell === end) cell = from;
-      before = kept[cell] as number;
+    const count = heads[at + 2] as number;
+    const end = 2 * (from + count);
+    let cell = 2 * (from + placeOf(value, count));
+    let before = cells[cell + 1] as number;
+    while (before !== 0 && cells[cell] !== value) {
+      cell += 2;
+      if (cell === end) cell = 2 * from;
+      before = cells[cell + 1] as number;
     }
     const fresh = marks & ~before;
-    if (fresh !== 0) kept[cell] = before | marks;
+    if (fresh !== 0) cells[cell + 1] = before | marks;
     if (before !== 0) return fresh;
-    values[cell] = value;
+    cells[cell] = value;
     const used = (heads[at + 3] as number) + 1;
     heads[at + 3] = used;
-    if (isFull(used, cells)) this.#grow(set);
+    if (isFull(used, count)) this.#grow(set);
     return marks;
   }
 
@@ -156,23 +148,26 @@ export class DistinctSets {
   #grow(set: number): void {
     const at = HEAD * set;
     const old = this.#heads[at] as number;
-    const { values, marks } = this.#chunks[old] as Chunk;
+    const { cells } = this.#chunks[old] as Chunk;
     const from = this.#heads[at + 1] as number;
-    const cells = this.#heads[at + 2] as number;
+    const count = this.#heads[at + 2] as number;
     const used = this.#heads[at + 3] as number;
-    this.#allocate(set, moreThan(cells));
+    this.#allocate(set, moreThan(count));
     this.#heads[at + 3] = used;
-    const into = this.#chunkOf(set);
+    const into = this.#chunkOf(set).cells;
     const first = this.#heads[at + 1] as number;
     const more = this.#heads[at + 2] as number;
-    for (let cell = from; cell < from + cells; cell++) {
-      const its = marks[cell] as number;
-      if (its === 0) continue;
-      const value = values[cell] as number;
-      let to = first + placeOf(value, more);
-      while (into.marks[to] !== 0) if (++to === first + more) to = first;
-      into.values[to] = value;
-      into.marks[to] = its;
+    for (let cell = 2 * from; cell < 2 * (from + count); cell += 2) {
+      const marks = cells[cell + 1] as number;
+      if (marks === 0) continue;
+      const value = cells[cell] as number;
+      let to = 2 * (first + placeOf(value, more));
+      while (into[to + 1] !== 0) {
+        to += 2;
+        if (to === 2 * (first + more)) to = 2 * first;
+      }
+      into[to] = value;
+      into[to + 1] = marks;
     }
     this.#release(old, from);
   }
@@ -189,8 +184,8 @@ export class DistinctSets {
     const number = 8 * length > CHUNK_MAX ? this.#addChunk(length) : this.#chunkFor(length);
     const chunk = this.#chunks[number] as Chunk;
     const first = chunk.end + SEGMENT_HEAD;
-    chunk.values[chunk.end] = set;
-    chunk.values[chunk.end + 1] = cells;
+    chunk.cells[2 * chunk.end] = set;
+    chunk.cells[2 * chunk.end + 1] = cells;
     chunk.end += length;
     this.#heads[at] = number;
     this.#heads[at + 1] = first;
@@ -200,7 +195,7 @@ export class DistinctSets {
 
   #chunkFor(length: number): number {
     const last = this.#chunks[this.#last];
-    if (last !== undefined && last.end + length <= last.values.length) return this.#last;
+    if (last !== undefined && 2 * (last.end + length) <= last.cells.length) return this.#last;
     const before = this.#last;
     this.#last = this.#addChunk(Math.max(this.#nextChunk, length));
     this.#nextChunk = Math.min(CHUNK_MAX, 2 * this.#nextChunk);
@@ -210,12 +205,7 @@ export class DistinctSets {
   }
 
   #addChunk(length: number): number {
-    const chunk = this.#spareOf(length) ?? {
-      values: new Int32Array(length),
-      marks: this.#newMarks(length),
-      end: 0,
-      free: 0,
-    };
+    const chunk = this.#spareOf(length) ?? { cells: new Int32Array(2 * length), end: 0, free: 0 };
     const number = this.#unused.pop() ?? this.#chunks.length;
     this.#chunks[number] = chunk;
     return number;
@@ -225,7 +215,7 @@ export class DistinctSets {
     const spare = this.#spare;
     if (length !== CHUNK_MAX || spare === undefined) return undefined;
     this.#spare = undefined;
-    spare.marks.fill(0);
+    spare.cells.fill(0);
     spare.end = 0;
     spare.free = 0;
     return spare;
@@ -233,7 +223,7 @@ export class DistinctSets {
 
   #dropChunk(number: number): void {
     const chunk = this.#chunks[number];
-    if (chunk?.values.length === CHUNK_MAX) this.#spare = chunk;
+    if (chunk?.cells.length === 2 * CHUNK_MAX) this.#spare = chunk;
     this.#chunks[number] = undefined;
     this.#unused.push(number);
   }
@@ -241,31 +231,28 @@ export class DistinctSets {
   /** Nobody has the segment any more whose cells begin there. */
   #release(number: number, first: number): void {
     const chunk = this.#chunks[number] as Chunk;
-    chunk.values[first - SEGMENT_HEAD] = FREE;
-    chunk.free += (chunk.values[first - 1] as number) + SEGMENT_HEAD;
+    const head = 2 * (first - SEGMENT_HEAD);
+    chunk.cells[head] = FREE;
+    chunk.free += (chunk.cells[head + 1] as number) + SEGMENT_HEAD;
     if (number === this.#last) return;
     if (3 * chunk.free > chunk.end) this.#vacate(number, chunk);
   }
 
   /** Moves what is left of a chunk to the last one. */
-  #vacate(number: number, { values, marks, end }: Chunk): void {
+  #vacate(number: number, { cells, end }: Chunk): void {
     for (let at = 0; at < end; ) {
-      const set = values[at] as number;
-      const cells = values[at + 1] as number;
+      const set = cells[2 * at] as number;
+      const count = cells[2 * at + 1] as number;
       const from = at + SEGMENT_HEAD;
-      at = from + cells;
+      at = from + count;
       if (set === FREE) continue;
       const used = this.#heads[HEAD * set + 3] as number;
       if (this.#heads[HEAD * set] !== number || this.#heads[HEAD * set + 1] !== from)
-        throw new AssertionFailure(`a segment of ${cells} cells is not that of its set`);
-      this.#allocate(set, cells);
+        throw new AssertionFailure(`a segment of ${count} cells is not that of its set`);
+      this.#allocate(set, count);
       this.#heads[HEAD * set + 3] = used;
-      const into = this.#chunkOf(set);
       const first = this.#heads[HEAD * set + 1] as number;
-      for (let cell = 0; cell < cells; cell++) {
-        into.values[first + cell] = values[from + cell] as number;
-        into.marks[first + cell] = marks[from + cell] as number;
-      }
+      this.#chunkOf(set).cells.set(cells.subarray(2 * from, 2 * at), 2 * first);
     }
     this.#dropChunk(number);
   }

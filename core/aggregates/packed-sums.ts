@@ -68,7 +68,7 @@ export class PackedSums implements HeldAccumulators {
     this.#others = layout.others;
     this.numbers = new Float64Array(SLOTS_MIN * this.#columns);
     this.counts = new Int32Array(SLOTS_MIN * (layout.numbers - this.#columns));
-    this.sets = layout.sharings.map(({ counts }) => new DistinctSets(counts.length));
+    this.sets = layout.sharings.map(() => new DistinctSets());
   }
 
   /** Nothing has been added to a slot. */
