@@ -129,12 +129,12 @@ type Composition =
 /** Not a field of the aggregates: what a program makes of one with other functions is another aggregate. */
 const compositions = new WeakMap<object, Composition>();
 
-/** Says what an aggregate was made of. */
-/** What it was put together of, if it was. */
+/** What an aggregate was made of, if it was made of others. */
 export function compositionOf(aggregate: object): Composition | undefined {
   return compositions.get(aggregate);
 }
 
+/** Says what an aggregate was made of. */
 export function noteComposition<G extends object>(aggregate: G, composition: Composition): G {
   compositions.set(aggregate, composition);
   return aggregate;

@@ -127,16 +127,15 @@ function intervalJoinStates({ preserved }: IntervalJoinSpec): readonly DeclaredS
 /** As far as it looks at what keeps an aggregate. */
 type Aggregating = Pick<Extract<OperatorSpec, { readonly kind: "window" }>, "aggregate" | "type">;
 
+/** An aggregate that names the fields which it reads keeps no records: what it keeps of each key is mostly small. */
 function panes({ aggregate, type }: Aggregating): DeclaredState {
-  const { columns }: Aggregate<unknown, unknown, unknown> = aggregate;
-  return columns === undefined
-    ? { ...table("panes", [], true, type), holds: "accumulators" }
-    : table(
-        "panes",
-        Array.from(columns, ({ op }) => op),
-        false,
-        undefined,
-      );
+  const { columns, fields }: Aggregate<unknown, unknown, unknown> = aggregate;
+  if (columns === undefined) {
+    const accumulators = table("panes", [], true, type);
+    return fields === undefined ? accumulators : { ...accumulators, holds: "accumulators" };
+  }
+  const ops = Array.from(columns, ({ op }) => op);
+  return table("panes", ops, false, undefined);
 }
 
 /** Of one pane for all keys. */

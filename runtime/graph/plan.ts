@@ -71,7 +71,7 @@ export function planJob(job: Job, options: PlanOptions = {}): Plan {
 export type KeptRecords =
   /** At most numbers, in columns, and distinct values that are held together. */
   | "none"
-  /** As values, lists and maps of keys, or in accumulators. */
+  /** As values, lists and maps of keys, or in accumulators of named fields. */
   | "states"
   /** Also by themselves in tables of windows and joins, or to be sorted: most of what has come is there for a while. */
   | "tables";

@@ -37,7 +37,7 @@ test.each<{ program: string; keeps: KeptRecords; of: (visits: KeyedStream<Visit,
   },
   {
     program: "a running aggregate of records",
-    keeps: "states",
+    keeps: "tables",
     of: (visits) => visits.aggregate("longest", maxBy("ms")),
   },
   {
