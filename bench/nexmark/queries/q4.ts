@@ -16,8 +16,9 @@ export function q4(events: DataStream<NexmarkEvent>) {
   return validBids(auctions, bids, ({ id, category }, { price }) => ({ id, category, price }))
     .keyBy(["id", "category"])
     .aggregate("final", maximum("price"), { emit: "changes" })
-    .keyBy(({ value: { key } }) => key[1])
-    .aggregateChanges("average", averaging("value"), { emit: "upserts" })
+    .map(({ kind, value: { key, value } }) => ({ kind, value: { category: key[1], final: value } }))
+    .keyBy(({ value }) => value.category)
+    .aggregateChanges("average", averaging("final"), { emit: "upserts" })
     .filter(addsRow)
     .map(({ value: { key, value } }) => ({ id: key, final: Math.floor(value) }));
 }
