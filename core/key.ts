@@ -29,6 +29,16 @@ export function keyKind(key: Key): KeyKind {
   return Array.isArray(key) ? "tuple" : "date";
 }
 
+/** What the first letter of an encoded key says. */
+export const kindsByLetter: Readonly<Record<string, KeyKind>> = Object.freeze({
+  n: "number",
+  s: "string",
+  i: "bigint",
+  b: "boolean",
+  d: "date",
+  t: "tuple",
+});
+
 const seeds = { number: 1, string: 2, bigint: 3, boolean: 4, date: 5, tuple: 6 } as const;
 
 const float = new Float64Array(1);
