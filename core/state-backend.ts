@@ -118,6 +118,8 @@ export interface TableDescriptor {
 
 /** What else would be the values of a pane's entries, held together by slot. */
 export interface HeldAccumulators {
+  /** Whether what `valueOf` gives is nobody else's: whoever keeps it need not copy it. */
+  readonly givesCopies: boolean;
   /** The value of a slot as it is saved: plain data. */
   valueOf(slot: number): unknown;
   /** Puts this in the place of what a slot has. @param value as `valueOf` gives it; undefined: nothing was set. */

@@ -55,6 +55,7 @@ export class PackedSums implements HeldAccumulators {
   /** How many values the distinct counts of a slot have counted. */
   counts: Int32Array;
   readonly sets: readonly DistinctSets[];
+  readonly givesCopies: boolean;
   /** By slot the accumulators of all other aggregates; empty where there are none. */
   readonly values: unknown[][] = [];
   /** Of columns, then of distinct counts. */
@@ -66,6 +67,7 @@ export class PackedSums implements HeldAccumulators {
     this.#initial = initialNumbers(layout);
     this.#columns = layout.columns.length;
     this.#others = layout.others;
+    this.givesCopies = layout.others.length === 0;
     this.numbers = new Float64Array(SLOTS_MIN * this.#columns);
     this.counts = new Int32Array(SLOTS_MIN * (layout.numbers - this.#columns));
     this.sets = layout.sharings.map(() => new DistinctSets());

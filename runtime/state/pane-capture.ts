@@ -38,7 +38,8 @@ export class PaneCapture implements PaneKeeper {
     this.#places[slot] = DONE;
     if ((this.pane.marks[slot] as number) <= this.#capturing.after) return;
     const { numbers, value } = this.pane.rowOf(slot);
-    this.#places[slot] = DONE + this.#kept.push({ numbers, value: copyOf(value) });
+    this.#places[slot] =
+      DONE + this.#kept.push({ numbers, value: this.pane.held?.givesCopies ? value : copyOf(value) });
   }
 
   isCaptured(slot: number): boolean {
