@@ -59,7 +59,7 @@ const threeSteps = pattern<Item>("three steps")
   .where(({ x }) => x > 16)
   .within("60ms");
 
-/** What stands when all changes have come, of each left row. */
+/** What stands when all changes have come, of each left row that has any: whether one ever stood alone depends on who came first. */
 function inTheEnd(changes: DataStream<Change<Pair>>): DataStream<unknown> {
   return changes
     .keyBy(({ value: { left } }) => left ?? -1)
@@ -72,9 +72,10 @@ function inTheEnd(changes: DataStream<Change<Pair>>): DataStream<unknown> {
         else counts.put(right, count);
         timers.register("event", Number.POSITIVE_INFINITY);
       },
-      onTimer: (_, { key, state: { counts } }) => [
-        { left: key, rights: [...counts.entries()].toSorted(([a], [b]) => a - b) },
-      ],
+      onTimer(_, { key, state: { counts } }) {
+        const rights = [...counts.entries()].toSorted(([a], [b]) => a - b);
+        return rights.length === 0 ? [] : [{ left: key, rights }];
+      },
     });
 }
 
