@@ -14,7 +14,8 @@ import type { Operator, OperatorContext } from "../core/operator.ts";
 import type { KeyedResult, RunningAggregateSpec } from "../core/running-aggregate.ts";
 import type { StatePane } from "../core/state-backend.ts";
 import { GatheredRecords } from "./gathered-records.ts";
-import { type Accumulators, heldAccumulators } from "./window/accumulators.ts";
+import { heldAccumulators } from "./held-accumulators.ts";
+import type { Accumulators } from "./window/accumulators.ts";
 
 export class AggregateOperator implements Operator {
   readonly #context: OperatorContext;

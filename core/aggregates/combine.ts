@@ -23,7 +23,7 @@ import {
 import { MillraceError } from "../errors.ts";
 import { distinctCountOf, noteFiltered } from "./distinct.ts";
 import { severalAggregates } from "./several.ts";
-import { columnsFrom, type NamedParts, resultsBy } from "./several-parts.ts";
+import { columnsFrom, layoutOf, type NamedParts, resultsBy } from "./several-parts.ts";
 
 /** Any aggregate of records I with result R: as little of it as the compiler needs to infer both. */
 export interface AnyAggregate<I, R = unknown> {
@@ -132,6 +132,14 @@ const compositions = new WeakMap<object, Composition>();
 /** What an aggregate was made of, if it was made of others. */
 export function compositionOf(aggregate: object): Composition | undefined {
   return compositions.get(aggregate);
+}
+
+/** Whether all that a running aggregate keeps of a key are numbers and distinct values, which are held for all keys together. */
+export function holdsNumbers(aggregate: object): boolean {
+  const composition = compositionOf(aggregate);
+  if (composition?.kind !== "several") return false;
+  const { sharings, others } = layoutOf(composition.parts.map(([, part]) => part));
+  return sharings.length > 0 && others.length === 0;
 }
 
 /** Says what an aggregate was made of. */

@@ -26,8 +26,6 @@ const SLOTS_MIN = 8;
 /** What is done with the accumulators that a pane holds, by slot. */
 export interface PackedAggregate {
   readonly hold: () => PackedSums;
-  /** Whether nothing but numbers and distinct values is kept. */
-  readonly areNumbers: boolean;
   readonly add: (sums: PackedSums, slot: number, value: unknown) => void;
   readonly touch: (sums: PackedSums, slot: number, value: unknown) => number;
   readonly result: (sums: PackedSums, slot: number) => unknown;
@@ -42,7 +40,6 @@ export function packedAggregate(aggregate: object): PackedAggregate | undefined 
   if (layout.sharings.length === 0) return undefined;
   return {
     hold: () => new PackedSums(layout),
-    areNumbers: layout.others.length === 0,
     add: adderOf(layout),
     touch: toucherOf(layout),
     result: resultBySlot(parts, layout),

@@ -4,7 +4,6 @@
  */
 
 import type { Aggregate, AggregateColumn, ColumnAggregate, ValueAggregate } from "../../core/aggregate.ts";
-import { type PackedSums, packedAggregate } from "../../core/aggregates/packed-sums.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { OperatorContext } from "../../core/operator.ts";
 import type { StatePane, TableDescriptor } from "../../core/state-backend.ts";
@@ -54,7 +53,7 @@ export interface Combining {
   readonly presence: number;
 }
 
-type AnyAggregate = Aggregate<unknown, unknown, unknown>;
+export type AnyAggregate = Aggregate<unknown, unknown, unknown>;
 
 /** @param further numbers that the operator keeps with each entry, behind those of the aggregate. */
 export function accumulators(aggregate: AnyAggregate, context: OperatorContext, further = 0): Accumulators {
@@ -338,47 +337,6 @@ function call(context: OperatorContext, what: string, run: () => unknown): unkno
   } catch (error) {
     throw context.failure(error, undefined);
   }
-}
-
-/**
- * The same, where the aggregate's accumulators can be held together and the backend does so: for one pane that has all keys. REQUIRES:
- * entries are neither reset nor absorbed.
- */
-export function heldAccumulators(aggregate: AnyAggregate, context: OperatorContext): Accumulators {
-  const packed = packedAggregate(aggregate);
-  const plain = accumulators(aggregate, context);
-  if (packed === undefined) return plain;
-  const heldIn = (pane: StatePane) => pane.held as PackedSums | undefined; // of this table
-  return {
-    ...plain,
-    table: { ...plain.table, held: packed.hold },
-    addOne: (pane, slot, isFresh, value) => {
-      const held = heldIn(pane);
-      if (held === undefined) return plain.addOne(pane, slot, isFresh, value);
-      try {
-        if (isFresh) held.begin(slot);
-        packed.add(held, slot, value);
-      } catch (error) {
-        throw context.failure(error, value);
-      }
-    },
-    touch: (pane, slots, count, values) => {
-      const held = heldIn(pane);
-      if (held === undefined) return plain.touch(pane, slots, count, values);
-      let sum = 0;
-      for (let i = 0; i < count; i++) sum += packed.touch(held, slots[i] as number, values[i]);
-      wasRead(sum);
-    },
-    resultAt: (pane, slot) => {
-      const held = heldIn(pane);
-      if (held === undefined) return plain.resultAt(pane, slot);
-      try {
-        return packed.result(held, slot);
-      } catch (error) {
-        throw context.failure(error, undefined);
-      }
-    },
-  };
 }
 
 export function synchronous<V>(value: V, context: OperatorContext, what: string): V {

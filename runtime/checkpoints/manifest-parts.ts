@@ -12,7 +12,7 @@ import type { OperatorId, VertexId } from "../../core/ids.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import type { SubtaskSnapshot } from "../protocol.ts";
 import type { ChainLink, CheckpointManifest, Opaque, OperatorRecord } from "../state/checkpoint-manifest.ts";
-import { joinedStates } from "../state/checkpoint-writer.ts";
+import { joinedStates } from "../state/joined-states.ts";
 import { plainBytes, plainValue } from "../state/plain-bytes.ts";
 
 /** What one worker has written of an operator. */

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { Aggregate } from "../../core/aggregate.ts";
-import { packedAggregate } from "../../core/aggregates/packed-sums.ts";
+import { holdsNumbers } from "../../core/aggregates/combine.ts";
 import { isClockWindow, isPlainSession, type PlainSessionSpec } from "../../core/general-window.ts";
 import type { IntervalJoinSpec } from "../../core/interval-join.ts";
 import type { KeySelector } from "../../core/key.ts";
@@ -141,7 +141,7 @@ function panes({ aggregate, type }: Aggregating): DeclaredState {
 /** Of one pane for all keys. */
 function runningAggregate(spec: Aggregating): DeclaredState {
   const state = { ...panes(spec), name: "aggregate" };
-  return packedAggregate(spec.aggregate)?.areNumbers ? { ...state, holds: "numbers" } : state;
+  return holdsNumbers(spec.aggregate) ? { ...state, holds: "numbers" } : state;
 }
 
 function table(

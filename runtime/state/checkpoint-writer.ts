@@ -5,6 +5,7 @@
 
 import type { BlockRecord, OperatorRecord, StateRecord } from "./checkpoint-manifest.ts";
 import type { CheckpointName, CheckpointWrites } from "./checkpoint-store.ts";
+import { joinedState, stateId } from "./joined-states.ts";
 import { keyKindsOf } from "./key-kinds.ts";
 import { type BlockHeader, passes, readHeader, schemaText } from "./state-block.ts";
 
@@ -84,24 +85,4 @@ function noteState(states: Map<string, StateRecord>, block: Uint8Array, header: 
   const record: StateRecord = { name, section: shape.section, schema, schemaText: schemaText(shape), keys };
   const known = states.get(id);
   states.set(id, known === undefined ? record : joinedState(known, record));
-}
-
-/** What workers say of the states of one operator, each once. */
-export function joinedStates(records: readonly StateRecord[]): readonly StateRecord[] {
-  const states = new Map<string, StateRecord>();
-  for (const record of records) {
-    const known = states.get(stateId(record));
-    states.set(stateId(record), known === undefined ? record : joinedState(known, record));
-  }
-  return [...states.values()];
-}
-
-function stateId({ name, section, schema }: Pick<StateRecord, "name" | "section" | "schema">): string {
-  return `${section} ${name} ${schema}`;
-}
-
-/** What two workers, or two blocks, say of one state. */
-function joinedState(one: StateRecord, other: StateRecord): StateRecord {
-  const keys = [...new Set([...(one.keys ?? []), ...(other.keys ?? [])])].sort();
-  return keys.length === one.keys?.length ? one : { ...one, keys };
 }

@@ -19,7 +19,8 @@ import {
   type CheckpointWrites,
   checkpointName,
 } from "./checkpoint-store.ts";
-import { CheckpointWriter, joinedStates } from "./checkpoint-writer.ts";
+import { CheckpointWriter } from "./checkpoint-writer.ts";
+import { joinedStates } from "./joined-states.ts";
 import { createMemoryBackend } from "./memory-backend.ts";
 import { TimerFold } from "./timer-rows.ts";
 
