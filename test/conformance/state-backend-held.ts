@@ -5,7 +5,8 @@ import { describe, expect, test } from "vitest";
 import type { OperatorContext } from "../../core/operator.ts";
 import type { KeyedStateBackend, StatePane } from "../../core/state-backend.ts";
 import { aggregates, counting, countingDistinct, filtered, maximum, topN } from "../../index.ts";
-import { type Accumulators, heldAccumulators } from "../../operators/window/accumulators.ts";
+import { heldAccumulators } from "../../operators/held-accumulators.ts";
+import type { Accumulators } from "../../operators/window/accumulators.ts";
 import { driven } from "./state-backend-captures.ts";
 import { type BackendFactory, open, restored } from "./state-backend-subject.ts";
 
