@@ -8,7 +8,7 @@ import { aggregates, counting, countingDistinct, filtered, maximum, topN } from 
 import { heldAccumulators } from "../../operators/held-accumulators.ts";
 import type { Accumulators } from "../../operators/window/accumulators.ts";
 import { driven } from "./state-backend-captures.ts";
-import { type BackendFactory, open, restored } from "./state-backend-subject.ts";
+import { type BackendFactory, drivenAmidChanges, open, restored } from "./state-backend-subject.ts";
 
 interface Visit {
   readonly page: unknown;
@@ -147,16 +147,9 @@ export function heldSuite(factory: BackendFactory): void {
       const pane = paneOf(backend, accumulators);
       for (let key = 0; key < keys; key++) add(pane, accumulators, key, { page: key, ms: 1 });
       const capture = backend.capture(1);
-      const blocks: Uint8Array[] = [];
-      const changed = new Set<number>();
-      for (let step = 0; !capture.done; step++) {
-        const block = capture.step();
-        if (block !== undefined) blocks.push(block);
-        const key = (step * 37) % keys;
-        if (changed.has(key)) continue;
-        changed.add(key);
+      const { blocks, changed } = drivenAmidChanges(capture, keys, (key) => {
         add(pane, accumulators, key, { page: "other", ms: 9 });
-      }
+      });
       expect(changed.size).toBeGreaterThan(2);
       backend.confirm(1);
       const later = driven(backend.capture(2));

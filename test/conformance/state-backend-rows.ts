@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { PaneRows, RowsKind } from "../../core/pane-rows.ts";
 import type { KeyedStateBackend, StatePane, StateTable } from "../../core/state-backend.ts";
 import { driven } from "./state-backend-captures.ts";
-import { type BackendFactory, KEY_GROUPS, open, restored } from "./state-backend-subject.ts";
+import { type BackendFactory, drivenAmidChanges, KEY_GROUPS, open, restored } from "./state-backend-subject.ts";
 
 interface Row {
   readonly time: number;
@@ -180,17 +180,10 @@ export function rowsSuite(factory: BackendFactory): void {
     const second = (key: number): Row => ({ time: 0, row: { key, more: 1 }, isMarked: true });
     for (let key = 0; key < keys; key++) add(pane, key, first(key));
     const capture = backend.capture(1);
-    const blocks: Uint8Array[] = [];
-    const changed = new Set<number>();
-    for (let step = 0; !capture.done; step++) {
-      const block = capture.step();
-      if (block !== undefined) blocks.push(block);
-      const key = (step * 37) % keys;
-      if (changed.has(key)) continue;
-      changed.add(key);
+    const { blocks, changed } = drivenAmidChanges(capture, keys, (key) => {
       mark(pane, key, 0);
       add(pane, key, second(key));
-    }
+    });
     expect(changed.size).toBeGreaterThan(2);
     backend.confirm(1);
     const copy = open(factory);

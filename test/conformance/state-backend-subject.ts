@@ -5,7 +5,7 @@ import type { Key } from "../../core/key.ts";
 import { type KeyGroupRange, keyGroupsOfSubtask } from "../../core/key-group.ts";
 import type { TimerDomain } from "../../core/operator.ts";
 import { reducingState } from "../../core/state.ts";
-import type { KeyedStateBackend, StateSnapshot } from "../../core/state-backend.ts";
+import type { KeyedStateBackend, StateCapture, StateSnapshot } from "../../core/state-backend.ts";
 
 /** Few, so that a key group soon has more rows than a block. */
 export const KEY_GROUPS = 5;
@@ -74,4 +74,23 @@ export function restored(
 
 export function misuse(act: () => unknown): void {
   expect(act).toThrow(expect.objectContaining({ code: "STATE_MISUSE", operator: "op" }));
+}
+
+/** Drives a capture to its end, and changes a key behind each step, each of the keys once. */
+export function drivenAmidChanges(
+  capture: StateCapture,
+  keys: number,
+  change: (key: number) => void,
+): { readonly blocks: readonly Uint8Array[]; readonly changed: ReadonlySet<number> } {
+  const blocks: Uint8Array[] = [];
+  const changed = new Set<number>();
+  for (let step = 0; !capture.done; step++) {
+    const block = capture.step();
+    if (block !== undefined) blocks.push(block);
+    const key = (step * 37) % keys;
+    if (changed.has(key)) continue;
+    changed.add(key);
+    change(key);
+  }
+  return { blocks, changed };
 }
