@@ -1,6 +1,5 @@
 /** The texts of the events: what is drawn anew for each, and the tables that a seed makes once. */
 
-import { flat } from "./flat.ts";
 import { CHANNELS, STATIC_TEXT_LENGTH } from "./odds.ts";
 import { SplitMix, startOf } from "./split-mix.ts";
 
@@ -30,8 +29,8 @@ export function textTables(seed: number): TextTables {
   const others = Array.from({ length: CHANNELS }, (_, i) => i);
   const made: TextTables = {
     staticText: staticText(new SplitMix(startOf(BigInt(seed) - 1n))),
-    channelNames: [...hotNames, ...others.map((i) => `channel-${i}`)].map(flat),
-    channelUrls: [...hotUrls, ...others.map((i) => channelUrl(i, random))].map(flat),
+    channelNames: [...hotNames, ...others.map((i) => `channel-${i}`)],
+    channelUrls: [...hotUrls, ...others.map((i) => channelUrl(i, random))],
   };
   tables.set(seed, made);
   return made;
@@ -51,13 +50,25 @@ function staticText(random: SplitMix): string {
 }
 
 function baseUrl(random: SplitMix): string {
-  const folder = (): string => random.drawnLetters.toString("latin1", 0, random.letters(5, UNDERSCORE, 0));
-  return `https://www.nexmark.com/${folder()}/${folder()}/${folder()}/item.htm?query=1`;
+  return random.drawnLetters.toString("latin1", 0, drawBaseUrl(random));
 }
 
 function channelUrl(channel: number, random: SplitMix): string {
-  const url = baseUrl(random);
-  return random.below(10) > 0 ? `${url}&channel_id=${channelId(channel)}` : url;
+  const length = drawBaseUrl(random);
+  const id = random.below(10) > 0 ? `&channel_id=${channelId(channel)}` : "";
+  return random.drawnLetters.toString("latin1", 0, written(id, random, length));
+}
+
+/** Puts one together in `drawnLetters`: thousands of texts made of parts are garbage that fills the heap. Returns its length. */
+function drawBaseUrl(random: SplitMix): number {
+  let at = written("https://www.nexmark.com", random, 0);
+  for (let folder = 0; folder < 3; folder++) at = random.letters(5, UNDERSCORE, written("/", random, at));
+  return written("/item.htm?query=1", random, at);
+}
+
+/** Returns the place behind the text. */
+function written(text: string, random: SplitMix, at: number): number {
+  return at + random.drawnLetters.write(text, at, "latin1");
 }
 
 /** The channel's number with its 32 bits in reverse, without its sign; -2³¹ keeps it, as Java's `Math.abs` leaves it. */
