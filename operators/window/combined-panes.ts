@@ -45,6 +45,8 @@ export class CombinedPanes {
   /** The panes that the columns are the sum of, as long as one may go on from there. */
   #summed: readonly StatePane[] = [];
   #places = 0;
+  /** Of a pane that was forgotten, for the next one. */
+  #spare: Int32Array | undefined;
   readonly #keys = new KeyBatch(KEYS_AT_ONCE);
   readonly #found = new Int32Array(KEYS_AT_ONCE);
 
@@ -79,8 +81,10 @@ export class CombinedPanes {
     return next;
   }
 
-  /** The pane is no part of any window any more. */
+  /** The pane is no part of any window any more, and will be dropped. */
   forget(pane: StatePane): void {
+    if (this.#summed.includes(pane)) this.#leave(pane);
+    this.#spare = this.#placesOf.get(pane)?.places ?? this.#spare;
     this.#placesOf.delete(pane);
   }
 
@@ -107,17 +111,20 @@ export class CombinedPanes {
 
   /** From the last window to this one, where that is less than all of its panes; else false. */
   #moveOn(panes: readonly StatePane[]): boolean {
-    const { subtract } = this.#combining;
-    if (subtract === undefined) return false;
+    if (this.#combining.subtract === undefined) return false;
     const left = this.#summed.filter((pane) => !panes.includes(pane));
     const come = panes.filter((pane) => !this.#summed.includes(pane));
     if (left.length + come.length >= panes.length) return false;
-    for (const pane of left) {
-      const { places, count } = this.#lookUp(pane);
-      subtract(this.#combined, pane, places, count);
-    }
+    for (const pane of left) this.#leave(pane);
     for (const pane of come) this.#add(pane);
     return true;
+  }
+
+  /** REQUIRES: the columns are a sum with that of the pane. */
+  #leave(pane: StatePane): void {
+    const { places, count } = this.#lookUp(pane);
+    this.#combining.subtract?.(this.#combined, pane, places, count);
+    this.#summed = this.#summed.filter((each) => each !== pane);
   }
 
   #add(pane: StatePane): void {
@@ -182,7 +189,8 @@ export class CombinedPanes {
   }
 
   #newPlaces(pane: StatePane): PanePlaces {
-    const places = { places: new Int32Array(Math.max(ROOM_MIN, pane.size)), count: 0 };
+    const places = { places: this.#spare ?? new Int32Array(Math.max(ROOM_MIN, pane.size)), count: 0 };
+    this.#spare = undefined;
     this.#placesOf.set(pane, places);
     return places;
   }

@@ -23,16 +23,19 @@ export interface PanePlaces {
 const BASE_MAX = 2 ** 30;
 
 export class PlaceSlots {
-  /** The pane at hand. */
+  /** The pane at hand, which may have been dropped. */
   pane: StatePane | undefined;
   /** Its place in time. */
   start = Number.NEGATIVE_INFINITY;
   #base = 1;
+  /** How many entries it has, or had when it was dropped. */
+  #size = 0;
   #slotAt = new Int32Array(64);
 
   /** REQUIRES: the pane is empty. */
   turnTo(pane: StatePane, start: number): void {
-    this.#base += this.pane?.size ?? 0;
+    this.#base += this.#size;
+    this.#size = 0;
     if (this.#base > BASE_MAX) {
       this.#slotAt.fill(0);
       this.#base = 1;
@@ -59,6 +62,7 @@ export class PlaceSlots {
       } else pane.changing(slot);
       places[i] = slot;
     }
+    this.#size = pane.size;
   }
 
   #widen(places: number): void {

@@ -57,6 +57,11 @@ export abstract class CellTable<Cells extends Int32Array | Float64Array> {
     if (mask + 1 > CELLS_MIN && 16 * this.#size < mask + 1) this.#resize((mask + 1) >> 2);
   }
 
+  /** Nobody uses it any more. */
+  giveBack(): void {
+    giveBack(this.cells);
+  }
+
   #resize(count: number): void {
     const old = this.cells;
     this.cells = this.newCells(2 * Math.max(count, CELLS_MIN));

@@ -56,6 +56,11 @@ export abstract class HashCells {
     if (mask + 1 > CELLS_MIN && 16 * this.#size < mask + 1) this.#resize((mask + 1) >> 2);
   }
 
+  /** Nobody uses it any more. */
+  giveBack(): void {
+    giveBack(this.cells);
+  }
+
   #resize(cells: number): void {
     const old = this.cells;
     this.cells = new Int32Array(2 * Math.max(cells, CELLS_MIN));

@@ -11,7 +11,7 @@ import { badKey, decodeKey, encodeKey, type Key, type ScalarKey } from "../../co
 import type { KeyBatch } from "../../core/key-batch.ts";
 import { flatten } from "./flatten.ts";
 import { IntTable } from "./int-table.ts";
-import { lengthened } from "./longer.ts";
+import { giveBack, lengthened } from "./longer.ts";
 import { NumberTable } from "./number-table.ts";
 import { keyOfPair, NO_PAIR, PairTable, pairOf } from "./pair-table.ts";
 import { StringTable } from "./string-table.ts";
@@ -199,6 +199,13 @@ export class KeyIndex {
     this.#keys[slot] = undefined;
     this.#free ??= [];
     this.#free.push(slot);
+  }
+
+  /** Nobody uses it any more. */
+  giveBack(): void {
+    if (this.#intKeys !== undefined) giveBack(this.#intKeys);
+    for (const table of [this.#ints, this.#numbers, this.#strings, this.#pairs, this.#textPairs, this.#encodings])
+      table?.giveBack();
   }
 
   #removeObject(key: Key, slot: number): void {

@@ -18,7 +18,7 @@ import { type Epochs, RESTORED } from "./epochs.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
 import { LatelyUsed } from "./lately-used.ts";
-import { longer } from "./longer.ts";
+import { giveBack, lengthened } from "./longer.ts";
 import { PackedPaneRows } from "./packed-pane-rows.ts";
 import type { PaneKeeper } from "./pane-capture.ts";
 import { PlainPaneRows } from "./plain-pane-rows.ts";
@@ -26,6 +26,9 @@ import type { Spill } from "./spill.ts";
 
 /** 64 bytes a column, the most that V8 keeps on its own heap: a session's pane has one entry. */
 const ENTRIES_MIN = 8;
+
+/** Of fewer entries, nothing is worth giving back. */
+const GIVEN_BACK_MIN = 1024;
 
 const UNKNOWN_GROUP = 0;
 
@@ -189,7 +192,7 @@ export class MemoryPane implements StatePane {
   madeAt: number;
   /** By slot: the epoch of the last change. */
   marks: Uint32Array;
-  readonly #index: KeyIndex;
+  #index: KeyIndex;
   #descriptor: TableDescriptor;
   readonly #operator: string;
   readonly #keyGroups: KeyGroups;
@@ -335,10 +338,10 @@ export class MemoryPane implements StatePane {
     this.#lately?.release();
   }
 
-  /** It has been dropped. A running capture still reads its values. */
+  /** It has been dropped, and only a running capture still reads it. */
   close(): void {
     this.#closed = true;
-    if (this.#keeper === undefined) this.#lately?.close();
+    if (this.#keeper === undefined) this.#giveBack();
   }
 
   /** From now on a capture is told of each entry before it changes. */
@@ -349,7 +352,25 @@ export class MemoryPane implements StatePane {
   endCapture(): void {
     if (this.#keeper === undefined) return;
     this.#keeper = undefined;
-    if (this.#closed) this.#lately?.close();
+    if (this.#closed) this.#giveBack();
+  }
+
+  /** Lets go of what it has, as the collector comes late to numbers: panes come and go with windows. Empty from now on. */
+  #giveBack(): void {
+    this.#lately?.close();
+    if (this.marks.length < GIVEN_BACK_MIN) return;
+    for (const array of [...this.numbers.slice(0, 1), this.marks, this.#groups]) giveBack(array);
+    this.#index.giveBack();
+    this.#packed?.giveBack();
+    const { numbers, rows } = this.#descriptor;
+    this.size = 0;
+    this.numbers = columnsOf(new Float64Array(ENTRIES_MIN * numbers), numbers);
+    this.marks = new Uint32Array(ENTRIES_MIN);
+    this.#groups = new Uint16Array(ENTRIES_MIN);
+    this.#index = new KeyIndex(this.#operator);
+    this.values.length = 0;
+    if (rows !== undefined) this.#makeRows(rows, { slots: 0, rows: 0 });
+    this.held = this.held && this.#descriptor.held?.();
   }
 
   /** A pane of the entries outside of a range of key groups. */
@@ -419,10 +440,8 @@ export class MemoryPane implements StatePane {
   #grow(): void {
     const capacity = 2 * this.marks.length;
     const [first] = this.numbers;
-    if (first !== undefined) {
-      this.numbers = columnsOf(longer(first, capacity * this.stride), this.stride);
-    }
-    this.marks = this.#epochs.capturing ? longer(this.marks, capacity) : new Uint32Array(capacity);
-    this.#groups = longer(this.#groups, capacity);
+    if (first !== undefined) this.numbers = columnsOf(lengthened(first, capacity * this.stride), this.stride);
+    this.marks = this.#epochs.capturing ? lengthened(this.marks, capacity) : new Uint32Array(capacity);
+    this.#groups = lengthened(this.#groups, capacity);
   }
 }

@@ -13,7 +13,7 @@
 
 import { AssertionFailure } from "../../core/assert.ts";
 import type { PaneRows, RowsKind } from "../../core/pane-rows.ts";
-import { longer } from "./longer.ts";
+import { giveBack, lengthened, longer } from "./longer.ts";
 import { type NumberShape, numberOf, numberShapeOf } from "./number-rows.ts";
 
 const MARKED = 1;
@@ -59,13 +59,19 @@ export class PackedPaneRows implements PaneRows {
     this.#room = Math.max(ROWS_MIN, rows + 1);
   }
 
+  /** Nobody uses it any more. */
+  giveBack(): void {
+    giveBack(this.#doubles);
+    giveBack(this.#lasts);
+  }
+
   /** How many rows have come. */
   get size(): number {
     return this.#next - 1;
   }
 
   add(slot: number, time: number, row: unknown, marked: boolean): void {
-    if (slot >= this.#lasts.length) this.#lasts = longer(this.#lasts, Math.max(slot + 1, 2 * this.#lasts.length));
+    if (slot >= this.#lasts.length) this.#lasts = lengthened(this.#lasts, Math.max(slot + 1, 2 * this.#lasts.length));
     if (this.#next * this.#stride >= this.#doubles.length) this.#makeRoom(row);
     const last = this.#lasts[slot] as number;
     const at = this.#next * this.#stride;
@@ -184,6 +190,7 @@ export class PackedPaneRows implements PaneRows {
     if (this.#room * this.#stride > 2 ** 30) throw new AssertionFailure(`a pane has ${this.#next} rows, too many`);
     const doubles = new Float64Array(this.#room * this.#stride);
     doubles.set(this.#doubles);
+    giveBack(this.#doubles);
     this.#doubles = doubles;
     this.#ints = new Int32Array(doubles.buffer);
   }

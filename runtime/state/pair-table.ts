@@ -106,6 +106,12 @@ export class PairTable {
     this.#size--;
   }
 
+  /** Nobody uses it any more. */
+  giveBack(): void {
+    giveBack(this.#cells);
+    giveBack(this.#pairs);
+  }
+
   #grow(slotMax: number): void {
     let count = 2 * (this.#mask + 1);
     while (!this.#hasRoom(count, slotMax)) count *= 2;
