@@ -34,8 +34,8 @@ export interface KeyedStateBackend {
   /** The engine's accumulators of that name. The same name always gives the same table. */
   table(name: string, descriptor: TableDescriptor): StateTable;
 
-  /** A pane of no table, which is never saved: for what an operator can compute again from its state. */
-  scratch(descriptor: TableDescriptor): StatePane;
+  /** Is never saved: for what an operator can compute again from its state. */
+  scratch(descriptor: TableDescriptor): ScratchPane;
 
   /** All keys that have a value in the named state, in no particular order. */
   keys(name: string): Iterable<Key>;
@@ -134,7 +134,7 @@ export interface StateTable {
   find(namespace: number): StatePane | undefined;
   /** Namespaces that exist, ascending. */
   namespaces(): readonly number[];
-  /** Forgets a namespace and all its entries. */
+  /** Forgets a namespace and all its entries. REQUIRES: nobody uses its pane any more. */
   drop(namespace: number): void;
 }
 
@@ -194,4 +194,10 @@ export interface StatePane {
   readonly rows: PaneRows | undefined;
   /** What holds all values; undefined: they are in `values`. It follows `slotOf` and `changing` as those do. */
   readonly held: HeldAccumulators | undefined;
+}
+
+/** A pane of no table. */
+export interface ScratchPane extends StatePane {
+  /** Forgets all entries; the memory of many is let go of at once. */
+  clear(): void;
 }

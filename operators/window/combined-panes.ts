@@ -16,7 +16,7 @@
  */
 
 import { KeyBatch } from "../../core/key-batch.ts";
-import type { KeyedStateBackend, StatePane, TableDescriptor } from "../../core/state-backend.ts";
+import type { KeyedStateBackend, ScratchPane, StatePane, TableDescriptor } from "../../core/state-backend.ts";
 import type { Combining } from "./accumulators.ts";
 import { type PanePlaces, PlaceSlots, widen } from "./place-slots.ts";
 
@@ -33,13 +33,11 @@ const ROOM_MIN = 64;
 const LATEST_PANES = 2;
 
 export class CombinedPanes {
-  readonly #state: KeyedStateBackend;
-  readonly #table: TableDescriptor;
   readonly #combining: Combining;
-  #combined: StatePane;
+  readonly #combined: ScratchPane;
   #placesOf = new Map<StatePane, PanePlaces>();
   /** The latest panes, those of later times first. */
-  #latest: PlaceSlots[] = [];
+  readonly #latest: PlaceSlots[] = [];
   /** By place, where no column tells: 1 if it is in the window. */
   #present = new Uint8Array(PLACES_MIN);
   /** The panes that the columns are the sum of, as long as one may go on from there. */
@@ -51,8 +49,6 @@ export class CombinedPanes {
   readonly #found = new Int32Array(KEYS_AT_ONCE);
 
   constructor(state: KeyedStateBackend, table: TableDescriptor, combining: Combining) {
-    this.#state = state;
-    this.#table = table;
     this.#combining = combining;
     this.#combined = state.scratch(table);
   }
@@ -182,9 +178,9 @@ export class CombinedPanes {
     const known = new Set([...panes, ...this.#placesOf.keys()]);
     const keysMax = [...known].reduce((sum, pane) => sum + pane.size, 0);
     if (this.#combined.size <= Math.max(PLACES_MIN, 2 * keysMax)) return;
-    this.#combined = this.#state.scratch(this.#table);
+    this.#combined.clear();
     this.#placesOf = new Map();
-    this.#latest = [];
+    for (const each of this.#latest) each.clear();
     this.#summed = [];
   }
 

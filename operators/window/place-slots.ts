@@ -36,12 +36,18 @@ export class PlaceSlots {
   turnTo(pane: StatePane, start: number): void {
     this.#base += this.#size;
     this.#size = 0;
-    if (this.#base > BASE_MAX) {
-      this.#slotAt.fill(0);
-      this.#base = 1;
-    }
+    if (this.#base > BASE_MAX) this.clear();
     this.pane = pane;
     this.start = start;
+  }
+
+  /** Knows of no places, and is at no pane. */
+  clear(): void {
+    this.pane = undefined;
+    this.start = Number.NEGATIVE_INFINITY;
+    this.#slotAt.fill(0);
+    this.#base = 1;
+    this.#size = 0;
   }
 
   /** Replaces the first `count` places by their slots in the pane, made where there are none, and notes the places of those. */

@@ -13,7 +13,7 @@ import type { Key } from "../../core/key.ts";
 import type { KeyBatch } from "../../core/key-batch.ts";
 import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { PaneRows, RowsKind } from "../../core/pane-rows.ts";
-import type { HeldAccumulators, StatePane, StateTable, TableDescriptor } from "../../core/state-backend.ts";
+import type { HeldAccumulators, ScratchPane, StateTable, TableDescriptor } from "../../core/state-backend.ts";
 import { type Epochs, RESTORED } from "./epochs.ts";
 import type { KeyGroups } from "./key-groups.ts";
 import { KeyIndex } from "./key-index.ts";
@@ -176,7 +176,7 @@ export interface PaneRow {
   readonly value: unknown;
 }
 
-export class MemoryPane implements StatePane {
+export class MemoryPane implements ScratchPane {
   size = 0;
   numbers: readonly Float64Array[];
   readonly stride: number;
@@ -341,7 +341,7 @@ export class MemoryPane implements StatePane {
   /** It has been dropped, and only a running capture still reads it. */
   close(): void {
     this.#closed = true;
-    if (this.#keeper === undefined) this.#giveBack();
+    if (this.#keeper === undefined) this.#end();
   }
 
   /** From now on a capture is told of each entry before it changes. */
@@ -352,13 +352,16 @@ export class MemoryPane implements StatePane {
   endCapture(): void {
     if (this.#keeper === undefined) return;
     this.#keeper = undefined;
-    if (this.#closed) this.#giveBack();
+    if (this.#closed) this.#end();
   }
 
-  /** Lets go of what it has, as the collector comes late to numbers: panes come and go with windows. Empty from now on. */
-  #giveBack(): void {
+  #end(): void {
     this.#lately?.close();
-    if (this.marks.length < GIVEN_BACK_MIN) return;
+    if (this.marks.length >= GIVEN_BACK_MIN) this.clear();
+  }
+
+  /** Lets go of what it has, as the collector comes late to numbers: panes come and go with windows. */
+  clear(): void {
     for (const array of [...this.numbers.slice(0, 1), this.marks, this.#groups]) giveBack(array);
     this.#index.giveBack();
     this.#packed?.giveBack();
