@@ -23,7 +23,7 @@ export function commandOf(peer: Peer): readonly string[] {
   switch (peer) {
     case "ours":
       // As `run` sets it, too late for a compile cache that is on from the start: kept code is for the flags it was made with.
-      return [process.execPath, "--no-allocation-site-pretenuring", ours()];
+      return [process.execPath, "--no-allocation-site-pretenuring", "--no-parallel-scavenge", ours()];
     case "kafkajs":
       return [process.execPath, join(import.meta.dirname, "kafkajs-job.ts")];
     case "platformatic":
