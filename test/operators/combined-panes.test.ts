@@ -122,7 +122,9 @@ test("places that are given out anew, as most keys have gone, are those of all p
   const subject = new Subject(counts);
   const keysOf = (from: number): number[] => Array.from({ length: 900 }, (_, i) => from + i);
   for (let pane = 0; pane < 30; pane++) {
+    // As many as a pane gives its memory back for when it is dropped.
     subject.add(pane, keysOf(pane * 500));
+    subject.add(pane, keysOf(pane * 500 + 450));
     subject.add(pane + 1, keysOf(pane * 500 + 7).slice(0, 50));
     if (pane < 2) continue;
     subject.fire([pane - 2, pane - 1, pane]);

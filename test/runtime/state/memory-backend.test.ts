@@ -91,3 +91,35 @@ test("a pane has room for as many entries as the one that was dropped before it,
     expect(Array.from({ length: 300 }, (_, slot) => pane.find(slot * 7))).toEqual([...Array(300).keys()]);
   }
 });
+
+test("a dropped pane lets go of its memory at once, or when the capture that reads it is over", () => {
+  const backend = createMemoryBackend(whole);
+  const table = backend.table("t", { numbers: 1, values: false });
+  const opened = (namespace: number) => {
+    for (let key = 0; key < 2000; key++) table.pane(namespace).slotOf(key);
+    return table.pane(namespace).numbers[0] as Float64Array;
+  };
+  const [first, second] = [opened(1), opened(2)];
+  table.drop(1);
+  expect([first.length, second.length]).toEqual([0, 2000]);
+  const capture = backend.capture(1);
+  capture.step();
+  table.drop(2);
+  expect(second.length).toBe(2000);
+  while (!capture.done) capture.step();
+  expect(second.length).toBe(0);
+});
+
+test("a scratch pane that was cleared is as new, and its numbers are 0", () => {
+  const pane = createMemoryBackend(whole).scratch({ numbers: 2, values: true });
+  for (const round of [1, 2, 3]) {
+    for (let key = 0; key < 1500; key++) {
+      const slot = pane.slotOf(`${key * round}`);
+      expect([slot, pane.numbers[1]?.[slot * pane.stride], pane.values[slot]]).toEqual([key, 0, undefined]);
+      (pane.numbers[1] as Float64Array)[slot * pane.stride] = round;
+      pane.values[slot] = round;
+    }
+    pane.clear();
+    expect([pane.size, pane.find("0")]).toEqual([0, -1]);
+  }
+});
