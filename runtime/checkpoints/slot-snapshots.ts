@@ -10,6 +10,7 @@ import { faultPoint } from "../fault-point.ts";
 import type { FromSlot, SubtaskSnapshot } from "../protocol.ts";
 import { type CheckpointWrites, checkpointName } from "../state/checkpoint-store.ts";
 import { CheckpointWriter } from "../state/checkpoint-writer.ts";
+import { giveBack } from "../state/longer.ts";
 import type { WrittenBlocks } from "./manifest-parts.ts";
 
 export interface Acknowledgement {
@@ -37,6 +38,8 @@ interface UnderWay {
   readonly subtasks: SubtaskSnapshot[];
   /** All that was asked of the writer, one after the other. */
   writing: Promise<void>;
+  /** How much of that has not begun. */
+  waiting: number;
 }
 
 export class SlotSnapshots {
@@ -52,7 +55,10 @@ export class SlotSnapshots {
     const name = checkpointName(checkpoint);
     const writer = store.then((opened) => new CheckpointWriter(opened, name, this.#options.worker));
     const waitsFor = new Set(slots);
-    const current: UnderWay = { checkpoint, slots, store, writer, waitsFor, subtasks: [], writing: Promise.resolve() };
+    const current: UnderWay = {
+      ...{ checkpoint, slots, store, writer, waitsFor },
+      ...{ subtasks: [], writing: Promise.resolve(), waiting: 0 },
+    };
     this.#current = current;
     this.#write(current, () => {});
   }
@@ -63,12 +69,15 @@ export class SlotSnapshots {
     else this.snapshotted(slot, message.checkpoint, message.subtasks);
   }
 
+  /** REQUIRES: nobody else uses the blocks any more, and each has memory of its own. */
   blocks(checkpoint: number, operator: OperatorId, blocks: readonly Uint8Array[]): void {
     const current = this.#of(checkpoint);
     if (current === undefined) return;
     this.#write(current, (writer) => {
       for (const block of blocks) writer.add(operator, block);
-      return writer.isFull ? writer.flush() : undefined;
+      // A store that is slow has more waiting behind each batch, and so fewer and larger ones.
+      const isIdle = current.waiting === 0;
+      return writer.isFull || (isIdle && writer.isWorthwhile) ? flush(writer) : undefined;
     });
   }
 
@@ -90,7 +99,7 @@ export class SlotSnapshots {
   }
 
   async #finish(current: UnderWay, writer: CheckpointWriter): Promise<void> {
-    await writer.flush();
+    await flush(writer);
     faultPoint("worker.blocks-synced");
     if (this.#current !== current) return;
     this.#current = undefined;
@@ -102,7 +111,9 @@ export class SlotSnapshots {
   }
 
   #write(current: UnderWay, act: (writer: CheckpointWriter) => void | Promise<void>): void {
+    current.waiting++;
     current.writing = current.writing.then(async () => {
+      current.waiting--;
       if (this.#current !== current) return;
       try {
         await act(await current.writer);
@@ -117,4 +128,9 @@ export class SlotSnapshots {
   #of(checkpoint: number): UnderWay | undefined {
     return this.#current?.checkpoint === checkpoint ? this.#current : undefined;
   }
+}
+
+/** The thread makes hardly any garbage, so its collector would come to what was written late, or never. */
+async function flush(writer: CheckpointWriter): Promise<void> {
+  for (const block of await writer.flush()) giveBack(block);
 }

@@ -10,7 +10,10 @@ import { keyKindsOf } from "./key-kinds.ts";
 import { type BlockHeader, passes, readHeader, schemaText } from "./state-block.ts";
 
 /** Blocks held before they are written: what one batch of a store may take up in memory. */
-const BATCH_BYTES = 16 * 1024 * 1024;
+const BATCH_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Worth a batch of its own, where nothing else is to be done: each is synced, or a request. */
+const BATCH_BYTES_MIN = 4 * 1024 * 1024;
 
 /** What one worker writes of one checkpoint. */
 export class CheckpointWriter {
@@ -48,18 +51,24 @@ export class CheckpointWriter {
 
   /** Whether so much has been added that it should be written before more is. */
   get isFull(): boolean {
-    return this.#pendingBytes >= BATCH_BYTES;
+    return this.#pendingBytes >= BATCH_BYTES_MAX;
   }
 
-  /** Writes what was added. ENSURES: it survives a loss of power. @throws CHECKPOINT_STORE */
-  async flush(): Promise<void> {
+  /** Whether so much has been added that it may as well be written if nothing more is there to be added. */
+  get isWorthwhile(): boolean {
+    return this.#pendingBytes >= BATCH_BYTES_MIN;
+  }
+
+  /** Writes what was added. ENSURES: it survives a loss of power. @returns the blocks. @throws CHECKPOINT_STORE */
+  async flush(): Promise<readonly Uint8Array[]> {
     const blocks = this.#pending;
-    if (blocks.length === 0) return;
+    if (blocks.length === 0) return blocks;
     const first = this.#written;
     this.#written += blocks.length;
     this.#pending = [];
     this.#pendingBytes = 0;
     await this.#store.writeBlocks({ checkpoint: this.#checkpoint, worker: this.#worker, first, blocks });
+    return blocks;
   }
 
   /** What the manifest has to say of the blocks. REQUIRES: all have been written. */

@@ -1,4 +1,4 @@
-type Numbers = Int32Array | Uint16Array | Uint32Array | Float64Array;
+type Numbers = Int32Array | Uint8Array | Uint16Array | Uint32Array | Float64Array;
 
 /** Of smaller ones V8 has the memory on its own heap, or it is not worth a call. */
 const GIVEN_BACK_MIN_BYTES = 4096;
