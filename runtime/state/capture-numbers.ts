@@ -36,6 +36,10 @@ class PickedEntries extends PickedRows {
     return [this.#namespaces, ...this.#numbers].map((numbers) => new NumbersAt(numbers, places));
   }
 
+  override get bytes(): number {
+    return super.bytes + (1 + this.#numbers.length) * this.#namespaces.byteLength;
+  }
+
   override release(): void {
     super.release();
     for (const numbers of [this.#namespaces, ...this.#numbers]) giveNumbersBack(numbers);

@@ -77,6 +77,10 @@ class PickedValues extends PickedRows {
     return this.#stamps === undefined ? [present, values] : [present, values, new NumbersAt(this.#stamps, at)];
   }
 
+  override get bytes(): number {
+    return super.bytes + this.#cells.bytes + (this.#stamps?.byteLength ?? 0);
+  }
+
   override release(): void {
     super.release();
     this.#cells.release();

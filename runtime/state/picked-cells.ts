@@ -99,6 +99,11 @@ export class PickedCells {
     return [present, new RecordColumns(at.length, this.#taking.fields, columns), at];
   }
 
+  /** What they take up in memory, and hold on to. */
+  get bytes(): number {
+    return this.#columns.reduce((sum, { bytes }) => sum + bytes, this.#absent?.byteLength ?? 0);
+  }
+
   release(): void {
     for (const column of this.#columns) column.release();
   }

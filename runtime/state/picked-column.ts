@@ -15,6 +15,9 @@ import { giveNumbersBack, takeNumbers } from "./spare-arrays.ts";
 /** Longer texts are held on to: their characters would be copied twice, and take more memory than the state has a right to. */
 const SHORT_TEXT = 64;
 
+/** What a reference counts for: itself, and some of what it refers to, which the state may have replaced meanwhile. */
+const REFERENCE_BYTES = 24;
+
 const beyondLatin1 = /[^\0-\xff]/;
 
 export class PickedColumn {
@@ -53,10 +56,28 @@ export class PickedColumn {
     if (this.#others !== undefined) return this.#others;
     // New, as what is old has to note each reference that it is given.
     const others: unknown[] = new Array(this.#capacity);
-    for (let place = 0; place < count; place++) others[place] = this.#numbers?.[place] ?? this.#texts?.at(place);
+    for (let place = 0; place < count; place++) others[place] = this.at(place);
     this.release();
     this.#others = others;
     return others;
+  }
+
+  /** What it has at a place. REQUIRES: something was put there. */
+  at(place: number): unknown {
+    if (this.#numbers !== undefined) return this.#numbers[place];
+    return this.#texts === undefined ? this.#others?.[place] : this.#texts.at(place);
+  }
+
+  /** Whether there is nothing but numbers, or nothing but short texts of latin1. */
+  get isPlain(): boolean {
+    return this.#others === undefined;
+  }
+
+  /** What it takes up in memory, and holds on to. */
+  get bytes(): number {
+    if (this.#numbers !== undefined) return this.#numbers.byteLength;
+    if (this.#texts !== undefined) return this.#texts.memory;
+    return this.#others === undefined ? 0 : REFERENCE_BYTES * this.#capacity;
   }
 
   /** What it has at these places. */
@@ -164,6 +185,11 @@ class PickedTexts {
       end += value.length;
     }
     return count;
+  }
+
+  /** In bytes. */
+  get memory(): number {
+    return this.starts.byteLength + this.lengths.byteLength + this.#bytes.length;
   }
 
   at(place: number): string {

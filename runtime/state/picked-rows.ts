@@ -11,14 +11,17 @@ import type { Key } from "../../core/key.ts";
 import { FIRST_BLOCK_ROWS, nextBlockRows } from "./block-rows.ts";
 import type { Steps } from "./capture.ts";
 import type { Column, OwnColumn } from "./column-codec.ts";
-import { PickedColumn } from "./picked-column.ts";
+import { PickedKeys } from "./picked-keys.ts";
 import { encodeBlock, type StateShape } from "./state-block.ts";
 
 /** Rows that are sorted together: a block of a large capture then holds a sixteenth of the key groups. */
 export const PICKED_TOGETHER = 16_384;
 
-/** Rows that wait to be cut: where more have changed, what is behind them is picked later. About 10 MB. */
-export const PICKED_AHEAD = 16 * PICKED_TOGETHER;
+/**
+ * Rows that wait to be cut take up so much in a slot, and a chunk more: where more have changed, what is behind them is picked
+ * later, or by the record that changes it. Of rows with a number under a number these are 80,000, of rows with ten 25,000.
+ */
+const PICKED_AHEAD_BYTES = 2 * 1024 * 1024;
 
 /** Keys are taken together: what is done once for all of them costs little, and their array is young. */
 const KEYS_TOGETHER = 512;
@@ -74,9 +77,9 @@ export abstract class PickedRows implements SortableRows {
   size = 0;
   readonly capacity: number;
   readonly #groups: Uint16Array;
-  readonly #keys: PickedColumn;
+  readonly #keys: PickedKeys;
   /** Of the newest rows, those whose keys the column has not taken. */
-  #newest: unknown[] = new Array(KEYS_TOGETHER);
+  #newest: Key[] = new Array(KEYS_TOGETHER);
   #taken = 0;
   #sorted = new PlacesByGroup(new Uint16Array(0), 0);
   #isClosed = false;
@@ -85,7 +88,7 @@ export abstract class PickedRows implements SortableRows {
   constructor(capacity: number) {
     this.capacity = capacity;
     this.#groups = new Uint16Array(capacity);
-    this.#keys = new PickedColumn(capacity);
+    this.#keys = new PickedKeys(capacity);
   }
 
   get isFull(): boolean {
@@ -129,6 +132,11 @@ export abstract class PickedRows implements SortableRows {
     return [this.#keys.gathered(places), ...this.columnsAt(places)];
   }
 
+  /** What they take up in memory. */
+  get bytes(): number {
+    return this.#groups.byteLength + this.#keys.bytes;
+  }
+
   release(): void {
     this.#keys.release();
   }
@@ -139,6 +147,7 @@ export class PickedChunks<Rows extends PickedRows> {
   readonly #make: () => Rows;
   #open: Rows;
   #full: Rows[] = [];
+  #fullBytes = 0;
 
   constructor(make: () => Rows) {
     this.#make = make;
@@ -149,18 +158,22 @@ export class PickedChunks<Rows extends PickedRows> {
   get open(): Rows {
     if (!this.#open.isFull) return this.#open;
     this.#full.push(this.#open);
+    this.#fullBytes += this.#open.bytes;
     this.#open = this.#make();
     return this.#open;
   }
 
-  /** Whether so many wait that they are cut before more are picked. */
+  /** Whether so many wait that they are cut before more are looked for. */
   get areMany(): boolean {
-    return this.#full.length * PICKED_TOGETHER >= PICKED_AHEAD;
+    return this.#fullBytes >= PICKED_AHEAD_BYTES;
   }
 
   /** Full chunks, or all of them; they are let go of one by one. */
   *taken(all: boolean): Generator<Rows> {
-    for (let next = this.#full.shift(); next !== undefined; next = this.#full.shift()) yield next;
+    for (let next = this.#full.shift(); next !== undefined; next = this.#full.shift()) {
+      this.#fullBytes -= next.bytes;
+      yield next;
+    }
     if (!all || this.#open.size === 0) return;
     const last = this.#open;
     this.#open = this.#make();

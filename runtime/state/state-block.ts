@@ -30,6 +30,7 @@ import type { KeyGroupRange } from "../../core/key-group.ts";
 import type { StateSnapshot } from "../../core/state-backend.ts";
 import { ByteSink, ByteSource } from "./byte-sink.ts";
 import { areNumbersOrTexts, type Column, OwnColumn, readColumn, writeColumn } from "./column-codec.ts";
+import { EncodedTuples } from "./encoded-tuples.ts";
 
 /** Large enough that the cost of a block disappears in its rows', small enough to be encoded in about a millisecond. */
 export const BLOCK_ROWS = 1000;
@@ -85,7 +86,7 @@ export interface BlockContent {
   /** The key group of each row, ascending. Empty for a block without rows of key groups, which then is about `about`. */
   readonly groups: ArrayLike<number>;
   readonly about?: KeyGroupRange;
-  /** Absent where rows have no keys; of those that write themselves all are numbers, or all texts. */
+  /** Absent where rows have no keys; of those that write themselves all are numbers, or all texts, or tuples. */
   readonly keys?: ArrayLike<Key> | OwnColumn;
   readonly rows: number;
   readonly columns: readonly (Column | OwnColumn)[];
@@ -109,7 +110,7 @@ const out = new ByteSink();
 export function encodeBlock(content: BlockContent, operator: string): Uint8Array<ArrayBuffer> {
   const { name, shape, groups, keys, columns } = content;
   const index = indexOf(groups);
-  const encoded = keys !== undefined && !(keys instanceof OwnColumn) && !areNumbersOrTexts(keys);
+  const encoded = keys instanceof OwnColumn ? keys instanceof EncodedTuples : keys && !areNumbersOrTexts(keys);
   out.clear();
   out.u32(MAGIC);
   out.u8(VERSION);
@@ -129,7 +130,7 @@ export function encodeBlock(content: BlockContent, operator: string): Uint8Array
     out.u32(row);
   }
   try {
-    if (keys !== undefined) writeColumn(out, encoded ? Array.from(keys, (key) => encodeKey(key, operator)) : keys);
+    if (keys !== undefined) writeColumn(out, encoded ? encodedKeys(keys, operator) : keys);
     for (const column of columns) writeColumn(out, column);
   } catch (cause) {
     throw notSaveable(shape.section, name, operator, cause);
@@ -137,6 +138,10 @@ export function encodeBlock(content: BlockContent, operator: string): Uint8Array
   out.patchU32(8, out.length);
   out.patchU32(CRC_AT, checksum(out.view()));
   return out.finish();
+}
+
+function encodedKeys(keys: ArrayLike<Key> | OwnColumn, operator: string): readonly string[] | OwnColumn {
+  return keys instanceof OwnColumn ? keys : Array.from(keys, (key) => encodeKey(key, operator));
 }
 
 function flagsOf({ values, named, stamps }: StateShape): number {
