@@ -39,8 +39,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "an acknowledgement before the blocks are written",
     "runtime/checkpoints/slot-snapshots.ts",
-    "await writer.flush();",
-    "void writer.flush().catch(() => {});",
+    "await flush(writer);",
+    "void flush(writer).catch(() => {});",
   ),
   bug(
     "an acknowledgement before the sync: files are renamed without",
