@@ -9,40 +9,39 @@ import type { OwnColumn } from "./column-codec.ts";
 import type { Capturing } from "./epochs.ts";
 import type { MemoryPane, MemoryTable } from "./memory-table.ts";
 import type { PaneKeeper } from "./pane-capture.ts";
-import { NumbersAt } from "./picked-column.ts";
+import { PickedNumbers } from "./picked-numbers.ts";
 import { BlockCutter, PICKED_TOGETHER, PickedChunks, PickedRows } from "./picked-rows.ts";
 import { ROWS_A_STEP } from "./rows-by-group.ts";
-import { giveNumbersBack, takeNumbers } from "./spare-arrays.ts";
 import { tableShape } from "./table-plans.ts";
 
 class PickedEntries extends PickedRows {
-  readonly #namespaces: Float64Array<ArrayBuffer>;
-  readonly #numbers: readonly Float64Array<ArrayBuffer>[];
+  readonly #namespaces: PickedNumbers;
+  readonly #numbers: readonly PickedNumbers[];
 
   constructor(columns: number, capacity: number) {
     super(capacity);
-    this.#namespaces = takeNumbers(capacity);
-    this.#numbers = Array.from({ length: columns }, () => takeNumbers(capacity));
+    this.#namespaces = new PickedNumbers(capacity);
+    this.#numbers = Array.from({ length: columns }, () => new PickedNumbers(capacity));
   }
 
   add(pane: MemoryPane, namespace: number, slot: number): void {
     const place = this.addKey(pane.groupOf(slot), pane.keyOnly(slot));
-    this.#namespaces[place] = namespace;
+    this.#namespaces.put(place, namespace);
     for (let c = 0; c < this.#numbers.length; c++)
-      (this.#numbers[c] as Float64Array)[place] = (pane.numbers[c] as Float64Array)[slot * pane.stride] as number;
+      (this.#numbers[c] as PickedNumbers).put(place, (pane.numbers[c] as Float64Array)[slot * pane.stride] as number);
   }
 
   protected columnsAt(places: Int32Array): readonly OwnColumn[] {
-    return [this.#namespaces, ...this.#numbers].map((numbers) => new NumbersAt(numbers, places));
+    return [this.#namespaces, ...this.#numbers].map((numbers) => numbers.gathered(places));
   }
 
   override get bytes(): number {
-    return super.bytes + (1 + this.#numbers.length) * this.#namespaces.byteLength;
+    return [this.#namespaces, ...this.#numbers].reduce((sum, { bytes }) => sum + bytes, super.bytes);
   }
 
   override release(): void {
     super.release();
-    for (const numbers of [this.#namespaces, ...this.#numbers]) giveNumbersBack(numbers);
+    for (const numbers of [this.#namespaces, ...this.#numbers]) numbers.release();
   }
 }
 

@@ -12,7 +12,7 @@ import type { Column, OwnColumn } from "./column-codec.ts";
 import type { Capturing } from "./epochs.ts";
 import type { KeyedEntries } from "./keyed-entries.ts";
 import { type CellsLearnt, PickedCells } from "./picked-cells.ts";
-import { NumbersAt } from "./picked-column.ts";
+import { NumbersAt } from "./picked-numbers.ts";
 import { BlockCutter, PICKED_TOGETHER, PickedChunks, PickedRows } from "./picked-rows.ts";
 import { shapeOf } from "./state-block.ts";
 import { type ColumnCapture, type StateColumn, unmarked } from "./state-column.ts";

@@ -9,8 +9,8 @@
  */
 
 import type { ByteSink } from "./byte-sink.ts";
-import { type Column, OwnColumn, TEXT_SLACK, writeConstant, writeLatin1, writeNumbers } from "./column-codec.ts";
-import { giveNumbersBack, takeNumbers } from "./spare-arrays.ts";
+import { type Column, OwnColumn, TEXT_SLACK, writeConstant, writeLatin1 } from "./column-codec.ts";
+import { PickedNumbers } from "./picked-numbers.ts";
 
 /** Longer texts are held on to: their characters would be copied twice, and take more memory than the state has a right to. */
 const SHORT_TEXT = 64;
@@ -22,7 +22,7 @@ const beyondLatin1 = /[^\0-\xff]/;
 
 export class PickedColumn {
   readonly #capacity: number;
-  #numbers: Float64Array<ArrayBuffer> | undefined;
+  #numbers: PickedNumbers | undefined;
   #texts: PickedTexts | undefined;
   #others: unknown[] | undefined;
 
@@ -47,7 +47,7 @@ export class PickedColumn {
   }
 
   #begin(first: unknown): void {
-    if (typeof first === "number") this.#numbers = takeNumbers(this.#capacity);
+    if (typeof first === "number") this.#numbers = new PickedNumbers(this.#capacity);
     else if (typeof first === "string") this.#texts = new PickedTexts(this.#capacity);
   }
 
@@ -64,7 +64,7 @@ export class PickedColumn {
 
   /** What it has at a place. REQUIRES: something was put there. */
   at(place: number): unknown {
-    if (this.#numbers !== undefined) return this.#numbers[place];
+    if (this.#numbers !== undefined) return this.#numbers.at(place);
     return this.#texts === undefined ? this.#others?.[place] : this.#texts.at(place);
   }
 
@@ -75,14 +75,14 @@ export class PickedColumn {
 
   /** What it takes up in memory, and holds on to. */
   get bytes(): number {
-    if (this.#numbers !== undefined) return this.#numbers.byteLength;
+    if (this.#numbers !== undefined) return this.#numbers.bytes;
     if (this.#texts !== undefined) return this.#texts.memory;
     return this.#others === undefined ? 0 : REFERENCE_BYTES * this.#capacity;
   }
 
   /** What it has at these places. */
   gathered(places: Int32Array): Column | OwnColumn {
-    if (this.#numbers !== undefined) return new NumbersAt(this.#numbers, places);
+    if (this.#numbers !== undefined) return this.#numbers.gathered(places);
     if (this.#texts !== undefined) return new TextsAt(this.#texts, places);
     const others = this.#others ?? [];
     const found = new Array(places.length);
@@ -92,58 +92,20 @@ export class PickedColumn {
 
   /** Its memory may be used by others. */
   release(): void {
-    if (this.#numbers !== undefined) giveNumbersBack(this.#numbers);
+    this.#numbers?.release();
     this.#numbers = undefined;
     this.#texts = undefined;
     this.#others = undefined;
   }
 }
 
-function putNumbers(numbers: Float64Array, values: readonly unknown[], count: number, place: number): number {
+function putNumbers(numbers: PickedNumbers, values: readonly unknown[], count: number, place: number): number {
   for (let i = 0; i < count; i++) {
     const value = values[i];
     if (typeof value !== "number") return i;
-    numbers[place + i] = value;
+    numbers.put(place + i, value);
   }
   return count;
-}
-
-/** The numbers at some places of an array. */
-export class NumbersAt extends OwnColumn {
-  readonly length: number;
-  readonly #numbers: Float64Array;
-  readonly #places: Int32Array;
-
-  constructor(numbers: Float64Array, places: Int32Array) {
-    super();
-    this.length = places.length;
-    this.#numbers = numbers;
-    this.#places = places;
-  }
-
-  override write(out: ByteSink): void {
-    writeNumbers(out, this.#ints() ?? this.#floats());
-  }
-
-  /** If all are 32-bit integers. */
-  #ints(): Int32Array | undefined {
-    const [numbers, places] = [this.#numbers, this.#places];
-    const ints = new Int32Array(places.length);
-    for (let i = 0; i < places.length; i++) {
-      const value = numbers[places[i] as number] as number;
-      const int = value | 0;
-      if (int !== value || (int === 0 && Object.is(value, -0))) return undefined;
-      ints[i] = int;
-    }
-    return ints;
-  }
-
-  #floats(): Float64Array {
-    const [numbers, places] = [this.#numbers, this.#places];
-    const floats = new Float64Array(places.length);
-    for (let i = 0; i < places.length; i++) floats[i] = numbers[places[i] as number] as number;
-    return floats;
-  }
 }
 
 /** Short texts without characters beyond latin1, by place; where none was put there is an empty one. */

@@ -6,7 +6,7 @@ import type { KeyedStateBackend, StateCapture, StatePane } from "../../../core/s
 import { createMemoryBackend } from "../../../runtime/state/memory-backend.ts";
 
 const COLUMNS = 10;
-/** Three times as many as may wait of rows of ten numbers. */
+/** Three times as many as may wait of rows of ten fractions. */
 const ROWS = 80_000;
 const CHANGED_A_STEP = 700;
 
@@ -69,7 +69,7 @@ test("what was there at the barrier is restored, whatever changes before and beh
 
   const first = createMemoryBackend(options);
   for (const block of everything) first.restoreBlock(block, "here");
-  expect(found(paneOf(first))).toEqual(new Map(Array.from({ length: ROWS }, (_, key) => [key, 1])));
+  expect(found(paneOf(first))).toEqual(new Map(Array.from({ length: ROWS }, (_, key) => [key, 1.5])));
 
   const second = createMemoryBackend(options);
   for (const block of [...everything, ...delta]) second.restoreBlock(block, "here");
