@@ -27,12 +27,10 @@ function change(pane: StatePane, firsts: readonly number[], by: number): void {
 }
 
 function fill(pane: StatePane, rows: number): void {
-  for (let from = 0; from < rows; from += 1000)
-    change(
-      pane,
-      Array.from({ length: 1000 }, (_, i) => from + i),
-      1,
-    ); // prettier-ignore
+  for (let from = 0; from < rows; from += 1000) {
+    const firsts = Array.from({ length: 1000 }, (_, i) => from + i);
+    change(pane, firsts, 1.5);
+  }
 }
 
 /** By the first part of the key: the row's numbers, if they are all the same. */
