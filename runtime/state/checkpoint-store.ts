@@ -53,7 +53,10 @@ export interface CheckpointStore {
   /** Which stores have all that was written here, where not everyone reaches the same one. */
   readonly holders?: readonly string[];
 
-  /** ENSURES: when it resolves, the blocks survive a loss of power. @throws CHECKPOINT_STORE; some may have been written. */
+  /**
+   * ENSURES: when it resolves, the blocks survive a loss of power, and nothing here reads the arrays that hold them any more.
+   * @throws CHECKPOINT_STORE; some may have been written.
+   */
   writeBlocks(batch: BlockBatch): Promise<void>;
 
   /** ENSURES: as above; the manifest is there whole or not at all. REQUIRES: its blocks were written. */
