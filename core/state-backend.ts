@@ -111,9 +111,9 @@ export interface TableDescriptor {
   readonly rows?: RowsKind;
   /**
    * Makes what holds the values of a pane together, changed by way of the pane's `held`. Where values may go to disk they are values
-   * as ever. REQUIRES: values.
+   * as ever. REQUIRES: values. @param slots how many entries there will be, if that is known, or 0.
    */
-  readonly held?: () => HeldAccumulators;
+  readonly held?: (slots: number) => HeldAccumulators;
 }
 
 /** What else would be the values of a pane's entries, held together by slot. */

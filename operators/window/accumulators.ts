@@ -8,6 +8,7 @@ import { MillraceError } from "../../core/errors.ts";
 import type { OperatorContext } from "../../core/operator.ts";
 import type { StatePane, TableDescriptor } from "../../core/state-backend.ts";
 import { promiseReturned } from "../../core/user-function.ts";
+import { putValue, valueIn } from "../held-values.ts";
 import { touch, wasRead } from "../touch.ts";
 
 /** The places of one key in the panes of a window, oldest first. */
@@ -267,9 +268,9 @@ function valueAccumulators(
       try {
         for (; i < count; i++) {
           const slot = slots[i] as number;
-          const accumulator = slot === nextFresh ? aggregate.create() : pane.values[slot];
+          const accumulator = slot === nextFresh ? aggregate.create() : valueIn(pane, slot);
           if (slot === nextFresh) nextFresh++;
-          pane.values[slot] = synchronous(aggregate.add(accumulator, values[i]), context, "add");
+          putValue(pane, slot, synchronous(aggregate.add(accumulator, values[i]), context, "add"));
         }
       } catch (error) {
         throw context.failure(error, values[i]);
@@ -277,23 +278,24 @@ function valueAccumulators(
     },
     addOne: (pane, slot, isFresh, value) => {
       try {
-        const accumulator = isFresh ? aggregate.create() : pane.values[slot];
+        const accumulator = isFresh ? aggregate.create() : valueIn(pane, slot);
         const added = synchronous(aggregate.add(accumulator, value), context, "add");
-        if (isFresh || added !== accumulator) pane.values[slot] = added;
+        if (isFresh || added !== accumulator || pane.held !== undefined) putValue(pane, slot, added);
       } catch (error) {
         throw context.failure(error, value);
       }
     },
     touch: (pane, slots, count, values) => touchValues(aggregate, pane, slots, count, values),
     reset: (pane, slot) => {
-      pane.values[slot] = aggregate.create();
+      putValue(pane, slot, aggregate.create());
     },
     absorb: (pane, slot, from, fromSlot) => {
-      pane.values[slot] = call(context, "merge", () => aggregate.merge(from.values[fromSlot], pane.values[slot]));
+      const merge = () => aggregate.merge(valueIn(from, fromSlot), valueIn(pane, slot));
+      putValue(pane, slot, call(context, "merge", merge));
     },
     resultAt: (pane, slot) => {
       try {
-        return synchronous(aggregate.result(pane.values[slot]), context, "result");
+        return synchronous(aggregate.result(valueIn(pane, slot)), context, "result");
       } catch (error) {
         throw context.failure(error, undefined);
       }
@@ -328,7 +330,7 @@ function touchValues(
 }
 
 function valueAt(places: Places, place: number): unknown {
-  return (places.panes[place] as StatePane).values[places.slots[place] as number];
+  return valueIn(places.panes[place] as StatePane, places.slots[place] as number);
 }
 
 function call(context: OperatorContext, what: string, run: () => unknown): unknown {

@@ -22,6 +22,7 @@ import type { StatePane, StateTable } from "../../core/state-backend.ts";
 import type { Counter } from "../../core/telemetry.ts";
 import { isEventTime, NO_TIMESTAMP } from "../../core/time.ts";
 import type { AlignedWindow, WindowResult } from "../../core/window.ts";
+import { holdingValues } from "../held-values.ts";
 import { type Accumulators, accumulators } from "./accumulators.ts";
 import { CombinedPanes } from "./combined-panes.ts";
 import { FiredProgress } from "./fired-progress.ts";
@@ -104,7 +105,7 @@ export class WindowOperator implements Operator {
     this.#accumulators = accumulators(options.aggregate, context);
     this.#merging = options.partials && accumulators(options.partials, context);
     this.#adding = this.#accumulators;
-    this.#table = context.state.table("panes", this.#accumulators.table);
+    this.#table = context.state.table("panes", holdingValues(this.#accumulators.table, options.aggregate));
     this.#fired = new FiredProgress(context);
     const { table, combining } = this.#accumulators;
     if (combining !== undefined && this.#panes.areParts)

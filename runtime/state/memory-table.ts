@@ -223,7 +223,7 @@ export class MemoryPane implements ScratchPane {
     this.#keyGroups = keyGroups;
     this.#epochs = epochs;
     if (descriptor.rows !== undefined) this.#makeRows(descriptor.rows, expected);
-    if (this.#lately === undefined) this.held = descriptor.held?.();
+    if (this.#lately === undefined) this.held = descriptor.held?.(expected.slots);
   }
 
   /** How many rows are packed. */
@@ -236,7 +236,7 @@ export class MemoryPane implements ScratchPane {
     this.#descriptor = descriptor;
     const values = this.values.slice();
     if (descriptor.rows !== undefined) this.#makeRows(descriptor.rows, { slots: values.length, rows: 0 });
-    if (this.#lately === undefined) this.held = descriptor.held?.();
+    if (this.#lately === undefined) this.held = descriptor.held?.(values.length);
     if (this.#elsewhere === undefined) return;
     this.values.length = 0;
     for (const [slot, value] of values.entries()) this.setValue(slot, value);
