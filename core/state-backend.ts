@@ -124,6 +124,8 @@ export interface HeldAccumulators {
   valueOf(slot: number): unknown;
   /** Puts this in the place of what a slot has. @param value as `valueOf` gives it; undefined: nothing was set. */
   setValue(slot: number, value: unknown): void;
+  /** Lets go of its memory, as the collector comes late to numbers. REQUIRES: nobody uses it any more. */
+  giveBack?(): void;
 }
 
 /** Accumulators by namespace (a pane's end, a session's start, …) and key. */

@@ -84,6 +84,11 @@ export class HeldValues implements HeldAccumulators {
     this.#setAnother(slot, kind, value);
   }
 
+  giveBack(): void {
+    this.#kinds.buffer.transfer(0);
+    this.#numbers.buffer.transfer(0);
+  }
+
   #put(slot: number, kind: number, value: unknown): boolean {
     const form = this.#forms.forms[kind - FIRST_FORM] as ValueForm;
     return form.put(value, this.#numbers, slot * this.#numbersOf, this.#references, slot * this.#referencesOf);

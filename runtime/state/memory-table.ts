@@ -373,7 +373,8 @@ export class MemoryPane implements ScratchPane {
     this.#index = new KeyIndex(this.#operator);
     this.values.length = 0;
     if (rows !== undefined) this.#makeRows(rows, { slots: 0, rows: 0 });
-    this.held = this.held && this.#descriptor.held?.();
+    this.held?.giveBack?.();
+    this.held = this.held && this.#descriptor.held?.(0);
   }
 
   /** A pane of the entries outside of a range of key groups. */
