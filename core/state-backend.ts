@@ -111,9 +111,9 @@ export interface TableDescriptor {
   readonly rows?: RowsKind;
   /**
    * Makes what holds the values of a pane together, changed by way of the pane's `held`. Where values may go to disk they are values
-   * as ever. REQUIRES: values. @param slots how many entries there will be, if that is known, or 0.
+   * as ever, and where nothing is made. REQUIRES: values. @param slots how many entries there will be, if that is known, or 0.
    */
-  readonly held?: (slots: number) => HeldAccumulators;
+  readonly held?: (slots: number) => HeldAccumulators | undefined;
 }
 
 /** What else would be the values of a pane's entries, held together by slot. */
@@ -196,6 +196,8 @@ export interface StatePane {
   readonly rows: PaneRows | undefined;
   /** What holds all values; undefined: they are in `values`. It follows `slotOf` and `changing` as those do. */
   readonly held: HeldAccumulators | undefined;
+  /** What is held together is in `values` from now on. */
+  unhold(): void;
 }
 
 /** A pane of no table. */

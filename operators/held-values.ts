@@ -3,6 +3,9 @@
  * side and references side by side, in the place of an object and its lists a key, which live until they are old for the garbage
  * collector, and are garbage then. A value of another kind is held as it is, and so is what comes behind it in its slot.
  *
+ * What the program changes in place is one object a key, unless records come and go within it: making it anew each time would
+ * cost more. Then, and where values have no forms, they are held together no more, in this pane and those behind it.
+ *
  *   kinds       a byte a slot: nothing, as it is, or which form
  *   numbers     as many a slot as the widest form has
  *   references  the same; what is held as it is, is the first
@@ -23,28 +26,46 @@ const FIRST_FORM = 2;
 /** Values of more forms are held as they are. */
 const FORMS_MAX = 8;
 
-/** Values in a row without a form that are looked at, before no more are. */
-const FORMLESS_MAX = 64;
+/** So many values in a row that have no form, or of new slots that are changed in place, tell of all others. */
+const ALIKE_MIN = 32;
 
-/** The forms of all panes of a table. */
+/** The forms of all panes of a table, and whether holding its values together is of use. */
 export class ValueForms {
   readonly forms: ValueForm[] = [];
   numbers = 0;
   references = 1;
+  areUseless = false;
   #formless = 0;
+  #inPlace = 0;
+  #isReplaced = false;
 
   /** The place of the form of a value that has none of these; -1: it is to be held as it is. */
   add(value: unknown): number {
-    if (this.forms.length === FORMS_MAX || this.#formless === FORMLESS_MAX) return -1;
-    const form = formOf(value);
+    const form = this.forms.length === FORMS_MAX ? undefined : formOf(value);
     if (form === undefined) {
-      this.#formless++;
+      if (++this.#formless === ALIKE_MIN) this.areUseless = true;
       return -1;
     }
     this.#formless = 0;
     this.numbers = Math.max(this.numbers, form.numbers);
     this.references = Math.max(this.references, form.references);
     return this.forms.push(form) - 1;
+  }
+
+  /** The first record has been added to a value, of which that is the form. */
+  begun(form: ValueForm | undefined, isInPlace: boolean): void {
+    if (!isInPlace) this.#isReplaced = true;
+    else if (form?.hasRecord !== true) this.#noteInPlace();
+  }
+
+  /** A value has come to that form. */
+  became(form: ValueForm): void {
+    if (form.hasSeveral) this.#noteInPlace();
+  }
+
+  /** A value is changed in place, if any is, and no record in it comes in the place of another one. */
+  #noteInPlace(): void {
+    if (!this.#isReplaced && ++this.#inPlace === ALIKE_MIN) this.areUseless = true;
   }
 }
 
@@ -80,8 +101,14 @@ export class HeldValues implements HeldAccumulators {
   setValue(slot: number, value: unknown): void {
     if (slot >= this.#kinds.length) this.#makeRoom(slot);
     const kind = this.#kinds[slot] as number;
-    if (kind >= FIRST_FORM && this.#put(slot, kind, value)) return;
-    this.#setAnother(slot, kind, value);
+    if (kind < FIRST_FORM || !this.#put(slot, kind, value)) this.#setAnother(slot, kind, value);
+  }
+
+  /** As `setValue`, of the first value in a slot. @returns whether its pane is to hold values as they are from now on. */
+  begin(slot: number, value: unknown, isInPlace: boolean): boolean {
+    this.setValue(slot, value);
+    this.#forms.begun(this.#forms.forms[(this.#kinds[slot] as number) - FIRST_FORM], isInPlace);
+    return this.#forms.areUseless;
   }
 
   giveBack(): void {
@@ -115,10 +142,11 @@ export class HeldValues implements HeldAccumulators {
 
   #setAs(slot: number, form: number, value: unknown): boolean {
     if (!this.#put(slot, form + FIRST_FORM, value)) return false;
+    const its = this.#forms.forms[form] as ValueForm;
     // What nobody reads any more would be kept.
     const from = slot * this.#referencesOf;
-    const { references } = this.#forms.forms[form] as ValueForm;
-    this.#references.fill(undefined, from + references, from + this.#referencesOf);
+    this.#references.fill(undefined, from + its.references, from + this.#referencesOf);
+    this.#forms.became(its);
     this.#kinds[slot] = form + FIRST_FORM;
     return true;
   }
@@ -165,15 +193,10 @@ export function holdingValues(
 ): TableDescriptor {
   if (aggregate.columns !== undefined || aggregate.touch !== undefined) return table;
   const forms = new ValueForms();
-  return { ...table, held: (slots) => new HeldValues(forms, slots) };
+  return { ...table, held: (slots) => (forms.areUseless ? undefined : new HeldValues(forms, slots)) };
 }
 
 /** What a pane has in a slot. */
 export function valueIn(pane: StatePane, slot: number): unknown {
   return pane.held === undefined ? pane.values[slot] : pane.held.valueOf(slot);
-}
-
-export function putValue(pane: StatePane, slot: number, value: unknown): void {
-  if (pane.held === undefined) pane.values[slot] = value;
-  else pane.held.setValue(slot, value);
 }

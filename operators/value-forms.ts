@@ -18,6 +18,9 @@ const LIST_MAX = 4;
 export interface ValueForm {
   readonly numbers: number;
   readonly references: number;
+  /** Whether there is an object within it, and whether there is a list of several elements, which mostly grows. */
+  readonly hasRecord: boolean;
+  readonly hasSeveral: boolean;
   /** Puts the leaves from these places on. False, with nothing put: the value has another form. */
   readonly put: (value: unknown, numbers: Float64Array, at: number, references: unknown[], from: number) => boolean;
   readonly read: (numbers: Float64Array, at: number, references: readonly unknown[], from: number) => unknown;
@@ -40,7 +43,16 @@ export function formOf(value: unknown): ValueForm | undefined {
   const leaves = { numbers: 0, references: 0 };
   const shape = shapeOf(value, leaves, 0);
   if (shape === undefined || (shape.kind === "reference" && typeof value !== "string")) return undefined;
-  return { ...leaves, ...compiled(shape) };
+  return { ...leaves, hasRecord: hasRecord(shape, 0), hasSeveral: hasSeveral(shape), ...compiled(shape) };
+}
+
+function hasRecord(shape: Shape, depth: number): boolean {
+  if (shape.kind === "object" && depth > 0) return true;
+  return "parts" in shape && shape.parts.some((part) => hasRecord(part, depth + 1));
+}
+
+function hasSeveral(shape: Shape): boolean {
+  return "parts" in shape && ((shape.kind === "list" && shape.parts.length > 1) || shape.parts.some(hasSeveral));
 }
 
 function shapeOf(value: unknown, leaves: Leaves, depth: number): Shape | undefined {

@@ -8,7 +8,7 @@ import { MillraceError } from "../../core/errors.ts";
 import type { OperatorContext } from "../../core/operator.ts";
 import type { StatePane, TableDescriptor } from "../../core/state-backend.ts";
 import { promiseReturned } from "../../core/user-function.ts";
-import { putValue, valueIn } from "../held-values.ts";
+import { type HeldValues, valueIn } from "../held-values.ts";
 import { touch, wasRead } from "../touch.ts";
 
 /** The places of one key in the panes of a window, oldest first. */
@@ -259,6 +259,12 @@ function valueAccumulators(
   context: OperatorContext,
   further: number,
 ): Accumulators {
+  const addHeld = (pane: StatePane, held: HeldValues, slot: number, isFresh: boolean, value: unknown): void => {
+    const before = isFresh ? aggregate.create() : held.valueOf(slot);
+    const added = synchronous(aggregate.add(before, value), context, "add");
+    if (!isFresh) held.setValue(slot, added);
+    else if (held.begin(slot, added, added === before && typeof added === "object")) pane.unhold();
+  };
   return {
     table: { numbers: further, values: true },
     readsValues: true,
@@ -266,11 +272,17 @@ function valueAccumulators(
       let nextFresh = fresh;
       let i = 0;
       try {
+        // Values that are held together come to be held by themselves, and never the other way round.
+        for (; i < count && pane.held !== undefined; i++) {
+          const slot = slots[i] as number;
+          addHeld(pane, pane.held as HeldValues, slot, slot === nextFresh, values[i]);
+          if (slot === nextFresh) nextFresh++;
+        }
         for (; i < count; i++) {
           const slot = slots[i] as number;
-          const accumulator = slot === nextFresh ? aggregate.create() : valueIn(pane, slot);
+          const accumulator = slot === nextFresh ? aggregate.create() : pane.values[slot];
           if (slot === nextFresh) nextFresh++;
-          putValue(pane, slot, synchronous(aggregate.add(accumulator, values[i]), context, "add"));
+          pane.values[slot] = synchronous(aggregate.add(accumulator, values[i]), context, "add");
         }
       } catch (error) {
         throw context.failure(error, values[i]);
@@ -278,20 +290,20 @@ function valueAccumulators(
     },
     addOne: (pane, slot, isFresh, value) => {
       try {
-        const accumulator = isFresh ? aggregate.create() : valueIn(pane, slot);
+        if (pane.held !== undefined) return addHeld(pane, pane.held as HeldValues, slot, isFresh, value);
+        const accumulator = isFresh ? aggregate.create() : pane.values[slot];
         const added = synchronous(aggregate.add(accumulator, value), context, "add");
-        if (isFresh || added !== accumulator || pane.held !== undefined) putValue(pane, slot, added);
+        if (isFresh || added !== accumulator) pane.values[slot] = added;
       } catch (error) {
         throw context.failure(error, value);
       }
     },
     touch: (pane, slots, count, values) => touchValues(aggregate, pane, slots, count, values),
     reset: (pane, slot) => {
-      putValue(pane, slot, aggregate.create());
+      pane.values[slot] = aggregate.create();
     },
     absorb: (pane, slot, from, fromSlot) => {
-      const merge = () => aggregate.merge(valueIn(from, fromSlot), valueIn(pane, slot));
-      putValue(pane, slot, call(context, "merge", merge));
+      pane.values[slot] = call(context, "merge", () => aggregate.merge(from.values[fromSlot], pane.values[slot]));
     },
     resultAt: (pane, slot) => {
       try {

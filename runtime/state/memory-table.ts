@@ -242,6 +242,12 @@ export class MemoryPane implements ScratchPane {
     for (const [slot, value] of values.entries()) this.setValue(slot, value);
   }
 
+  unhold(): void {
+    const { held } = this;
+    this.held = undefined;
+    if (held !== undefined) for (let slot = 0; slot < this.size; slot++) this.values[slot] = held.valueOf(slot);
+  }
+
   /** What has the values, where they are not in `values`. */
   get #elsewhere(): PackedPaneRows | HeldAccumulators | undefined {
     return this.#packed ?? this.held;
