@@ -10,6 +10,7 @@ import type { KeyPair, OperatorSpec, StreamNode } from "../../core/node.ts";
 import type { StateDeclaration } from "../../core/state.ts";
 import type { TypeDescription } from "../../core/types.ts";
 import type { AlignedWindow } from "../../core/window.ts";
+import { beginsHeld } from "../../operators/held-values.ts";
 import { windowStateName } from "../../operators/window/general/window-states.ts";
 import type {
   DeclaredState,
@@ -159,7 +160,10 @@ function alignedWindow(
   kind: string,
   spec: Aggregating & { readonly key: KeySelector; readonly window: AlignedWindow },
 ): OperatorDeclaration {
-  const states = [panes(spec), table("fired", ["watermark"], false, undefined)];
+  const its = panes(spec);
+  const accumulators: DeclaredState =
+    its.holds === "accumulators" && beginsHeld(spec.aggregate) ? { ...its, holds: "leaves" } : its;
+  const states = [accumulators, table("fired", ["watermark"], false, undefined)];
   return { kind, key: keyOf(spec.key), window: windowOf(spec.window), states };
 }
 

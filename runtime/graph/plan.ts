@@ -69,7 +69,7 @@ export function planJob(job: Job, options: PlanOptions = {}): Plan {
 
 /** What a job keeps of its records, as far as the program declares it. */
 export type KeptRecords =
-  /** At most numbers, in columns, and distinct values that are held together. */
+  /** At most numbers, in columns, distinct values that are held together, and small accumulators of windows by their leaves. */
   | "none"
   /** As values, lists and maps of keys, or in accumulators of named fields. */
   | "states"
@@ -81,7 +81,7 @@ export function recordsKept({ jobGraph, stages }: Plan): KeptRecords {
   const states = jobGraph.vertices.flatMap(({ operators }) =>
     operators.flatMap(({ declared }) => declared?.states ?? []),
   );
-  const keeping = states.filter(({ values, holds }) => values !== false && holds !== "numbers");
+  const keeping = states.filter(({ values, holds }) => values !== false && holds !== "numbers" && holds !== "leaves");
   if (keeping.some(({ section, holds }) => section === "table" && holds === undefined)) return "tables";
   return keeping.length > 0 ? "states" : "none";
 }

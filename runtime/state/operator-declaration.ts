@@ -44,6 +44,9 @@ export interface DeclaredState {
   /** Of a table: what its float64 columns are, and whether it has values beside them. */
   readonly columns?: readonly string[];
   readonly values?: boolean;
-  /** What these values are, where it is not records: numbers and distinct values that are held together, or what an aggregate has of some fields. */
-  readonly holds?: "numbers" | "accumulators";
+  /**
+   * What these values are, where it is not records: numbers and distinct values that are held together, or what an aggregate has of
+   * some fields, of which mostly the leaves are held.
+   */
+  readonly holds?: "numbers" | "accumulators" | "leaves";
 }

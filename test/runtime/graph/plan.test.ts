@@ -10,9 +10,11 @@ import {
   defineJob,
   fromArray,
   type KeyedStream,
+  lastValue,
   maxBy,
   summing,
   tumbling,
+  type ValueAggregate,
   valueState,
 } from "../../../index.ts";
 import { type KeptRecords, planJob, recordsKept } from "../../../runtime/graph/plan.ts";
@@ -21,6 +23,13 @@ interface Visit {
   readonly user: string;
   readonly ms: number;
 }
+
+const lastInMap: ValueAggregate<Visit, Map<string, number>, number> = {
+  create: () => new Map(),
+  add: (last, { ms }) => last.set("ms", ms),
+  merge: (_, from) => from,
+  result: (last) => last.get("ms") ?? 0,
+};
 
 test.each<{ program: string; keeps: KeptRecords; of: (visits: KeyedStream<Visit, string>) => DataStream<unknown> }>([
   { program: "a filter", keeps: "none", of: (visits) => visits.filter(({ ms }) => ms > 0) },
@@ -44,6 +53,16 @@ test.each<{ program: string; keeps: KeptRecords; of: (visits: KeyedStream<Visit,
     program: "distinct values of windows",
     keeps: "states",
     of: (visits) => visits.window(tumbling("1m")).aggregate("times", countingDistinct("ms")),
+  },
+  {
+    program: "the last values of windows",
+    keeps: "none",
+    of: (visits) => visits.window(tumbling("1m")).aggregate("last", lastValue("ms")),
+  },
+  {
+    program: "the last values of windows, in maps",
+    keeps: "states",
+    of: (visits) => visits.window(tumbling("1m")).aggregate("last", { ...lastInMap, fields: ["ms"] }),
   },
   {
     program: "the last record of each key",
