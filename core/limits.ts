@@ -256,7 +256,8 @@ export const SHARED_GARBAGE_MS = 1_000;
 /**
  * How large the young generation of a slot's heap may grow, by what the job keeps of its records: three semi-spaces of 4 or 8 MB.
  * V8 takes 16 MB each for light work, and up to 64. Of records that only pass hardly one outlives a collection; those that states
- * keep are packed, or moved twice, however large it is (bench/nexmark/README.md), and so is what aggregates keep of some fields.
+ * keep are packed, or moved twice, however large it is (bench/nexmark/README.md), and so is what aggregates keep of some fields,
+ * unless windows hold its leaves alone.
  * Windows and joins that keep records in tables would have more of them moved: there V8 decides. A flag of the process's, as in
  * `NODE_OPTIONS=--max-semi-space-size=16`, overrides it.
  */
