@@ -7,7 +7,8 @@
 import type { Steps } from "./capture.ts";
 import type { OwnColumn } from "./column-codec.ts";
 import type { Capturing } from "./epochs.ts";
-import type { MemoryPane, MemoryTable } from "./memory-table.ts";
+import type { MemoryPane } from "./memory-pane.ts";
+import type { MemoryTable } from "./memory-table.ts";
 import type { PaneKeeper } from "./pane-capture.ts";
 import { PickedNumbers } from "./picked-numbers.ts";
 import { BlockCutter, PICKED_TOGETHER, PickedChunks, PickedRows } from "./picked-rows.ts";

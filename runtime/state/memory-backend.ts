@@ -31,7 +31,8 @@ import type { Convert } from "./evolve-type.ts";
 import { type Handle, handleOf } from "./handles.ts";
 import { KeyGroups } from "./key-groups.ts";
 import { KeyedEntries } from "./keyed-entries.ts";
-import { MemoryPane, MemoryTable } from "./memory-table.ts";
+import { MemoryPane } from "./memory-pane.ts";
+import { MemoryTable } from "./memory-table.ts";
 import { type Repeats, restoreDrops, restoreStates, restoreTable } from "./restore-rows.ts";
 import type { Spill } from "./spill.ts";
 import {

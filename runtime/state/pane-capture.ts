@@ -4,7 +4,7 @@
  */
 
 import type { Capturing } from "./epochs.ts";
-import type { MemoryPane, PaneRow } from "./memory-table.ts";
+import type { MemoryPane, PaneRow } from "./memory-pane.ts";
 import { plainBytes, plainValue } from "./plain-bytes.ts";
 
 const DONE = 1;
