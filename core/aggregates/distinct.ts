@@ -36,8 +36,11 @@ export interface SeenValues {
 
 const CELLS_MIN = 4;
 
-export function nothingSeen(): SeenValues {
-  return { cells: new Int32Array(2 * CELLS_MIN), used: 0, others: undefined };
+/** @param values for how many whole numbers there is room. */
+export function nothingSeen(values = 0): SeenValues {
+  let cells = CELLS_MIN;
+  while (3 * values > 2 * cells) cells *= 2;
+  return { cells: new Int32Array(2 * cells), used: 0, others: undefined };
 }
 
 export function countSeen({ used, others }: SeenValues): number {

@@ -86,7 +86,7 @@ export class PackedSums implements HeldAccumulators {
         ...this.counts.subarray(slot * counts, (slot + 1) * counts),
       ],
       seen: this.sets.map((set) => {
-        const seen = nothingSeen();
+        const seen = nothingSeen(set.count(slot));
         set.each(slot, (value, marks) => mark(seen, value, marks));
         return seen;
       }),

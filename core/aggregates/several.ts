@@ -52,7 +52,7 @@ export function severalAggregates<I>(
   return {
     create: () => ({
       numbers: numbers.slice(),
-      seen: sharings.map(nothingSeen),
+      seen: sharings.map(() => nothingSeen()),
       values: others.map((other) => other.create()),
     }),
     add: adderOf(layout),

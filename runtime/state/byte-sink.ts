@@ -1,12 +1,14 @@
 /** Bytes that grow at their end. Numbers are little-endian. Used by everything here that is persisted. */
 
+import { giveBack } from "./longer.ts";
+
 const BYTES_MIN = 1024;
 
 /** What a sink that is used again holds on to: several blocks' worth. */
 const BYTES_KEPT_MAX = 1024 * 1024;
 
 export class ByteSink {
-  #bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
+  #bytes: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(BYTES_MIN);
   length = 0;
 
   u8(value: number): void {
@@ -55,9 +57,12 @@ export class ByteSink {
     return this.#bytes.subarray(from, this.length);
   }
 
-  /** A copy in memory of its own. */
+  /** What was written, in memory of its own: of much, the sink's. REQUIRES: nothing but `clear` follows. */
   finish(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.view());
+    if (this.length <= BYTES_KEPT_MAX) return new Uint8Array(this.view());
+    const bytes = new Uint8Array(this.#bytes.buffer.transfer(this.length));
+    this.#bytes = Buffer.allocUnsafeSlow(BYTES_MIN);
+    return bytes;
   }
 
   /** Begins again in the memory that it has. */
@@ -71,6 +76,7 @@ export class ByteSink {
     if (needed <= this.#bytes.length) return;
     const longer = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
     longer.set(this.view());
+    giveBack(this.#bytes);
     this.#bytes = longer;
   }
 }

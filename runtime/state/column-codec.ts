@@ -15,6 +15,7 @@
 
 import { CompiledCache, literalKey } from "../exchange/codec/compiled.ts";
 import type { ByteSink, ByteSource } from "./byte-sink.ts";
+import { giveBack } from "./longer.ts";
 import { plainBytes, plainValue } from "./plain-bytes.ts";
 
 export const encodings = { constant: 0, int32: 1, float64: 2, boolean: 3, text: 4, record: 5, plain: 6 } as const;
@@ -99,7 +100,7 @@ function writeInferred(out: ByteSink, values: readonly unknown[], depth: number)
   const first = values[0];
   if (typeof first === "object") {
     const columns = depth < DEPTH_MAX ? columnsOf(values, first) : undefined;
-    if (columns === undefined) write(out, encodings.plain, plainBytes(values));
+    if (columns === undefined) writePlain(out, encodings.plain, values);
     else columns.write(out, depth);
   } else if (areAll(values, first)) writeConstant(out, first);
   else writeMixed(out, values, kindsOf(values));
@@ -112,7 +113,7 @@ function writeMixed(out: ByteSink, values: readonly unknown[], found: number): v
   else if (found === kinds.text) writeText(out, values as readonly string[]);
   else if (found === kinds.boolean)
     write(out, encodings.boolean, Uint8Array.from(values as readonly boolean[], Number));
-  else write(out, encodings.plain, plainBytes(values));
+  else writePlain(out, encodings.plain, values);
 }
 
 function areAll(values: readonly unknown[], first: unknown): boolean {
@@ -155,7 +156,13 @@ function write(out: ByteSink, encoding: number, bytes: Uint8Array): void {
 }
 
 export function writeConstant(out: ByteSink, value: unknown): void {
-  write(out, encodings.constant, plainBytes(value));
+  writePlain(out, encodings.constant, value);
+}
+
+function writePlain(out: ByteSink, encoding: number, value: unknown): void {
+  const bytes = plainBytes(value);
+  write(out, encoding, bytes);
+  giveBack(bytes);
 }
 
 function bytesOf(array: Float64Array | Int32Array | Uint32Array): Uint8Array {
