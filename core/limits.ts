@@ -263,6 +263,9 @@ export const SHARED_GARBAGE_MS = 1_000;
  */
 export const SLOT_YOUNG_HEAP_MB = Object.freeze({ none: 12, states: 24, tables: undefined });
 
+/** Of a value that a window keeps: more leaves would take longer to put and read than the value's object to look at. */
+export const HELD_LEAVES_MAX = 8;
+
 /** How long a thread that was started ahead waits for its task. */
 export const SLOT_SPARE_MS = 15_000;
 

@@ -196,16 +196,6 @@ export function holdingValues(
   return { ...table, held: (slots) => (forms.areUseless ? undefined : new HeldValues(forms, slots)) };
 }
 
-/** Whether an aggregate begins with a value that is held by its leaves. */
-export function beginsHeld(aggregate: Aggregate<unknown, unknown, unknown>): boolean {
-  if (aggregate.columns !== undefined || aggregate.touch !== undefined) return false;
-  try {
-    return formOf(aggregate.create()) !== undefined;
-  } catch {
-    return false; // the operator tells of it, when a record comes
-  }
-}
-
 /** What a pane has in a slot. */
 export function valueIn(pane: StatePane, slot: number): unknown {
   return pane.held === undefined ? pane.values[slot] : pane.held.valueOf(slot);

@@ -8,8 +8,8 @@
  * long it is. The law: what is read equals what was put. No two places of a value share an object then, if they did.
  */
 
-/** More leaves would take longer to put and read than the value's object to look at. */
-const LEAVES_MAX = 8;
+import { HELD_LEAVES_MAX } from "../core/limits.ts";
+
 const DEPTH_MAX = 4;
 
 /** Lists that grow have a form for each length. */
@@ -68,7 +68,7 @@ function shapeOf(value: unknown, leaves: Leaves, depth: number): Shape | undefin
     const parts = fields.includes("__proto__") ? undefined : shapesOf(Object.values(value), leaves, depth);
     return parts && { kind: "object", fields, parts };
   }
-  if (leaves.numbers + leaves.references === LEAVES_MAX) return undefined;
+  if (leaves.numbers + leaves.references === HELD_LEAVES_MAX) return undefined;
   if (typeof value === "number") return { kind: "number", at: leaves.numbers++ };
   if (typeof value === "boolean") return { kind: "boolean", at: leaves.numbers++ };
   return { kind: "reference", at: leaves.references++ };

@@ -10,7 +10,6 @@ import { faultPoint } from "../fault-point.ts";
 import type { FromSlot, SubtaskSnapshot } from "../protocol.ts";
 import { type CheckpointWrites, checkpointName } from "../state/checkpoint-store.ts";
 import { CheckpointWriter } from "../state/checkpoint-writer.ts";
-import { giveBack } from "../state/longer.ts";
 import type { WrittenBlocks } from "./manifest-parts.ts";
 
 export interface Acknowledgement {
@@ -132,5 +131,5 @@ export class SlotSnapshots {
 
 /** The thread makes hardly any garbage, so its collector would come to what was written late, or never. */
 async function flush(writer: CheckpointWriter): Promise<void> {
-  for (const block of await writer.flush()) giveBack(block);
+  for (const { buffer } of await writer.flush()) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

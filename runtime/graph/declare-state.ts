@@ -6,11 +6,11 @@ import { holdsNumbers } from "../../core/aggregates/combine.ts";
 import { isClockWindow, isPlainSession, type PlainSessionSpec } from "../../core/general-window.ts";
 import type { IntervalJoinSpec } from "../../core/interval-join.ts";
 import type { KeySelector } from "../../core/key.ts";
+import { HELD_LEAVES_MAX } from "../../core/limits.ts";
 import type { KeyPair, OperatorSpec, StreamNode } from "../../core/node.ts";
 import type { StateDeclaration } from "../../core/state.ts";
 import type { TypeDescription } from "../../core/types.ts";
 import type { AlignedWindow } from "../../core/window.ts";
-import { beginsHeld } from "../../operators/held-values.ts";
 import { windowStateName } from "../../operators/window/general/window-states.ts";
 import type {
   DeclaredState,
@@ -154,7 +154,6 @@ function table(
   return { name, section: "table", columns, values, ...(type === undefined ? {} : { type }) };
 }
 
-/** Its sessions are kept otherwise than those with a trigger or a function, so it is another kind of operator. */
 /** What goes by watermarks and what goes by the clock keep the same, and yet neither can go on from the other. */
 function alignedWindow(
   kind: string,
@@ -162,11 +161,32 @@ function alignedWindow(
 ): OperatorDeclaration {
   const its = panes(spec);
   const accumulators: DeclaredState =
-    its.holds === "accumulators" && beginsHeld(spec.aggregate) ? { ...its, holds: "leaves" } : its;
+    its.holds === "accumulators" && beginsSmall(spec.aggregate) ? { ...its, holds: "leaves" } : its;
   const states = [accumulators, table("fired", ["watermark"], false, undefined)];
   return { kind, key: keyOf(spec.key), window: windowOf(spec.window), states };
 }
 
+/** Whether an aggregate's accumulators begin as values that windows hold by their leaves (`operators/value-forms.ts`). */
+function beginsSmall(aggregate: Aggregate<unknown, unknown, unknown>): boolean {
+  if (aggregate.columns !== undefined || aggregate.touch !== undefined) return false;
+  try {
+    const begun = aggregate.create();
+    return (typeof begun !== "object" || isPlain(begun)) && leavesOf(begun) <= HELD_LEAVES_MAX;
+  } catch {
+    return false; // the operator tells of it, when a record comes
+  }
+}
+
+function leavesOf(value: unknown): number {
+  if (!isPlain(value)) return 1;
+  return Object.values(value).reduce((sum: number, part) => sum + leavesOf(part), 0);
+}
+
+function isPlain(value: unknown): value is object {
+  return Array.isArray(value) || (typeof value === "object" && value?.constructor === Object);
+}
+
+/** Its sessions are kept otherwise than those with a trigger or a function, so it is another kind of operator. */
 function plainSession(spec: PlainSessionSpec): OperatorDeclaration {
   const { columns = [], ...state } = panes(spec);
   const sessions = { ...state, name: "sessions", columns: [...columns, "start", "end"] };

@@ -1,7 +1,5 @@
 /** Bytes that grow at their end. Numbers are little-endian. Used by everything here that is persisted. */
 
-import { giveBack } from "./longer.ts";
-
 const BYTES_MIN = 1024;
 
 /** What a sink that is used again holds on to: several blocks' worth. */
@@ -76,7 +74,7 @@ export class ByteSink {
     if (needed <= this.#bytes.length) return;
     const longer = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
     longer.set(this.view());
-    giveBack(this.#bytes);
+    this.#bytes.buffer.transfer(0); // the collector would come late to what is large
     this.#bytes = longer;
   }
 }

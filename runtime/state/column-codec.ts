@@ -15,7 +15,6 @@
 
 import { CompiledCache, literalKey } from "../exchange/codec/compiled.ts";
 import type { ByteSink, ByteSource } from "./byte-sink.ts";
-import { giveBack } from "./longer.ts";
 import { plainBytes, plainValue } from "./plain-bytes.ts";
 
 export const encodings = { constant: 0, int32: 1, float64: 2, boolean: 3, text: 4, record: 5, plain: 6 } as const;
@@ -162,7 +161,7 @@ export function writeConstant(out: ByteSink, value: unknown): void {
 function writePlain(out: ByteSink, encoding: number, value: unknown): void {
   const bytes = plainBytes(value);
   write(out, encoding, bytes);
-  giveBack(bytes);
+  bytes.buffer.transfer(0); // the collector would come late to what is large
 }
 
 function bytesOf(array: Float64Array | Int32Array | Uint32Array): Uint8Array {

@@ -3,7 +3,7 @@
 import { DefaultDeserializer, serialize } from "node:v8";
 
 /** @throws DataCloneError for functions, symbols, promises and the like. */
-export function plainBytes(value: unknown): Buffer {
+export function plainBytes(value: unknown): Buffer<ArrayBuffer> {
   return serialize(value);
 }
 
