@@ -1,7 +1,8 @@
 /**
  * From a graph node to the operator that runs it. Map and filter are fused by the chain instead: see `fused.ts`.
  *
- * Loading is most of a start, so operators that few jobs have are loaded where a graph has one, all of them at once.
+ * Loading is most of a start, so operators that many jobs do without are loaded where a graph has one: those of windows, and
+ * all others that few jobs have at once.
  */
 
 import { AssertionFailure, assert } from "../core/assert.ts";
@@ -18,9 +19,9 @@ import { ProcessOperator } from "./process.ts";
 import { ReduceOperator } from "./reduce.ts";
 import { SinkOperator } from "./sink.ts";
 import { TimestampsOperator } from "./timestamps.ts";
-import { WindowOperator } from "./window/window-operator.ts";
+import { areWindowsLoaded, loadWindows, windowsModule } from "./window/load-windows.ts";
 
-/** What nearly every job consists of: sources and what the chain fuses, which have no operator, and these. */
+/** Sources and what the chain fuses, which have no operator; what nearly every job consists of; and windows, loaded by themselves. */
 const commonKinds = [
   ...(["source", "map", "filter"] as const),
   ...(["flatMap", "timestamps", "process", "reduce", "window", "mapBatches", "custom", "sink"] as const),
@@ -35,13 +36,32 @@ type CreateFurther = typeof import("./further-operators.ts").createFurtherOperat
 let createFurther: CreateFurther | undefined;
 
 /** Whether all operators of the graph can be created now; where not, `loadOperators` has to come first. */
-export function areLoaded({ nodes }: StreamGraph): boolean {
-  return createFurther !== undefined || nodes.every(({ spec }) => common.has(spec.kind));
+export function areLoaded(graph: StreamGraph): boolean {
+  return (areWindowsLoaded() || !hasWindow(graph)) && (createFurther !== undefined || !hasFurther(graph));
+}
+
+/** ENSURES: all operators of the graph can be created in this thread. */
+export async function loadOperators(graph: StreamGraph): Promise<void> {
+  if (hasWindow(graph)) await loadWindows();
+  if (hasFurther(graph)) await loadFurther();
 }
 
 /** ENSURES: any operator can be created in this thread. */
-export async function loadOperators(): Promise<void> {
+export async function loadAllOperators(): Promise<void> {
+  await loadWindows();
+  await loadFurther();
+}
+
+async function loadFurther(): Promise<void> {
   createFurther ??= (await import("./further-operators.ts")).createFurtherOperator;
+}
+
+function hasWindow({ nodes }: StreamGraph): boolean {
+  return nodes.some(({ spec }) => spec.kind === "window");
+}
+
+function hasFurther({ nodes }: StreamGraph): boolean {
+  return nodes.some(({ spec }) => !common.has(spec.kind));
 }
 
 /** REQUIRES: `areLoaded` of the node's graph */
@@ -60,8 +80,10 @@ export function createOperator(node: StreamNode, context: OperatorContext & Sink
       );
     case "reduce":
       return new ReduceOperator(spec.key, spec.reduce, context);
-    case "window":
+    case "window": {
+      const { WindowOperator } = windowsModule();
       return new WindowOperator(spec, context);
+    }
     case "mapBatches":
       return new MapBatchesOperator(spec.fn, context);
     case "custom":

@@ -11,12 +11,8 @@ import { keyGroupOf, subtaskOfKeyGroup } from "../../core/key-group.ts";
 import { WATERMARKS_SENT_AT_ONCE } from "../../core/limits.ts";
 import type { Output, Push } from "../../core/operator.ts";
 import type { Partitioning } from "../../core/partitioning.ts";
-import { keyOfPartial } from "../../operators/window/partials.ts";
-import {
-  type PreAggregation,
-  PreAggregator,
-  type PreAggregatorOptions,
-} from "../../operators/window/pre-aggregator.ts";
+import { windowsModule } from "../../operators/window/load-windows.ts";
+import type { PreAggregation, PreAggregator, PreAggregatorOptions } from "../../operators/window/pre-aggregator.ts";
 import type { OutputChannel } from "../exchange/channel.ts";
 import { HotKeys } from "./hot-keys.ts";
 import type { SubtaskGate } from "./subtask-gate.ts";
@@ -138,6 +134,7 @@ function preAggregator(
   options: EdgeOutputOptions,
 ): PreAggregator {
   const { channels, gate, toOperator: operator, failure } = options;
+  const { PreAggregator, keyOfPartial } = windowsModule();
   const choose = hashChooser(keyOfPartial, options);
   return new PreAggregator({
     ...{ ...preAggregate, keys: preAggregate.keys === "all" ? "all" : "hot", operator, push, failure },

@@ -12,7 +12,8 @@
  */
 
 import { BATCH_ROWS_MAX, HOT_KEYS_LOOK_RECORDS } from "../../core/limits.ts";
-import { PreAggregator, type PreAggregatorOptions } from "../../operators/window/pre-aggregator.ts";
+import { windowsModule } from "../../operators/window/load-windows.ts";
+import type { PreAggregator, PreAggregatorOptions } from "../../operators/window/pre-aggregator.ts";
 import type { OutputChannel } from "../exchange/channel.ts";
 
 /** So much of what a consumer would get if all got the same is much more. */
@@ -93,6 +94,7 @@ class HotChannel implements OutputChannel {
 
   /** @param leave gives the place back to the channel: holding is of no use. */
   constructor(channel: OutputChannel, options: Aggregating, leave: () => void) {
+    const { PreAggregator } = windowsModule();
     this.#channel = channel;
     this.#leave = leave;
     this.#held = new PreAggregator({

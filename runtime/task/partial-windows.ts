@@ -6,7 +6,7 @@
 
 import type { OperatorId } from "../../core/ids.ts";
 import type { StreamGraph } from "../../core/stream-graph.ts";
-import { takesPartials, takingPartials } from "../../operators/window/partials.ts";
+import { windowsModule } from "../../operators/window/load-windows.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import type { OperatorSnapshot } from "./operator-snapshot.ts";
 
@@ -16,6 +16,8 @@ export function withPartialWindows(
   restored: ReadonlyMap<OperatorId, OperatorSnapshot> | undefined,
 ): StreamGraph {
   const nodes = graph.nodes.map((node) => {
+    if (node.spec.kind !== "window") return node;
+    const { takesPartials, takingPartials } = windowsModule();
     const isSentPartials = edges.some(
       ({ toOperator, preAggregated }) => toOperator === node.id && preAggregated !== undefined,
     );

@@ -76,7 +76,8 @@ async function runWithState(
 ): Promise<void> {
   const restored = deployment.restore && (await readRestored(deployment, deployment.restore, mail.store, state));
   if (restored !== undefined) faultPoint("slot.restored");
-  if (!areLoaded(rebuiltGraph(job, deployment))) await loadOperators();
+  const graph = rebuiltGraph(job, deployment);
+  if (!areLoaded(graph)) await loadOperators(graph);
   if (deployment.batch !== undefined) await loadBatch();
   const running = new RunningSlot(job, deployment, surroundings, abort, state, restored);
   mail.handTo((message) => running.receive(message));

@@ -3,8 +3,8 @@
  * midst of its schedule.
  */
 
-import { loadOperators } from "../../operators/create-operator.ts";
+import { loadAllOperators } from "../../operators/create-operator.ts";
 import { loadRestore } from "../task/load-restore.ts";
 
-await loadOperators();
+await loadAllOperators();
 await loadRestore();
