@@ -2,19 +2,20 @@
 
 import { type QueryName, queryNamed } from "./queries/index.ts";
 import type { GeneratedInput } from "./source.ts";
+import { UsageError } from "./usage-error.ts";
 
-/** @throws Error for a name that no query has. */
+/** @throws UsageError for a name that no query has. */
 export function queriesOf(text: string): readonly QueryName[] {
   const names = text.split(",");
   for (const name of names) queryNamed(name);
   return names as QueryName[];
 }
 
-/** @throws Error unless it is a whole number of at least `least`. */
+/** @throws UsageError unless it is a whole number of at least `least`. */
 export function wholeNumberOf(name: string, text: string, least = 1): number {
   const number = Number(text);
   if (text.trim() !== "" && Number.isSafeInteger(number) && number >= least) return number;
-  throw new Error(`--${name} is a whole number of at least ${least}, not "${text}"`);
+  throw new UsageError(`--${name} is a whole number of at least ${least}, not "${text}"`);
 }
 
 /** The options of `parseArgs` that say what events are made of. */
@@ -26,7 +27,7 @@ export const inputOptions = {
   generators: { type: "string" },
 } as const;
 
-/** What the events are made of, where an argument is absent as the default says. @throws Error for what is no number. */
+/** What the events are made of, where an argument is absent as the default says. @throws UsageError for what is no number. */
 export function inputOfArguments(
   values: Readonly<Partial<Record<keyof typeof inputOptions, string>>>,
   otherwise: GeneratedInput,

@@ -15,53 +15,34 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { inputOfArguments, inputOptions, queriesOf, wholeNumberOf } from "./argument-values.ts";
 import { type QueryName, queryNamed, queryNames } from "./queries/index.ts";
 import type { GeneratedInput } from "./source.ts";
+import { toldInShort, UsageError } from "./usage-error.ts";
 import { clockedQ12, type Verdict } from "./verify/clocked.ts";
 import { folderOracle, hasEvents, hashedOracle, type Oracle, plainOracle, problemOfEvents } from "./verify/oracle.ts";
 import { inputOf, type Manifest, manifestIn } from "./verify/oracle-folder.ts";
-import { described, outputOf, type Way, waysOf } from "./verify/run-query.ts";
+import { described, outputOf, type Way } from "./verify/run-query.ts";
 import { tableOf } from "./verify/table-of.ts";
+import { verifyArguments } from "./verify/verify-arguments.ts";
 
-const { values } = parseArgs({
-  options: {
-    queries: { type: "string" },
-    parallelism: { type: "string", default: "1,2,3" },
-    "no-crashes": { type: "boolean", default: false },
-    oracle: { type: "string", default: join(import.meta.dirname, "oracle") },
-    set: { type: "string" },
-    ...inputOptions,
-  },
-});
-
-const asked = values.queries === undefined ? undefined : queriesOf(values.queries);
-const chosen = asked ?? queryNames;
-const parallelisms = values.parallelism.split(",").map((each) => wholeNumberOf("parallelism", each));
-const ways = waysOf(parallelisms, !values["no-crashes"]);
-const otherwise = inputOfArguments(values, {
-  events: 100_000,
-  tps: 1000,
-  seed: 42,
-  baseTime: 1_436_918_400_000,
-  generators: 1,
-});
+const { queries, ways, folder, sets, otherwise } = await toldInShort(() => verifyArguments(process.argv.slice(2)));
 let wrong = 0;
-
-const folder = values.oracle;
-if (!existsSync(folder)) throw new Error(`there is no folder ${folder}`);
-const manifest = manifestIn(folder);
-if (manifest !== undefined) await verifySets(manifest);
-else if (values.set === undefined) await verifyFolder(folder);
-else throw new Error(`${folder} has no manifest.json, and so no sets`);
+await toldInShort(verify);
 if (wrong > 0) process.exitCode = 1;
 
+async function verify(): Promise<void> {
+  const manifest = manifestIn(folder);
+  if (manifest !== undefined) await verifySets(manifest, sets ?? Object.keys(manifest));
+  else if (sets === undefined) await verifyFolder(folder);
+  else throw new UsageError(`${folder} has no manifest.json, and so no sets; leave --set out`);
+}
+
 /** Those of a manifest, by the tables beside it or else by their hashes, and plain programs with two generators. */
-async function verifySets(sets: Manifest): Promise<void> {
-  for (const name of values.set?.split(",") ?? Object.keys(sets)) {
-    const set = sets[name];
-    if (set === undefined) throw new Error(`there is no set "${name}"; there are ${Object.keys(sets).join(", ")}`);
+async function verifySets(manifest: Manifest, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const set = manifest[name];
+    if (set === undefined)
+      throw new UsageError(`there is no set "${name}" in ${folder}; there are ${Object.keys(manifest).join(", ")}`);
     const tables = join(folder, name);
     if (existsSync(tables)) await verifyFolder(tables);
     else await verifyAll(hashedOracle(name, set), inputOf(set, 2));
@@ -81,11 +62,11 @@ async function verifyFolder(tables: string): Promise<void> {
 /** `generated`: what the events of q12 are made of; undefined: there are none. */
 async function verifyAll(oracle: Oracle, generated: GeneratedInput | undefined): Promise<void> {
   const plain = plainOracle(oracle.name, generated ?? oracle.input);
-  for (const query of chosen) {
+  for (const query of queries ?? queryNames) {
     if (oracle.has(query)) await verifyQuery(oracle, query);
     else if (plain.has(query)) await verifyQuery(plain, query);
     else if (query === "q12" && generated !== undefined) await verifyClocked(oracle.name, generated);
-    else if (asked !== undefined) report(oracle.name, query, 0, ["there is no table to compare it with"]);
+    else if (queries !== undefined) report(oracle.name, query, 0, ["there is no table to compare it with"]);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { DataStream } from "millrace";
 import type { NexmarkEvent } from "../events.ts";
+import { UsageError } from "../usage-error.ts";
 import { dsCount } from "./ds-count.ts";
 import { dsMap } from "./ds-map.ts";
 import { dsWindow } from "./ds-window.ts";
@@ -72,8 +73,9 @@ export type QueryName = keyof typeof queries;
 
 export const queryNames = Object.keys(queries) as readonly QueryName[];
 
-/** @throws Error for a name that no query has. */
+/** @throws UsageError for a name that no query has. */
 export function queryNamed(name: string): Query {
-  if (!Object.hasOwn(queries, name)) throw new Error(`there is no query "${name}"; there are ${queryNames.join(", ")}`);
+  if (!Object.hasOwn(queries, name))
+    throw new UsageError(`there is no query "${name}"; there are ${queryNames.join(", ")}`);
   return queries[name as QueryName];
 }

@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { GeneratedInput } from "../source.ts";
+import { UsageError } from "../usage-error.ts";
 
 /** A set of events and the tables of them. */
 export interface ManifestSet extends Omit<GeneratedInput, "generators"> {
@@ -19,14 +20,14 @@ export interface ManifestSet extends Omit<GeneratedInput, "generators"> {
 /** By the names of their folders. */
 export type Manifest = Readonly<Record<string, ManifestSet>>;
 
-/** Undefined: there is none. @throws Error when it cannot be read. */
+/** Undefined: there is none. @throws UsageError when it cannot be read. */
 export function manifestIn(folder: string): Manifest | undefined {
   const file = join(folder, "manifest.json");
   if (!existsSync(file)) return undefined;
   const manifest = parsed(file) as Manifest;
   for (const [name, set] of Object.entries(manifest)) {
     checkInput(inputOf(set), `${file} of ${name}`);
-    if (typeof set.files !== "object") throw new Error(`${file} of ${name} has no "files"`);
+    if (typeof set.files !== "object") throw new UsageError(`${file} of ${name} has no "files"`);
   }
   return manifest;
 }
@@ -37,7 +38,7 @@ export function inputOf(set: ManifestSet, generators = set.parallelism): Generat
   return { events, tps, seed, baseTime, generators };
 }
 
-/** What the events of the folder were made of; undefined: it does not say. @throws Error when that cannot be read. */
+/** What the events of the folder were made of; undefined: it does not say. @throws UsageError when that cannot be read. */
 export function inputIn(folder: string): GeneratedInput | undefined {
   const file = join(folder, "input.json");
   if (existsSync(file)) return checkInput(parsed(file) as GeneratedInput, file);
@@ -46,11 +47,11 @@ export function inputIn(folder: string): GeneratedInput | undefined {
   return set && inputOf(set);
 }
 
-/** The lines of a file of the folder, as it is or packed; undefined: there is none. @throws Error when it is damaged. */
+/** The lines of a file of the folder, as it is or packed; undefined: there is none. @throws UsageError when it is damaged. */
 export function linesIn(folder: string, name: string): readonly string[] | undefined {
   const path = join(folder, name);
   const text = existsSync(path)
-    ? readFileSync(path, "utf8")
+    ? readable(path, () => readFileSync(path, "utf8"))
     : existsSync(`${path}.gz`)
       ? readable(`${path}.gz`, () => gunzipSync(readFileSync(`${path}.gz`)).toString())
       : undefined;
@@ -65,13 +66,13 @@ function readable<T>(file: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    throw new Error(`${file} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new UsageError(`${file} cannot be read: ${(cause as Error).message}`, { cause });
   }
 }
 
 function checkInput(input: GeneratedInput, where: string): GeneratedInput {
   const { events, tps, seed, baseTime, generators } = input ?? {};
   for (const [name, value] of Object.entries({ events, tps, seed, baseTime, generators }))
-    if (typeof value !== "number") throw new Error(`${where} lacks the number "${name}"`);
+    if (typeof value !== "number") throw new UsageError(`${where} lacks the number "${name}"`);
   return input;
 }

@@ -7,6 +7,7 @@ import { EventGenerator, generatorPositions } from "../generator/event-generator
 import type { Input } from "../job.ts";
 import { queryNames } from "../queries/index.ts";
 import type { GeneratedInput } from "../source.ts";
+import { UsageError } from "../usage-error.ts";
 import { inputIn, inputOf, linesIn, type ManifestSet } from "./oracle-folder.ts";
 import { plainQ6 } from "./plain.ts";
 import { firstDifference, hashOf } from "./table-of.ts";
@@ -54,12 +55,15 @@ export function plainOracle(name: string, input: Input): Oracle {
  * The tables in a folder. If it does not say of what its events were made, they are read from there; if they are not there
  * either, or packed, `otherwise` says it.
  *
- * @throws Error when there is no table.
+ * @throws UsageError when there is no table, or a file is damaged.
  */
 export function folderOracle(folder: string, otherwise: GeneratedInput): Oracle {
   const tables = new Map(queryNames.map((query) => [query as string, linesIn(folder, `${query}.jsonl`)]));
   const has = (query: string): boolean => tables.get(query) !== undefined;
-  if (!queryNames.some(has)) throw new Error(`${folder} has no table of any query, such as q0.jsonl`);
+  if (!queryNames.some(has))
+    throw new UsageError(
+      `${folder} has no table of any query, such as q0.jsonl, and no manifest.json; \`npm run nexmark:oracle -- ${folder}\` makes them`,
+    );
   return {
     name: folder,
     input: inputIn(folder) ?? eventsIn(folder) ?? otherwise,
