@@ -19,7 +19,7 @@ import {
 } from "../limits.ts";
 
 export interface SchemaRegistryOptions {
-  /** As "https://registry:8081"; several are asked in turns. */
+  /** As "http://localhost:8081"; several are asked in turns. */
   readonly url: string | readonly string[];
   /** User and password, or a token; where they lie, as with Kafka's own. */
   readonly auth?: { readonly username: Secret; readonly password: Secret } | { readonly token: Secret };
