@@ -117,12 +117,6 @@ export class ValueCapture implements ColumnCapture {
     if (slot >= this.#looked) this.#pickWithin(slot, slot + 1);
   }
 
-  takesOver(): boolean {
-    return false;
-  }
-
-  ended(): void {}
-
   *steps(): Steps {
     while (this.#looked < this.#slots) {
       this.#look();

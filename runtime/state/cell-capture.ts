@@ -29,12 +29,6 @@ export class CellCapture implements ColumnCapture {
     this.#places[slot] = isTaken ? DONE + this.#kept.push(this.#column.rowOf(slot, after)) : DONE;
   }
 
-  takesOver(): boolean {
-    return false;
-  }
-
-  ended(): void {}
-
   /** Whether there is a row for a slot. Tombstones are for deltas only. */
   isCaptured(slot: number): boolean {
     const { after, upTo } = this.#capturing;

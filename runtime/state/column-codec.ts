@@ -29,6 +29,20 @@ export abstract class OwnColumn {
   abstract write(out: ByteSink, depth: number): void;
 }
 
+/** What something has at some places, gathered when it is written. */
+export abstract class ColumnAt<From> extends OwnColumn {
+  readonly length: number;
+  protected readonly from: From;
+  protected readonly places: Int32Array;
+
+  constructor(from: From, places: Int32Array) {
+    super();
+    this.length = places.length;
+    this.from = from;
+    this.places = places;
+  }
+}
+
 /** Records by their fields, in the order in which each has them: a column that was never records. */
 export class RecordColumns extends OwnColumn {
   readonly length: number;

@@ -9,7 +9,7 @@
  */
 
 import type { ByteSink } from "./byte-sink.ts";
-import { type Column, OwnColumn, TEXT_SLACK, writeConstant, writeLatin1 } from "./column-codec.ts";
+import { type Column, ColumnAt, type OwnColumn, TEXT_SLACK, writeConstant, writeLatin1 } from "./column-codec.ts";
 import { PickedNumbers } from "./picked-numbers.ts";
 
 /** Longer texts are held on to: their characters would be copied twice, and take more memory than the state has a right to. */
@@ -169,41 +169,30 @@ class PickedTexts {
   }
 }
 
-class TextsAt extends OwnColumn {
-  readonly length: number;
-  readonly #texts: PickedTexts;
-  readonly #places: Int32Array;
-
-  constructor(texts: PickedTexts, places: Int32Array) {
-    super();
-    this.length = places.length;
-    this.#texts = texts;
-    this.#places = places;
-  }
-
+class TextsAt extends ColumnAt<PickedTexts> {
   override write(out: ByteSink): void {
-    const first = this.#texts.at(this.#places[0] as number);
+    const first = this.from.at(this.places[0] as number);
     if (this.#areAll(first)) writeConstant(out, first);
     else writeLatin1(out, this.#lengths(), (into) => this.#copy(viewOf(into)));
   }
 
   /** Nearly always the first two tell. */
   #areAll(first: string): boolean {
-    for (const place of this.#places) if (this.#texts.at(place) !== first) return false;
+    for (const place of this.places) if (this.from.at(place) !== first) return false;
     return true;
   }
 
   #lengths(): Uint32Array {
-    const { lengths } = this.#texts;
+    const { lengths } = this.from;
     const found = new Uint32Array(this.length);
-    for (let i = 0; i < found.length; i++) found[i] = lengths[this.#places[i] as number] as number;
+    for (let i = 0; i < found.length; i++) found[i] = lengths[this.places[i] as number] as number;
     return found;
   }
 
   /** Four bytes at once, as texts are too short for a call each: what is copied too much is overwritten by the next one. */
   #copy(into: DataView): void {
-    const places = this.#places;
-    const { starts, lengths, view } = this.#texts;
+    const { places } = this;
+    const { starts, lengths, view } = this.from;
     let at = 0;
     for (let i = 0; i < places.length; i++) {
       const place = places[i] as number;

@@ -4,8 +4,8 @@
  */
 
 import type { ByteSink } from "./byte-sink.ts";
-import { OwnColumn, writeNumbers } from "./column-codec.ts";
-import { giveIntsBack, giveNumbersBack, takeInts, takeNumbers } from "./spare-arrays.ts";
+import { ColumnAt, type OwnColumn, writeNumbers } from "./column-codec.ts";
+import { spareInts, spareNumbers } from "./spare-arrays.ts";
 
 export class PickedNumbers {
   readonly #capacity: number;
@@ -14,7 +14,7 @@ export class PickedNumbers {
 
   constructor(capacity: number) {
     this.#capacity = capacity;
-    this.#ints = takeInts(capacity);
+    this.#ints = spareInts.take(capacity);
   }
 
   /** REQUIRES: places come in ascending order. */
@@ -31,9 +31,9 @@ export class PickedNumbers {
   }
 
   #widen(ints: Int32Array<ArrayBuffer>, count: number): void {
-    const floats = takeNumbers(this.#capacity);
+    const floats = spareNumbers.take(this.#capacity);
     for (let place = 0; place < count; place++) floats[place] = ints[place] as number;
-    giveIntsBack(ints);
+    spareInts.giveBack(ints);
     this.#ints = undefined;
     this.#floats = floats;
   }
@@ -55,28 +55,17 @@ export class PickedNumbers {
 
   /** Its memory may be used by others. REQUIRES: nothing more is asked of it. */
   release(): void {
-    if (this.#ints !== undefined) giveIntsBack(this.#ints);
-    if (this.#floats !== undefined) giveNumbersBack(this.#floats);
+    if (this.#ints !== undefined) spareInts.giveBack(this.#ints);
+    if (this.#floats !== undefined) spareNumbers.giveBack(this.#floats);
     this.#ints = undefined;
     this.#floats = undefined;
   }
 }
 
 /** The integers at some places of an array. */
-class IntsAt extends OwnColumn {
-  readonly length: number;
-  readonly #ints: Int32Array;
-  readonly #places: Int32Array;
-
-  constructor(ints: Int32Array, places: Int32Array) {
-    super();
-    this.length = places.length;
-    this.#ints = ints;
-    this.#places = places;
-  }
-
+class IntsAt extends ColumnAt<Int32Array> {
   override write(out: ByteSink): void {
-    const [from, places] = [this.#ints, this.#places];
+    const { from, places } = this;
     const ints = new Int32Array(places.length);
     for (let i = 0; i < places.length; i++) ints[i] = from[places[i] as number] as number;
     writeNumbers(out, ints);
@@ -84,28 +73,17 @@ class IntsAt extends OwnColumn {
 }
 
 /** The numbers at some places of an array. */
-export class NumbersAt extends OwnColumn {
-  readonly length: number;
-  readonly #numbers: Float64Array;
-  readonly #places: Int32Array;
-
-  constructor(numbers: Float64Array, places: Int32Array) {
-    super();
-    this.length = places.length;
-    this.#numbers = numbers;
-    this.#places = places;
-  }
-
+export class NumbersAt extends ColumnAt<Float64Array> {
   override write(out: ByteSink): void {
     writeNumbers(out, this.#ints() ?? this.#floats());
   }
 
   /** If all are 32-bit integers. */
   #ints(): Int32Array | undefined {
-    const [numbers, places] = [this.#numbers, this.#places];
+    const { from, places } = this;
     const ints = new Int32Array(places.length);
     for (let i = 0; i < places.length; i++) {
-      const value = numbers[places[i] as number] as number;
+      const value = from[places[i] as number] as number;
       const int = value | 0;
       if (int !== value || (int === 0 && Object.is(value, -0))) return undefined;
       ints[i] = int;
@@ -114,9 +92,9 @@ export class NumbersAt extends OwnColumn {
   }
 
   #floats(): Float64Array {
-    const [numbers, places] = [this.#numbers, this.#places];
+    const { from, places } = this;
     const floats = new Float64Array(places.length);
-    for (let i = 0; i < places.length; i++) floats[i] = numbers[places[i] as number] as number;
+    for (let i = 0; i < places.length; i++) floats[i] = from[places[i] as number] as number;
     return floats;
   }
 }

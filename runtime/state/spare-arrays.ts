@@ -5,25 +5,26 @@ const SPARE_MAX = 64;
 /** Longer ones, and shorter ones, are left to the collector. */
 const LENGTH = 16_384;
 
-const spareInts: Int32Array<ArrayBuffer>[] = [];
-const spareNumbers: Float64Array<ArrayBuffer>[] = [];
+type Numbers = Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 
-/** Their content is to be written. */
-export function takeInts(length: number): Int32Array<ArrayBuffer> {
-  return length === LENGTH ? (spareInts.pop() ?? new Int32Array(length)) : new Int32Array(length);
+class SpareArrays<A extends Numbers> {
+  readonly #make: (length: number) => A;
+  readonly #spare: A[] = [];
+
+  constructor(make: (length: number) => A) {
+    this.#make = make;
+  }
+
+  /** Its content is to be written. */
+  take(length: number): A {
+    return (length === LENGTH ? this.#spare.pop() : undefined) ?? this.#make(length);
+  }
+
+  /** REQUIRES: nobody holds on to it. */
+  giveBack(array: A): void {
+    if (this.#spare.length < SPARE_MAX && array.length === LENGTH) this.#spare.push(array);
+  }
 }
 
-/** Their content is to be written. */
-export function takeNumbers(length: number): Float64Array<ArrayBuffer> {
-  return length === LENGTH ? (spareNumbers.pop() ?? new Float64Array(length)) : new Float64Array(length);
-}
-
-/** REQUIRES: nobody holds on to them. */
-export function giveIntsBack(ints: Int32Array<ArrayBuffer>): void {
-  if (spareInts.length < SPARE_MAX && ints.length === LENGTH) spareInts.push(ints);
-}
-
-/** REQUIRES: nobody holds on to them. */
-export function giveNumbersBack(numbers: Float64Array<ArrayBuffer>): void {
-  if (spareNumbers.length < SPARE_MAX && numbers.length === LENGTH) spareNumbers.push(numbers);
-}
+export const spareInts = new SpareArrays((length) => new Int32Array(length));
+export const spareNumbers = new SpareArrays((length) => new Float64Array(length));

@@ -40,10 +40,10 @@ export interface CellRow {
 export interface ColumnCapture {
   /** The cell of a slot is about to change, and its mark with it. */
   keep(slot: number): void;
-  /** Whether it has yet to read the packed row that the cell of a slot held until now, and frees it then. */
-  takesOver(slot: number): boolean;
+  /** Whether it has yet to read the packed row that the cell of a slot held until now, and frees it then. Absent: it reads none later. */
+  takesOver?(slot: number): boolean;
   /** Complete or not, it is over. */
-  ended(): void;
+  ended?(): void;
 }
 
 export class StateColumn {
@@ -120,7 +120,7 @@ export class StateColumn {
   /** What a slot holds goes. */
   released(slot: number): void {
     const cell = this.cells[slot];
-    if (this.packedValues !== undefined) this.packedValues.release(cell, this.capture?.takesOver(slot));
+    if (this.packedValues !== undefined) this.packedValues.release(cell, this.capture?.takesOver?.(slot));
     else if (cell instanceof ListCell) cell.release();
   }
 
@@ -192,7 +192,7 @@ export class StateColumn {
 
   /** Changes are told to no capture any more. */
   endCapture(): void {
-    this.capture?.ended();
+    this.capture?.ended?.();
     this.capture = undefined;
   }
 
