@@ -3,6 +3,7 @@
 import { parseArgs } from "node:util";
 import { type Duration, positiveDurationMs } from "../../core/time.ts";
 import { queriesOf, wholeNumberOf } from "./argument-values.ts";
+import { HEAPS } from "./flink-memory.ts";
 import type { Setting } from "./measure.ts";
 
 interface CommonArguments {
@@ -26,6 +27,10 @@ export interface ComparisonArguments extends CommonArguments {
   readonly memory: boolean;
   /** The JVM's largest heap. */
   readonly heap: string;
+  /** Flink's memory for exchanges where memory is compared. */
+  readonly network: string;
+  /** The heaps among which the smallest one is looked for. */
+  readonly heaps: readonly string[];
   /** The file of runs. Absent: none. */
   readonly results: string | undefined;
   /** After so many minutes no run is begun; the file of runs says where to go on. */
@@ -62,16 +67,32 @@ export function comparisonArguments(args: readonly string[]): ComparisonArgument
       ...common,
       memory: { type: "boolean", default: false },
       heap: { type: "string", default: "8g" },
+      network: { type: "string", default: "256m" },
+      heaps: { type: "string" },
       results: { type: "string" },
       minutes: { type: "string" },
     },
   });
-  const { memory, heap, results, minutes } = values;
-  if (!/^[1-9]\d*[mg]$/.test(heap)) throw new Error(`--heap is a size such as 8g or 512m, not "${heap}"`);
+  const { memory, results, minutes } = values;
+  const heap = sizeOf("heap", values.heap);
+  const network = sizeOf("network", values.network);
   return {
-    ...{ ...commonArguments(values), memory, heap, results },
+    ...{ ...commonArguments(values), memory, heap, network, heaps: heapsOf(values.heaps), results },
     minutes: minutes === undefined ? Number.POSITIVE_INFINITY : wholeNumberOf("minutes", minutes),
   };
+}
+
+function sizeOf(name: string, size: string): string {
+  if (/^[1-9]\d*[mg]$/.test(size)) return size;
+  throw new Error(`--${name} is a size such as 8g or 512m, not "${size}"`);
+}
+
+function heapsOf(list: string | undefined): readonly string[] {
+  if (list === undefined) return HEAPS;
+  const asked = list.split(",");
+  const unknown = asked.find((heap) => !HEAPS.includes(heap));
+  if (unknown !== undefined) throw new Error(`--heaps are some of ${HEAPS.join(",")}, not "${unknown}"`);
+  return HEAPS.filter((heap) => asked.includes(heap));
 }
 
 interface CommonValues extends Readonly<Record<"repeats" | "parallelism" | "checkpoint" | "state", string>> {

@@ -5,7 +5,8 @@
  * more CPU time, which one would run it with.
  *
  * Which heap is the smallest is found by halving, as one that is larger than one that suffices does too. CPU time is what
- * bounds a run, so that a busy machine takes longer and finds the same heap.
+ * bounds a run, so that a busy machine takes longer and finds the same heap. What is compared is run as often as asked, and the
+ * peak in the middle counts.
  */
 
 import { measureRival, type Rival } from "./flink-rivals.ts";
@@ -14,22 +15,9 @@ import { type Figures, measure, type Setting, secondsFor } from "./measure.ts";
 import type { RunLog } from "./run-log.ts";
 
 /** From small to large, as -Xmx has them. */
-const heaps = [
-  "96m",
-  "128m",
-  "160m",
-  "192m",
-  "256m",
-  "384m",
-  "512m",
-  "768m",
-  "1g",
-  "1536m",
-  "2g",
-  "3g",
-  "4g",
-  "6g",
-  "8g",
+export const HEAPS: readonly string[] = [
+  ...["64m", "80m", "96m", "128m", "160m", "192m", "256m", "384m", "512m", "768m"],
+  ...["1g", "1536m", "2g", "3g", "4g", "6g", "8g"],
 ];
 
 /** How many times the CPU time with a large heap a run may take: to do with its heap at all, and to do well with it. */
@@ -38,9 +26,6 @@ const cpuTimes = [3, 1.25] as const;
 const START_CPU_S = 60;
 /** Of what hangs: all else is bounded by its CPU time. */
 const TIMEOUT_S = 3600;
-/** Flink's memory for exchanges, which it takes in full: enough for a few subtasks. */
-const NETWORK = "64m";
-
 /** So many that state is most of what a query with state holds, and few enough that Flink runs them several times. */
 const EVENTS = 3_000_000;
 
@@ -49,6 +34,12 @@ export interface MemoryOptions {
   readonly log: RunLog;
   readonly endsAt: number;
   readonly events: number | undefined;
+  /** Flink's memory for exchanges, which it takes in full. */
+  readonly network: string;
+  /** Those of `HEAPS` that are looked at, from small to large; the last one is large enough. */
+  readonly heaps: readonly string[];
+  /** How many runs of what is compared. */
+  readonly repeats: number;
   readonly setting: Setting;
   readonly json: boolean;
 }
@@ -74,33 +65,45 @@ async function attemptQuery(query: string, options: MemoryOptions): Promise<void
   }
 }
 
-async function compare(query: string, { log, endsAt, events = EVENTS, setting, json }: MemoryOptions): Promise<void> {
-  const known = async (engine: string, run: () => Promise<Figures>): Promise<Figures> => {
+async function compare(query: string, options: MemoryOptions): Promise<void> {
+  const { log, endsAt, events = EVENTS, network, heaps, repeats, setting, json } = options;
+  const runs = async (engine: string, count: number, run: () => Promise<Figures>): Promise<readonly Figures[]> => {
     const key = keyOf(`${engine} memory`, query, setting);
-    if (log.runs(key).length === 0) log.add(key, await run());
-    return log.middle(key) as Figures;
+    while (log.runs(key).length < count) log.add(key, await run());
+    return log.runs(key);
   };
-  const ours = await known("millrace", () => measure(query, events, setting, endsAt));
+  const ours = middlePeak(await runs("millrace", repeats, () => measure(query, events, setting, endsAt)));
   const rival: Rival = { name: "flink reuse", query, objectReuse: true };
-  const withHeap = (heap: string, cpuS?: number): Promise<Figures> =>
-    known(`flink ${heap}`, () =>
-      measureRival(rival, { events: ours.events, network: NETWORK }, setting, {
+  const withHeap = (heap: string, count: number, cpuS?: number): Promise<readonly Figures[]> =>
+    runs(`flink ${heap} and ${network}`, count, () =>
+      measureRival(rival, { events: ours.events, network }, setting, {
         heap,
         timeoutS: secondsFor(TIMEOUT_S, endsAt),
         ...(cpuS === undefined ? {} : { cpuS }),
       }),
     );
-  const smallestOnes = await smallest((heap, cpuMax) =>
+  const once = async (heap: string, cpuS?: number): Promise<Figures> => (await withHeap(heap, 1, cpuS))[0] as Figures;
+  const smallestOnes = await smallest(heaps, (heap, cpuMax) =>
     cpuMax === undefined
-      ? withHeap(heap)
-      : attempt(`${query} with ${heap}`, () => withHeap(heap, cpuMax + START_CPU_S), endsAt),
+      ? once(heap)
+      : attempt(`${query} with ${heap}`, () => once(heap, cpuMax + START_CPU_S), endsAt),
   );
-  const found = smallestOnes.map((each) => ({ ...each, share: ours.peak_rss_mb / each.flink.peak_rss_mb }));
+  const found: (Found & { readonly share: number })[] = [];
+  for (const heap of smallestOnes) {
+    const flink = middlePeak(await withHeap(heap, repeats));
+    found.push({ heap, flink, share: ours.peak_rss_mb / flink.peak_rss_mb });
+  }
   const cells = [query, whole(ours.events), whole(ours.peak_rss_mb)];
   const heapCells = found.flatMap(({ heap, flink, share }) => [heap, whole(flink.peak_rss_mb), share.toFixed(2)]);
   process.stdout.write(
     json ? `${JSON.stringify({ query, ours, found })}\n` : `| ${[...cells, ...heapCells].join(" | ")} |\n`,
   );
+}
+
+/** The run in the middle, by its peak. */
+function middlePeak(runs: readonly Figures[]): Figures {
+  const sorted = runs.toSorted((a, b) => a.peak_rss_mb - b.peak_rss_mb);
+  return sorted[Math.floor((sorted.length - 1) / 2)] as Figures;
 }
 
 function whole(number: number): string {
@@ -113,17 +116,18 @@ interface Found {
 }
 
 /**
- * For each of `cpuTimes` the smallest heap that suffices, and its run.
+ * For each of `cpuTimes` the smallest heap that suffices.
  * @param run undefined when the heap is too small. Without a bound of its CPU time, in seconds: with the largest heap.
  */
 async function smallest(
+  heaps: readonly string[],
   run: (heap: string, cpuMax?: number) => Promise<Figures | undefined>,
-): Promise<readonly Found[]> {
+): Promise<readonly string[]> {
   const last = heaps.length - 1;
   const largest = (await run(heaps[last] as string)) as Figures;
   const tried = new Map<number, Figures | undefined>([[last, largest]]);
   let least = 0;
-  const found: Found[] = [];
+  const found: string[] = [];
   for (const times of cpuTimes) {
     const cpuMax = times * largest.cpu_s;
     let high = last;
@@ -134,7 +138,7 @@ async function smallest(
       else low = middle + 1;
     }
     least = high;
-    found.push({ heap: heaps[high] as string, flink: tried.get(high) as Figures });
+    found.push(heaps[high] as string);
   }
   return found;
 }

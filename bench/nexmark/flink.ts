@@ -2,7 +2,8 @@
  * Runs the queries here and on Apache Flink in turns, and prints how many times Flink's events a CPU-second ours are.
  *
  *   node bench/nexmark/flink.ts [--queries q5,q7] [--seconds S | --events N] [--repeats N] [--state memory|level]
- *     [--parallelism P] [--checkpoint 10s|off] [--heap 8g] [--results FILE] [--minutes M] [--memory] [--json]
+ *     [--parallelism P] [--checkpoint 10s|off] [--heap 8g] [--results FILE] [--minutes M] [--json]
+ *     [--memory [--network 256m] [--heaps 64m,96m,8g]]
  *
  * --seconds is what a run takes where nothing else runs; on a busy machine it takes as much CPU time, and longer.
  *
@@ -27,9 +28,8 @@ const stateful = ["q3", "q4", "q5", "q7", "q8", "q9", "q11", "q12", "q15", "q16"
 /** A slow query does less on Flink in the same time; a run that takes longer is ended. */
 const FLINK_TIMEOUT_S = 280;
 
-const { queries, events, seconds, repeats, json, setting, heap, memory, results, minutes } = comparisonArguments(
-  process.argv.slice(2),
-);
+const given = comparisonArguments(process.argv.slice(2));
+const { queries, events, seconds, repeats, json, setting, heap, memory, results, minutes } = given;
 const chosen = (queries ?? (setting.state === "level" ? stateful : queryNames)).filter(hasRival);
 const log = new RunLog(results);
 const endsAt = Date.now() + minutes * 60_000;
@@ -39,7 +39,7 @@ interface Step {
   readonly run: () => Promise<Figures>;
 }
 
-if (memory) await compareMemory(chosen, { log, endsAt, events, setting, json });
+if (memory) await compareMemory(chosen, { ...given, log, endsAt });
 else {
   const left = await runSteps();
   print(chosen.flatMap((query) => pairOf(log, query, setting) ?? []));

@@ -36,9 +36,16 @@ test.each([
   expect(() => benchArguments(args)).toThrow(message);
 });
 
-test("beside Flink a heap has a unit, and the scaling of ours is unknown", () => {
+test("beside Flink sizes have a unit, and the scaling of ours is unknown", () => {
   expect(() => comparisonArguments(["--heap", "8"])).toThrow(/--heap is a size such as 8g/);
+  expect(() => comparisonArguments(["--network", "64"])).toThrow(/--network is a size such as 8g/);
   expect(() => comparisonArguments(["--scaling"])).toThrow(/Unknown option '--scaling'/);
+});
+
+test("beside Flink the smallest heap is looked for among all, or those that are named", () => {
+  expect(comparisonArguments([]).heaps).toContain("1536m");
+  expect(comparisonArguments(["--heaps", "8g,64m,1g"]).heaps).toEqual(["64m", "1g", "8g"]);
+  expect(() => comparisonArguments(["--heaps", "64m,5g"])).toThrow(/--heaps are some of 64m,80m,.*,8g, not "5g"/);
 });
 
 test("what events are made of is told by numbers, or by the defaults", () => {
