@@ -5,6 +5,7 @@ import { type Duration, positiveDurationMs } from "../../core/time.ts";
 import { queriesOf, wholeNumberOf } from "./argument-values.ts";
 import { HEAPS } from "./flink-memory.ts";
 import type { Setting } from "./measure.ts";
+import { UsageError } from "./usage-error.ts";
 
 interface CommonArguments {
   /** Absent: all that the benchmark has. */
@@ -50,7 +51,7 @@ const common = {
   json: { type: "boolean", default: false },
 } as const;
 
-/** @throws Error for arguments that make no sense. */
+/** @throws UsageError for arguments that make no sense. */
 export function benchArguments(args: readonly string[]): BenchArguments {
   const { values } = parseArgs({
     args: [...args],
@@ -59,7 +60,7 @@ export function benchArguments(args: readonly string[]): BenchArguments {
   return { ...commonArguments(values), scaling: values.scaling };
 }
 
-/** @throws Error for arguments that make no sense. */
+/** @throws UsageError for arguments that make no sense. */
 export function comparisonArguments(args: readonly string[]): ComparisonArguments {
   const { values } = parseArgs({
     args: [...args],
@@ -84,14 +85,14 @@ export function comparisonArguments(args: readonly string[]): ComparisonArgument
 
 function sizeOf(name: string, size: string): string {
   if (/^[1-9]\d*[mg]$/.test(size)) return size;
-  throw new Error(`--${name} is a size such as 8g or 512m, not "${size}"`);
+  throw new UsageError(`--${name} is a size such as 8g or 512m, not "${size}"`);
 }
 
 function heapsOf(list: string | undefined): readonly string[] {
   if (list === undefined) return HEAPS;
   const asked = list.split(",");
   const unknown = asked.find((heap) => !HEAPS.includes(heap));
-  if (unknown !== undefined) throw new Error(`--heaps are some of ${HEAPS.join(",")}, not "${unknown}"`);
+  if (unknown !== undefined) throw new UsageError(`--heaps are some of ${HEAPS.join(",")}, not "${unknown}"`);
   return HEAPS.filter((heap) => asked.includes(heap));
 }
 
@@ -105,9 +106,9 @@ interface CommonValues extends Readonly<Record<"repeats" | "parallelism" | "chec
 function commonArguments(values: CommonValues): CommonArguments {
   const { queries, events, seconds, repeats, parallelism, checkpoint, state, json } = values;
   if (events !== undefined && seconds !== undefined)
-    throw new Error("a run has so many --events or --seconds, not both");
-  if (state !== "memory" && state !== "level") throw new Error(`--state is memory or level, not "${state}"`);
-  if (checkpoint !== "off") positiveDurationMs(checkpoint as Duration, "--checkpoint, unless it is off,");
+    throw new UsageError("a run has so many --events or --seconds, not both");
+  if (state !== "memory" && state !== "level") throw new UsageError(`--state is memory or level, not "${state}"`);
+  checkInterval(checkpoint);
   return {
     queries: queries === undefined ? undefined : queriesOf(queries),
     events: events === undefined ? undefined : wholeNumberOf("events", events),
@@ -116,4 +117,13 @@ function commonArguments(values: CommonValues): CommonArguments {
     json,
     setting: { parallelism: wholeNumberOf("parallelism", parallelism), checkpoint, state },
   };
+}
+
+function checkInterval(checkpoint: string): void {
+  if (checkpoint === "off") return;
+  try {
+    positiveDurationMs(checkpoint as Duration, "--checkpoint, unless it is off,");
+  } catch (cause) {
+    throw new UsageError((cause as Error).message, { cause });
+  }
 }

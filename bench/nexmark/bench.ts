@@ -12,10 +12,13 @@ import { cpus, loadavg } from "node:os";
 import { benchArguments } from "./bench-arguments.ts";
 import { eventsFor, type Figures, measure, middle, startCpuS } from "./measure.ts";
 import { queryNames } from "./queries/index.ts";
+import { toldInShort } from "./usage-error.ts";
 
 const TIMES = 10;
 
-const { queries, events, seconds, repeats, json, scaling, setting } = benchArguments(process.argv.slice(2));
+const { queries, events, seconds, repeats, json, scaling, setting } = await toldInShort(() =>
+  benchArguments(process.argv.slice(2)),
+);
 const { parallelism, checkpoint, state } = setting;
 
 if (!json) {

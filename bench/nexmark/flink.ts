@@ -21,6 +21,7 @@ import { keyOf, OURS, type Pair, pairOf, tablesOf } from "./flink-table.ts";
 import { eventsFor, type Figures, measure, secondsFor } from "./measure.ts";
 import { queryNames } from "./queries/index.ts";
 import { RunLog } from "./run-log.ts";
+import { toldInShort } from "./usage-error.ts";
 
 /** What keeps more than a counter or two, so that where state lies matters. */
 const stateful = ["q3", "q4", "q5", "q7", "q8", "q9", "q11", "q12", "q15", "q16", "q17", "q18", "q19", "q20"];
@@ -28,7 +29,7 @@ const stateful = ["q3", "q4", "q5", "q7", "q8", "q9", "q11", "q12", "q15", "q16"
 /** A slow query does less on Flink in the same time; a run that takes longer is ended. */
 const FLINK_TIMEOUT_S = 280;
 
-const given = comparisonArguments(process.argv.slice(2));
+const given = await toldInShort(() => comparisonArguments(process.argv.slice(2)));
 const { queries, events, seconds, repeats, json, setting, heap, memory, results, minutes } = given;
 const chosen = (queries ?? (setting.state === "level" ? stateful : queryNames)).filter(hasRival);
 const log = new RunLog(results);
