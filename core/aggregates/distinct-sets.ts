@@ -5,16 +5,26 @@
  * A set is a segment of a chunk: open addressing with linear probing, at most two thirds full. When it is, it moves to a segment
  * that is a third or half as long again, so that of a thousand sets that grow none has much room in excess.
  *
- *   heads, four by set    chunk, first cell, cells, how many are in use; no cells: nothing is in it
+ *   heads, five by set    chunk, first cell, cells, how many are in use, the number of its pages; no cells: nothing is in them
  *   segment               a cell of its own (its set, or -1 when it is free; how many cells follow), then the cells
  *   cell                  a value and its marks, side by side, as whoever reads one reads both; no marks: the cell is empty
  *
  * Segments are cut from the last chunk. Of another one, once a third is free, what is left moves there too. A set that would take
- * a good part of a chunk has one of its own.
+ * a good part of a chunk has one of its own. Of a set with many values those that lie densely are not in cells (`dense-pages.ts`).
  */
 
 import { AssertionFailure } from "../assert.ts";
-import { type Comparable, comparable } from "./distinct.ts";
+import {
+  copyOfPages,
+  type DensePages,
+  eachInPages,
+  giveBack,
+  markPlace,
+  placeIn,
+  takePages,
+  valuesBeside,
+} from "./dense-pages.ts";
+import { type Comparable, comparable, eachSeen, mark, nothingSeen, type SeenValues } from "./distinct.ts";
 
 interface Chunk {
   /** Cell i at 2i and 2i + 1. */
@@ -25,7 +35,8 @@ interface Chunk {
   free: number;
 }
 
-const HEAD = 4;
+const HEAD = 5;
+const PAGES_AT = 4;
 const HEADS_MIN = 8;
 
 const SEGMENT_HEAD = 1;
@@ -49,6 +60,9 @@ export class DistinctSets {
   #nextChunk = CHUNK_MIN;
   /** An empty one of full length: what is vacated is mostly followed by a new one. */
   #spare: Chunk | undefined;
+  /** By number; 0 is that of sets without pages. */
+  readonly #pages: (DensePages | undefined)[] = [undefined];
+  readonly #unusedPages: number[] = [];
   readonly #others = new Map<number, Map<Comparable, number>>();
 
   /** Adds marks to a value of a set, and returns those that it did not have. REQUIRES: a mark. */
@@ -62,6 +76,11 @@ export class DistinctSets {
     const heads = this.#heads;
     const at = HEAD * set;
     if (typeof value !== "number" || at >= heads.length) return 0;
+    const pages = this.#pages[heads[at + PAGES_AT] as number];
+    if (pages !== undefined) {
+      const place = placeIn(pages, value | 0);
+      if (place >= 0) return pages.marks[place] as number;
+    }
     const cells = heads[at + 2] as number;
     if (cells === 0) return 0;
     const chunk = this.#chunks[heads[at] as number] as Chunk;
@@ -70,11 +89,17 @@ export class DistinctSets {
 
   /** How many values a set has. */
   count(set: number): number {
-    return (this.#heads[HEAD * set + 3] ?? 0) + (this.#others.get(set)?.size ?? 0);
+    return (this.#heads[HEAD * set + 3] ?? 0) + (this.#pagesOf(set)?.values ?? 0) + (this.#others.get(set)?.size ?? 0);
   }
 
   /** Calls `visit` for each value of a set with its marks. */
   each(set: number, visit: (value: Comparable, marks: number) => void): void {
+    const pages = this.#pagesOf(set);
+    if (pages !== undefined) eachInPages(pages, visit);
+    this.#eachBeside(set, visit);
+  }
+
+  #eachBeside(set: number, visit: (value: Comparable, marks: number) => void): void {
     const count = this.#heads[HEAD * set + 2] ?? 0;
     if (count > 0) {
       const { cells } = this.#chunkOf(set);
@@ -92,22 +117,64 @@ export class DistinctSets {
     if (at >= this.#heads.length || this.#heads[at + 2] === 0) return;
     const chunk = this.#heads[at] as number;
     const from = this.#heads[at + 1] as number;
+    this.#setPages(set, undefined);
     this.#heads.fill(0, at, at + HEAD);
     this.#release(chunk, from);
   }
 
+  /** The values of a set by themselves. */
+  seenIn(set: number): SeenValues {
+    const seen = nothingSeen(this.#heads[HEAD * set + 3]);
+    const pages = this.#pagesOf(set);
+    if (pages !== undefined) seen.pages = copyOfPages(pages);
+    this.#eachBeside(set, (value, marks) => mark(seen, value, marks));
+    return seen;
+  }
+
+  /** Puts values into a set that is empty. They stay what they are. */
+  put(set: number, seen: SeenValues): void {
+    const its = seen.pages && copyOfPages(seen.pages);
+    // What was saved when there were no pages may lie densely.
+    const found = takePages(its, { cells: seen.cells, from: 0, to: seen.cells.length >> 1, used: seen.used });
+    const pages = found?.pages ?? its;
+    this.reserve(set, seen.used - (found?.taken ?? 0));
+    if (pages !== undefined) this.#setPages(set, pages);
+    eachSeen({ ...seen, pages: undefined }, (value, marks) => this.mark(set, value, marks));
+  }
+
   /** Makes room for so many values in a set that is empty. */
   reserve(set: number, values: number): void {
-    if (values === 0) return;
-    let cells = CELLS_MIN;
-    while (isFull(values, cells)) cells = moreThan(cells);
-    this.#allocate(set, cells);
+    if (values > 0) this.#allocate(set, cellsFor(values));
+  }
+
+  #pagesOf(set: number): DensePages | undefined {
+    return this.#pages[this.#heads[HEAD * set + PAGES_AT] ?? 0];
+  }
+
+  /** A set with pages has cells, too. */
+  #setPages(set: number, pages: DensePages | undefined): void {
+    const at = HEAD * set;
+    if (pages !== undefined && (this.#heads[at + 2] ?? 0) === 0) this.#allocate(set, CELLS_MIN);
+    const number = this.#heads[at + PAGES_AT] as number;
+    if (pages !== undefined && number === 0) {
+      this.#heads[at + PAGES_AT] = this.#unusedPages.pop() ?? this.#pages.length;
+      this.#pages[this.#heads[at + PAGES_AT] as number] = pages;
+    } else if (pages === undefined && number !== 0) {
+      this.#heads[at + PAGES_AT] = 0;
+      this.#pages[number] = undefined;
+      this.#unusedPages.push(number);
+    }
   }
 
   #markInt(set: number, value: number, marks: number): number {
     const at = HEAD * set;
     if (at >= this.#heads.length || this.#heads[at + 2] === 0) this.#allocate(set, CELLS_MIN);
     const heads = this.#heads;
+    const pages = this.#pages[heads[at + PAGES_AT] as number];
+    if (pages !== undefined) {
+      const place = placeIn(pages, value);
+      if (place >= 0) return markPlace(pages, place, marks);
+    }
     const { cells } = this.#chunks[heads[at] as number] as Chunk;
     const from = heads[at + 1] as number;
     const count = heads[at + 2] as number;
@@ -144,7 +211,7 @@ export class DistinctSets {
     return this.#chunks[this.#heads[HEAD * set] as number] as Chunk;
   }
 
-  /** Moves a set's values to more cells. */
+  /** Moves a set's values to pages, those that lie densely, or to more cells. */
   #grow(set: number): void {
     const at = HEAD * set;
     const old = this.#heads[at] as number;
@@ -152,8 +219,11 @@ export class DistinctSets {
     const from = this.#heads[at + 1] as number;
     const count = this.#heads[at + 2] as number;
     const used = this.#heads[at + 3] as number;
-    this.#allocate(set, moreThan(count));
-    this.#heads[at + 3] = used;
+    const found = takePages(this.#pagesOf(set), { cells, from, to: from + count, used });
+    const left = used - (found?.taken ?? 0);
+    this.#allocate(set, found === undefined ? moreThan(count) : cellsFor(valuesBeside(left)));
+    this.#heads[at + 3] = left;
+    if (found !== undefined) this.#setPages(set, found.pages);
     const into = this.#chunkOf(set).cells;
     const first = this.#heads[at + 1] as number;
     const more = this.#heads[at + 2] as number;
@@ -161,6 +231,7 @@ export class DistinctSets {
       const marks = cells[cell + 1] as number;
       if (marks === 0) continue;
       const value = cells[cell] as number;
+      if (found !== undefined && placeIn(found.pages, value) >= 0) continue;
       let to = 2 * (first + placeOf(value, more));
       while (into[to + 1] !== 0) {
         to += 2;
@@ -224,6 +295,7 @@ export class DistinctSets {
   #dropChunk(number: number): void {
     const chunk = this.#chunks[number];
     if (chunk?.cells.length === 2 * CHUNK_MAX) this.#spare = chunk;
+    else if (chunk !== undefined) giveBack(chunk.cells);
     this.#chunks[number] = undefined;
     this.#unused.push(number);
   }
@@ -260,6 +332,13 @@ export class DistinctSets {
 
 function isFull(used: number, cells: number): boolean {
   return 3 * used > 2 * cells;
+}
+
+/** Of how many so many values leave a third free. */
+function cellsFor(values: number): number {
+  let cells = CELLS_MIN;
+  while (isFull(values, cells)) cells = moreThan(cells);
+  return cells;
 }
 
 /** Powers of two, and, of few, those half as large again between them. */

@@ -9,6 +9,7 @@
 
 import { type AccumulatorPacking, reader, type ValueAggregate, type ValueOf } from "../aggregate.ts";
 import { encodeKey } from "../key.ts";
+import { type DensePages, eachInPages, markPlace, placeIn, takePages, valuesBeside } from "./dense-pages.ts";
 
 /** What can be told apart: what can be a key, and null. */
 export type Distinct = string | number | bigint | boolean | Date | null;
@@ -30,6 +31,8 @@ export interface SeenValues {
   cells: Int32Array;
   /** How many cells are in use. */
   used: number;
+  /** Whole numbers that lie densely, which have no cells. Absent also in what was saved before there were any. */
+  pages?: DensePages | undefined;
   /** All other values, with their marks. */
   others: Map<Comparable, number> | undefined;
 }
@@ -40,11 +43,11 @@ const CELLS_MIN = 4;
 export function nothingSeen(values = 0): SeenValues {
   let cells = CELLS_MIN;
   while (3 * values > 2 * cells) cells *= 2;
-  return { cells: new Int32Array(2 * cells), used: 0, others: undefined };
+  return { cells: new Int32Array(2 * cells), used: 0, pages: undefined, others: undefined };
 }
 
-export function countSeen({ used, others }: SeenValues): number {
-  return others === undefined ? used : used + others.size;
+export function countSeen({ used, pages, others }: SeenValues): number {
+  return used + (pages?.values ?? 0) + (others?.size ?? 0);
 }
 
 /** Adds marks to a value, and returns those that it did not have. REQUIRES: a mark. */
@@ -54,13 +57,21 @@ export function mark(seen: SeenValues, value: unknown, marks: number): number {
 }
 
 /** Reads where `mark` would look for the value first. */
-export function touchSeen({ cells }: SeenValues, value: unknown): number {
+export function touchSeen({ cells, pages }: SeenValues, value: unknown): number {
   if (typeof value !== "number") return 0;
+  if (pages !== undefined) {
+    const place = placeIn(pages, value | 0);
+    if (place >= 0) return pages.marks[place] as number;
+  }
   return cells[2 * (hashOf(value | 0) & ((cells.length >> 1) - 1))] as number;
 }
 
 function markInt(seen: SeenValues, value: number, marks: number): number {
-  const { cells } = seen;
+  const { cells, pages } = seen;
+  if (pages !== undefined) {
+    const place = placeIn(pages, value);
+    if (place >= 0) return markPlace(pages, place, marks);
+  }
   const last = (cells.length >> 1) - 1;
   let cell = hashOf(value) & last;
   for (; ; cell = (cell + 1) & last) {
@@ -84,12 +95,19 @@ function markOther(seen: SeenValues, value: Comparable, marks: number): number {
   return marks & ~before;
 }
 
+/** Makes pages of what lies densely, or twice as many cells. */
 function grow(seen: SeenValues): void {
   const old = seen.cells;
-  const cells = new Int32Array(2 * old.length);
+  const found = takePages(seen.pages, { cells: old, from: 0, to: old.length >> 1, used: seen.used });
+  if (found !== undefined) {
+    seen.pages = found.pages;
+    seen.used -= found.taken;
+  }
+  const cells = found === undefined ? new Int32Array(2 * old.length) : nothingSeen(valuesBeside(seen.used)).cells;
   const last = (cells.length >> 1) - 1;
   for (let from = 0; from < old.length; from += 2) {
     if (old[from + 1] === 0) continue;
+    if (found !== undefined && placeIn(found.pages, old[from] as number) >= 0) continue;
     let cell = hashOf(old[from] as number) & last;
     while (cells[2 * cell + 1] !== 0) cell = (cell + 1) & last;
     cells[2 * cell] = old[from] as number;
@@ -104,7 +122,9 @@ function hashOf(value: number): number {
 }
 
 /** Calls `visit` for each value with its marks. */
-export function eachSeen({ cells, others }: SeenValues, visit: (value: Comparable, marks: number) => void): void {
+export function eachSeen(seen: SeenValues, visit: (value: Comparable, marks: number) => void): void {
+  const { cells, pages, others } = seen;
+  if (pages !== undefined) eachInPages(pages, visit);
   for (let at = 0; at < cells.length; at += 2)
     if (cells[at + 1] !== 0) visit(cells[at] as number, cells[at + 1] as number);
   for (const [value, marks] of others ?? []) visit(value, marks);

@@ -7,7 +7,7 @@
 import type { ValueAggregate } from "../aggregate.ts";
 import type { HeldAccumulators } from "../state-backend.ts";
 import { compositionOf } from "./combine.ts";
-import { eachSeen, mark, nothingSeen, type SeenValues } from "./distinct.ts";
+import type { SeenValues } from "./distinct.ts";
 import { DistinctSets } from "./distinct-sets.ts";
 import type { Sums } from "./several.ts";
 import {
@@ -85,11 +85,7 @@ export class PackedSums implements HeldAccumulators {
         ...this.numbers.subarray(slot * columns, (slot + 1) * columns),
         ...this.counts.subarray(slot * counts, (slot + 1) * counts),
       ],
-      seen: this.sets.map((set) => {
-        const seen = nothingSeen(set.count(slot));
-        set.each(slot, (value, marks) => mark(seen, value, marks));
-        return seen;
-      }),
+      seen: this.sets.map((set) => set.seenIn(slot)),
       values: this.values[slot] ?? [],
     };
   }
@@ -99,11 +95,8 @@ export class PackedSums implements HeldAccumulators {
     if (value === undefined) return;
     const { numbers, seen, values } = value as Sums;
     this.#put(slot, numbers);
-    for (const [s, set] of this.sets.entries()) {
-      const its = seen[s] as SeenValues; // of each sharing there are some
-      set.reserve(slot, its.used);
-      eachSeen(its, (each, marks) => set.mark(slot, each, marks));
-    }
+    // Of each sharing there are some.
+    for (const [s, set] of this.sets.entries()) set.put(slot, seen[s] as SeenValues);
     if (this.#others.length > 0) this.values[slot] = values;
   }
 

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Comparable } from "../../../core/aggregates/distinct.ts";
+import { type Comparable, countSeen } from "../../../core/aggregates/distinct.ts";
 import { DistinctSets } from "../../../core/aggregates/distinct-sets.ts";
+import { runs, valuesOf, withoutPages } from "./value-runs.ts";
 
 const found = (sets: DistinctSets, set: number): Map<Comparable, number> => {
   const all = new Map<Comparable, number>();
@@ -49,6 +50,58 @@ test.each([1, 4, 32])("with %d marks, sets hold what Maps hold", (marks) => {
     }),
     { numRuns: 40 },
   );
+});
+
+test.each([8, 32])("with %d marks, runs of values, saved and restored at times, are what Maps hold", (marks) => {
+  const operation = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ set: fc.nat(2), run: runs(marks) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ set: fc.nat(2), saved: fc.constantFrom("as it is", "before there were pages") }),
+    },
+    { weight: 1, arbitrary: fc.record({ set: fc.nat(2), cleared: fc.constant(true) }) },
+  );
+  fc.assert(
+    fc.property(fc.array(operation, { maxLength: 12, size: "max" }), (operations) => {
+      const sets = new DistinctSets();
+      const model = [0, 1, 2].map(() => new Map<Comparable, number>());
+      for (const each of operations) {
+        const of = model[each.set] as Map<Comparable, number>;
+        if ("run" in each)
+          for (const [value, its] of valuesOf(each.run)) {
+            const before = of.get(value) ?? 0;
+            sets.touch(each.set, value);
+            if (sets.mark(each.set, value, its) !== (its & ~before)) expect.fail(`marks of ${value}`);
+            of.set(value, before | its);
+          }
+        else if ("cleared" in each) {
+          sets.clear(each.set);
+          of.clear();
+        } else {
+          const seen = structuredClone(sets.seenIn(each.set));
+          expect(countSeen(seen)).toBe(of.size);
+          sets.clear(each.set);
+          sets.put(each.set, each.saved === "as it is" ? seen : withoutPages(seen));
+        }
+        expect(sets.count(each.set)).toBe(of.size);
+      }
+      for (const [set, of] of model.entries()) expect(found(sets, set)).toEqual(of);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("what was taken of a set stays as it is while the set goes on", () => {
+  const sets = new DistinctSets();
+  for (let i = 0; i < 5000; i++) sets.mark(0, i, 1);
+  const seen = sets.seenIn(0);
+  const saved = structuredClone(seen);
+  for (let i = 0; i < 9000; i++) sets.mark(0, i, 2);
+  expect(seen).toEqual(saved);
+  const other = new DistinctSets();
+  other.put(7, seen);
+  for (let i = 0; i < 9000; i++) other.mark(7, i, 0x100);
+  expect(seen).toEqual(saved);
 });
 
 test("sets that grow in turns, some beyond a chunk, keep their values", () => {
