@@ -164,6 +164,25 @@ export function heldSuite(factory: BackendFactory): void {
       }
     });
 
+    test("many values that lie densely are saved as they were at the barrier, and restored", () => {
+      const accumulators = accumulatorsOf(kind);
+      const visitsFrom = (from: number) =>
+        Array.from({ length: 2000 }, (_, i) => ({ page: i % 50 === 0 ? `page ${i}` : from + 2 * i, ms: i % 700 }));
+      const [first, second] = [visitsFrom(-900), visitsFrom(1001)];
+      let backend = open(factory);
+      for (const visit of first) add(paneOf(backend, accumulators), accumulators, 3, visit);
+      const capture = backend.capture(1);
+      for (const visit of second) add(paneOf(backend, accumulators), accumulators, 3, visit);
+      const copy = open(factory);
+      for (const block of driven(capture)) copy.restoreBlock(block, "a block");
+      const all = [...first, ...second];
+      expect(resultOf(paneOf(backend, accumulators), accumulators, 3)).toEqual(expected(kind, all));
+      backend = restored(factory, [copy.snapshot()]);
+      expect(resultOf(paneOf(backend, accumulators), accumulators, 3)).toEqual(expected(kind, first));
+      for (const visit of second) add(paneOf(backend, accumulators), accumulators, 3, visit);
+      expect(resultOf(paneOf(backend, accumulators), accumulators, 3)).toEqual(expected(kind, all));
+    });
+
     test("they move with their key groups", () => {
       const accumulators = accumulatorsOf(kind);
       const backend = open(factory);
