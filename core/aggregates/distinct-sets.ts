@@ -5,26 +5,30 @@
  * A set is a segment of a chunk: open addressing with linear probing, at most two thirds full. When it is, it moves to a segment
  * that is a third or half as long again, so that of a thousand sets that grow none has much room in excess.
  *
- *   heads, five by set    chunk, first cell, cells, how many are in use, the number of its pages; no cells: nothing is in them
+ *   heads, four by set    chunk, first cell, cells, how many are in use; no cells: nothing is in it; -1 cells: it is by itself, and
+ *                         its number among those in the place of the chunk
  *   segment               a cell of its own (its set, or -1 when it is free; how many cells follow), then the cells
  *   cell                  a value and its marks, side by side, as whoever reads one reads both; no marks: the cell is empty
  *
  * Segments are cut from the last chunk. Of another one, once a third is free, what is left moves there too. A set that would take
- * a good part of a chunk has one of its own. Of a set with many values those that lie densely are not in cells (`dense-pages.ts`).
+ * a good part of a chunk has one of its own. One of which many values lie densely is held by itself (`distinct.ts`), in pages.
  */
 
 import { AssertionFailure } from "../assert.ts";
+import { giveBack } from "./dense-pages.ts";
 import {
-  copyOfPages,
-  type DensePages,
-  eachInPages,
-  giveBack,
-  markPlace,
-  placeIn,
-  takePages,
-  valuesBeside,
-} from "./dense-pages.ts";
-import { type Comparable, comparable, eachSeen, mark, nothingSeen, type SeenValues } from "./distinct.ts";
+  type Comparable,
+  comparable,
+  copyOfSeen,
+  countSeen,
+  eachSeen,
+  mark,
+  nothingSeen,
+  pagedOf,
+  type SeenValues,
+  touchSeen,
+  withPages,
+} from "./distinct.ts";
 
 interface Chunk {
   /** Cell i at 2i and 2i + 1. */
@@ -35,9 +39,11 @@ interface Chunk {
   free: number;
 }
 
-const HEAD = 5;
-const PAGES_AT = 4;
+const HEAD = 4;
 const HEADS_MIN = 8;
+
+/** In the place of the number of cells. */
+const BY_ITSELF = -1;
 
 const SEGMENT_HEAD = 1;
 const FREE = -1;
@@ -60,9 +66,9 @@ export class DistinctSets {
   #nextChunk = CHUNK_MIN;
   /** An empty one of full length: what is vacated is mostly followed by a new one. */
   #spare: Chunk | undefined;
-  /** By number; 0 is that of sets without pages. */
-  readonly #pages: (DensePages | undefined)[] = [undefined];
-  readonly #unusedPages: number[] = [];
+  /** Sets by themselves, but for what is in `others`, by number. */
+  readonly #own: (SeenValues | undefined)[] = [];
+  readonly #unusedOwn: number[] = [];
   readonly #others = new Map<number, Map<Comparable, number>>();
 
   /** Adds marks to a value of a set, and returns those that it did not have. REQUIRES: a mark. */
@@ -76,31 +82,23 @@ export class DistinctSets {
     const heads = this.#heads;
     const at = HEAD * set;
     if (typeof value !== "number" || at >= heads.length) return 0;
-    const pages = this.#pages[heads[at + PAGES_AT] as number];
-    if (pages !== undefined) {
-      const place = placeIn(pages, value | 0);
-      if (place >= 0) return pages.marks[place] as number;
-    }
     const cells = heads[at + 2] as number;
-    if (cells === 0) return 0;
+    if (cells <= 0) return cells === 0 ? 0 : touchSeen(this.#ownOf(at), value);
     const chunk = this.#chunks[heads[at] as number] as Chunk;
     return chunk.cells[2 * ((heads[at + 1] as number) + placeOf(value | 0, cells))] as number;
   }
 
   /** How many values a set has. */
   count(set: number): number {
-    return (this.#heads[HEAD * set + 3] ?? 0) + (this.#pagesOf(set)?.values ?? 0) + (this.#others.get(set)?.size ?? 0);
+    const at = HEAD * set;
+    const numbers = this.#heads[at + 2] === BY_ITSELF ? countSeen(this.#ownOf(at)) : (this.#heads[at + 3] ?? 0);
+    return numbers + (this.#others.get(set)?.size ?? 0);
   }
 
   /** Calls `visit` for each value of a set with its marks. */
   each(set: number, visit: (value: Comparable, marks: number) => void): void {
-    const pages = this.#pagesOf(set);
-    if (pages !== undefined) eachInPages(pages, visit);
-    this.#eachBeside(set, visit);
-  }
-
-  #eachBeside(set: number, visit: (value: Comparable, marks: number) => void): void {
     const count = this.#heads[HEAD * set + 2] ?? 0;
+    if (count === BY_ITSELF) eachSeen(this.#ownOf(HEAD * set), visit);
     if (count > 0) {
       const { cells } = this.#chunkOf(set);
       const from = this.#heads[HEAD * set + 1] as number;
@@ -115,66 +113,66 @@ export class DistinctSets {
     this.#others.delete(set);
     const at = HEAD * set;
     if (at >= this.#heads.length || this.#heads[at + 2] === 0) return;
-    const chunk = this.#heads[at] as number;
+    const number = this.#heads[at] as number;
     const from = this.#heads[at + 1] as number;
-    this.#setPages(set, undefined);
+    const isByItself = this.#heads[at + 2] === BY_ITSELF;
     this.#heads.fill(0, at, at + HEAD);
-    this.#release(chunk, from);
+    if (isByItself) {
+      this.#own[number] = undefined;
+      this.#unusedOwn.push(number);
+    } else this.#release(number, from);
   }
 
-  /** The values of a set by themselves. */
+  /** The values of a set by themselves, as nobody else has them. */
   seenIn(set: number): SeenValues {
-    const seen = nothingSeen(this.#heads[HEAD * set + 3]);
-    const pages = this.#pagesOf(set);
-    if (pages !== undefined) seen.pages = copyOfPages(pages);
-    this.#eachBeside(set, (value, marks) => mark(seen, value, marks));
+    const at = HEAD * set;
+    const others = this.#others.get(set);
+    if (this.#heads[at + 2] === BY_ITSELF) return { ...copyOfSeen(this.#ownOf(at)), others: others && new Map(others) };
+    const seen = nothingSeen(this.#heads[at + 3]);
+    this.each(set, (value, marks) => mark(seen, value, marks));
     return seen;
   }
 
   /** Puts values into a set that is empty. They stay what they are. */
   put(set: number, seen: SeenValues): void {
-    const its = seen.pages && copyOfPages(seen.pages);
-    // What was saved when there were no pages may lie densely.
-    const found = takePages(its, { cells: seen.cells, from: 0, to: seen.cells.length >> 1, used: seen.used });
-    const pages = found?.pages ?? its;
-    this.reserve(set, seen.used - (found?.taken ?? 0));
-    if (pages !== undefined) this.#setPages(set, pages);
-    eachSeen({ ...seen, pages: undefined }, (value, marks) => this.mark(set, value, marks));
+    const paged = withPages(seen);
+    if (paged.pages === undefined) {
+      this.reserve(set, seen.used);
+      eachSeen(seen, (value, marks) => this.mark(set, value, marks));
+      return;
+    }
+    const { others, ...numbers } = paged === seen ? copyOfSeen(seen) : paged;
+    this.#setOwn(set, { ...numbers, others: undefined });
+    if (others !== undefined) this.#others.set(set, new Map(others));
   }
 
   /** Makes room for so many values in a set that is empty. */
   reserve(set: number, values: number): void {
-    if (values > 0) this.#allocate(set, cellsFor(values));
+    if (values === 0) return;
+    let cells = CELLS_MIN;
+    while (isFull(values, cells)) cells = moreThan(cells);
+    this.#allocate(set, cells);
   }
 
-  #pagesOf(set: number): DensePages | undefined {
-    return this.#pages[this.#heads[HEAD * set + PAGES_AT] ?? 0];
+  #ownOf(at: number): SeenValues {
+    return this.#own[this.#heads[at] as number] as SeenValues;
   }
 
-  /** A set with pages has cells, too. */
-  #setPages(set: number, pages: DensePages | undefined): void {
-    const at = HEAD * set;
-    if (pages !== undefined && (this.#heads[at + 2] ?? 0) === 0) this.#allocate(set, CELLS_MIN);
-    const number = this.#heads[at + PAGES_AT] as number;
-    if (pages !== undefined && number === 0) {
-      this.#heads[at + PAGES_AT] = this.#unusedPages.pop() ?? this.#pages.length;
-      this.#pages[this.#heads[at + PAGES_AT] as number] = pages;
-    } else if (pages === undefined && number !== 0) {
-      this.#heads[at + PAGES_AT] = 0;
-      this.#pages[number] = undefined;
-      this.#unusedPages.push(number);
-    }
+  #setOwn(set: number, seen: SeenValues): void {
+    const at = this.#headOf(set);
+    const number = this.#unusedOwn.pop() ?? this.#own.length;
+    this.#own[number] = seen;
+    this.#heads[at] = number;
+    this.#heads[at + 2] = BY_ITSELF;
   }
 
   #markInt(set: number, value: number, marks: number): number {
     const at = HEAD * set;
-    if (at >= this.#heads.length || this.#heads[at + 2] === 0) this.#allocate(set, CELLS_MIN);
-    const heads = this.#heads;
-    const pages = this.#pages[heads[at + PAGES_AT] as number];
-    if (pages !== undefined) {
-      const place = placeIn(pages, value);
-      if (place >= 0) return markPlace(pages, place, marks);
+    if (at >= this.#heads.length || (this.#heads[at + 2] as number) <= 0) {
+      if (this.#heads[at + 2] === BY_ITSELF) return mark(this.#ownOf(at), value, marks);
+      this.#allocate(set, CELLS_MIN);
     }
+    const heads = this.#heads;
     const { cells } = this.#chunks[heads[at] as number] as Chunk;
     const from = heads[at + 1] as number;
     const count = heads[at + 2] as number;
@@ -211,7 +209,7 @@ export class DistinctSets {
     return this.#chunks[this.#heads[HEAD * set] as number] as Chunk;
   }
 
-  /** Moves a set's values to pages, those that lie densely, or to more cells. */
+  /** Moves a set's values to more cells, or out of them. */
   #grow(set: number): void {
     const at = HEAD * set;
     const old = this.#heads[at] as number;
@@ -219,11 +217,14 @@ export class DistinctSets {
     const from = this.#heads[at + 1] as number;
     const count = this.#heads[at + 2] as number;
     const used = this.#heads[at + 3] as number;
-    const found = takePages(this.#pagesOf(set), { cells, from, to: from + count, used });
-    const left = used - (found?.taken ?? 0);
-    this.#allocate(set, found === undefined ? moreThan(count) : cellsFor(valuesBeside(left)));
-    this.#heads[at + 3] = left;
-    if (found !== undefined) this.#setPages(set, found.pages);
+    const own = pagedOf({ cells, from, to: from + count, used });
+    if (own !== undefined) {
+      this.#setOwn(set, own);
+      this.#release(old, from);
+      return;
+    }
+    this.#allocate(set, moreThan(count));
+    this.#heads[at + 3] = used;
     const into = this.#chunkOf(set).cells;
     const first = this.#heads[at + 1] as number;
     const more = this.#heads[at + 2] as number;
@@ -231,7 +232,6 @@ export class DistinctSets {
       const marks = cells[cell + 1] as number;
       if (marks === 0) continue;
       const value = cells[cell] as number;
-      if (found !== undefined && placeIn(found.pages, value) >= 0) continue;
       let to = 2 * (first + placeOf(value, more));
       while (into[to + 1] !== 0) {
         to += 2;
@@ -243,14 +243,19 @@ export class DistinctSets {
     this.#release(old, from);
   }
 
+  /** Where a set's head is, or will be. */
+  #headOf(set: number): number {
+    const at = HEAD * set;
+    if (at < this.#heads.length) return at;
+    const longer = new Int32Array(Math.max(at + HEAD, 2 * this.#heads.length));
+    longer.set(this.#heads);
+    this.#heads = longer;
+    return at;
+  }
+
   /** Gives a set empty cells. What it had is nobody's until it is released. */
   #allocate(set: number, cells: number): void {
-    const at = HEAD * set;
-    if (at >= this.#heads.length) {
-      const longer = new Int32Array(Math.max(at + HEAD, 2 * this.#heads.length));
-      longer.set(this.#heads);
-      this.#heads = longer;
-    }
+    const at = this.#headOf(set);
     const length = cells + SEGMENT_HEAD;
     const number = 8 * length > CHUNK_MAX ? this.#addChunk(length) : this.#chunkFor(length);
     const chunk = this.#chunks[number] as Chunk;
@@ -332,13 +337,6 @@ export class DistinctSets {
 
 function isFull(used: number, cells: number): boolean {
   return 3 * used > 2 * cells;
-}
-
-/** Of how many so many values leave a third free. */
-function cellsFor(values: number): number {
-  let cells = CELLS_MIN;
-  while (isFull(values, cells)) cells = moreThan(cells);
-  return cells;
 }
 
 /** Powers of two, and, of few, those half as large again between them. */

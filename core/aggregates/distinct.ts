@@ -3,13 +3,22 @@
  *
  * A mark is a bit. What counts one field several times, with different conditions, keeps its values once, with a mark for
  * each count that has seen them (`several.ts`); a single count has one mark. Whole numbers of 32 bits, which ids mostly are,
- * stand in one typed array: open addressing with linear probing, at most two thirds full. Everything here is plain data, as
- * accumulators are saved, sent and copied.
+ * stand in one typed array: open addressing with linear probing, at most two thirds full; and of a set with many those that lie
+ * densely in pages (`dense-pages.ts`). Everything here is plain data, as accumulators are saved, sent and copied.
  */
 
 import { type AccumulatorPacking, reader, type ValueAggregate, type ValueOf } from "../aggregate.ts";
 import { encodeKey } from "../key.ts";
-import { type DensePages, eachInPages, markPlace, placeIn, takePages, valuesBeside } from "./dense-pages.ts";
+import {
+  copyOfPages,
+  type DensePages,
+  eachInPages,
+  type FullCells,
+  markPlace,
+  placeIn,
+  takePages,
+  valuesBeside,
+} from "./dense-pages.ts";
 
 /** What can be told apart: what can be a key, and null. */
 export type Distinct = string | number | bigint | boolean | Date | null;
@@ -97,23 +106,57 @@ function markOther(seen: SeenValues, value: Comparable, marks: number): number {
 
 /** Makes pages of what lies densely, or twice as many cells. */
 function grow(seen: SeenValues): void {
-  const old = seen.cells;
-  const found = takePages(seen.pages, { cells: old, from: 0, to: old.length >> 1, used: seen.used });
-  if (found !== undefined) {
+  const full = cellsOf(seen);
+  const found = takePages(seen.pages, full);
+  if (found === undefined) seen.cells = new Int32Array(2 * full.cells.length);
+  else {
     seen.pages = found.pages;
-    seen.used -= found.taken;
+    seen.cells = nothingSeen(valuesBeside(full.used - found.taken)).cells;
   }
-  const cells = found === undefined ? new Int32Array(2 * old.length) : nothingSeen(valuesBeside(seen.used)).cells;
+  seen.used = 0;
+  moveCells(seen, full);
+}
+
+function cellsOf({ cells, used }: SeenValues): FullCells {
+  return { cells, from: 0, to: cells.length >> 1, used };
+}
+
+/** Puts those that have no page into cells. REQUIRES: there is room, and none of them is there. */
+function moveCells(into: SeenValues, { cells: old, from, to }: FullCells): void {
+  const { cells, pages } = into;
   const last = (cells.length >> 1) - 1;
-  for (let from = 0; from < old.length; from += 2) {
-    if (old[from + 1] === 0) continue;
-    if (found !== undefined && placeIn(found.pages, old[from] as number) >= 0) continue;
-    let cell = hashOf(old[from] as number) & last;
+  for (let at = 2 * from; at < 2 * to; at += 2) {
+    const marks = old[at + 1] as number;
+    if (marks === 0) continue;
+    const value = old[at] as number;
+    if (pages !== undefined && placeIn(pages, value) >= 0) continue;
+    let cell = hashOf(value) & last;
     while (cells[2 * cell + 1] !== 0) cell = (cell + 1) & last;
-    cells[2 * cell] = old[from] as number;
-    cells[2 * cell + 1] = old[from + 1] as number;
+    cells[2 * cell] = value;
+    cells[2 * cell + 1] = marks;
+    into.used++;
   }
-  seen.cells = cells;
+}
+
+/** Values in cells as a set with pages; undefined: too few of them lie densely. */
+export function pagedOf(full: FullCells): SeenValues | undefined {
+  const found = takePages(undefined, full);
+  if (found === undefined) return undefined;
+  const seen = nothingSeen(valuesBeside(full.used - found.taken));
+  seen.pages = found.pages;
+  moveCells(seen, full);
+  return seen;
+}
+
+/** The same with its values in pages, if many of them lie densely and have no pages: it was saved before there were any. */
+export function withPages(seen: SeenValues): SeenValues {
+  const paged = seen.pages === undefined ? pagedOf(cellsOf(seen)) : undefined;
+  return paged === undefined ? seen : { ...paged, others: seen.others };
+}
+
+/** The same values with the same marks, which nobody else has. */
+export function copyOfSeen({ cells, used, pages, others }: SeenValues): SeenValues {
+  return { cells: cells.slice(), used, pages: pages && copyOfPages(pages), others: others && new Map(others) };
 }
 
 function hashOf(value: number): number {
