@@ -40,8 +40,8 @@ export interface SeenValues {
   cells: Int32Array;
   /** How many cells are in use. */
   used: number;
-  /** Whole numbers that lie densely, which have no cells. Absent also in what was saved before there were any. */
-  pages?: DensePages | undefined;
+  /** Whole numbers that lie densely, which have no cells. Absent where there are none, as in most sets. */
+  pages?: DensePages;
   /** All other values, with their marks. */
   others: Map<Comparable, number> | undefined;
 }
@@ -52,7 +52,7 @@ const CELLS_MIN = 4;
 export function nothingSeen(values = 0): SeenValues {
   let cells = CELLS_MIN;
   while (3 * values > 2 * cells) cells *= 2;
-  return { cells: new Int32Array(2 * cells), used: 0, pages: undefined, others: undefined };
+  return { cells: new Int32Array(2 * cells), used: 0, others: undefined };
 }
 
 export function countSeen({ used, pages, others }: SeenValues): number {
@@ -156,7 +156,9 @@ export function withPages(seen: SeenValues): SeenValues {
 
 /** The same values with the same marks, which nobody else has. */
 export function copyOfSeen({ cells, used, pages, others }: SeenValues): SeenValues {
-  return { cells: cells.slice(), used, pages: pages && copyOfPages(pages), others: others && new Map(others) };
+  const copy: SeenValues = { cells: cells.slice(), used, others: others && new Map(others) };
+  if (pages !== undefined) copy.pages = copyOfPages(pages);
+  return copy;
 }
 
 function hashOf(value: number): number {
