@@ -47,10 +47,19 @@ const GAIN_OF = 4;
 const CELLS_MIN = 512;
 const CELLS_BESIDE_MIN = 256;
 
-/** Of more values about so many are looked at first: those of pages that the upper bits of a hash choose. */
-const SAMPLE_VALUES = 2048;
+/**
+ * Values of pages are counted roughly first: by a hash of the page, of few cells among fewer counters. Of more values than so many it
+ * is a quarter of the cells, which has a quarter of each page, and of pages those that the upper bits of the hash choose.
+ */
+const ROUGHLY_ALL_MAX = 4096;
+const COUNTERS = 1024;
+const FEW_CELLS = 1024;
+const FEW_COUNTERS = 256;
 const SAMPLE_SHIFT = 20;
 const SAMPLE_BITS = (1 << 12) - 1;
+
+/** Nobody has them from one count to the next. */
+const counters = new Int32Array(COUNTERS);
 
 const DIRECTORY_MIN = 8;
 const PAGES_MIN = 4;
@@ -96,7 +105,7 @@ export function copyOfPages({ directory, pages, values, marks }: DensePages): De
 /**
  * Makes pages of the values that lie densely, if they are a good part of all.
  *
- *   1. Of many values, count some pages': of those that lie sparsely that will do.
+ *   1. Count roughly: where values lie sparsely, that will do.
  *   2. Count how many values each page has.
  *   3. Put values into the pages that have many.
  *
@@ -108,8 +117,7 @@ export function takePages(
   values: FullCells,
 ): { readonly pages: DensePages; readonly taken: number } | undefined {
   if (values.to - values.from < (pages === undefined ? CELLS_MIN : CELLS_BESIDE_MIN)) return undefined;
-  if (values.used > SAMPLE_VALUES && densePagesOf(values, sampleOf(values.used)) === undefined) return undefined;
-  const dense = densePagesOf(values, 0);
+  const dense = mayLieDensely(values) ? densePagesOf(values) : undefined;
   if (dense === undefined) return undefined;
   const all = pages ?? { directory: new Int32Array(2 * DIRECTORY_MIN), pages: 0, values: 0, marks: new Uint8Array(0) };
   const before = all.values;
@@ -152,16 +160,37 @@ function widen(all: DensePages): void {
   giveBack(marks);
 }
 
-/** Bits of which none is set in the hashes of the pages that are looked at. */
+/** Whether a good part of the values may be in pages that have many. */
+function mayLieDensely({ cells, from, to, used }: FullCells): boolean {
+  const areMany = used > ROUGHLY_ALL_MAX;
+  const [end, min, sample] = areMany
+    ? [from + ((to - from) >> 2), DENSE_MIN >> 2, sampleOf(used >> 2)]
+    : [to, DENSE_MIN, 0];
+  const last = (to - from <= FEW_CELLS ? FEW_COUNTERS : COUNTERS) - 1;
+  counters.fill(0, 0, last + 1);
+  let counted = 0;
+  for (let at = 2 * from; at < 2 * end; at += 2) {
+    if (cells[at + 1] === 0) continue;
+    const hash = hashOf((cells[at] as number) >> PAGE_BITS);
+    if (((hash >>> SAMPLE_SHIFT) & sample) !== 0) continue;
+    (counters[hash & last] as number)++;
+    counted++;
+  }
+  let dense = 0;
+  for (let i = 0; i <= last; i++) if ((counters[i] as number) >= min) dense += counters[i] as number;
+  return dense > 0 && GAIN_OF * dense >= counted;
+}
+
+/** Bits of which none is set in the hashes of so many values' pages that there is a counter for each value. */
 function sampleOf(values: number): number {
-  let bits = 1;
-  while (SAMPLE_VALUES * (bits + 1) < values && bits < SAMPLE_BITS) bits = 2 * bits + 1;
+  let bits = 0;
+  while (COUNTERS * (bits + 1) < values && bits < SAMPLE_BITS) bits = 2 * bits + 1;
   return bits;
 }
 
-/** The pages that have many values, if these are a good part of all that were counted. */
-function densePagesOf(values: FullCells, sample: number): readonly number[] | undefined {
-  const { counts, counted, marks } = countPages(values, sample);
+/** The pages that have many values, if these are a good part of all. */
+function densePagesOf(values: FullCells): readonly number[] | undefined {
+  const { counts, marks } = countPages(values);
   const min = (marks & ~BYTE) === 0 ? DENSE_MIN : DENSE_WIDE_MIN;
   const pages: number[] = [];
   let dense = 0;
@@ -172,22 +201,19 @@ function densePagesOf(values: FullCells, sample: number): readonly number[] | un
     dense += count;
   }
   giveBack(counts);
-  return pages.length > 0 && GAIN_OF * dense >= counted ? pages : undefined;
+  return pages.length > 0 && GAIN_OF * dense >= values.used ? pages : undefined;
 }
 
-/** A directory that has for each page how many values there are, of how many values it has them, and all their marks. */
-function countPages({ cells, from, to }: FullCells, sample: number) {
+/** A directory that has for each page how many values there are of it; and the marks of all. */
+function countPages({ cells, from, to }: FullCells): { readonly counts: Int32Array; readonly marks: number } {
   let counts: Int32Array = new Int32Array(2 * DIRECTORY_MIN);
   let pages = 0;
-  let counted = 0;
   let marks = 0;
   for (let at = 2 * from; at < 2 * to; at += 2) {
     const its = cells[at + 1] as number;
     if (its === 0) continue;
-    const page = (cells[at] as number) >> PAGE_BITS;
-    if (((hashOf(page) >>> SAMPLE_SHIFT) & sample) !== 0) continue;
-    counted++;
     marks |= its;
+    const page = (cells[at] as number) >> PAGE_BITS;
     let cell = cellOf(counts, page);
     if (counts[cell + 1] === 0) {
       counts = withRoom(counts, ++pages);
@@ -196,7 +222,7 @@ function countPages({ cells, from, to }: FullCells, sample: number) {
     }
     (counts[cell + 1] as number)++;
   }
-  return { counts, counted, marks };
+  return { counts, marks };
 }
 
 /** The cell of a page in a directory, or that in which it would be. */

@@ -104,6 +104,18 @@ test("what was taken of a set stays as it is while the set goes on", () => {
   expect(seen).toEqual(saved);
 });
 
+test("what was saved before there were pages has them when it is put back", () => {
+  const sets = new DistinctSets();
+  for (let i = 0; i < 5000; i++) sets.mark(0, i, 1);
+  const before = withoutPages(sets.seenIn(0));
+  expect(before.cells.byteLength).toBeGreaterThan(5000 * 8);
+  const other = new DistinctSets();
+  other.put(0, before);
+  const after = other.seenIn(0);
+  expect(after.cells.byteLength + (after.pages?.marks.byteLength ?? 0)).toBeLessThan(5000 * 3);
+  expect(countSeen(after)).toBe(5000);
+});
+
 test("sets that grow in turns, some beyond a chunk, keep their values", () => {
   const sets = new DistinctSets();
   const small = 400;
