@@ -101,7 +101,7 @@ export class PackedCapture implements ColumnCapture {
     for (let slot = from; slot < to; slot++) {
       const mark = marks[slot] as number;
       if (mark <= after || mark > upTo) continue;
-      const cell = cells[slot];
+      const cell = cells.at(slot);
       if (after < 0 && cell === undefined) continue;
       this.#progress[slot] = WAITING;
       picked.slots.push(slot);

@@ -150,7 +150,7 @@ export class ValueCapture implements ColumnCapture {
     for (let slot = from; slot < to; slot++) {
       const mark = marks[slot] as number;
       if (mark <= after || mark > upTo) continue;
-      const cell = packedValues === undefined ? cells[slot] : packedValues.valueOf(cells[slot]);
+      const cell = packedValues === undefined ? cells.at(slot) : packedValues.valueOf(cells.at(slot));
       if (after < 0 && cell === undefined) continue;
       found.slots[found.count] = slot;
       found.cells[found.count] = cell;

@@ -34,7 +34,7 @@ export class CellCapture implements ColumnCapture {
     const { after, upTo } = this.#capturing;
     const mark = this.#column.marks[slot] as number;
     if (mark > upTo) return (this.#places[slot] ?? 0) > DONE;
-    return mark > after && (after >= 0 || this.#column.cells[slot] !== undefined);
+    return mark > after && (after >= 0 || this.#column.cells.at(slot) !== undefined);
   }
 
   /** The row of a slot, once. REQUIRES: `isCaptured`. */

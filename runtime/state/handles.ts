@@ -12,6 +12,7 @@ import type { KeyedEntries } from "./keyed-entries.ts";
 import { type ListCell, PlainListCell } from "./list-cells.ts";
 import { MapCell } from "./map-cell.ts";
 import { keptMapKey, keyOfMapKey, type MapKey, mapKeyOf } from "./map-key.ts";
+import type { PackedLists } from "./packed-list.ts";
 import type { PackedValues } from "./packed-values.ts";
 import { type StateColumn, unmarked } from "./state-column.ts";
 
@@ -114,28 +115,30 @@ class ListHandle implements ListState<Stored> {
   }
 
   get(): readonly Stored[] {
-    const list = this.#entries.readWhole(this.#column) as ListCell | undefined;
-    if (list === undefined) return EMPTY_LIST;
+    const cell = this.#entries.readWhole(this.#column);
+    if (cell === undefined) return EMPTY_LIST;
+    if (this.#column.packed !== undefined) return this.#unpacked(this.#column.packed, cell);
+    const list = cell as ListCell;
     if (this.#column.ageing?.refreshOnRead === true) this.#refresh(list);
-    if (this.#column.packed !== undefined) return this.#packed(list);
     const copy = list.values();
     return this.#entries.freezeValues ? Object.freeze(copy) : copy;
   }
 
   /** Its rows, which may be made anew each time. */
-  #packed(list: ListCell): readonly Stored[] {
-    const values = list.values();
-    this.#entries.turn(this.#column, this.#column.packed?.wasRead(list));
+  #unpacked(lists: PackedLists, cell: unknown): readonly Stored[] {
+    const values = lists.listOf(cell).values();
+    this.#entries.turn(this.#column, lists.wasRead(cell));
     return this.#entries.freezeValues ? this.#entries.keep(values) : values;
   }
 
   add(value: Stored): void {
     const { current, confirmed } = this.#entries.epochs;
     const kept = this.#entries.keep(value, this.#column.check);
-    const list = this.#entries.change(this.#column) as ListCell | undefined;
-    if (list === undefined) this.#write([kept]);
+    const cell = this.#entries.change(this.#column);
+    if (cell === undefined) this.#write([kept]);
     else {
       this.#column.packed?.added(1);
+      const list = this.#column.collectionOf(cell) as ListCell;
       list.add(kept, this.#column.ageing?.now() ?? 0, current, confirmed);
     }
   }
@@ -156,7 +159,7 @@ class ListHandle implements ListState<Stored> {
       this.#column,
       packed === undefined
         ? new PlainListCell(values, this.#stampsFor(values.length), current)
-        : packed.listOf(values, current),
+        : packed.cellOf(values, current),
     );
   }
 

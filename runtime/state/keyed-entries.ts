@@ -107,9 +107,9 @@ export class KeyedEntries {
     let slot = this.#find();
     if (slot < 0) slot = this.#create();
     column.touch(slot, this.epochs.current);
-    if (column.cells[slot] === undefined) this.#present[slot] = (this.#present[slot] as number) + 1;
+    if (column.cells.at(slot) === undefined) this.#present[slot] = (this.#present[slot] as number) + 1;
     else if (column.isPacked) column.released(slot);
-    column.cells[slot] = column.cellOf(value);
+    column.cells.set(slot, column.cellOf(value));
     column.space?.changed(slot);
     if (column.ageing !== undefined) {
       if (column.stamps !== undefined) column.stamps[slot] = column.ageing.now();
@@ -120,7 +120,7 @@ export class KeyedEntries {
 
   /** The current key's cell becomes another one that holds the same. REQUIRES: it has been read. */
   turn(column: StateColumn, cell: unknown): void {
-    column.cells[this.#slot] = cell;
+    column.cells.set(this.#slot, cell);
   }
 
   /** As `write`, for what was saved: it is no change. REQUIRES: nothing has been captured yet. */
@@ -128,9 +128,9 @@ export class KeyedEntries {
     let slot = this.#find();
     if (slot < 0) slot = this.#create();
     this.#madeAt[slot] = RESTORED;
-    if (column.cells[slot] === undefined) this.#present[slot] = (this.#present[slot] as number) + 1;
+    if (column.cells.at(slot) === undefined) this.#present[slot] = (this.#present[slot] as number) + 1;
     else if (column.packedValues !== undefined) column.released(slot);
-    column.cells[slot] = column.cellOf(value);
+    column.cells.set(slot, column.cellOf(value));
     column.space?.changed(slot);
     column.marks[slot] = RESTORED;
     if (column.stamps !== undefined) column.stamps[slot] = stamp;
@@ -143,10 +143,10 @@ export class KeyedEntries {
   }
 
   clearAt(column: StateColumn, slot: number): void {
-    if (column.cells[slot] === undefined) return;
+    if (column.cells.at(slot) === undefined) return;
     column.touch(slot, this.epochs.current);
     if (column.isPacked) column.released(slot);
-    column.cells[slot] = undefined;
+    column.cells.set(slot, undefined);
     column.space?.cleared(slot);
     const left = (this.#present[slot] as number) - 1;
     this.#present[slot] = left;
@@ -183,9 +183,9 @@ export class KeyedEntries {
   /** The slots whose cell in a column is present and not over. */
   *presentSlots(column: StateColumn): Generator<number> {
     for (let slot = 0; slot < column.cells.length; slot++) {
-      if (column.cells[slot] === undefined) continue;
+      if (column.cells.at(slot) === undefined) continue;
       if (column.ageing !== undefined) this.#expire(column, slot, true, column.ageing.nowForAll());
-      if (column.cells[slot] !== undefined) yield slot;
+      if (column.cells.at(slot) !== undefined) yield slot;
     }
   }
 
@@ -228,7 +228,7 @@ export class KeyedEntries {
   /** Removes what is over in a cell; of lists and maps, unless `thorough`, only the oldest elements. */
   #expire(column: StateColumn, slot: number, thorough: boolean, now: number): void {
     const ageing = column.ageing;
-    if (ageing === undefined || column.cells[slot] === undefined) return;
+    if (ageing === undefined || column.cells.at(slot) === undefined) return;
     if (column.stamps !== undefined) {
       if (ageing.isOver(column.stamps[slot] as number, now)) this.clearAt(column, slot);
     } else if (column.oldest !== undefined && (column.oldest[slot] as number) + ageing.ttlMs <= now)
@@ -255,7 +255,7 @@ export class KeyedEntries {
       if (column.swept >= column.cells.length) column.swept = 0;
       const slot = column.swept++;
       // A list or map on disk is not read for that; it ages when it is used.
-      if (slot !== written && (column.cells[slot] !== SPILLED || column.stamps !== undefined))
+      if (slot !== written && (column.cells.at(slot) !== SPILLED || column.stamps !== undefined))
         this.#expire(column, slot, false, now);
     }
   }

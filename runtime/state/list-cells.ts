@@ -16,7 +16,7 @@ export interface ListChange {
 }
 
 /** No element was added since the list was new. */
-const NEVER = -1;
+export const NEVER = -1;
 
 /** Of how many stamps the least one is looked for. */
 const OLDEST_AMONG_MAX = 64;
@@ -31,16 +31,12 @@ export function oldestOf(stamps: Iterable<number>, count: number): number {
 
 export abstract class ListCell {
   /** The epoch of the last change other than adding. */
-  #wholeAt: number;
+  protected abstract wholeAt: number;
   /** The last epoch behind that in which elements were added, and the length before. */
-  #addedAt = NEVER;
-  #lengthBefore = 0;
+  protected abstract addedAt: number;
+  protected abstract lengthBefore: number;
   /** The same of epochs before that, in pairs; undefined: there are none that a capture may ask for. */
-  #older: number[] | undefined;
-
-  constructor(epoch: number) {
-    this.#wholeAt = epoch;
-  }
+  protected abstract older: number[] | undefined;
 
   abstract readonly length: number;
 
@@ -48,34 +44,31 @@ export abstract class ListCell {
   abstract values(from?: number): unknown[];
 
   add(value: unknown, stamp: number, epoch: number, confirmed: number): void {
-    if (epoch !== this.#addedAt && epoch !== this.#wholeAt) this.#logAdding(epoch, confirmed);
+    if (epoch !== this.addedAt && epoch !== this.wholeAt) this.#logAdding(epoch, confirmed);
     this.push(value, stamp);
   }
 
   #logAdding(epoch: number, confirmed: number): void {
-    if (this.#addedAt <= confirmed) this.#older = undefined;
+    if (this.addedAt <= confirmed) this.older = undefined;
     else {
-      this.#older ??= [];
-      while (this.#older.length > 0 && (this.#older[0] as number) <= confirmed) this.#older.splice(0, 2);
-      this.#older.push(this.#addedAt, this.#lengthBefore);
+      this.older ??= [];
+      while (this.older.length > 0 && (this.older[0] as number) <= confirmed) this.older.splice(0, 2);
+      this.older.push(this.addedAt, this.lengthBefore);
     }
-    this.#addedAt = epoch;
-    this.#lengthBefore = this.length;
+    this.addedAt = epoch;
+    this.lengthBefore = this.length;
   }
 
   protected abstract push(value: unknown, stamp: number): void;
 
   protected replaced(epoch: number): void {
-    this.#wholeAt = epoch;
-    this.#addedAt = NEVER;
-    this.#older = undefined;
+    this.wholeAt = epoch;
+    this.addedAt = NEVER;
+    this.older = undefined;
   }
 
   /** Restoring: elements from a position on are these. */
   abstract goOn(from: number, values: readonly unknown[], stamps: readonly number[] | undefined): void;
-
-  /** It is not used any more. */
-  abstract release(): void;
 
   abstract stampAll(stamp: number | undefined): void;
 
@@ -92,26 +85,26 @@ export abstract class ListCell {
 
   /** What has changed after an epoch, as a copy. */
   changesAfter(epoch: number): ListChange {
-    const from = this.#wholeAt > epoch ? 0 : this.#lengthAfter(epoch);
+    const from = this.wholeAt > epoch ? 0 : this.#lengthAfter(epoch);
     return { from, values: this.values(from), stamps: this.stampsFrom(from) };
   }
 
   #lengthAfter(epoch: number): number {
-    const older = this.#older ?? [];
+    const older = this.older ?? [];
     for (let i = 0; i < older.length; i += 2) if ((older[i] as number) > epoch) return older[i + 1] as number;
-    return this.#addedAt > epoch ? this.#lengthBefore : this.length;
+    return this.addedAt > epoch ? this.lengthBefore : this.length;
   }
 
   /** What it knows of epochs, as plain data, and back. */
   protected get log(): readonly number[] {
-    return [this.#wholeAt, this.#addedAt, this.#lengthBefore, ...(this.#older ?? [])];
+    return [this.wholeAt, this.addedAt, this.lengthBefore, ...(this.older ?? [])];
   }
 
   protected set log([wholeAt = 0, addedAt = NEVER, lengthBefore = 0, ...older]) {
-    this.#wholeAt = wholeAt;
-    this.#addedAt = addedAt;
-    this.#lengthBefore = lengthBefore;
-    this.#older = older.length === 0 ? undefined : older;
+    this.wholeAt = wholeAt;
+    this.addedAt = addedAt;
+    this.lengthBefore = lengthBefore;
+    this.older = older.length === 0 ? undefined : older;
   }
 
   /** What another one knows of epochs holds for this one. */
@@ -124,9 +117,14 @@ export abstract class ListCell {
 export class PlainListCell extends ListCell {
   #values: unknown[];
   #stamps: number[] | undefined;
+  protected wholeAt: number;
+  protected addedAt = NEVER;
+  protected lengthBefore = 0;
+  protected older: number[] | undefined;
 
   constructor(values: unknown[], stamps: number[] | undefined, epoch: number) {
-    super(epoch);
+    super();
+    this.wholeAt = epoch;
     this.#values = values;
     this.#stamps = stamps;
   }
@@ -157,8 +155,6 @@ export class PlainListCell extends ListCell {
     this.#stamps.length = from;
     for (const stamp of stamps) this.#stamps.push(stamp);
   }
-
-  release(): void {}
 
   /** All of it as plain data, and back. */
   toPlain() {

@@ -114,11 +114,11 @@ class ListReader extends RowReader {
       this.entries.writeRestored(this.column, new PlainListCell(values, stamps, RESTORED), 0);
       return;
     }
-    const cell = was as ListCell;
-    if (cell.length < from)
+    const list = this.column.collectionOf(was) as ListCell;
+    if (list.length < from)
       throw corrupt(this.entries.operator, `the list "${this.column.name}" goes on behind its end`);
-    cell.goOn(from, values, stamps);
-    this.entries.writeRestored(this.column, cell, 0);
+    list.goOn(from, values, stamps);
+    this.entries.writeRestored(this.column, was, 0);
   }
 }
 

@@ -12,6 +12,7 @@ import { lengthened } from "./longer.ts";
 import { MapCell, type MapChange } from "./map-cell.ts";
 import { PackedLists } from "./packed-list.ts";
 import { PackedValues } from "./packed-values.ts";
+import { SlotCells } from "./slot-cells.ts";
 import { SPILLED, type Spill, SpillSpace } from "./spill.ts";
 import { spilledBytes, spilledValue } from "./spilled-value.ts";
 import { notSaveable } from "./state-block.ts";
@@ -49,8 +50,8 @@ export interface ColumnCapture {
 export class StateColumn {
   readonly name: string;
   readonly kind: StateKind;
-  /** By slot: a value as `cellOf` gives it, a ListCell or a MapCell; undefined: there is none. */
-  readonly cells: unknown[] = [];
+  /** By slot: a value as `cellOf` gives it, a ListCell, a packed list's number or a MapCell; undefined: there is none. */
+  readonly cells = new SlotCells();
   /** By slot: the epoch of the last change. */
   marks = new Uint32Array(0);
   /** Undefined until a descriptor has said so, and for good when values do not age. */
@@ -84,10 +85,10 @@ export class StateColumn {
   /** From now on cells may be on disk. */
   spillTo(spill: Spill, operator: string, keep: (value: unknown) => unknown): void {
     this.space = new SpillSpace(spill, {
-      valueAt: (slot) => this.cells[slot],
+      valueAt: (slot) => this.cells.at(slot),
       isHeld: () => false,
       place: (slot, cell) => {
-        this.cells[slot] = cell;
+        this.cells.set(slot, cell);
       },
       encode: (cell) => encodeCell(this.valueOf(cell), this, operator),
       decode: (bytes) => this.cellOf(decodeCell(bytes, this.kind, keep)),
@@ -103,14 +104,20 @@ export class StateColumn {
 
   #packValues(): void {
     this.packedValues = new PackedValues();
-    for (const [slot, cell] of this.cells.entries())
-      if (cell !== undefined && cell !== UNDEFINED) this.cells[slot] = this.packedValues.cellOf(cell);
+    for (let slot = 0; slot < this.cells.length; slot++) {
+      const cell = this.cells.at(slot);
+      if (cell !== undefined && cell !== UNDEFINED) this.cells.set(slot, this.packedValues.cellOf(cell));
+    }
+    this.cells.holdNumbers();
   }
 
   #packLists(): void {
     this.packed = new PackedLists();
-    for (const [slot, cell] of this.cells.entries())
-      if (cell instanceof ListCell) this.cells[slot] = this.packed.copyOf(cell);
+    for (let slot = 0; slot < this.cells.length; slot++) {
+      const cell = this.cells.at(slot);
+      if (cell instanceof ListCell) this.cells.set(slot, this.packed.cellFrom(cell));
+    }
+    this.cells.holdNumbers();
   }
 
   get isPacked(): boolean {
@@ -119,9 +126,9 @@ export class StateColumn {
 
   /** What a slot holds goes. */
   released(slot: number): void {
-    const cell = this.cells[slot];
+    const cell = this.cells.at(slot);
     if (this.packedValues !== undefined) this.packedValues.release(cell, this.capture?.takesOver?.(slot));
-    else if (cell instanceof ListCell) cell.release();
+    else this.packed?.release(cell);
   }
 
   /** What a cell holds for a value, and the value of such a cell. */
@@ -136,9 +143,14 @@ export class StateColumn {
     return this.packedValues === undefined ? cell : this.packedValues.valueOf(cell);
   }
 
+  /** What is read and changed of a list's or a map's cell; of others the cell itself. */
+  collectionOf(cell: unknown): unknown {
+    return this.packed === undefined ? cell : this.packed.listOf(cell);
+  }
+
   /** The cell of a slot, read into memory if it is on disk. */
   cellAt(slot: number): unknown {
-    const cell = this.cells[slot];
+    const cell = this.cells.at(slot);
     if (this.space === undefined) return cell;
     if (cell === SPILLED) return this.space.load(slot);
     this.space.used(slot);
@@ -147,7 +159,7 @@ export class StateColumn {
 
   /** Makes room for a slot, the next one or one within. */
   open(slot: number, capacity: number): void {
-    if (slot === this.cells.length) this.cells.push(undefined);
+    if (slot === this.cells.length) this.cells.push(capacity);
     if (slot < this.marks.length) return;
     this.marks = lengthened(this.marks, capacity);
     if (this.stamps !== undefined) this.stamps = lengthened(this.stamps, capacity);
@@ -167,9 +179,7 @@ export class StateColumn {
     if (this.stampDomain === ageing?.domain) return;
     this.stampDomain = ageing?.domain;
     this.#stampAll(ageing?.now());
-    this.cells.forEach((cell, slot) => {
-      if (cell !== undefined) this.touch(slot, epoch);
-    });
+    for (let slot = 0; slot < this.cells.length; slot++) if (this.cells.at(slot) !== undefined) this.touch(slot, epoch);
   }
 
   #stampAll(stamp: number | undefined): void {
@@ -178,7 +188,7 @@ export class StateColumn {
     if (plain) return;
     this.oldest = stamp === undefined ? undefined : unknownStamps(this.marks.length);
     for (let slot = 0; slot < this.cells.length; slot++) {
-      const cell = this.cellAt(slot);
+      const cell = this.collectionOf(this.cellAt(slot));
       if (cell instanceof ListCell || cell instanceof MapCell) cell.stampAll(stamp);
       this.space?.changed(slot);
     }
@@ -197,11 +207,12 @@ export class StateColumn {
   }
 
   rowOf(slot: number, after: number): CellRow {
-    const cell = this.cells[slot] === SPILLED ? this.space?.peek(slot) : this.cells[slot];
+    const cell = this.cells.at(slot) === SPILLED ? this.space?.peek(slot) : this.cells.at(slot);
     const stamp = this.stamps === undefined ? 0 : (this.stamps[slot] as number);
     const isPresent = cell !== undefined;
-    if (cell instanceof ListCell || cell instanceof MapCell)
-      return { isPresent, cell: cell.changesAfter(after), stamp };
+    const collection = this.collectionOf(cell);
+    if (collection instanceof ListCell || collection instanceof MapCell)
+      return { isPresent, cell: collection.changesAfter(after), stamp };
     return { isPresent, cell: this.valueOf(cell), stamp };
   }
 }

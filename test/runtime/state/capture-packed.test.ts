@@ -85,7 +85,7 @@ test("a row whose cell was noted as changing but stays is not freed with the cap
   for (let slot = 0; slot < 100; slot++) state.column.touch(slot, state.entries.epochs.current);
   while (steps.next().done !== true);
   expect(rowsKept(state)).toBe(100);
-  expect(state.column.valueOf(state.column.cells[7])).toEqual({ key: 7, text: "a text of 7" });
+  expect(state.column.valueOf(state.column.cells.at(7))).toEqual({ key: 7, text: "a text of 7" });
 });
 
 const valueArbitrary = fc.oneof(
