@@ -19,8 +19,7 @@ import { MapBatchesOperator } from "../../map-batches.ts";
 import { addToCatalogue, type Catalogue, newCatalogue } from "./catalogue.ts";
 import { DEFAULTS, type RecommenderConfig } from "./config.ts";
 import { EventColumns } from "./event-columns.ts";
-import { Exclusion } from "./exclusion.ts";
-import { Shard } from "./shard.ts";
+import { Exclusion, Shard } from "./shard.ts";
 import { newShardState, type ShardState } from "./shard-state.ts";
 import { TopList } from "./top-list.ts";
 

@@ -12,7 +12,6 @@
 import { addItem, type BasketSums, basketFor, newBasketSums, pushItem, SUMS } from "./basket-sums.ts";
 import { grown } from "./columns.ts";
 import { DAY_SEC, hash32, type RecommenderConfig, shardOf } from "./config.ts";
-import type { Exclusion } from "./exclusion.ts";
 import { addPair, relinkRows, reserveRows } from "./pair-rows.ts";
 import { bucketOf, dot, FEATURES, learnRanking, logInPlace } from "./ranker.ts";
 import { INFLATION_LOG2_MAX, moveEpoch, type ShardState } from "./shard-state.ts";
@@ -20,6 +19,30 @@ import { Shortlist } from "./shortlist.ts";
 import { addText } from "./text-rows.ts";
 import type { TopList } from "./top-list.ts";
 import type { Context, Purchase } from "./user-context.ts";
+
+/** Scratch of one thread: which candidates the user of the event has had. Shards take turns with it. */
+export class Exclusion {
+  #at = new Int32Array(0);
+  #stamp = 0;
+
+  /** Forgets the last event; room for `candidates`. */
+  begin(candidates: number): void {
+    this.#stamp = (this.#stamp + 1) | 0;
+    if (candidates <= this.#at.length) return;
+    this.#at = new Int32Array(candidates * 2);
+    this.#stamp = 1;
+  }
+
+  addAll(candidates: readonly number[]): void {
+    const at = this.#at;
+    const stamp = this.#stamp;
+    for (let i = 0; i < candidates.length; i++) at[candidates[i]!] = stamp;
+  }
+
+  has(candidate: number): boolean {
+    return this.#at[candidate] === this.#stamp;
+  }
+}
 
 export class Shard {
   readonly state: ShardState;
