@@ -30,7 +30,7 @@ export interface ComparisonArguments extends CommonArguments {
   readonly heap: string;
   /** Flink's memory for exchanges where memory is compared. */
   readonly network: string;
-  /** The heaps among which the smallest one is looked for. */
+  /** The heaps among which the smallest one is looked for, from small to large. */
   readonly heaps: readonly string[];
   /** The file of runs. Absent: none. */
   readonly results: string | undefined;
@@ -78,7 +78,7 @@ export function comparisonArguments(args: readonly string[]): ComparisonArgument
   const heap = sizeOf("heap", values.heap);
   const network = sizeOf("network", values.network);
   return {
-    ...{ ...commonArguments(values), memory, heap, network, heaps: heapsOf(values.heaps), results },
+    ...{ ...commonArguments(values), memory, heap, network, heaps: heapsOf(values.heaps, network), results },
     minutes: minutes === undefined ? Number.POSITIVE_INFINITY : wholeNumberOf("minutes", minutes),
   };
 }
@@ -88,12 +88,20 @@ function sizeOf(name: string, size: string): string {
   throw new UsageError(`--${name} is a size such as 8g or 512m, not "${size}"`);
 }
 
-function heapsOf(list: string | undefined): readonly string[] {
-  if (list === undefined) return HEAPS;
-  const asked = list.split(",");
+/** Those asked for in which Flink can begin: -Xmx bounds the memory for exchanges as well. */
+function heapsOf(list: string | undefined, network: string): readonly string[] {
+  const asked = list?.split(",") ?? HEAPS;
   const unknown = asked.find((heap) => !HEAPS.includes(heap));
   if (unknown !== undefined) throw new UsageError(`--heaps are some of ${HEAPS.join(",")}, not "${unknown}"`);
-  return HEAPS.filter((heap) => asked.includes(heap));
+  const heaps = HEAPS.filter((heap) => asked.includes(heap) && megabytes(heap) > megabytes(network));
+  if (heaps.length > 0) return heaps;
+  throw new UsageError(
+    `--heaps has none that is larger than the ${network} for exchanges; name a larger one, or a smaller --network`,
+  );
+}
+
+function megabytes(size: string): number {
+  return Number.parseInt(size, 10) * (size.endsWith("g") ? 1024 : 1);
 }
 
 interface CommonValues extends Readonly<Record<"repeats" | "parallelism" | "checkpoint" | "state", string>> {

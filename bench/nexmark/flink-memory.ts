@@ -24,8 +24,9 @@ export const HEAPS: readonly string[] = [
 const cpuTimes = [3, 1.25] as const;
 /** More than Flink takes for its start and the warm-up. */
 const START_CPU_S = 60;
-/** Of what hangs, as with a heap below the memory for exchanges: all else is bounded by its CPU time. */
+/** Of what hangs: all else is bounded by its CPU time. */
 const TIMEOUT_S = 900;
+
 /** So many that state is most of what a query with state holds, and few enough that Flink runs them several times. */
 const EVENTS = 3_000_000;
 
