@@ -89,7 +89,7 @@ async function compare(query: string, options: MemoryOptions): Promise<void> {
       ? once(heap)
       : attempt(`${query} with ${heap}`, () => once(heap, cpuMax + START_CPU_S), endsAt),
   );
-  const found: (Found & { readonly share: number })[] = [];
+  const found: Found[] = [];
   for (const heap of smallestOnes) {
     const flink = middlePeak(await withHeap(heap, repeats));
     found.push({ heap, flink, share: ours.peak_rss_mb / flink.peak_rss_mb });
@@ -114,6 +114,8 @@ function whole(number: number): string {
 interface Found {
   readonly heap: string;
   readonly flink: Figures;
+  /** Our peak as a share of Flink's. */
+  readonly share: number;
 }
 
 /**
